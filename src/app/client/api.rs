@@ -1,0 +1,53 @@
+//! The native API as the page calls it: the token in the `Authorization` header.
+
+use gloo_net::http::{Method, RequestBuilder, Response};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::domain::MessageId;
+use crate::wire::{Code, MemberList, Messages, Problem};
+
+pub(crate) async fn read_messages(
+    chat_id: Uuid,
+    token: &str,
+    after: MessageId,
+) -> Result<Messages, Problem> {
+    get(&format!("/{chat_id}?after={after}"), token).await
+}
+
+pub(crate) async fn list_members(chat_id: Uuid, token: &str) -> Result<MemberList, Problem> {
+    get(&format!("/{chat_id}/members"), token).await
+}
+
+pub(crate) async fn remove_member(chat_id: Uuid, token: &str, member_id: Uuid) -> Result<(), Problem> {
+    call(Method::DELETE, &format!("/{chat_id}/members/{member_id}"), token).await.map(drop)
+}
+
+pub(crate) async fn end_chat(chat_id: Uuid, token: &str) -> Result<(), Problem> {
+    call(Method::DELETE, &format!("/{chat_id}"), token).await.map(drop)
+}
+
+/// Whether it is worth asking again later: the refusal is of the moment, not of the request.
+pub(crate) fn is_passing(problem: &Problem) -> bool {
+    matches!(problem.code, Code::Unavailable | Code::TooManyRequests | Code::InternalError)
+}
+
+async fn get<T: DeserializeOwned>(address: &str, token: &str) -> Result<T, Problem> {
+    call(Method::GET, address, token).await?.json().await.map_err(|_| unreachable())
+}
+
+async fn call(method: Method, address: &str, token: &str) -> Result<Response, Problem> {
+    let request = RequestBuilder::new(address)
+        .method(method)
+        .header("Accept", "application/json")
+        .header("Authorization", &format!("Bearer {token}"));
+    let response = request.send().await.map_err(|_| unreachable())?;
+    if response.ok() {
+        return Ok(response);
+    }
+    Err(response.json().await.unwrap_or_else(|_| unreachable()))
+}
+
+fn unreachable() -> Problem {
+    Problem::new(Code::Unavailable, "The server cannot be reached. Are you offline?")
+}

@@ -1,0 +1,95 @@
+//! What the page asks of the browser itself.
+
+use leptos::prelude::{document, window};
+use leptos::task::spawn_local;
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::HtmlInputElement;
+
+use crate::domain::Timestamp;
+
+/// What stands after the `#` of the address.
+pub(crate) fn fragment() -> Option<String> {
+    let hash = window().location().hash().ok()?;
+    hash.strip_prefix('#').filter(|key| !key.is_empty()).map(str::to_owned)
+}
+
+/// The magic link for a chat, as this browser reaches the site.
+pub(crate) fn magic_link(chat_id: uuid::Uuid, key: &str) -> String {
+    let origin = window().location().origin().unwrap_or_default();
+    format!("{origin}/join/{chat_id}#{key}")
+}
+
+/// Copies what stands in `input`, then calls `then` with whether it worked.
+pub(crate) fn copy_from(input: HtmlInputElement, then: impl FnOnce(bool) + 'static) {
+    input.select();
+    // The clipboard exists only where the page was served securely; the older way works anywhere.
+    let clipboard = js_sys::Reflect::get(&window().navigator(), &JsValue::from_str("clipboard"));
+    let clipboard = clipboard.ok().and_then(|value| value.dyn_into::<web_sys::Clipboard>().ok());
+    let Some(clipboard) = clipboard else {
+        return then(copy_selection());
+    };
+    let text = input.value();
+    spawn_local(async move {
+        let copied = JsFuture::from(clipboard.write_text(&text)).await.is_ok();
+        then(copied || copy_selection());
+    });
+}
+
+fn copy_selection() -> bool {
+    let document: web_sys::HtmlDocument = document().unchecked_into();
+    document.exec_command("copy").unwrap_or(false)
+}
+
+/// Whether the browser can hand links to other programs.
+pub(crate) fn can_share() -> bool {
+    js_sys::Reflect::has(&window().navigator(), &JsValue::from_str("share")).unwrap_or(false)
+}
+
+/// Hands a link to another program; that someone changes their mind is no error.
+pub(crate) fn share(title: &str, url: &str) {
+    let data = web_sys::ShareData::new();
+    data.set_title(title);
+    data.set_url(url);
+    let shared = window().navigator().share_with_data(&data);
+    spawn_local(async move {
+        let _ = JsFuture::from(shared).await;
+    });
+}
+
+/// Asks a yes-or-no question.
+pub(crate) fn confirm(question: &str) -> bool {
+    window().confirm_with_message(question).unwrap_or(false)
+}
+
+/// The time of day as people write it where this browser is set up.
+pub(crate) fn time_of_day(moment: Timestamp) -> String {
+    #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are exact for ages to come
+    let date = js_sys::Date::new(&JsValue::from_f64(moment.as_millis() as f64));
+    let options = js_sys::Object::new();
+    for (name, value) in [("hour", "2-digit"), ("minute", "2-digit")] {
+        let _ = js_sys::Reflect::set(&options, &name.into(), &value.into());
+    }
+    date.to_locale_time_string_with_options("default", &options).into()
+}
+
+/// Keeps the page as high as what is visible of it: a phone's keyboard covers the rest, and not
+/// every browser makes room by itself.
+pub(crate) fn fit_to_visible_height() {
+    let Some(viewport) = window().visual_viewport() else { return };
+    let fit = {
+        let viewport = viewport.clone();
+        move || {
+            let root = document().document_element().map(wasm_bindgen::JsCast::unchecked_into::<web_sys::HtmlElement>);
+            if let Some(root) = root {
+                let height = format!("{}px", viewport.height());
+                let _ = root.style().set_property("--visible-height", &height);
+            }
+        }
+    };
+    fit();
+    let on_resize = wasm_bindgen::closure::Closure::<dyn FnMut()>::new(fit);
+    let _ = viewport.add_event_listener_with_callback("resize", on_resize.as_ref().unchecked_ref());
+    // The page listens as long as it lives.
+    on_resize.forget();
+}

@@ -1,0 +1,8 @@
+//! The browser's edge: what it remembers, how it asks the server, how it keeps up with a chat.
+//!
+//! Nothing here runs on the server: pages call it from effects and event handlers alone.
+
+pub(super) mod api;
+pub(super) mod browser;
+pub(super) mod conversation;
+pub(super) mod storage;

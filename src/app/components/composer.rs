@@ -1,0 +1,67 @@
+//! The message box.
+
+use leptos::ev::{KeyboardEvent, SubmitEvent};
+use leptos::html::Textarea;
+use leptos::prelude::*;
+
+use crate::app::client::conversation::Conversation;
+
+#[component]
+pub(crate) fn Composer(conversation: Conversation) -> impl IntoView {
+    let input = NodeRef::<Textarea>::new();
+    // What was typed before the page came alive stays in the box; it can be sent from then on.
+    let is_ready = RwSignal::new(false);
+    Effect::new(move || is_ready.set(true));
+
+    // What the server refused goes back into the box, before what was typed since.
+    Effect::new(move || {
+        let Some((unsent, _)) = conversation.refused.get() else { return };
+        let Some(input) = input.get_untracked() else { return };
+        let typed = input.value();
+        let gap = if typed.is_empty() { "" } else { "\n" };
+        input.set_value(&format!("{}{gap}{typed}", unsent.text));
+    });
+    let send = move || {
+        let Some(input) = input.get_untracked() else { return };
+        let text = input.value();
+        if !text.trim().is_empty() {
+            input.set_value("");
+            conversation.say(text);
+        }
+        let _ = input.focus();
+    };
+    let on_submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        send();
+    };
+    let on_keydown = move |event: KeyboardEvent| {
+        // Where an input method is composing, Enter picks a word; 229 is how older browsers say so.
+        let is_composing = event.is_composing() || event.key_code() == 229;
+        if event.key() == "Enter" && !event.shift_key() && !is_composing {
+            event.prevent_default();
+            send();
+        }
+    };
+    view! {
+        <form class="composer" method="post" on:submit=on_submit>
+            <p class="wrong" role="alert">
+                {move || conversation.refused.get().map(|(_, problem)| format!("Not sent: {}", problem.detail))}
+            </p>
+            <div class="box">
+                <label for="message" class="unseen">"Message"</label>
+                <textarea
+                    node_ref=input
+                    id="message"
+                    name="message"
+                    rows="1"
+                    dir="auto"
+                    placeholder="Message"
+                    autocomplete="off"
+                    enterkeyhint="send"
+                    on:keydown=on_keydown
+                ></textarea>
+                <button type="submit" class="main-button" disabled=move || !is_ready.get()>"Send"</button>
+            </div>
+        </form>
+    }
+}

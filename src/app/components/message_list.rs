@@ -1,0 +1,149 @@
+//! What was said, newest at the bottom.
+
+use leptos::either::Either;
+use leptos::html::Div;
+use leptos::prelude::*;
+use linkify::{LinkFinder, LinkKind};
+use uuid::Uuid;
+
+use crate::app::client::browser;
+use crate::app::client::conversation::Conversation;
+use crate::app::client::storage::SavedChat;
+use crate::wire::Message;
+
+/// Messages of one author within this many milliseconds stand together.
+const GROUP_WITHIN: i64 = 5 * 60 * 1_000;
+/// Within this many pixels of its end, the list counts as scrolled down.
+const NEAR_END: i32 = 48;
+
+/// A message, and whether its author's name stands above it.
+#[derive(Clone, PartialEq, Eq)]
+struct Row {
+    message: Message,
+    starts_group: bool,
+}
+
+fn rows(messages: &[Message]) -> Vec<Row> {
+    let before = std::iter::once(None).chain(messages.iter().map(Some));
+    let row = |(message, before): (&Message, Option<&Message>)| {
+        let continues = before.is_some_and(|before| {
+            before.member_id == message.member_id
+                && message.sent_at.as_millis() - before.sent_at.as_millis() < GROUP_WITHIN
+        });
+        Row { message: message.clone(), starts_group: !continues }
+    };
+    messages.iter().zip(before).map(row).collect()
+}
+
+#[component]
+pub(crate) fn MessageList(conversation: Conversation, seat: RwSignal<Option<SavedChat>>) -> impl IntoView {
+    let list = NodeRef::<Div>::new();
+    let is_at_end = RwSignal::new(true);
+    let rows = Memo::new(move |_| conversation.messages.with(|messages| rows(messages)));
+    let own_id = Signal::derive(move || seat.with(|seat| seat.as_ref().map(|seat| seat.member_id)));
+
+    let scroll_to_end = move || {
+        if let Some(list) = list.get_untracked() {
+            list.set_scroll_top(list.scroll_height());
+        }
+    };
+    // The newest message stays in view unless one has scrolled up; one's own always comes into it.
+    Effect::new(move |seen: Option<(u64, usize)>| {
+        let last = rows.with(|rows| rows.last().map_or(0, |row| row.message.id));
+        let waiting = conversation.unsent.with(Vec::len);
+        let said_something = seen.is_some_and(|(_, before)| waiting > before);
+        if is_at_end.get_untracked() || said_something {
+            request_animation_frame(scroll_to_end);
+        }
+        (last, waiting)
+    });
+    let on_scroll = move |_| {
+        let Some(list) = list.get_untracked() else { return };
+        let below = list.scroll_height() - list.scroll_top() - list.client_height();
+        let now_at_end = below < NEAR_END;
+        if is_at_end.get_untracked() != now_at_end {
+            is_at_end.set(now_at_end);
+        }
+    };
+    // The last message that was in view at the end of the list.
+    let seen = Memo::new(move |seen: Option<&u64>| {
+        let last = rows.with(|rows| rows.last().map_or(0, |row| row.message.id));
+        if is_at_end.get() { last } else { seen.copied().unwrap_or(last) }
+    });
+    let has_new = move || rows.with(|rows| rows.last().is_some_and(|row| row.message.id > seen.get()));
+    let is_alone = move || conversation.roster.with(|roster| roster.as_ref().is_some_and(|r| r.members.len() == 1));
+    let is_empty = move || rows.with(Vec::is_empty) && conversation.unsent.with(Vec::is_empty);
+    let opening = move || match (conversation.is_loaded.get(), is_empty(), is_alone()) {
+        (false, ..) => Some("Opening the chat…"),
+        (true, true, true) => Some("Nobody else is here yet. Send them the link under Invite."),
+        (true, true, false) => Some("Nothing has been said yet."),
+        _ => None,
+    };
+    view! {
+        <div class="messages" node_ref=list role="log" aria-label="Messages" tabindex="0" on:scroll=on_scroll>
+            {move || opening().map(|text| view! { <p class="opening">{text}</p> })}
+            {move || match conversation.missed.get() {
+                0 => None,
+                1 => Some("1 message was deleted before you saw it.".to_owned()),
+                missed => Some(format!("{missed} messages were deleted before you saw them.")),
+            }.map(|text| view! { <p class="opening">{text}</p> })}
+            <ol>
+                <For
+                    each=move || rows.get()
+                    key=|row| (row.message.id, row.starts_group)
+                    children=move |row| view! { <MessageRow row own_id/> }
+                />
+                <For
+                    each=move || conversation.unsent.get()
+                    key=|unsent| unsent.client_id
+                    children=|unsent| view! {
+                        <li class="message own waiting">
+                            <p class="text" dir="auto">{unsent.text}</p>
+                            <span class="state">"Sending…"</span>
+                        </li>
+                    }
+                />
+            </ol>
+        </div>
+        <div class="new-messages">
+            {move || has_new().then(|| view! {
+                <button type="button" on:click=move |_| scroll_to_end()>"New messages"</button>
+            })}
+        </div>
+    }
+}
+
+#[component]
+fn MessageRow(row: Row, own_id: Signal<Option<Uuid>>) -> impl IntoView {
+    let Row { message, starts_group } = row;
+    let is_own = move || own_id.get() == Some(message.member_id);
+    let time = browser::time_of_day(message.sent_at);
+    let author = message.username.clone();
+    view! {
+        <li class="message" class:own=is_own class:starts-group=starts_group>
+            <span class="author" class:unseen=!starts_group>
+                <bdi>{author}</bdi>
+                {move || is_own().then(|| view! { <span class="unseen">" (you)"</span> })}
+            </span>
+            <p class="text" dir="auto">{linked(&message.text)}</p>
+            <time datetime=message.sent_at.to_string()>{time}</time>
+        </li>
+    }
+}
+
+/// The text with its web addresses as links; nothing else in it is interpreted.
+fn linked(text: &str) -> impl IntoView + use<> {
+    let mut finder = LinkFinder::new();
+    finder.kinds(&[LinkKind::Url]);
+    let spans = finder.spans(text).map(|span| {
+        let text = span.as_str().to_owned();
+        let is_web = text.starts_with("https://") || text.starts_with("http://");
+        if span.kind().is_some() && is_web {
+            let href = text.clone();
+            Either::Left(view! { <a href=href target="_blank" rel="noopener noreferrer nofollow">{text}</a> })
+        } else {
+            Either::Right(text)
+        }
+    });
+    spans.collect_view()
+}

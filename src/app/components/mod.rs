@@ -1,0 +1,17 @@
+//! What the pages are made of.
+
+mod composer;
+mod field;
+mod frame;
+mod message_list;
+mod people;
+mod share;
+mod your_chats;
+
+pub(super) use composer::Composer;
+pub(super) use field::{TextField, remembered_username};
+pub(super) use frame::PageFrame;
+pub(super) use message_list::MessageList;
+pub(super) use people::People;
+pub(super) use share::ShareLink;
+pub(super) use your_chats::YourChats;

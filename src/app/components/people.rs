@@ -1,0 +1,93 @@
+//! Who is here, and the ways out.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::app::client::browser;
+use crate::app::client::conversation::Conversation;
+use crate::app::client::storage::SavedChat;
+use crate::app::notice::Notice;
+use crate::domain::Role;
+use crate::wire::{MemberSummary, Problem};
+
+#[component]
+pub(crate) fn People(
+    conversation: Conversation,
+    seat: RwSignal<Option<SavedChat>>,
+    /// Called when this browser has no seat in the chat any more.
+    leave: Callback<Notice>,
+) -> impl IntoView {
+    let problem = RwSignal::new(None::<Problem>);
+    let members = move || conversation.roster.with(|roster| roster.as_ref().map(|r| r.members.clone())).unwrap_or_default();
+    let count = move || {
+        conversation.roster.with(|roster| {
+            roster.as_ref().map(|roster| format!("{} of {}", roster.members.len(), roster.capacity))
+        })
+    };
+    let is_owner = move || seat.with(|seat| seat.as_ref().is_some_and(|seat| seat.role == Role::Owner));
+    let own_id = move || seat.with(|seat| seat.as_ref().map(|seat| seat.member_id));
+
+    let go = move |notice: Notice| {
+        let question = match notice {
+            Notice::Ended => "End the chat for everyone? Nothing of it will be left.",
+            _ => "Leave the chat? Your seat becomes free.",
+        };
+        if !browser::confirm(question) {
+            return;
+        }
+        spawn_local(async move {
+            let answer = if notice == Notice::Ended { conversation.end().await } else { conversation.leave().await };
+            match answer {
+                Ok(()) => leave.run(notice),
+                Err(refusal) => problem.set(Some(refusal)),
+            }
+        });
+    };
+    let remove = move |member: MemberSummary| {
+        let question = format!("Remove {}?", member.member.username);
+        if browser::confirm(&question) {
+            spawn_local(async move {
+                problem.set(conversation.remove(member.member.member_id).await.err());
+            });
+        }
+    };
+    let row = move |summary: MemberSummary| {
+        let MemberSummary { member, online } = summary.clone();
+        let is_own = own_id() == Some(member.member_id);
+        let username = member.username.clone();
+        let about = match (is_own, member.role) {
+            (true, Role::Owner) => " (you, owner)",
+            (true, Role::Guest) => " (you)",
+            (false, Role::Owner) => " (owner)",
+            (false, Role::Guest) => "",
+        };
+        view! {
+            <li>
+                <span class="presence" class:online=online aria-hidden="true"></span>
+                <span><bdi>{member.username}</bdi>{about}<span class="unseen">{if online { ", online" } else { ", away" }}</span></span>
+                {move || (is_owner() && !is_own).then(|| {
+                    let summary = summary.clone();
+                    view! {
+                        <button type="button" class="quiet" aria-label=format!("Remove {username}")
+                            on:click=move |_| remove(summary.clone())>"Remove"</button>
+                    }
+                })}
+            </li>
+        }
+    };
+    view! {
+        <details class="menu people" name="menu">
+            <summary>"People "<span class="count">{count}</span></summary>
+            <div class="panel">
+                <ul class="members">{move || members().into_iter().map(row).collect_view()}</ul>
+                <p class="wrong" role="alert">{move || problem.get().map(|problem| problem.detail)}</p>
+                <div class="buttons">
+                    <button type="button" on:click=move |_| go(Notice::Left)>"Leave"</button>
+                    {move || is_owner().then(|| view! {
+                        <button type="button" class="danger" on:click=move |_| go(Notice::Ended)>"End chat"</button>
+                    })}
+                </div>
+            </div>
+        </details>
+    }
+}

@@ -1,0 +1,113 @@
+//! The chats this browser is in, with their state.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use uuid::Uuid;
+
+use crate::app::client::storage::{self, SavedChat};
+use crate::app::client::{api, browser};
+use crate::wire::Code;
+
+/// How a chat stands, as far as this browser knows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Asking,
+    Live { new: u64 },
+    SessionEnded,
+    ChatEnded,
+    Unknown,
+}
+
+impl State {
+    async fn ask(chat_id: Uuid, saved: &SavedChat) -> Self {
+        match api::read_messages(chat_id, &saved.token, saved.cursor).await {
+            Ok(unseen) => Self::Live { new: unseen.last_id.saturating_sub(saved.cursor) },
+            Err(problem) => match problem.code {
+                Code::ChatNotFound => Self::ChatEnded,
+                Code::SessionExpired | Code::SessionRequired => Self::SessionEnded,
+                _ => Self::Unknown,
+            },
+        }
+    }
+
+    fn sentence(self, saved: &SavedChat) -> String {
+        match self {
+            Self::Asking => "…".into(),
+            Self::Live { new } => {
+                let news = match new {
+                    0 => "Nothing new".into(),
+                    1 => "1 new message".into(),
+                    new => format!("{new} new messages"),
+                };
+                format!("{news} · your session ends at {}", browser::time_of_day(saved.expires_at))
+            }
+            Self::SessionEnded => "Your session has ended".into(),
+            Self::ChatEnded => "The chat has ended".into(),
+            Self::Unknown => "The server cannot be reached".into(),
+        }
+    }
+}
+
+#[component]
+pub(crate) fn YourChats() -> impl IntoView {
+    let chats = RwSignal::new(Vec::new());
+    Effect::new(move || chats.set(storage::chats()));
+    let forget = move |id: Uuid| {
+        storage::forget_chat(id);
+        chats.update(|chats| chats.retain(|(chat_id, _)| *chat_id != id));
+    };
+    view! {
+        <Show when=move || chats.with(|chats| !chats.is_empty())>
+            <section class="your-chats" aria-labelledby="your-chats">
+                <h2 id="your-chats">"Your chats"</h2>
+                <ul>
+                    <For each=move || chats.get() key=|(id, _)| *id children=move |(id, saved)| {
+                        view! { <YourChat id saved forget=Callback::new(forget)/> }
+                    }/>
+                </ul>
+            </section>
+        </Show>
+    }
+}
+
+#[component]
+fn YourChat(id: Uuid, saved: SavedChat, forget: Callback<Uuid>) -> impl IntoView {
+    let state = RwSignal::new(State::Asking);
+    {
+        let saved = saved.clone();
+        spawn_local(async move {
+            let _ = state.try_set(State::ask(id, &saved).await);
+        });
+    }
+    let name = saved.name.clone().unwrap_or_else(|| "Chat".into());
+    let address = {
+        let key = saved.key.clone();
+        move || match (state.get(), &key) {
+            (State::SessionEnded, Some(key)) => Some(format!("/join/{id}#{key}")),
+            (State::SessionEnded, None) | (State::ChatEnded, _) => None,
+            _ => Some(format!("/chat/{id}")),
+        }
+    };
+    let username = saved.username.clone();
+    let title = {
+        let name = name.clone();
+        move || match address() {
+            Some(href) => view! { <a href=href><bdi>{name.clone()}</bdi></a> }.into_any(),
+            None => view! { <bdi>{name.clone()}</bdi> }.into_any(),
+        }
+    };
+    let is_over = move || matches!(state.get(), State::SessionEnded | State::ChatEnded);
+    view! {
+        <li>
+            <div>
+                <p class="name">{title}</p>
+                <p class="hint">"As "<bdi>{username}</bdi>" · "{move || state.get().sentence(&saved)}</p>
+            </div>
+            {move || is_over().then(|| view! {
+                <button type="button" class="quiet" aria-label=format!("Forget {name}") on:click=move |_| forget.run(id)>
+                    "Forget"
+                </button>
+            })}
+        </li>
+    }
+}

@@ -1,0 +1,57 @@
+//! The web app: rendered first on the server, then alive in the browser.
+
+mod client;
+mod components;
+mod notice;
+mod pages;
+pub mod server_fns;
+
+use leptos::config::LeptosOptions;
+use leptos::hydration::{AutoReload, HydrationScripts};
+use leptos::prelude::*;
+use leptos_meta::{MetaTags, Title, provide_meta_context};
+use leptos_router::components::{FlatRoutes, Route, Router};
+use leptos_router::path;
+
+use pages::{ChatPage, HomePage, JoinPage, NotFoundPage};
+
+/// The HTML around the app, which only the server renders.
+#[must_use]
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    view! {
+        <!DOCTYPE html>
+        <html lang="en" dir="ltr">
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1, interactive-widget=resizes-content"/>
+                <meta name="color-scheme" content="light dark"/>
+                <meta name="description" content="Private group chat that leaves nothing behind."/>
+                <link rel="icon" href="/assets/icon.svg" type="image/svg+xml"/>
+                <link rel="manifest" href="/assets/manifest.webmanifest"/>
+                <link rel="stylesheet" href=format!("/pkg/{}.css", options.output_name)/>
+                <AutoReload options=options.clone()/>
+                <HydrationScripts options/>
+                <MetaTags/>
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
+}
+
+/// The pages and their addresses.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    view! {
+        <Title formatter=|page: String| if page.is_empty() { "Watch Party".into() } else { format!("{page} · Watch Party") }/>
+        <Router>
+            <FlatRoutes fallback=NotFoundPage>
+                <Route path=path!("/") view=HomePage/>
+                <Route path=path!("/join/:chat_id") view=JoinPage/>
+                <Route path=path!("/chat/:chat_id") view=ChatPage/>
+            </FlatRoutes>
+        </Router>
+    }
+}

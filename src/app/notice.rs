@@ -1,0 +1,81 @@
+//! Why someone was led to another page than the one they asked for.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use crate::wire::{Code, Problem};
+
+/// A reason, as it stands in an address: `/?notice=chat_full`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Notice {
+    InviteNeeded,
+    InvalidInvite,
+    ChatFull,
+    ChatNotFound,
+    SessionExpired,
+    Left,
+    Ended,
+}
+
+impl Notice {
+    const ALL: [Self; 7] = [
+        Self::InviteNeeded,
+        Self::InvalidInvite,
+        Self::ChatFull,
+        Self::ChatNotFound,
+        Self::SessionExpired,
+        Self::Left,
+        Self::Ended,
+    ];
+
+    /// The reason for which a refused visitor is led away; `None` where they had better stay.
+    pub(super) fn of(problem: &Problem) -> Option<Self> {
+        match problem.code {
+            Code::InvalidInvite => Some(Self::InvalidInvite),
+            Code::ChatFull => Some(Self::ChatFull),
+            Code::ChatNotFound => Some(Self::ChatNotFound),
+            Code::SessionExpired | Code::SessionRequired => Some(Self::SessionExpired),
+            _ => None,
+        }
+    }
+
+    /// The home page with this notice.
+    pub(super) fn home(self) -> String {
+        format!("/?notice={}", self.name())
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::InviteNeeded => "invite_needed",
+            Self::InvalidInvite => "invalid_invite",
+            Self::ChatFull => "chat_full",
+            Self::ChatNotFound => "chat_not_found",
+            Self::SessionExpired => "session_expired",
+            Self::Left => "left",
+            Self::Ended => "ended",
+        }
+    }
+
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::InviteNeeded => "You need an invite to enter that chat. Ask someone in it for the magic link.",
+            Self::InvalidInvite => "That invite link does not work. It may have been revoked, used up, or copied in part. Ask for a new one.",
+            Self::ChatFull => "That chat is full. Someone has to leave before you can join.",
+            Self::ChatNotFound => "There is no such chat. It may have ended; then nothing of it is left.",
+            Self::SessionExpired => "Your session in that chat has ended. You can join again with the invite link.",
+            Self::Left => "You have left the chat.",
+            Self::Ended => "The chat has ended. Nothing of it is left.",
+        }
+    }
+}
+
+/// Shows the notice that the address names, if it names one.
+#[component]
+pub(super) fn NoticeFromAddress() -> impl IntoView {
+    let query = use_query_map();
+    let notice = move || {
+        let name = query.read().get("notice")?;
+        Notice::ALL.into_iter().find(|notice| notice.name() == name)
+    };
+    move || notice().map(|notice| view! { <p class="notice" role="status">{notice.sentence()}</p> })
+}

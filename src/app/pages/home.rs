@@ -1,0 +1,84 @@
+//! Where chats are started, and found again.
+
+use leptos::ev::SubmitEvent;
+use leptos::html::Input;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use leptos_meta::Title;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::use_navigate;
+
+use crate::app::client::storage::{self, SavedChat};
+use crate::app::components::{PageFrame, TextField, YourChats, remembered_username};
+use crate::app::notice::NoticeFromAddress;
+use crate::app::server_fns;
+use crate::wire::Problem;
+
+#[component]
+pub(crate) fn HomePage() -> impl IntoView {
+    view! {
+        <Title text=""/>
+        <PageFrame>
+            <NoticeFromAddress/>
+            <h1>"Talk in private. Leave nothing behind."</h1>
+            <p class="lead">
+                "Start a chat, send its magic link to up to five people, and talk. "
+                "The last 30 messages are kept, and everyone's session ends within six hours. No account, no app."
+            </p>
+            <StartChat/>
+            <YourChats/>
+        </PageFrame>
+    }
+}
+
+#[component]
+fn StartChat() -> impl IntoView {
+    let username = NodeRef::<Input>::new();
+    let name = NodeRef::<Input>::new();
+    let problem = RwSignal::new(None::<Problem>);
+    // Until the page is alive a form would be sent without it, and what was typed lost.
+    let is_ready = RwSignal::new(false);
+    Effect::new(move || is_ready.set(true));
+    remembered_username(username);
+    let navigate = use_navigate();
+
+    let start = move |event: SubmitEvent| {
+        event.prevent_default();
+        let value = |node: NodeRef<Input>| node.get_untracked().map(|input| input.value()).unwrap_or_default();
+        let (username, name) = (value(username), Some(value(name)).filter(|name| !name.trim().is_empty()));
+        is_ready.set(false);
+        let navigate = navigate.clone();
+        spawn_local(async move {
+            match server_fns::create_chat(username, name.clone()).await {
+                Ok(started) => {
+                    storage::remember_username(&started.seat.member.username);
+                    storage::save_chat(started.chat_id, &SavedChat::new(started.seat, name, started.key));
+                    navigate(&format!("/chat/{}", started.chat_id), NavigateOptions::default());
+                }
+                Err(refusal) => {
+                    problem.set(Some(refusal));
+                    is_ready.set(true);
+                }
+            }
+        });
+    };
+    view! {
+        <form class="card" method="post" on:submit=start>
+            <TextField name="username" label="Your name" node=username problem autocomplete="nickname" is_required=true/>
+            <TextField name="name" label="Name of the chat (optional)" node=name problem autocomplete="off"/>
+            <GeneralProblem problem/>
+            <button type="submit" class="main-button" disabled=move || !is_ready.get()>"Start a chat"</button>
+            <noscript><p class="hint">"Chatting needs JavaScript. Scripts can use the API instead."</p></noscript>
+        </form>
+    }
+}
+
+/// A problem that is of no one field.
+#[component]
+pub(super) fn GeneralProblem(#[prop(into)] problem: Signal<Option<Problem>>) -> impl IntoView {
+    view! {
+        <p class="wrong" role="alert">
+            {move || problem.get().filter(|problem| problem.field.is_none()).map(|problem| problem.detail)}
+        </p>
+    }
+}

@@ -1,0 +1,11 @@
+//! The pages.
+
+mod chat;
+mod home;
+mod join;
+mod not_found;
+
+pub(super) use chat::ChatPage;
+pub(super) use home::HomePage;
+pub(super) use join::JoinPage;
+pub(super) use not_found::NotFoundPage;

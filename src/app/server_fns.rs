@@ -1,0 +1,110 @@
+//! What the app's forms call: the same use cases as the API, under `/sf`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use leptos::prelude::*;
+use leptos::server_fn::codec::JsonEncoding;
+use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::wire::{Code, Joined, Message, Problem};
+
+/// Sets the HTTP status of a server function's answer.
+#[derive(Clone)]
+pub struct AnswerStatus(pub Arc<dyn Fn(u16) + Send + Sync>);
+
+impl fmt::Debug for AnswerStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnswerStatus")
+    }
+}
+
+/// A new chat as the page keeps it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Started {
+    pub chat_id: Uuid,
+    /// The key of the chat's first invite.
+    pub key: String,
+    pub seat: Joined,
+}
+
+/// What a visitor may know of a chat before entering it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InvitePreview {
+    pub name: Option<String>,
+}
+
+impl FromServerFnError for Problem {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        match error {
+            ServerFnErrorErr::Request(_) | ServerFnErrorErr::Deserialization(_) => {
+                Self::new(Code::Unavailable, "The server cannot be reached. Are you offline?")
+            }
+            ServerFnErrorErr::Args(detail) | ServerFnErrorErr::MissingArg(detail) => {
+                refused(Self::new(Code::InvalidRequest, detail))
+            }
+            _ => Self::new(Code::InternalError, "Something went wrong on our side."),
+        }
+    }
+}
+
+/// Opens a chat.
+#[server(prefix = "/sf", endpoint = "create_chat")]
+pub async fn create_chat(username: String, name: Option<String>) -> Result<Started, Problem> {
+    let service: crate::service::Service = expect_context();
+    let request = crate::wire::CreateChat { username: Some(username), name, ..Default::default() };
+    let (username, name, settings) = request.parse().map_err(refused)?;
+    let new = service.create_chat(expect_context(), username, name, settings).await.map_err(refused)?;
+    Ok(Started { chat_id: new.chat_id.as_uuid(), key: new.invite.key.reveal(), seat: (&new.seat).into() })
+}
+
+/// Looks at the chat behind a magic link, without spending it.
+#[server(prefix = "/sf", endpoint = "preview_invite")]
+pub async fn preview_invite(chat_id: Uuid, key: String) -> Result<InvitePreview, Problem> {
+    let service: crate::service::Service = expect_context();
+    let key = crate::domain::InviteKey::parse(&key)
+        .ok_or(crate::domain::Refusal::InvalidInvite)
+        .map_err(refused)?;
+    let name = service.preview_invite(expect_context(), chat_id.into(), &key).await.map_err(refused)?;
+    Ok(InvitePreview { name: name.map(|name| name.as_str().to_owned()) })
+}
+
+/// Enters a chat by a magic link.
+#[server(prefix = "/sf", endpoint = "join_chat")]
+pub async fn join_chat(chat_id: Uuid, key: String, username: String) -> Result<Joined, Problem> {
+    let service: crate::service::Service = expect_context();
+    let (key, username) = crate::wire::JoinChat { key, username }.parse().map_err(refused)?;
+    let seat = service.join(expect_context(), chat_id.into(), &key, username).await.map_err(refused)?;
+    Ok((&seat).into())
+}
+
+/// Says something.
+#[server(prefix = "/sf", endpoint = "post_message")]
+pub async fn post_message(
+    chat_id: Uuid,
+    session_token: String,
+    text: String,
+    client_id: Uuid,
+) -> Result<Message, Problem> {
+    let service: crate::service::Service = expect_context();
+    let token = crate::domain::SessionToken::parse(&session_token)
+        .ok_or(crate::domain::Refusal::SessionRequired)
+        .map_err(refused)?;
+    let request = crate::wire::PostMessage { text, client_id: Some(client_id) };
+    let (text, client_id) = request.parse().map_err(refused)?;
+    let posted = service.post(chat_id.into(), &token, text, client_id).await.map_err(refused)?;
+    Ok((&posted.message).into())
+}
+
+/// The problem as the answer's body, and its status as the answer's.
+fn refused(problem: impl Into<Problem>) -> Problem {
+    let problem = problem.into();
+    if let Some(AnswerStatus(set)) = use_context() {
+        set(problem.status);
+    }
+    problem
+}

@@ -1,0 +1,335 @@
+//! What the one who runs the server chose: flags, then `WATCH_PARTY_*` variables, then the
+//! `[watch-party]` table of `Leptos.toml`, then defaults.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::http::Uri;
+use clap::Parser;
+use clap::error::ErrorKind;
+use ipnet::IpNet;
+use leptos::config::{LeptosOptions, get_configuration};
+use thiserror::Error;
+
+use crate::domain::Settings;
+use crate::service::Policy;
+
+const WEEK: u64 = 7 * 24 * 60 * 60;
+const MONTH: u64 = 30 * 24 * 60 * 60;
+
+/// All settings, each checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen; `None` leaves it to Leptos's own settings.
+    pub site_addr: Option<SocketAddr>,
+    pub store: StoreChoice,
+    /// Where visitors find the site, without a slash at its end; `None` asks each request.
+    pub public_url: Option<String>,
+    pub policy: Policy,
+    /// The proxies whose forwarded addresses count.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// Where chats are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreChoice {
+    Memory,
+}
+
+/// Why the program does not start; its text is one line.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// `--help` or `--version`: not an error, but nothing more is to be done.
+    #[error("{0}")]
+    Asked(String),
+    #[error("{0}")]
+    Flags(String),
+    #[error("Leptos.toml: {0}")]
+    File(String),
+    #[error("{from}: '{value}' is wrong: {problem}")]
+    Value { from: String, value: String, problem: String },
+}
+
+/// Private group chat that leaves nothing behind.
+///
+/// Each setting is a flag, a variable, or a line in the [watch-party] table of Leptos.toml, and
+/// the first of them that is set counts.
+#[derive(Debug, Parser)]
+#[command(name = "watch-party", version)]
+struct Flags {
+    /// Address and port to listen on [variable: LEPTOS_SITE_ADDR] [default: 127.0.0.1:3000]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    site_addr: Option<String>,
+    /// Where chats are kept: memory [variable: WATCH_PARTY_STORE] [default: memory]
+    #[arg(long, value_name = "STORE")]
+    store: Option<String>,
+    /// Where visitors find the site, for the links it hands out [variable: WATCH_PARTY_PUBLIC_URL]
+    /// [default: what each request names as its host]
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// How long a session lives, in seconds, 1 to 604800 [variable: WATCH_PARTY_SESSION_TTL]
+    /// [default: 21600]
+    #[arg(long, value_name = "SECONDS")]
+    session_ttl: Option<String>,
+    /// How long a chat that nobody is in is kept, in seconds, 0 to 2592000 [variable:
+    /// WATCH_PARTY_FORGET_AFTER] [default: 86400]
+    #[arg(long, value_name = "SECONDS")]
+    forget_after: Option<String>,
+    /// Whether callers are limited in how much they may do at once [variable:
+    /// WATCH_PARTY_RATE_LIMIT] [default: on]
+    #[arg(long, value_name = "on|off")]
+    rate_limit: Option<String>,
+    /// Addresses or networks of proxies whose X-Forwarded-* headers count, separated by commas
+    /// [variable: WATCH_PARTY_TRUSTED_PROXIES] [default: none]
+    #[arg(long, value_name = "NETWORKS")]
+    trusted_proxies: Option<String>,
+}
+
+impl Config {
+    /// Reads the settings. `arguments` begin with the program's name; `variable` looks a variable
+    /// up; `file` is the text of `Leptos.toml`, where there is one.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, named; or what `--help` and `--version` print.
+    pub fn read(
+        arguments: impl IntoIterator<Item = OsString>,
+        variable: impl Fn(&str) -> Option<String>,
+        file: Option<&str>,
+    ) -> Result<Self, Error> {
+        let flags = Flags::try_parse_from(arguments).map_err(|error| match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Error::Asked(error.to_string()),
+            _ => Error::Flags(first_line(&error.to_string())),
+        })?;
+        let sources = Sources { variable: &variable, table: file.map_or(Ok(toml::Table::new()), read_table)? };
+
+        let seconds = |max: u64, least: u64| {
+            move |text: &str| {
+                let seconds = u64::from_str(text).ok().filter(|s| (least..=max).contains(s));
+                let seconds = seconds.ok_or_else(|| format!("must be whole seconds from {least} to {max}"))?;
+                Ok(Duration::from_secs(seconds))
+            }
+        };
+        let session_lifetime = sources.get("session-ttl", flags.session_ttl, seconds(WEEK, 1))?;
+        let forget_after = sources.get("forget-after", flags.forget_after, seconds(MONTH, 0))?;
+        let rate_limit = sources.get("rate-limit", flags.rate_limit, parse_switch)?;
+        Ok(Self {
+            site_addr: sources.get("site-addr", flags.site_addr, |text| {
+                text.parse().map_err(|_| "must be an address and a port, such as 127.0.0.1:3000".into())
+            })?,
+            store: sources.get("store", flags.store, parse_store)?.unwrap_or(StoreChoice::Memory),
+            public_url: sources.get("public-url", flags.public_url, parse_public_url)?,
+            policy: Policy {
+                session_lifetime: session_lifetime.unwrap_or(Settings::DEFAULT_SESSION_LIFETIME),
+                forget_after: forget_after.unwrap_or(Duration::from_secs(24 * 60 * 60)),
+                rate_limit: rate_limit.unwrap_or(true),
+            },
+            trusted_proxies: sources
+                .get("trusted-proxies", flags.trusted_proxies, parse_networks)?
+                .unwrap_or_default(),
+        })
+    }
+}
+
+/// Leptos's own settings: those of `Leptos.toml` where there is one, with its `LEPTOS_*`
+/// variables, else the files beside the program in `site/`.
+///
+/// # Errors
+/// What is wrong with them, in one line.
+pub fn leptos_options(config: &Config, has_file: bool) -> Result<LeptosOptions, String> {
+    let mut options = if has_file {
+        let read = get_configuration(Some("Leptos.toml"));
+        read.map_err(|error| format!("Leptos.toml: {}", first_line(&error.to_string())))?.leptos_options
+    } else {
+        let site_root = std::env::var("LEPTOS_SITE_ROOT").unwrap_or_else(|_| "site".into());
+        LeptosOptions::builder().output_name("watch-party").site_root(site_root).build()
+    };
+    if let Some(site_addr) = config.site_addr {
+        options.site_addr = site_addr;
+    }
+    Ok(options)
+}
+
+/// Where settings come from after the flags.
+struct Sources<'a> {
+    variable: &'a dyn Fn(&str) -> Option<String>,
+    table: toml::Table,
+}
+
+impl Sources<'_> {
+    fn get<T>(
+        &self,
+        name: &str,
+        flag: Option<String>,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, Error> {
+        let variable = match name {
+            "site-addr" => "LEPTOS_SITE_ADDR".to_owned(),
+            _ => format!("WATCH_PARTY_{}", name.replace('-', "_").to_uppercase()),
+        };
+        let found = flag
+            .map(|value| (format!("--{name}"), value))
+            .or_else(|| (self.variable)(&variable).map(|value| (variable, value)))
+            .or_else(|| self.table.get(name).map(|value| (format!("{name} in Leptos.toml"), as_text(value))));
+        found
+            .map(|(from, value)| {
+                parse(value.trim()).map_err(|problem| Error::Value { from, value, problem })
+            })
+            .transpose()
+    }
+}
+
+/// The names that the `[watch-party]` table may hold.
+const TABLE_NAMES: [&str; 6] =
+    ["store", "public-url", "session-ttl", "forget-after", "rate-limit", "trusted-proxies"];
+
+fn read_table(text: &str) -> Result<toml::Table, Error> {
+    let file: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        Error::File(first_line(error.message()))
+    })?;
+    let table = match file.get("watch-party") {
+        None => toml::Table::new(),
+        Some(toml::Value::Table(table)) => table.clone(),
+        Some(_) => return Err(Error::File("watch-party must be a table".into())),
+    };
+    match table.keys().find(|name| !TABLE_NAMES.contains(&name.as_str())) {
+        Some(name) => Err(Error::File(format!("[watch-party] has no setting '{name}'"))),
+        None => Ok(table),
+    }
+}
+
+fn as_text(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Boolean(true) => "on".into(),
+        toml::Value::Boolean(false) => "off".into(),
+        toml::Value::Array(items) => items.iter().map(as_text).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}
+
+fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
+fn parse_store(text: &str) -> Result<StoreChoice, String> {
+    match text {
+        "memory" => Ok(StoreChoice::Memory),
+        _ => Err("must be memory".into()),
+    }
+}
+
+fn parse_switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("must be on or off".into()),
+    }
+}
+
+fn parse_public_url(text: &str) -> Result<String, String> {
+    let is_site = |url: &Uri| {
+        matches!(url.scheme_str(), Some("http" | "https"))
+            && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+            && url.query().is_none()
+    };
+    match text.parse::<Uri>() {
+        Ok(url) if is_site(&url) && !text.contains('#') => Ok(text.trim_end_matches('/').to_owned()),
+        _ => Err("must be an http or https address, such as https://chat.example".into()),
+    }
+}
+
+fn parse_networks(text: &str) -> Result<Vec<IpNet>, String> {
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    items
+        .map(|item| {
+            let network = item.parse::<IpNet>().ok();
+            let network = network.or_else(|| item.parse().ok().map(|address: std::net::IpAddr| address.into()));
+            network.ok_or_else(|| format!("'{item}' is no address and no network such as 10.0.0.0/8"))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(flags: &[&str], variables: &[(&str, &str)], file: &str) -> Result<Config, Error> {
+        let arguments = std::iter::once("watch-party").chain(flags.iter().copied()).map(OsString::from);
+        let variable = |name: &str| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        };
+        Config::read(arguments, variable, Some(file))
+    }
+
+    #[test]
+    fn defaults_are_the_documented_ones() {
+        let config = read(&[], &[], "").unwrap();
+        assert_eq!(config.policy.session_lifetime.as_secs(), 21_600);
+        assert_eq!(config.policy.forget_after.as_secs(), 86_400);
+        assert!(config.policy.rate_limit);
+        assert_eq!(config.store, StoreChoice::Memory);
+        assert!(config.public_url.is_none() && config.site_addr.is_none());
+        assert!(config.trusted_proxies.is_empty());
+    }
+
+    #[test]
+    fn flags_come_before_variables_and_variables_before_the_file() {
+        let file = "[watch-party]\nsession-ttl = 3\nforget-after = 3\nrate-limit = false\n\
+                    trusted-proxies = [\"10.0.0.0/8\", \"::1\"]";
+        let variables = [("WATCH_PARTY_SESSION_TTL", "2"), ("WATCH_PARTY_FORGET_AFTER", "2")];
+        let config = read(&["--session-ttl", "1"], &variables, file).unwrap();
+        assert_eq!(config.policy.session_lifetime.as_secs(), 1);
+        assert_eq!(config.policy.forget_after.as_secs(), 2);
+        assert!(!config.policy.rate_limit);
+        assert_eq!(config.trusted_proxies.len(), 2);
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_in_one_line() {
+        let wrong = [
+            ("WATCH_PARTY_SESSION_TTL", "six hours"),
+            ("WATCH_PARTY_SESSION_TTL", "0"),
+            ("WATCH_PARTY_FORGET_AFTER", "-1"),
+            ("WATCH_PARTY_STORE", "floppy"),
+            ("WATCH_PARTY_RATE_LIMIT", "maybe"),
+            ("WATCH_PARTY_PUBLIC_URL", "chat.example"),
+            ("WATCH_PARTY_PUBLIC_URL", "ftp://chat.example"),
+            ("WATCH_PARTY_TRUSTED_PROXIES", "10.0.0.0/8, nowhere"),
+            ("LEPTOS_SITE_ADDR", "3000"),
+        ];
+        for (name, value) in wrong {
+            let line = read(&[], &[(name, value)], "").unwrap_err().to_string();
+            assert!(line.starts_with(name) && line.contains(value), "{line}");
+            assert!(!line.contains('\n'), "{line}");
+        }
+        let line = read(&["--session-ttl=x"], &[], "").unwrap_err().to_string();
+        assert!(line.starts_with("--session-ttl"), "{line}");
+        let line = read(&["--colour"], &[], "").unwrap_err().to_string();
+        assert!(line.contains("--colour") && !line.contains('\n'), "{line}");
+    }
+
+    #[test]
+    fn the_file_is_checked_too() {
+        let line = |file| read(&[], &[], file).unwrap_err().to_string();
+        assert!(line("[watch-party]\nsession_ttl = 5").contains("session_ttl"));
+        assert!(line("[watch-party]\nsession-ttl = \"x\"").starts_with("session-ttl in Leptos.toml"));
+        assert!(line("[watch-party").starts_with("Leptos.toml"));
+    }
+
+    #[test]
+    fn the_public_url_loses_its_last_slash() {
+        let config = read(&["--public-url", "https://chat.example/some/path/"], &[], "").unwrap();
+        assert_eq!(config.public_url.as_deref(), Some("https://chat.example/some/path"));
+    }
+
+    #[test]
+    fn help_lists_every_setting() {
+        let Error::Asked(help) = read(&["--help"], &[], "").unwrap_err() else { panic!("no help") };
+        for name in TABLE_NAMES {
+            assert!(help.contains(&format!("--{name}")), "{name}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! One conversation: its state, what may be read of it, and how events change it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::secret::{OfInvite, OfSession};
+use super::{
+    ChatId, ChatName, ClientId, Departure, Digest, Event, Invite, Member, MemberId, Message,
+    MessageId, Refusal, Role, Settings, Timestamp,
+};
+
+/// How many posts are remembered by their client id.
+const RECEIPTS: usize = 256;
+/// How many ended sessions are remembered, to say "it has ended" rather than "who are you".
+const ENDED_SESSIONS: usize = 256;
+
+/// That a member's client id has made a message already. It outlives the message, so it holds
+/// none of the words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Receipt {
+    pub(super) member_id: MemberId,
+    pub(super) client_id: ClientId,
+    pub(super) message_id: MessageId,
+    pub(super) sent_at: Timestamp,
+}
+
+/// A chat as its events made it. A chat of no event yet does not exist for anyone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chat {
+    id: ChatId,
+    revision: u64,
+    name: Option<ChatName>,
+    settings: Option<Settings>,
+    pub(super) members: Vec<Member>,
+    pub(super) invites: Vec<Invite>,
+    messages: VecDeque<Message>,
+    last_id: MessageId,
+    pub(super) receipts: VecDeque<Receipt>,
+    ended_sessions: VecDeque<Digest<OfSession>>,
+    /// When the last seat became free; meaningful while there are no members.
+    vacant_since: Timestamp,
+    ended: bool,
+}
+
+/// What a reader has not seen yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessagesAfter {
+    /// Oldest first.
+    pub messages: Vec<Message>,
+    /// The newest id in the chat; the reader's next cursor.
+    pub last_id: MessageId,
+    /// How many messages after the cursor have been deleted already.
+    pub missed: u64,
+}
+
+impl Chat {
+    /// A chat to which nothing has happened.
+    #[must_use]
+    pub fn new(id: ChatId) -> Self {
+        Self {
+            id,
+            revision: 0,
+            name: None,
+            settings: None,
+            members: Vec::new(),
+            invites: Vec::new(),
+            messages: VecDeque::new(),
+            last_id: 0,
+            receipts: VecDeque::new(),
+            ended_sessions: VecDeque::new(),
+            vacant_since: Timestamp::EPOCH,
+            ended: false,
+        }
+    }
+
+    #[must_use]
+    pub fn id(&self) -> ChatId {
+        self.id
+    }
+
+    /// How many events made this state.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    #[must_use]
+    pub fn name(&self) -> Option<&ChatName> {
+        self.name.as_ref()
+    }
+
+    /// # Errors
+    /// [`Refusal::ChatNotFound`] before the chat was created and after it ended.
+    pub fn settings(&self) -> Result<&Settings, Refusal> {
+        self.settings.as_ref().filter(|_| !self.ended).ok_or(Refusal::ChatNotFound)
+    }
+
+    /// Whether nothing of this chat is to be kept.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// All messages that are kept, oldest first.
+    #[must_use]
+    pub fn messages(&self) -> &VecDeque<Message> {
+        &self.messages
+    }
+
+    /// All invites that are kept, oldest first.
+    #[must_use]
+    pub fn invites(&self) -> &[Invite] {
+        &self.invites
+    }
+
+    /// Those who hold a seat at `now`, longest-seated first.
+    pub fn live_members(&self, now: Timestamp) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(move |member| member.is_live(now))
+    }
+
+    /// Whose session it is.
+    ///
+    /// # Errors
+    /// [`Refusal::SessionExpired`] for a session that was good once, [`Refusal::SessionRequired`]
+    /// for any other, [`Refusal::ChatNotFound`] where there is no chat.
+    pub fn authenticate(&self, token: Digest<OfSession>, now: Timestamp) -> Result<&Member, Refusal> {
+        self.settings()?;
+        match self.members.iter().find(|member| member.session.digest == token) {
+            Some(member) if member.is_live(now) => Ok(member),
+            Some(_) => Err(Refusal::SessionExpired),
+            None if self.ended_sessions.contains(&token) => Err(Refusal::SessionExpired),
+            None => Err(Refusal::SessionRequired),
+        }
+    }
+
+    /// Whose session it is, if it is an owner's.
+    ///
+    /// # Errors
+    /// As [`Chat::authenticate`], and [`Refusal::OwnerOnly`].
+    pub fn authenticate_owner(
+        &self,
+        token: Digest<OfSession>,
+        now: Timestamp,
+    ) -> Result<&Member, Refusal> {
+        let member = self.authenticate(token, now)?;
+        (member.role == Role::Owner).then_some(member).ok_or(Refusal::OwnerOnly)
+    }
+
+    /// The invite that `key` opens, if someone could come in by it at `now`.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidInvite`], [`Refusal::ChatFull`], or [`Refusal::ChatNotFound`].
+    pub fn admit(&self, key: Digest<OfInvite>, now: Timestamp) -> Result<&Invite, Refusal> {
+        let capacity = self.settings()?.capacity;
+        let invite = self
+            .invites
+            .iter()
+            .find(|invite| invite.digest == key && invite.is_open(now))
+            .ok_or(Refusal::InvalidInvite)?;
+        if self.live_members(now).count() >= capacity as usize {
+            return Err(Refusal::ChatFull { capacity });
+        }
+        Ok(invite)
+    }
+
+    /// What a reader whose cursor is `after` has not seen. A cursor ahead of the chat belongs to
+    /// another life of it, so its reader gets everything.
+    #[must_use]
+    pub fn messages_after(&self, after: MessageId) -> MessagesAfter {
+        let after = if after > self.last_id { 0 } else { after };
+        let deleted = self.last_id - self.messages.len() as u64;
+        let seen = usize::try_from(after.saturating_sub(deleted)).unwrap_or(usize::MAX);
+        MessagesAfter {
+            messages: self.messages.iter().skip(seen).cloned().collect(),
+            last_id: self.last_id,
+            missed: deleted.saturating_sub(after),
+        }
+    }
+
+    pub(super) fn next_message_id(&self) -> MessageId {
+        self.last_id + 1
+    }
+
+    /// When time alone will next change this chat: a session expires, or the grace of an empty
+    /// chat is over.
+    #[must_use]
+    pub fn due_at(&self, forget_after: Duration) -> Timestamp {
+        self.members
+            .iter()
+            .map(|member| member.session.expires_at)
+            .min()
+            .unwrap_or_else(|| self.vacant_since.after(forget_after))
+    }
+
+    /// Changes the state as `event` says. Events come from [`Chat::decide`] on this very state,
+    /// so nothing is checked again.
+    pub fn apply(&mut self, event: &Event) {
+        self.revision += 1;
+        match event {
+            Event::ChatCreated { name, settings, at } => {
+                self.name.clone_from(name);
+                self.settings = Some(settings.clone());
+                self.vacant_since = *at;
+            }
+            Event::InviteCreated { invite } => self.invites.push(invite.clone()),
+            Event::InviteRevoked { invite_id } => self.invites.retain(|invite| invite.id != *invite_id),
+            Event::MemberJoined { member, invite_id } => {
+                self.members.push(member.clone());
+                if let Some(invite) = self.invites.iter_mut().find(|i| Some(i.id) == *invite_id) {
+                    invite.uses += 1;
+                }
+            }
+            Event::MemberLeft { member_id, why, at } => self.free_seat(*member_id, *why, *at),
+            Event::SessionRenewed { member_id, ended, session } => {
+                if let Some(member) = self.members.iter_mut().find(|m| m.id == *member_id) {
+                    member.session = session.clone();
+                }
+                self.remember_ended_session(*ended);
+            }
+            Event::MessagePosted { message } => self.keep(message),
+            Event::ChatEnded => *self = Self { revision: self.revision, ended: true, ..Self::new(self.id) },
+        }
+    }
+
+    fn free_seat(&mut self, member_id: MemberId, why: Departure, at: Timestamp) {
+        let Some(seat) = self.members.iter().position(|member| member.id == member_id) else {
+            return;
+        };
+        let member = self.members.remove(seat);
+        self.receipts.retain(|receipt| receipt.member_id != member_id);
+        self.remember_ended_session(member.session.digest);
+        let freed_at = if why == Departure::Expired { member.session.expires_at } else { at };
+        self.vacant_since = self.vacant_since.max(freed_at);
+    }
+
+    fn remember_ended_session(&mut self, digest: Digest<OfSession>) {
+        self.ended_sessions.push_back(digest);
+        if self.ended_sessions.len() > ENDED_SESSIONS {
+            self.ended_sessions.pop_front();
+        }
+    }
+
+    fn keep(&mut self, message: &Message) {
+        self.last_id = message.id;
+        if let Some(client_id) = message.client_id {
+            self.receipts.push_back(Receipt {
+                member_id: message.member_id,
+                client_id,
+                message_id: message.id,
+                sent_at: message.sent_at,
+            });
+            if self.receipts.len() > RECEIPTS {
+                self.receipts.pop_front();
+            }
+        }
+        self.messages.push_back(message.clone());
+        let history = self.settings.as_ref().map_or(0, |settings| settings.history as usize);
+        while self.messages.len() > history {
+            self.messages.pop_front();
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What can happen to a chat; the only way its state changes. No event holds a secret.
+
+use super::secret::OfSession;
+use super::{ChatName, Digest, Invite, InviteId, Member, MemberId, Message, Session, Settings, Timestamp};
+
+/// How a seat became free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// The member left.
+    Left,
+    /// The owner removed the member.
+    Removed,
+    /// The session came to its end.
+    Expired,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    ChatCreated { name: Option<ChatName>, settings: Settings, at: Timestamp },
+    InviteCreated { invite: Invite },
+    InviteRevoked { invite_id: InviteId },
+    /// `invite_id` is the invite that the member came by; the creator came by none.
+    MemberJoined { member: Member, invite_id: Option<InviteId> },
+    MemberLeft { member_id: MemberId, why: Departure, at: Timestamp },
+    /// The member's old token, whose digest is `ended`, no longer proves anything.
+    SessionRenewed { member_id: MemberId, ended: Digest<OfSession>, session: Session },
+    /// Messages past the chat's history go in the same moment.
+    MessagePosted { message: Message },
+    /// Nothing of the chat is to be left anywhere.
+    ChatEnded,
+}

@@ -1,0 +1,147 @@
+//! One line of text that names something: a member, a chat, an invite.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Refusal;
+use super::text;
+
+macro_rules! line {
+    ($(#[$doc:meta])* $name:ident, $field:literal, $max:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The most characters it may have, as people count them (grapheme clusters).
+            pub const MAX_GRAPHEMES: usize = $max;
+
+            /// Composes and trims `input`.
+            ///
+            /// # Errors
+            /// [`Refusal::Invalid`] where nothing of it can be seen, where it is longer than
+            /// [`Self::MAX_GRAPHEMES`], or where it has a control or a bidi-control character.
+            pub fn parse(input: &str) -> Result<Self, Refusal> {
+                parse($field, input, Self::MAX_GRAPHEMES).map(|text| Self(text.into()))
+            }
+
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(…)"))
+            }
+        }
+    };
+}
+
+line!(
+    /// What a member is called in one chat.
+    ///
+    /// ```
+    /// use watch_party::domain::Username;
+    /// assert_eq!(Username::parse("  Zoë ").unwrap().as_str(), "Zoë");
+    /// assert!(Username::parse("\u{200b}").is_err());
+    /// ```
+    Username, "username", 32
+);
+line!(
+    /// What a chat is called.
+    ChatName, "name", 64
+);
+line!(
+    /// What the owner calls an invite, to tell it from others.
+    InviteLabel, "label", 64
+);
+
+impl Username {
+    /// Whether people would take the two for one name.
+    #[must_use]
+    pub fn same_as(&self, other: &Self) -> bool {
+        text::folded(&self.0) == text::folded(&other.0)
+    }
+}
+
+/// A grapheme may hold any number of code points; this many bytes bound it.
+const MAX_BYTES: usize = 1024;
+
+fn parse(field: &'static str, input: &str, max_graphemes: usize) -> Result<String, Refusal> {
+    let invalid = |problem: String| Err(Refusal::Invalid { field, problem });
+    if input.chars().any(|c| text::is_control(c) && !c.is_whitespace()) {
+        return invalid("must not contain control characters".into());
+    }
+    let line = text::composed(input.trim()).into_owned();
+    if line.chars().any(text::is_control) {
+        return invalid("must not contain line breaks or control characters".into());
+    }
+    if line.chars().any(text::is_bidi_control) {
+        return invalid("must not contain characters that change the direction of text".into());
+    }
+    if !text::is_visible(&line) {
+        return invalid("must not be empty".into());
+    }
+    if line.len() > MAX_BYTES || text::graphemes_up_to(&line, max_graphemes) > max_graphemes {
+        return invalid(format!("must have at most {max_graphemes} characters"));
+    }
+    Ok(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(input: &str) -> Option<String> {
+        match Username::parse(input) {
+            Err(Refusal::Invalid { field: "username", problem }) => Some(problem),
+            Err(other) => panic!("{other:?}"),
+            Ok(_) => None,
+        }
+    }
+
+    #[test]
+    fn names_of_any_script_are_kept_composed() {
+        for name in ["Ann", "王小明", "عائشة", "नेहा", "👩‍👩‍👧‍👦", "🏴‍☠️ O’Brien", "ﷺ"] {
+            assert_eq!(Username::parse(name).unwrap().as_str(), name);
+        }
+        assert_eq!(Username::parse("Zoe\u{308}").unwrap().as_str(), "Zo\u{eb}");
+        assert_eq!(Username::parse("\t Ann \u{a0}").unwrap().as_str(), "Ann");
+    }
+
+    #[test]
+    fn names_that_cannot_be_seen_or_that_deceive_are_refused() {
+        for name in ["", " ", "\u{200b}", "\u{200d}\u{fe0f}", "\u{3164}", "\u{2800}", "\u{ad}"] {
+            assert_eq!(problem(name).as_deref(), Some("must not be empty"), "{name:?}");
+        }
+        for name in ["a\u{202e}b", "\u{2066}a", "a\u{2069}"] {
+            assert!(problem(name).is_some_and(|p| p.contains("direction")), "{name:?}");
+        }
+        for name in ["a\0", "a\u{7}b", "a\nb", "a\u{2028}b", "\u{1b}[31m", "a\u{85}b"] {
+            assert!(problem(name).is_some_and(|p| p.contains("control")), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn length_counts_what_people_see() {
+        let family = "👩‍👩‍👧‍👦";
+        assert!(problem(&family.repeat(32)).is_none());
+        assert!(problem(&family.repeat(33)).is_some());
+        assert!(problem(&"é".repeat(33)).is_some());
+        assert!(problem(&format!("e{}", "\u{301}".repeat(5_000))).is_some());
+    }
+
+    #[test]
+    fn names_people_would_confuse_are_the_same() {
+        let same = |a: &str, b: &str| Username::parse(a).unwrap().same_as(&Username::parse(b).unwrap());
+        assert!(same("Ann", "aNN"));
+        assert!(same("Straße", "STRASSE"));
+        assert!(same("ﬁn", "FIN"));
+        assert!(same("Ａｎｎ", "ann"));
+        assert!(same("an\u{200b}n", "Ann"));
+        assert!(!same("Ann", "Anna"));
+        assert!(!same("王", "玉"));
+    }
+}

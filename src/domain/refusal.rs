@@ -1,0 +1,30 @@
+//! Why a rule said no.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// A rule's "no", in a sentence for the person who asked. Each has one stable code on the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    #[error("{field} {problem}.")]
+    Invalid { field: &'static str, problem: String },
+    #[error("This needs a session in the chat. Send its token as `Authorization: Bearer`.")]
+    SessionRequired,
+    #[error("Your session in this chat has ended. Join again with an invite.")]
+    SessionExpired,
+    #[error("This invite is not valid. It may have been revoked, used up, or copied in part.")]
+    InvalidInvite,
+    #[error("Only the chat's owner may do this.")]
+    OwnerOnly,
+    #[error("There is no such chat. It may have ended.")]
+    ChatNotFound,
+    #[error("There is no such {0} in this chat.")]
+    NotFound(&'static str),
+    #[error("This chat is full: all {capacity} seats are taken.")]
+    ChatFull { capacity: u32 },
+    #[error("Someone in this chat already has that name. Choose another.")]
+    UsernameTaken,
+    #[error("That was too much at once. Try again in {} s.", retry_after.as_secs())]
+    TooManyRequests { retry_after: Duration },
+}

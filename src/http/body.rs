@@ -1,0 +1,120 @@
+//! Bodies of requests: JSON whatever the `Content-Type` says, errors that name the field.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, Request};
+use axum::http::{StatusCode, header};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::outer::payload_too_large;
+use super::problem::Failure;
+use crate::wire::{Code, PostMessage, Problem};
+
+/// A body of JSON.
+#[derive(Debug)]
+pub(super) struct JsonBody<T>(pub(super) T);
+
+/// A body of JSON that may be left out.
+#[derive(Debug)]
+pub(super) struct OptionalJsonBody<T>(pub(super) T);
+
+/// What is to be said: a body of JSON, or bare words as `text/plain`.
+#[derive(Debug)]
+pub(super) struct MessageBody(pub(super) PostMessage);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        Ok(Self(parse(&read(request, state).await?)?))
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJsonBody<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let bytes = read(request, state).await?;
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self(T::default()));
+        }
+        Ok(Self(parse(&bytes)?))
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for MessageBody {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let content_type = request.headers().get(header::CONTENT_TYPE);
+        let is_plain = content_type
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split(';').next())
+            .is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("text/plain"));
+        let bytes = read(request, state).await?;
+        if !is_plain {
+            return Ok(Self(parse(&bytes)?));
+        }
+        let text = String::from_utf8(bytes.into())
+            .map_err(|_| Problem::unreadable("The body is not UTF-8.").about_field("text"))?;
+        Ok(Self(PostMessage { text, client_id: None }))
+    }
+}
+
+async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
+    Bytes::from_request(request, state).await.map_err(|rejection: BytesRejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            payload_too_large()
+        } else {
+            Problem::unreadable("The body broke off.").into()
+        }
+    })
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let value: Value = serde_json::from_slice(bytes)
+        .map_err(|error| Problem::unreadable(format!("The body is not JSON: {error}.")))?;
+    if !value.is_object() {
+        return Err(Problem::new(Code::InvalidRequest, "The body must be a JSON object."));
+    }
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let message = error.into_inner().to_string();
+        // serde names a missing field only in its message.
+        let missing = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+        match (missing, path.as_str()) {
+            (Some(field), _) => Problem::new(Code::InvalidRequest, format!("{field} is missing."))
+                .about_field(field),
+            (None, ".") => Problem::new(Code::InvalidRequest, format!("The body is wrong: {message}.")),
+            (None, field) => {
+                Problem::new(Code::InvalidRequest, format!("{field}: {message}.")).about_field(field)
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::CreateChat;
+
+    fn problem(body: &str) -> Problem {
+        parse::<CreateChat>(body.as_bytes()).expect_err(body)
+    }
+
+    #[test]
+    fn broken_json_is_told_from_wrong_types() {
+        assert_eq!(problem("{").status, 400);
+        assert_eq!(problem("[]").status, 422);
+        let wrong = problem(r#"{"capacity": "six"}"#);
+        assert_eq!((wrong.status, wrong.field.as_deref()), (422, Some("capacity")));
+    }
+
+    #[test]
+    fn a_missing_field_is_named_and_an_unknown_one_ignored() {
+        let missing = parse::<PostMessage>(b"{}").unwrap_err();
+        assert_eq!(missing.field.as_deref(), Some("text"));
+        assert!(parse::<PostMessage>(br#"{"text": "hi", "colour": "red"}"#).is_ok());
+    }
+}

@@ -1,0 +1,60 @@
+//! HTTP: the router, and what every request passes through on its way.
+
+mod auth;
+mod body;
+mod docs;
+mod native;
+mod openapi;
+mod ops;
+mod origin;
+mod outer;
+mod pages;
+mod path;
+mod problem;
+mod serve;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use leptos::config::LeptosOptions;
+
+use crate::config::Config;
+use crate::service::Service;
+
+pub use openapi::api_document;
+pub use outer::MAX_BODY_BYTES;
+pub use serve::serve;
+
+/// What handlers share; clones share everything.
+#[derive(Clone, Debug)]
+pub struct AppState {
+    pub service: Service,
+    pub config: Arc<Config>,
+    pub leptos: LeptosOptions,
+}
+
+impl FromRef<AppState> for Service {
+    fn from_ref(state: &AppState) -> Self {
+        state.service.clone()
+    }
+}
+
+impl FromRef<AppState> for LeptosOptions {
+    fn from_ref(state: &AppState) -> Self {
+        state.leptos.clone()
+    }
+}
+
+/// All that the program answers: the API, its documents, the pages and their files.
+///
+/// The one who serves it must put each peer's address into the requests
+/// ([`axum::extract::ConnectInfo`] of a [`std::net::SocketAddr`]).
+pub fn router(state: AppState) -> Router {
+    let (api, document) = openapi::routes().split_for_parts();
+    let routes = api
+        .merge(docs::routes(document))
+        .merge(pages::routes(&state))
+        .method_not_allowed_fallback(problem::method_not_allowed);
+    outer::wrap(routes, &state).with_state(state)
+}

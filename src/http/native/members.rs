@@ -1,0 +1,62 @@
+//! Who is in a chat.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use crate::http::auth::Bearer;
+use crate::http::path::{ChatInPath, MemberInPath};
+use crate::http::problem::Answer;
+use crate::service::Service;
+use crate::wire::{MemberList, MemberSummary, Problem};
+
+/// List who holds a seat, longest-seated first.
+#[utoipa::path(get, path = "/{chat_id}/members", tag = "members",
+    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    security(("session_token" = [])),
+    responses(
+        (status = 200, description = "The members", body = MemberList),
+        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
+        (status = 404, description = "`chat_not_found`", body = Problem),
+        (status = 503, description = "`unavailable`", body = Problem),
+    ))]
+pub(super) async fn list_members(
+    State(service): State<Service>,
+    ChatInPath(chat_id): ChatInPath,
+    Bearer(token): Bearer,
+) -> Answer<Json<MemberList>> {
+    let roster = service.list_members(chat_id, &token).await?;
+    let members = roster.members.iter();
+    Ok(Json(MemberList {
+        members: members
+            .map(|(member, online)| MemberSummary { member: member.into(), online: *online })
+            .collect(),
+        capacity: roster.settings.capacity,
+        history: roster.settings.history,
+        name: roster.name.map(|name| name.as_str().to_owned()),
+    }))
+}
+
+/// Free a seat: leave with one's own id, or remove another as the owner.
+#[utoipa::path(delete, path = "/{chat_id}/members/{member_id}", tag = "members",
+    params(
+        ("chat_id" = uuid::Uuid, Path, description = "The chat"),
+        ("member_id" = uuid::Uuid, Path, description = "The member"),
+    ),
+    security(("session_token" = [])),
+    responses(
+        (status = 204, description = "The seat is free and its session has ended"),
+        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
+        (status = 403, description = "`owner_only`", body = Problem),
+        (status = 404, description = "`chat_not_found` or `not_found`", body = Problem),
+        (status = 503, description = "`unavailable`", body = Problem),
+    ))]
+pub(super) async fn remove_member(
+    State(service): State<Service>,
+    ChatInPath(chat_id): ChatInPath,
+    Bearer(token): Bearer,
+    MemberInPath(member_id): MemberInPath,
+) -> Answer<StatusCode> {
+    service.remove_member(chat_id, &token, member_id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,117 @@
+//! Reading and writing.
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+
+use crate::domain::ClientId;
+use crate::http::auth::{Bearer, session_token};
+use crate::http::body::MessageBody;
+use crate::http::path::ChatInPath;
+use crate::http::problem::{Answer, Failure};
+use crate::service::Service;
+use crate::wire::{Code, Message, Messages, Problem};
+
+/// The longest `Idempotency-Key` that is taken.
+const MAX_IDEMPOTENCY_KEY: usize = 255;
+
+/// Read the messages after a cursor, oldest first.
+///
+/// A browser that asks for HTML without a token is sent on to the chat's page.
+#[utoipa::path(get, path = "/{chat_id}", tag = "messages",
+    params(
+        ("chat_id" = uuid::Uuid, Path, description = "The chat"),
+        ("after" = Option<u64>, Query, description = "The last message id seen; 0, or left out, for all that are kept"),
+    ),
+    security(("session_token" = [])),
+    responses(
+        (status = 200, description = "What the reader has not seen", body = Messages),
+        (status = 303, description = "The chat's page, for a browser"),
+        (status = 400, description = "`invalid_request`: `after` is no number", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
+        (status = 404, description = "`chat_not_found`", body = Problem),
+        (status = 503, description = "`unavailable`", body = Problem),
+    ))]
+pub(super) async fn read_messages(
+    State(service): State<Service>,
+    chat: Answer<ChatInPath>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    if wants_page(&headers) {
+        let page = chat.map_or_else(|_| "/?notice=chat_not_found".into(), |ChatInPath(id)| format!("/chat/{id}"));
+        return Ok(Redirect::to(&page).into_response());
+    }
+    let ChatInPath(chat_id) = chat?;
+    let token = session_token(&headers)?;
+    let after = query.iter().find(|(name, _)| name == "after").map_or(Ok(0), |(_, value)| value.parse());
+    let after = after.map_err(|_| {
+        Problem::unreadable("after must be the id of a message, a whole number.").about_field("after")
+    })?;
+    let unseen = service.read(chat_id, &token, after).await?;
+    Ok(Json(Messages::from(&unseen)).into_response())
+}
+
+/// Say something.
+///
+/// With a `client_id`, or an `Idempotency-Key` header, the same call made again makes no second
+/// message.
+#[utoipa::path(post, path = "/{chat_id}", tag = "messages",
+    params(
+        ("chat_id" = uuid::Uuid, Path, description = "The chat"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Stands for a `client_id`; 1 to 255 visible characters"),
+    ),
+    request_body(content((crate::wire::PostMessage = "application/json"), (String = "text/plain"))),
+    security(("session_token" = [])),
+    responses(
+        (status = 201, description = "The message", body = Message),
+        (status = 200, description = "The message that this client id made before", body = Message),
+        (status = 400, description = "`invalid_request`: not JSON, or not UTF-8", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
+        (status = 404, description = "`chat_not_found`", body = Problem),
+        (status = 413, description = "`payload_too_large`", body = Problem),
+        (status = 422, description = "`invalid_request`: a field is wrong", body = Problem),
+        (status = 429, description = "`too_many_requests`", body = Problem),
+        (status = 503, description = "`unavailable`", body = Problem),
+    ))]
+pub(super) async fn post_message(
+    State(service): State<Service>,
+    ChatInPath(chat_id): ChatInPath,
+    Bearer(token): Bearer,
+    headers: HeaderMap,
+    MessageBody(request): MessageBody,
+) -> Answer<(StatusCode, Json<Message>)> {
+    let (text, client_id) = request.parse()?;
+    let client_id = one_client_id(client_id, idempotency_key(&headers)?)?;
+    let posted = service.post(chat_id, &token, text, client_id).await?;
+    let status = if posted.is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(Message::from(&posted.message))))
+}
+
+fn wants_page(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+        && !headers.contains_key(header::AUTHORIZATION)
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<ClientId>, Failure> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    match value.to_str() {
+        Ok(key) if !key.trim().is_empty() && key.len() <= MAX_IDEMPOTENCY_KEY => {
+            Ok(Some(ClientId::from_idempotency_key(key)))
+        }
+        _ => {
+            let detail = format!("Idempotency-Key must be 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII characters.");
+            Err(Problem::new(Code::InvalidRequest, detail).about_field("Idempotency-Key").into())
+        }
+    }
+}
+
+fn one_client_id(body: Option<ClientId>, header: Option<ClientId>) -> Result<Option<ClientId>, Failure> {
+    if body.is_some() && header.is_some() && body != header {
+        let detail = "client_id and Idempotency-Key name two different messages.";
+        return Err(Problem::new(Code::InvalidRequest, detail).about_field("client_id").into());
+    }
+    Ok(body.or(header))
+}

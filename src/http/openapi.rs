@@ -1,0 +1,65 @@
+//! The API as a document, made from the handlers themselves (OpenAPI 3.1).
+
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi, openapi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use axum::Json;
+use axum::extract::Extension;
+
+use super::{AppState, native, ops};
+
+/// Every call of the API, documented and routed in one.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    let router = OpenApiRouter::with_openapi(ApiDocument::openapi())
+        .merge(native::routes())
+        .merge(ops::routes())
+        .routes(routes!(show_document));
+    let document = router.get_openapi().clone();
+    router.layer(Extension(document))
+}
+
+/// The document itself.
+#[must_use]
+pub fn api_document() -> openapi::OpenApi {
+    routes().into_openapi()
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Watch Party",
+        description = "Private group chat that leaves nothing behind. JSON in UTF-8, snake_case, times in RFC 3339 UTC. \
+            Errors are `application/problem+json` with a stable `code`. Unknown fields are ignored; a body may have 64 KiB."
+    ),
+    tags(
+        (name = "chats", description = "Open a chat, enter it, stay, end it"),
+        (name = "messages", description = "Read and write"),
+        (name = "members", description = "Who is in a chat"),
+        (name = "invites", description = "The owner's magic links"),
+        (name = "operations", description = "For those who run the server"),
+    ),
+    modifiers(&SessionTokenScheme)
+)]
+struct ApiDocument;
+
+struct SessionTokenScheme;
+
+impl Modify for SessionTokenScheme {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The `session_token` of a seat in the chat; a bare token is accepted too."))
+            .build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("session_token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", tag = "operations",
+    responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json")))]
+async fn show_document(Extension(document): Extension<openapi::OpenApi>) -> Json<openapi::OpenApi> {
+    Json(document)
+}

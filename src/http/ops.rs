@@ -1,0 +1,32 @@
+//! What those who run the server ask of it.
+
+use axum::Json;
+use axum::extract::State;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::AppState;
+use super::problem::Answer;
+use crate::service::Service;
+use crate::wire::{Health, Problem};
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(show_liveness)).routes(routes!(show_readiness))
+}
+
+/// Whether the program runs.
+#[utoipa::path(get, path = "/healthz", tag = "operations",
+    responses((status = 200, description = "It runs", body = Health)))]
+async fn show_liveness() -> Json<Health> {
+    Json(Health { status: "ok".into() })
+}
+
+/// Whether the program can do its work: its store answers.
+#[utoipa::path(get, path = "/readyz", tag = "operations", responses(
+    (status = 200, description = "The store answers", body = Health),
+    (status = 503, description = "`unavailable`", body = Problem),
+))]
+async fn show_readiness(State(service): State<Service>) -> Answer<Json<Health>> {
+    service.check_store().await?;
+    Ok(Json(Health { status: "ok".into() }))
+}

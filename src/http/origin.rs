@@ -1,0 +1,110 @@
+//! Where a request comes from and where links must point, behind proxies or not.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use ipnet::IpNet;
+
+use super::AppState;
+use super::problem::Failure;
+use crate::service::Caller;
+
+/// The address that limits count: the peer's, or the one a trusted proxy forwards.
+pub(super) async fn note_caller(
+    State(state): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let address = client_address(peer.ip(), request.headers(), &state.config.trusted_proxies);
+    request.extensions_mut().insert(Caller::from(address));
+    next.run(request).await
+}
+
+/// The site as its visitors reach it, without a slash at its end: `https://chat.example`.
+#[derive(Debug)]
+pub(super) struct SiteUrl(pub(super) String);
+
+impl FromRequestParts<AppState> for SiteUrl {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Failure> {
+        if let Some(url) = &state.config.public_url {
+            return Ok(Self(url.clone()));
+        }
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let is_trusted = peer.is_some_and(|peer| is_within(peer, &state.config.trusted_proxies));
+        let forwarded = |name| first_value(&parts.headers, name).filter(|_| is_trusted);
+        let scheme = match forwarded("x-forwarded-proto") {
+            Some(scheme) if scheme.eq_ignore_ascii_case("https") => "https",
+            _ => "http",
+        };
+        let host = forwarded("x-forwarded-host")
+            .or_else(|| first_value(&parts.headers, header::HOST.as_str()))
+            .or_else(|| parts.uri.authority().map(Authority::as_str))
+            .and_then(|host| host.parse::<Authority>().ok())
+            .map_or_else(|| state.leptos.site_addr.to_string(), |host| host.to_string());
+        Ok(Self(format!("{scheme}://{host}")))
+    }
+}
+
+/// The nearest address that no trusted proxy vouches for by being one itself. Headers count only
+/// where the peer is a trusted proxy, and are read from the end, which the nearest proxy wrote.
+fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    if !is_within(peer, trusted) {
+        return peer;
+    }
+    let values = headers.get_all("x-forwarded-for").iter().rev();
+    let mut nearest = peer;
+    for hop in values.filter_map(|value| value.to_str().ok()).flat_map(|line| line.rsplit(',')) {
+        let Ok(address) = hop.trim().parse() else { break };
+        nearest = address;
+        if !is_within(address, trusted) {
+            break;
+        }
+    }
+    nearest
+}
+
+fn is_within(address: IpAddr, nets: &[IpNet]) -> bool {
+    nets.iter().any(|net| net.contains(&address.to_canonical()))
+}
+
+fn first_value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let value = headers.get(name)?.to_str().ok()?;
+    value.split(',').next().map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append("x-forwarded-for", value.parse().unwrap());
+        }
+        let trusted: Vec<IpNet> = trusted.iter().map(|net| net.parse().unwrap()).collect();
+        client_address(peer.parse().unwrap(), &headers, &trusted).to_string()
+    }
+
+    #[test]
+    fn a_forwarded_address_counts_only_from_a_trusted_proxy() {
+        assert_eq!(client("192.0.2.9", &["198.51.100.1"], &[]), "192.0.2.9");
+        assert_eq!(client("10.0.0.1", &["198.51.100.1"], &["10.0.0.0/8"]), "198.51.100.1");
+    }
+
+    #[test]
+    fn what_the_client_wrote_before_the_proxies_does_not_count() {
+        let trusted = ["10.0.0.0/8"];
+        let chain = ["203.0.113.7, 198.51.100.1, 10.0.0.2"];
+        assert_eq!(client("10.0.0.1", &chain, &trusted), "198.51.100.1");
+        assert_eq!(client("10.0.0.1", &["203.0.113.7", "198.51.100.1"], &trusted), "198.51.100.1");
+        assert_eq!(client("10.0.0.1", &["nonsense"], &trusted), "10.0.0.1");
+    }
+}

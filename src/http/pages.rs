@@ -1,0 +1,88 @@
+//! The pages, the server functions behind their forms, and the files they load.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get_service;
+use leptos::config::LeptosOptions;
+use leptos::nonce::use_nonce;
+use leptos::prelude::{provide_context, use_context};
+use leptos_axum::{LeptosRoutes as _, ResponseOptions, generate_route_list};
+use tower_http::services::{ServeDir, ServeFile};
+
+use super::AppState;
+use super::problem::Failure;
+use crate::app::server_fns::AnswerStatus;
+use crate::app::{App, shell};
+use crate::service::{Caller, Service};
+use crate::wire::{Code, Problem};
+
+pub(super) fn routes(state: &AppState) -> Router<AppState> {
+    let site = Path::new(&*state.leptos.site_root);
+    let files = |folder: &str| {
+        let files = ServeDir::new(site.join(folder)).precompressed_br().precompressed_gzip();
+        get_service(files.append_index_html_on_directories(false))
+    };
+    let options = state.leptos.clone();
+    Router::new()
+        .leptos_routes_with_context(
+            state,
+            generate_route_list(App),
+            page_context(state.service.clone()),
+            move || shell(options.clone()),
+        )
+        .nest_service("/pkg", files("pkg"))
+        .nest_service("/assets", files("assets"))
+        .route_service("/robots.txt", ServeFile::new(site.join("robots.txt")))
+        .fallback(not_found)
+}
+
+/// What pages and server functions find around them.
+fn page_context(service: Service) -> impl Fn() + Clone + Send + Sync + 'static {
+    move || {
+        provide_context(service.clone());
+        if let Some(caller) = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Caller>().copied()) {
+            provide_context(caller);
+        }
+        let Some(response) = use_context::<ResponseOptions>() else { return };
+        if let Some(nonce) = use_nonce() {
+            response.insert_header(header::CONTENT_SECURITY_POLICY, page_policy(&nonce));
+        }
+        provide_context(AnswerStatus(Arc::new(move |status| {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            response.set_status(status);
+        })));
+    }
+}
+
+/// A page loads its own files and nothing else. While `cargo leptos watch` runs, it also
+/// listens there for changes.
+fn page_policy(nonce: &str) -> HeaderValue {
+    let reload = if std::env::var_os("LEPTOS_WATCH").is_some() { " ws:" } else { "" };
+    let policy = format!(
+        "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; \
+         img-src 'self' data:; connect-src 'self'{reload}; manifest-src 'self'; \
+         base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    );
+    HeaderValue::try_from(policy).expect("a nonce is base64")
+}
+
+/// A page for a browser, a problem for a program.
+async fn not_found(State(state): State<AppState>, request: Request<Body>) -> Response {
+    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if !accept.is_some_and(|accept| accept.contains("text/html")) {
+        return Failure(Problem::new(Code::NotFound, "There is nothing at this address.")).into_response();
+    }
+    let options: LeptosOptions = state.leptos.clone();
+    let context = page_context(state.service.clone());
+    let render = leptos_axum::render_app_to_stream_with_context(context, move || shell(options.clone()));
+    let mut page = render(request).await;
+    *page.status_mut() = StatusCode::NOT_FOUND;
+    page
+}

@@ -1,0 +1,73 @@
+//! Failures as `application/problem+json`.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::domain::Refusal;
+use crate::service::Error;
+use crate::store::Unavailable;
+use crate::wire::{Code, Problem};
+
+/// How long a caller is asked to wait when the store is away.
+const UNAVAILABLE_RETRY: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// A problem on its way out.
+#[derive(Debug)]
+pub(super) struct Failure(pub(super) Problem);
+
+/// What a handler answers with.
+pub(super) type Answer<T> = Result<T, Failure>;
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self(refusal.into())
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => refusal.into(),
+            Error::Unavailable(Unavailable { cause }) => {
+                tracing::error!(cause, "the store is unavailable");
+                Self::new(Code::Unavailable, "The chats cannot be reached just now. Try again shortly.")
+                    .retry_after(UNAVAILABLE_RETRY)
+            }
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let Self(problem) = self;
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = problem.retry_after;
+        let mut response = (status, Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+pub(super) async fn method_not_allowed() -> Failure {
+    Failure(Problem::new(Code::MethodNotAllowed, "This address does not know that method."))
+}

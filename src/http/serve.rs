@@ -1,0 +1,55 @@
+//! The server over a listener that is already bound.
+
+use std::future::IntoFuture as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::{AppState, router};
+use crate::service::Service;
+
+/// How often what time has brought about is looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// How long answers that are under way may take after the shutdown signal.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Serves until `shutdown` is done, then finishes what is under way.
+///
+/// # Errors
+/// When the listener breaks.
+pub async fn serve(
+    state: AppState,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let sweeper = tokio::spawn(sweep_forever(state.service.clone()));
+    let (signal, mut signalled) = tokio::sync::watch::channel(false);
+    let stopping = async move {
+        shutdown.await;
+        let _ = signal.send(true);
+    };
+    let app = router(state).into_make_service_with_connect_info::<SocketAddr>();
+    let mut server = std::pin::pin!(axum::serve(listener, app).with_graceful_shutdown(stopping).into_future());
+    let served = tokio::select! {
+        served = &mut server => served,
+        _ = signalled.wait_for(|stop| *stop) => {
+            tracing::info!("stopping: finishing what is under way");
+            timeout(DRAIN, server).await.unwrap_or(Ok(()))
+        }
+    };
+    sweeper.abort();
+    served
+}
+
+async fn sweep_forever(service: Service) {
+    let mut ticks = interval(SWEEP_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = service.sweep().await {
+            tracing::warn!(%error, "a sweep did not finish; the next one goes on");
+        }
+    }
+}

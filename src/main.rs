@@ -1,0 +1,67 @@
+//! The program: reads its settings, then serves.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use watch_party::config::{Config, Error, StoreChoice, leptos_options};
+use watch_party::http::{AppState, serve};
+use watch_party::service::{OsEntropy, Service, SystemClock};
+use watch_party::store::MemoryStore;
+use watch_party::telemetry;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(line) => {
+            eprintln!("watch-party: {line}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run() -> Result<(), String> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let file = std::fs::read_to_string("Leptos.toml").ok();
+    let config = match Config::read(std::env::args_os(), variable, file.as_deref()) {
+        Err(Error::Asked(text)) => {
+            print!("{text}");
+            return Ok(());
+        }
+        config => config.map_err(|error| error.to_string())?,
+    };
+    telemetry::start(variable("WATCH_PARTY_LOG").as_deref())?;
+    let leptos = leptos_options(&config, file.is_some())?;
+
+    let store = match config.store {
+        StoreChoice::Memory => Arc::new(MemoryStore::default()),
+    };
+    let service = Service::new(store, Arc::new(SystemClock), Arc::new(OsEntropy), config.policy);
+    let address = leptos.site_addr;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("LEPTOS_SITE_ADDR: cannot listen on {address}: {error}"))?;
+    let bound = listener.local_addr().map_err(|error| error.to_string())?;
+    tracing::info!("listening on http://{bound}");
+    let state = AppState { service, config: Arc::new(config), leptos };
+    serve(state, listener, told_to_stop()).await.map_err(|error| error.to_string())
+}
+
+/// Waits for Ctrl-C or, where there is such a thing, a termination signal.
+async fn told_to_stop() {
+    let interrupt = async {
+        tokio::signal::ctrl_c().await.expect("Ctrl-C can be listened for");
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        signal(SignalKind::terminate()).expect("SIGTERM can be listened for").recv().await;
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+}

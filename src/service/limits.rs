@@ -1,0 +1,125 @@
+//! How much one caller may do at once.
+
+use std::fmt;
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::clock::{self, Reference as _};
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
+
+use super::Clock;
+use crate::domain::{MemberId, Refusal};
+
+/// Chats one address may create: this many at once, then one every few seconds.
+const CREATES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
+/// Attempts to enter a chat from one address; also bounds the guessing of keys.
+const JOINS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("not zero");
+/// Messages one member may post in the long run, and how many at once before that.
+const POSTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
+const POSTS_AT_ONCE: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
+
+/// Where a caller is, as far as limits go: an IPv4 address, or the /64 that one IPv6
+/// subscriber holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Caller(IpAddr);
+
+impl From<IpAddr> for Caller {
+    fn from(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+            }
+            v4 => v4,
+        })
+    }
+}
+
+/// The limits of one node.
+pub(super) struct Limits {
+    creates: Limit<Caller>,
+    joins: Limit<Caller>,
+    posts: Limit<MemberId>,
+}
+
+impl Limits {
+    pub(super) fn new(clock: &Arc<dyn Clock>) -> Self {
+        Self {
+            creates: limit(Quota::per_minute(CREATES_PER_MINUTE), clock),
+            joins: limit(Quota::per_minute(JOINS_PER_MINUTE), clock),
+            posts: limit(Quota::per_second(POSTS_PER_SECOND).allow_burst(POSTS_AT_ONCE), clock),
+        }
+    }
+
+    pub(super) fn check_create(&self, caller: Caller) -> Result<(), Refusal> {
+        check(&self.creates, &caller)
+    }
+
+    pub(super) fn check_join(&self, caller: Caller) -> Result<(), Refusal> {
+        check(&self.joins, &caller)
+    }
+
+    pub(super) fn check_post(&self, member: MemberId) -> Result<(), Refusal> {
+        check(&self.posts, &member)
+    }
+
+    /// Drops what is remembered of callers who are within their limits again.
+    pub(super) fn forget_idle(&self) {
+        self.creates.retain_recent();
+        self.joins.retain_recent();
+        self.posts.retain_recent();
+    }
+}
+
+impl fmt::Debug for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Limits")
+    }
+}
+
+type Limit<K> = RateLimiter<K, DashMapStateStore<K>, LimitClock, NoOpMiddleware<Nanos>>;
+
+fn limit<K: Clone + Hash + Eq>(quota: Quota, clock: &Arc<dyn Clock>) -> Limit<K> {
+    RateLimiter::dashmap_with_clock(quota, LimitClock(Arc::clone(clock)))
+}
+
+fn check<K: Clone + Hash + Eq>(limit: &Limit<K>, key: &K) -> Result<(), Refusal> {
+    limit.check_key(key).map_err(|until| {
+        let now = clock::Clock::now(limit.clock());
+        let wait = until.earliest_possible().duration_since(now);
+        Refusal::TooManyRequests { retry_after: wait.into() }
+    })
+}
+
+/// Our clock as the limiter reads it.
+#[derive(Clone, Debug)]
+struct LimitClock(Arc<dyn Clock>);
+
+impl clock::Clock for LimitClock {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        let millis = u64::try_from(self.0.now().as_millis()).unwrap_or(0);
+        Duration::from_millis(millis).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_ipv6_subscriber_is_one_caller() {
+        let caller = |text: &str| Caller::from(text.parse::<IpAddr>().unwrap());
+        assert_eq!(caller("2001:db8:1:2::1"), caller("2001:db8:1:2:ffff::9"));
+        assert_ne!(caller("2001:db8:1:2::1"), caller("2001:db8:1:3::1"));
+        assert_eq!(caller("::ffff:192.0.2.1"), caller("192.0.2.1"));
+        assert_ne!(caller("192.0.2.1"), caller("192.0.2.2"));
+    }
+}

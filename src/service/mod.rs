@@ -1,0 +1,474 @@
+//! The use cases: each loads a chat, lets the domain decide, commits, and answers.
+
+mod clock;
+mod entropy;
+mod limits;
+mod room;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::domain::{
+    Chat, ChatId, ChatName, ClientId, Command, Event, Fresh, Invite, InviteId, InviteKey, InviteTerms,
+    Member, MemberId, Message, MessageId, MessageText, MessagesAfter, Refusal, SessionToken, Settings,
+    Timestamp, Username,
+};
+use crate::store::{CommitError, Store, Unavailable};
+
+pub use clock::{Clock, SystemClock};
+pub use entropy::{Entropy, OsEntropy};
+pub use limits::Caller;
+
+use entropy::{Drawn, draw, random};
+use limits::Limits;
+use room::{Room, Rooms, State};
+
+/// A member counts as online this long after anything was heard of them: a page that polls
+/// every second, or once a minute while its tab is hidden, stays online.
+const ONLINE_FOR: Duration = Duration::from_secs(75);
+
+/// Conflicts in a row before a commit is given up; each means that another node got through.
+const MAX_CONFLICTS: usize = 64;
+
+/// Why a use case did not happen.
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What the one who runs the server chose.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    pub session_lifetime: Duration,
+    /// How long a chat without a live session is kept.
+    pub forget_after: Duration,
+    /// Whether callers are limited in how much they may do at once.
+    pub rate_limit: bool,
+}
+
+/// A seat and the proof of it.
+#[derive(Debug)]
+pub struct Seat {
+    pub token: SessionToken,
+    pub member: Member,
+}
+
+/// A magic link and the key in it.
+#[derive(Debug)]
+pub struct OpenInvite {
+    pub key: InviteKey,
+    pub invite: Invite,
+}
+
+/// A new chat, its owner's seat and its first invite.
+#[derive(Debug)]
+pub struct NewChat {
+    pub chat_id: ChatId,
+    pub seat: Seat,
+    pub invite: OpenInvite,
+}
+
+/// A message, and whether this very call made it.
+#[derive(Debug)]
+pub struct Posted {
+    pub message: Message,
+    pub is_new: bool,
+}
+
+/// Who is in a chat.
+#[derive(Debug)]
+pub struct Roster {
+    pub name: Option<ChatName>,
+    pub settings: Settings,
+    /// Each with whether anything was heard of them just now.
+    pub members: Vec<(Member, bool)>,
+}
+
+/// All that can be done with chats, on any store. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Service {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    policy: Policy,
+    limits: Option<Limits>,
+    rooms: Rooms,
+}
+
+impl Service {
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        policy: Policy,
+    ) -> Self {
+        let limits = policy.rate_limit.then(|| Limits::new(&clock));
+        let inner = Inner { store, clock, entropy, policy, limits, rooms: Rooms::default() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Opens a chat with `username` as its owner and one invite without terms.
+    pub async fn create_chat(
+        &self,
+        caller: Caller,
+        username: Username,
+        name: Option<ChatName>,
+        settings: Settings,
+    ) -> Result<NewChat> {
+        self.limit(|limits| limits.check_create(caller))?;
+        let chat_id = ChatId::from_random_bytes(random(&*self.inner.entropy));
+        let settings = Settings { session_lifetime: self.inner.policy.session_lifetime, ..settings };
+        let Drawn { token, fresh, .. } = self.draw();
+        let create = Command::Create { name, settings, username };
+        let Drawn { key, fresh: invite_fresh, .. } = self.draw();
+        let invite = Command::CreateInvite { by: token.digest(), terms: InviteTerms::default() };
+
+        let now = self.now();
+        let mut chat = Chat::new(chat_id);
+        let mut events = Vec::new();
+        for (command, fresh) in [(create, fresh), (invite, invite_fresh)] {
+            let decided = chat.decide(&command, now, fresh)?;
+            decided.iter().for_each(|event| chat.apply(event));
+            events.extend(decided);
+        }
+        let member = joined(&events);
+        let invite = invited(&events);
+        self.to_the_end(move |service| async move {
+            match service.inner.store.commit(chat_id, 0, &events).await {
+                Ok(()) => service.inner.rooms.open(chat, now),
+                Err(CommitError::Conflict) => {
+                    let cause = format!("a new chat's id {chat_id} is taken");
+                    return Err(Unavailable { cause }.into());
+                }
+                Err(CommitError::Unavailable(error)) => return Err(error.into()),
+            };
+            Ok(())
+        })
+        .await?;
+        Ok(NewChat { chat_id, seat: Seat { token, member }, invite: OpenInvite { key, invite } })
+    }
+
+    /// Makes another magic link; the owner's right.
+    pub async fn create_invite(
+        &self,
+        chat_id: ChatId,
+        token: &SessionToken,
+        terms: InviteTerms,
+    ) -> Result<OpenInvite> {
+        let Drawn { key, fresh, .. } = self.draw();
+        let command = Command::CreateInvite { by: token.digest(), terms };
+        let events = self.change(chat_id, command, fresh).await?;
+        Ok(OpenInvite { key, invite: invited(&events) })
+    }
+
+    /// The invites of a chat, oldest first; the owner's right.
+    pub async fn list_invites(&self, chat_id: ChatId, token: &SessionToken) -> Result<Vec<Invite>> {
+        let by = token.digest();
+        self.look(chat_id, |state, now| {
+            state.chat.authenticate_owner(by, now)?;
+            Ok(state.chat.invites().to_vec())
+        })
+        .await
+    }
+
+    /// Makes a magic link worthless; the owner's right. Who came by it stays.
+    pub async fn revoke_invite(
+        &self,
+        chat_id: ChatId,
+        token: &SessionToken,
+        invite_id: InviteId,
+    ) -> Result<()> {
+        let command = Command::RevokeInvite { by: token.digest(), invite_id };
+        self.change(chat_id, command, self.draw().fresh).await.map(drop)
+    }
+
+    /// What stands behind a magic link, if someone could come in by it now: the chat's name.
+    /// Changes nothing.
+    pub async fn preview_invite(
+        &self,
+        caller: Caller,
+        chat_id: ChatId,
+        key: &InviteKey,
+    ) -> Result<Option<ChatName>> {
+        self.limit(|limits| limits.check_join(caller))?;
+        let key = key.digest();
+        self.look(chat_id, |state, now| {
+            state.chat.admit(key, now)?;
+            Ok(state.chat.name().cloned())
+        })
+        .await
+    }
+
+    /// Takes a seat by an invite.
+    pub async fn join(
+        &self,
+        caller: Caller,
+        chat_id: ChatId,
+        key: &InviteKey,
+        username: Username,
+    ) -> Result<Seat> {
+        self.limit(|limits| limits.check_join(caller))?;
+        let Drawn { token, fresh, .. } = self.draw();
+        let command = Command::Join { key: key.digest(), username };
+        let events = self.change(chat_id, command, fresh).await?;
+        Ok(Seat { token, member: joined(&events) })
+    }
+
+    /// What a member has not seen yet.
+    pub async fn read(
+        &self,
+        chat_id: ChatId,
+        token: &SessionToken,
+        after: MessageId,
+    ) -> Result<MessagesAfter> {
+        let by = token.digest();
+        self.look(chat_id, |state, now| {
+            let reader = state.chat.authenticate(by, now)?;
+            state.hear(reader.id, now);
+            Ok(state.chat.messages_after(after))
+        })
+        .await
+    }
+
+    /// Says something. The same `client_id` from the same member makes one message.
+    pub async fn post(
+        &self,
+        chat_id: ChatId,
+        token: &SessionToken,
+        text: MessageText,
+        client_id: Option<ClientId>,
+    ) -> Result<Posted> {
+        let by = token.digest();
+        self.look(chat_id, |state, now| {
+            let author = state.chat.authenticate(by, now)?.id;
+            state.hear(author, now);
+            self.limit(|limits| limits.check_post(author))
+        })
+        .await?;
+        let command = Command::Post { by, text: text.clone(), client_id };
+        let events = self.change(chat_id, command, self.draw().fresh).await?;
+        let new = events.into_iter().find_map(|event| match event {
+            Event::MessagePosted { message } => Some(message),
+            _ => None,
+        });
+        if let Some(message) = new {
+            return Ok(Posted { message, is_new: true });
+        }
+        self.look(chat_id, |state, now| {
+            let author = state.chat.authenticate(by, now)?.id;
+            let before = client_id.and_then(|id| state.chat.posted_before(author, id, &text));
+            let message = before.ok_or(Refusal::NotFound("message"))?;
+            Ok(Posted { message, is_new: false })
+        })
+        .await
+    }
+
+    /// Who is in the chat.
+    pub async fn list_members(&self, chat_id: ChatId, token: &SessionToken) -> Result<Roster> {
+        let by = token.digest();
+        self.look(chat_id, |state, now| {
+            let reader = state.chat.authenticate(by, now)?;
+            state.hear(reader.id, now);
+            let is_online = |member: &Member| {
+                state.last_heard(member.id).is_some_and(|heard| now < heard.after(ONLINE_FOR))
+            };
+            let members = state.chat.live_members(now);
+            Ok(Roster {
+                name: state.chat.name().cloned(),
+                settings: state.chat.settings()?.clone(),
+                members: members.map(|member| (member.clone(), is_online(member))).collect(),
+            })
+        })
+        .await
+    }
+
+    /// Frees a seat: one's own, or as the owner another's.
+    pub async fn remove_member(
+        &self,
+        chat_id: ChatId,
+        token: &SessionToken,
+        member_id: MemberId,
+    ) -> Result<()> {
+        let command = Command::Remove { by: token.digest(), member_id };
+        self.change(chat_id, command, self.draw().fresh).await.map(drop)
+    }
+
+    /// A new token for the same seat, with a whole lifetime before it; the old one ends.
+    pub async fn renew_session(&self, chat_id: ChatId, token: &SessionToken) -> Result<(SessionToken, Timestamp)> {
+        let Drawn { token: renewed, fresh, .. } = self.draw();
+        let events = self.change(chat_id, Command::Renew { by: token.digest() }, fresh).await?;
+        let session = events.into_iter().find_map(|event| match event {
+            Event::SessionRenewed { session, .. } => Some(session),
+            _ => None,
+        });
+        let session = session.expect("a renewal that is not refused renews");
+        Ok((renewed, session.expires_at))
+    }
+
+    /// Ends the chat and forgets it; the owner's right.
+    pub async fn end_chat(&self, chat_id: ChatId, token: &SessionToken) -> Result<()> {
+        let command = Command::End { by: token.digest() };
+        self.change(chat_id, command, self.draw().fresh).await.map(drop)
+    }
+
+    /// Does what time alone has brought about: frees the seats of expired sessions, forgets
+    /// chats that have been empty for too long, and drops from memory what nobody uses.
+    pub async fn sweep(&self) -> Result<()> {
+        let Policy { forget_after, .. } = self.inner.policy;
+        let due = self.inner.store.due(self.now(), forget_after).await?;
+        for chat_id in due {
+            let sweep = Command::Sweep { forget_after };
+            match self.change(chat_id, sweep, self.draw().fresh).await {
+                // It ended between the two calls.
+                Ok(_) | Err(Error::Refused(Refusal::ChatNotFound)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.inner.rooms.close_idle(self.now());
+        if let Some(limits) = &self.inner.limits {
+            limits.forget_idle();
+        }
+        Ok(())
+    }
+
+    /// Whether the store would answer now.
+    pub async fn check_store(&self) -> Result<()> {
+        Ok(self.inner.store.ping().await?)
+    }
+
+    /// How many chats are in use on this node.
+    #[must_use]
+    pub fn open_rooms(&self) -> usize {
+        self.inner.rooms.len()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    fn draw(&self) -> Drawn {
+        draw(&*self.inner.entropy)
+    }
+
+    fn limit(&self, check: impl FnOnce(&Limits) -> Result<(), Refusal>) -> Result<(), Refusal> {
+        self.inner.limits.as_ref().map_or(Ok(()), check)
+    }
+
+    async fn room(&self, chat_id: ChatId) -> Result<Arc<Room>> {
+        if let Some(room) = self.inner.rooms.find(chat_id, self.now()) {
+            return Ok(room);
+        }
+        let chat = self.inner.store.load(chat_id).await?.ok_or(Refusal::ChatNotFound)?;
+        Ok(self.inner.rooms.open(chat, self.now()))
+    }
+
+    /// Loads the room's chat anew from the store; the chat may be gone by now.
+    async fn refresh(&self, chat_id: ChatId, room: &Room) -> Result<()> {
+        let Some(chat) = self.inner.store.load(chat_id).await? else {
+            self.inner.rooms.close(chat_id);
+            return Err(Refusal::ChatNotFound.into());
+        };
+        room.refresh(chat, self.now());
+        Ok(())
+    }
+
+    /// Answers from the chat as it stands. Where the store has other writers, a refusal may come
+    /// of a stale state, so it is decided once more on a fresh load.
+    async fn look<T>(
+        &self,
+        chat_id: ChatId,
+        view: impl Fn(&State, Timestamp) -> Result<T, Refusal>,
+    ) -> Result<T> {
+        let room = self.room(chat_id).await?;
+        match room.look(|state| view(state, self.now())) {
+            Err(_) if self.inner.store.is_shared() => {
+                self.refresh(chat_id, &room).await?;
+                Ok(room.look(|state| view(state, self.now()))?)
+            }
+            answer => Ok(answer?),
+        }
+    }
+
+    /// Decides, commits and applies `command`, deciding again where another node was first.
+    async fn change(&self, chat_id: ChatId, command: Command, fresh: Fresh) -> Result<Vec<Event>> {
+        self.to_the_end(move |service| async move {
+            let room = service.room(chat_id).await?;
+            let _turn = room.take_turn().await;
+            let mut is_fresh = !service.inner.store.is_shared();
+            for _ in 0..MAX_CONFLICTS {
+                let now = service.now();
+                let decided = room.look(|State { chat, .. }| {
+                    chat.decide(&command, now, fresh).map(|events| (chat.revision(), events))
+                });
+                let (revision, events) = match decided {
+                    Ok((_, events)) if events.is_empty() => return Ok(events),
+                    Ok(decided) => decided,
+                    Err(refusal) if is_fresh => return Err(refusal.into()),
+                    Err(_) => {
+                        service.refresh(chat_id, &room).await?;
+                        is_fresh = true;
+                        continue;
+                    }
+                };
+                match service.inner.store.commit(chat_id, revision, &events).await {
+                    Ok(()) => {
+                        room.apply(&events, now);
+                        if events.contains(&Event::ChatEnded) {
+                            service.inner.rooms.close(chat_id);
+                        }
+                        return Ok(events);
+                    }
+                    Err(CommitError::Conflict) => {
+                        service.refresh(chat_id, &room).await?;
+                        is_fresh = true;
+                    }
+                    Err(CommitError::Unavailable(error)) => return Err(error.into()),
+                }
+            }
+            Err(Unavailable { cause: format!("{MAX_CONFLICTS} conflicts in a row") }.into())
+        })
+        .await
+    }
+
+    /// Runs `work` even if the caller goes away half-way: a commit is always followed by its
+    /// application.
+    async fn to_the_end<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        match tokio::spawn(work(self.clone())).await {
+            Ok(result) => result,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
+
+fn joined(events: &[Event]) -> Member {
+    let member = events.iter().find_map(|event| match event {
+        Event::MemberJoined { member, .. } => Some(member.clone()),
+        _ => None,
+    });
+    member.expect("entering that is not refused seats a member")
+}
+
+fn invited(events: &[Event]) -> Invite {
+    let invite = events.iter().find_map(|event| match event {
+        Event::InviteCreated { invite } => Some(invite.clone()),
+        _ => None,
+    });
+    invite.expect("an invitation that is not refused makes an invite")
+}

@@ -1,0 +1,99 @@
+//! What callers send.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::domain::{
+    Admission, ChatName, ClientId, InviteKey, InviteLabel, InviteTerms, MessageText, Refusal, Settings,
+    Username,
+};
+
+/// Asks for a new chat; every field may be left out, and so may the body.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct CreateChat {
+    /// What the creator is called in it. 1 to 32 characters; "Owner" where it is left out.
+    pub username: Option<String>,
+    /// What the chat is called. 1 to 64 characters.
+    pub name: Option<String>,
+    /// How others enter; `link` where it is left out.
+    pub admission: Option<Admission>,
+    /// Seats, 1 to 50; 6 where it is left out.
+    pub capacity: Option<u32>,
+    /// Messages kept, 1 to 1,000; 30 where it is left out.
+    pub history: Option<u32>,
+}
+
+/// Asks for another magic link; every field may be left out, and so may the body.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct CreateInvite {
+    /// What the owner calls it. 1 to 64 characters.
+    pub label: Option<String>,
+    /// How many may come by it, 1 to 1,000; no limit where it is left out.
+    pub max_uses: Option<u32>,
+    /// Seconds it holds, 1 to 2,592,000; as long as the chat where it is left out.
+    pub expires_in: Option<u64>,
+}
+
+/// Asks for a seat.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct JoinChat {
+    /// The key of a magic link: what stands after its `#`.
+    pub key: String,
+    /// What to be called in the chat. 1 to 32 characters.
+    pub username: String,
+}
+
+/// Says something.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PostMessage {
+    /// 1 to 2,000 characters, at most 16 KiB.
+    pub text: String,
+    /// A UUID of the sender's own making: sent again, it answers with the message it made first.
+    #[serde(default)]
+    pub client_id: Option<Uuid>,
+}
+
+impl CreateChat {
+    /// What an owner is called who gave no name.
+    const DEFAULT_USERNAME: &'static str = "Owner";
+
+    /// # Errors
+    /// [`Refusal::Invalid`] that names the field.
+    pub fn parse(&self) -> Result<(Username, Option<ChatName>, Settings), Refusal> {
+        let username = self.username.as_deref().unwrap_or(Self::DEFAULT_USERNAME);
+        let name = self.name.as_deref().map(ChatName::parse).transpose()?;
+        let settings =
+            Settings::new(self.admission.unwrap_or_default(), self.capacity, self.history)?;
+        Ok((Username::parse(username)?, name, settings))
+    }
+}
+
+impl CreateInvite {
+    /// # Errors
+    /// [`Refusal::Invalid`] that names the field.
+    pub fn parse(&self) -> Result<InviteTerms, Refusal> {
+        let label = self.label.as_deref().map(InviteLabel::parse).transpose()?;
+        InviteTerms::new(label, self.max_uses, self.expires_in)
+    }
+}
+
+impl JoinChat {
+    /// # Errors
+    /// [`Refusal::Invalid`] that names the field, or [`Refusal::InvalidInvite`] for what cannot
+    /// be a key.
+    pub fn parse(&self) -> Result<(InviteKey, Username), Refusal> {
+        let username = Username::parse(&self.username)?;
+        Ok((InviteKey::parse(&self.key).ok_or(Refusal::InvalidInvite)?, username))
+    }
+}
+
+impl PostMessage {
+    /// # Errors
+    /// [`Refusal::Invalid`] that names the field.
+    pub fn parse(&self) -> Result<(MessageText, Option<ClientId>), Refusal> {
+        Ok((MessageText::parse(&self.text)?, self.client_id.map(ClientId::from)))
+    }
+}
