@@ -1,0 +1,59 @@
+// What every test starts from: the site's address, and as many people as it needs, each in a
+// browser of their own.
+import { type Browser, type BrowserContext, test as base } from "@playwright/test";
+import { ChatPage } from "./pages/chat.ts";
+import { HomePage } from "./pages/home.ts";
+import { JoinPage } from "./pages/join.ts";
+
+export { expect } from "@playwright/test";
+
+export class People {
+  private readonly contexts: BrowserContext[] = [];
+
+  constructor(
+    private readonly browser: Browser,
+    private readonly options: Parameters<Browser["newContext"]>[0],
+  ) {}
+
+  /** A browser that has never been here. */
+  async newcomer() {
+    const context = await this.browser.newContext(this.options);
+    this.contexts.push(context);
+    return context.newPage();
+  }
+
+  /** Someone who has started a chat. */
+  async owner(username = "Ann", chatName = "Movie night"): Promise<ChatPage> {
+    const home = await new HomePage(await this.newcomer()).open();
+    return home.startChat(username, chatName);
+  }
+
+  /** Someone who came by a magic link. */
+  async guest(link: string, username = "Bob"): Promise<ChatPage> {
+    const join = await new JoinPage(await this.newcomer()).open(link);
+    return join.joinAs(username);
+  }
+
+  async leave() {
+    await Promise.all(this.contexts.map((context) => context.close()));
+  }
+}
+
+export const test = base.extend<{ people: People }>({
+  baseURL: async ({}, use) => use(process.env.WATCH_PARTY_SITE),
+  people: async ({ browser, contextOptions, baseURL, viewport, userAgent, isMobile, hasTouch, deviceScaleFactor, colorScheme }, use) => {
+    const options = {
+      ...contextOptions,
+      baseURL,
+      viewport,
+      userAgent,
+      isMobile,
+      hasTouch,
+      deviceScaleFactor,
+      colorScheme,
+    };
+    const people = new People(browser, options);
+    await use(people);
+    await people.leave();
+  },
+});

@@ -1,0 +1,42 @@
+// Starts the built program on a port of its own choice before the tests, and ends it after.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import path from "node:path";
+import { createInterface } from "node:readline";
+
+const root = path.resolve(import.meta.dirname, "..");
+const program =
+  process.env.WATCH_PARTY_PROGRAM ??
+  path.join(process.env.CARGO_TARGET_DIR ?? path.join(root, "target"), "release/watch-party");
+
+async function address(server: ChildProcess): Promise<string> {
+  const lines = createInterface({ input: server.stderr! });
+  for await (const line of lines) {
+    const found = line.match(/listening on (http:\/\/\S+)/);
+    if (found) {
+      server.stderr!.resume();
+      return found[1];
+    }
+  }
+  throw new Error(`${program} ended before it listened`);
+}
+
+export default async function start() {
+  const server = spawn(program, [], {
+    cwd: root,
+    env: {
+      ...process.env,
+      LEPTOS_SITE_ADDR: "127.0.0.1:0",
+      WATCH_PARTY_RATE_LIMIT: "off",
+      WATCH_PARTY_LOG: "info",
+      NO_COLOR: "1",
+    },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  process.env.WATCH_PARTY_SITE = await address(server);
+  return async () => {
+    const ended = once(server, "exit");
+    server.kill("SIGTERM");
+    await ended;
+  };
+}

@@ -1,0 +1,139 @@
+// How the pages look and behave: on any screen, before the page is alive, for everyone.
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { expect, test } from "../fixtures.ts";
+import { HomePage } from "../pages/home.ts";
+import { JoinPage } from "../pages/join.ts";
+
+async function hasNoViolation(page: Page) {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => ({ id, at: nodes.map((node) => node.target) }))).toEqual([]);
+}
+
+async function fitsItsWidth(page: Page) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(over).toBeLessThanOrEqual(0);
+}
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test.describe(colorScheme, () => {
+    test.use({ colorScheme });
+
+    test("every page is free of accessibility violations, and is kept as a picture", async ({ people }, info) => {
+      const picture = (name: string) => `output/screenshots/${name}-${info.project.name}-${colorScheme}.png`;
+      const keep = async (page: Page, name: string) => {
+        await hasNoViolation(page);
+        await fitsItsWidth(page);
+        await page.screenshot({ path: picture(name) });
+      };
+      const ann = await people.owner("Ann", "Movie night");
+      await keep(ann.page, "chat-empty");
+      const link = await ann.magicLink();
+      const newcomer = await people.newcomer();
+      await new JoinPage(newcomer).open(link);
+      await keep(newcomer, "join");
+      const bob = await people.guest(link, "Bob");
+      await people.guest(link, "王小明");
+      await ann.say("Shall we watch it at eight?");
+      await ann.say("I have popcorn 🍿 and this: https://example.org/trailer");
+      await expect(bob.messages).toHaveCount(2);
+      await bob.say("Eight is good. I might be five minutes late, so start with the trailers and keep me a seat next to the window.");
+      await bob.say("مرحبا، أراكم هناك");
+      await expect(ann.messages).toHaveCount(4);
+      await keep(ann.page, "chat");
+      await ann.openPeople();
+      await expect(ann.members).toHaveCount(3);
+      await keep(ann.page, "chat-people");
+      await ann.page.locator("summary", { hasText: "Invite" }).click();
+      await keep(ann.page, "chat-invite");
+      await ann.page.goto("/?notice=chat_full");
+      await new HomePage(ann.page).isReady();
+      await expect(new HomePage(ann.page).yourChats).toContainText("Nothing new");
+      await keep(ann.page, "home");
+      await newcomer.goto("/");
+      await new HomePage(newcomer).isReady();
+      await keep(newcomer, "home-first");
+      await newcomer.goto("/nothing/here");
+      await keep(newcomer, "not-found");
+      await newcomer.goto("/docs");
+      await keep(newcomer, "docs");
+    });
+  });
+}
+
+test("the message box stays on the screen, however small, and with a keyboard up", async ({ people }) => {
+  const ann = await people.owner("Ann", "A chat whose name is far too long for a small screen to show");
+  for (let at = 1; at <= 12; at++) {
+    await ann.say(`message ${at}, long enough to fill more than one line of a narrow screen`);
+  }
+  await expect(ann.messages).toHaveCount(12);
+  for (const size of [{ width: 320, height: 568 }, { width: 320, height: 280 }]) {
+    await ann.page.setViewportSize(size);
+    await ann.boxIsOnScreen();
+    await fitsItsWidth(ann.page);
+    await ann.log.evaluate((log) => log.scrollTo({ top: 0 }));
+    await ann.boxIsOnScreen();
+    await ann.page.evaluate(() => window.scrollTo(0, 10_000));
+    await ann.boxIsOnScreen();
+  }
+});
+
+test("the pages can be read before they are alive", async ({ browser, baseURL }) => {
+  const context = await browser.newContext({ javaScriptEnabled: false, baseURL });
+  const page = await context.newPage();
+  await page.goto("/");
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(/Talk in private/);
+  await expect(page.getByLabel("Your name")).toBeVisible();
+  await page.goto("/join/2eaf4767-9975-4773-b7c7-817e60ce2bfb");
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Join the chat");
+  await page.goto("/chat/2eaf4767-9975-4773-b7c7-817e60ce2bfb");
+  await expect(page.getByRole("log")).toContainText("Opening the chat");
+  await context.close();
+});
+
+test("nothing is loaded from elsewhere, and the key in a magic link is never sent in an address", async ({ people }) => {
+  const ann = await people.owner();
+  const link = await ann.magicLink();
+  const page = await people.newcomer();
+  const asked: string[] = [];
+  const said: string[] = [];
+  page.on("request", (request) => asked.push(request.url()));
+  page.on("console", (message) => said.push(message.text()));
+  page.on("pageerror", (error) => said.push(String(error)));
+  const join = await new JoinPage(page).open(link);
+  const bob = await join.joinAs("Bob");
+  await bob.say("hello");
+  await ann.hasTexts(["hello"]);
+  await page.goto("/docs");
+  const site = new URL(link).origin;
+  const key = new URL(link).hash.slice(1);
+  expect(asked.filter((address) => !address.startsWith(site))).toEqual([]);
+  expect(asked.filter((address) => new URL(address).pathname.includes(key) || new URL(address).search.includes(key))).toEqual([]);
+  expect(said).toEqual([]);
+});
+
+test("a chat can be held by keyboard alone", async ({ people }) => {
+  const home = await new HomePage(await people.newcomer()).open();
+  await home.username.focus();
+  await home.page.keyboard.type("Ann");
+  await home.page.keyboard.press("Enter");
+  await expect(home.page).toHaveURL(/\/chat\//);
+  const box = home.page.getByRole("textbox", { name: "Message" });
+  await expect(home.page.getByRole("button", { name: "Send" })).toBeEnabled();
+  const focused = () => home.page.evaluate(() => document.activeElement?.textContent ?? "");
+  for (const stop of ["Watch Party", "Invite", "People"]) {
+    await home.page.keyboard.press("Tab");
+    expect(await focused()).toContain(stop);
+  }
+  await home.page.keyboard.press("Enter");
+  await expect(home.page.getByRole("button", { name: "Leave" })).toBeVisible();
+  await home.page.keyboard.press("Enter");
+  await expect(home.page.getByRole("button", { name: "Leave" })).toBeHidden();
+  await home.page.keyboard.press("Tab");
+  await home.page.keyboard.press("Tab");
+  await expect(box).toBeFocused();
+  await home.page.keyboard.type("typed");
+  await home.page.keyboard.press("Enter");
+  await expect(home.page.getByRole("log")).toContainText("typed");
+  await expect(box).toBeFocused();
+});

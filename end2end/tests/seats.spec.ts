@@ -1,0 +1,179 @@
+// Seats: kept, scoped to their chats, lost, and refused.
+import { expect, test } from "../fixtures.ts";
+import { ChatPage } from "../pages/chat.ts";
+import { HomePage } from "../pages/home.ts";
+import { JoinPage } from "../pages/join.ts";
+
+test("three chats in three tabs of one browser do not mix", async ({ people }) => {
+  const first = await people.owner("Ann", "One");
+  const context = first.page.context();
+  const second = await (await new HomePage(await context.newPage()).open()).startChat("Ben", "Two");
+  const third = await (await new HomePage(await context.newPage()).open()).startChat("Cem", "Three");
+  const chats = [first, second, third];
+  for (const [at, chat] of chats.entries()) {
+    await chat.say(`said in ${at}`);
+  }
+  for (const [at, chat] of chats.entries()) {
+    await chat.hasTexts([`said in ${at}`]);
+    await chat.page.reload();
+    await chat.hasTexts([`said in ${at}`]);
+  }
+  const home = await new HomePage(await context.newPage()).open();
+  await expect(home.yourChats.getByRole("listitem")).toHaveCount(3);
+  await expect(home.yourChats).toContainText("As Ben");
+});
+
+test("two tabs in one chat share a seat", async ({ people }) => {
+  const ann = await people.owner();
+  const tab = new ChatPage(await ann.page.context().newPage());
+  await tab.page.goto(ann.page.url());
+  await tab.isReady();
+  await tab.say("from the second tab");
+  await ann.hasTexts(["from the second tab"]);
+  await tab.openPeople();
+  await expect(tab.members).toHaveCount(1);
+});
+
+test("a reload keeps the seat, and so does following the magic link again", async ({ people }) => {
+  const ann = await people.owner();
+  const link = await ann.magicLink();
+  const bob = await people.guest(link, "Bob");
+  await bob.say("I am here");
+  await bob.page.reload();
+  await bob.isReady();
+  await bob.page.goto(link);
+  await bob.isReady();
+  await bob.say("still");
+  await ann.hasTexts(["I am here", "still"]);
+  await ann.openPeople();
+  await expect(ann.members).toHaveCount(2);
+});
+
+test("the username is remembered from chat to chat", async ({ people }) => {
+  const ann = await people.owner("Zoë");
+  const other = await people.owner("Bob");
+  const join = new JoinPage(ann.page);
+  await join.open(await other.magicLink());
+  await expect(join.username).toHaveValue("Zoë");
+  const home = new HomePage(await ann.page.context().newPage());
+  await home.open();
+  await expect(home.username).toHaveValue("Zoë");
+});
+
+test("the home page tells what is new and leads back", async ({ people }) => {
+  const ann = await people.owner("Ann", "Movie night");
+  const bob = await people.guest(await ann.magicLink());
+  await bob.say("seen");
+  await ann.hasTexts(["seen"]);
+  await ann.page.goto("/");
+  await expect(new HomePage(ann.page).yourChats).toContainText("Nothing new");
+  await bob.say("not seen yet");
+  await bob.hasTexts(["seen", "not seen yet"]);
+  await ann.page.reload();
+  const home = new HomePage(ann.page);
+  await expect(home.yourChats).toContainText("1 new message");
+  await home.yourChats.getByRole("link", { name: "Movie night" }).click();
+  await ann.hasTexts(["seen", "not seen yet"]);
+});
+
+test("the seventh person is led home", async ({ people }) => {
+  const ann = await people.owner();
+  const link = await ann.magicLink();
+  for (const name of ["Bob", "Cem", "Dan", "Eve", "Fay"]) {
+    await people.guest(link, name);
+  }
+  const seventh = await people.newcomer();
+  await seventh.goto(link);
+  await new HomePage(seventh).isShownBecause(/full/);
+  await ann.openPeople();
+  await expect(ann.members).toHaveCount(6);
+});
+
+test("who comes too late to a seat is led home from the form", async ({ people, request }) => {
+  const made = await request.post("/create", { data: { capacity: 2 } });
+  const { invite } = await made.json();
+  const late = await new JoinPage(await people.newcomer()).open(invite.magic_link);
+  await people.guest(invite.magic_link, "Bob");
+  await late.username.fill("Cem");
+  await late.join.click();
+  await new HomePage(late.page).isShownBecause(/full/);
+});
+
+test("a wrong key, an unknown chat, no key and no invite each lead home", async ({ people }) => {
+  const ann = await people.owner();
+  const link = await ann.magicLink();
+  const page = await people.newcomer();
+  const home = new HomePage(page);
+  const wrong: [string, RegExp][] = [
+    [`${link.slice(0, -5)}AAAAA`, /does not work/],
+    [`${link.slice(0, -5)}`, /does not work/],
+    [link.replace(/join\/[0-9a-f-]{8}/, "join/00000000"), /no such chat/],
+    [link.replace(/#.*/, ""), /need an invite/],
+    [ann.page.url(), /need an invite/],
+    ["/chat/not-a-chat", /no such chat/],
+    ["/join/not-a-chat#key", /no such chat/],
+  ];
+  for (const [address, reason] of wrong) {
+    await page.goto(address);
+    await home.isShownBecause(reason);
+  }
+});
+
+test("a name that is taken is refused at its field, and another one is let in", async ({ people }) => {
+  const ann = await people.owner("Ann");
+  const join = await new JoinPage(await people.newcomer()).open(await ann.magicLink());
+  await join.username.fill("aNN");
+  await join.join.click();
+  await expect(join.page.locator("#username-hint")).toContainText("already has that name");
+  await expect(join.username).toHaveValue("aNN");
+  await join.joinAs("Bob");
+});
+
+test("who is removed is led to the form to join again, and one who leaves is led home", async ({ people }) => {
+  const ann = await people.owner("Ann");
+  const bob = await people.guest(await ann.magicLink(), "Bob");
+  ann.page.on("dialog", (dialog) => dialog.accept());
+  bob.page.on("dialog", (dialog) => dialog.accept());
+  await ann.openPeople();
+  await ann.page.getByRole("button", { name: "Remove Bob" }).click();
+  await expect(bob.page).toHaveURL(/\/join\/.*notice=session_expired#/);
+  await expect(bob.page.locator(".notice")).toContainText("has ended");
+  const join = new JoinPage(bob.page);
+  await join.isReady();
+  await join.joinAs("Bob");
+  await bob.openPeople();
+  await bob.page.getByRole("button", { name: "Leave" }).click();
+  await new HomePage(bob.page).isShownBecause(/have left/);
+  await expect(ann.members).toHaveCount(1);
+});
+
+test("a chat that its owner ends leads everyone home, and nothing of it is left", async ({ people }) => {
+  const ann = await people.owner("Ann");
+  const address = ann.page.url();
+  const bob = await people.guest(await ann.magicLink(), "Bob");
+  ann.page.on("dialog", (dialog) => dialog.accept());
+  await ann.openPeople();
+  await ann.page.getByRole("button", { name: "End chat" }).click();
+  await new HomePage(ann.page).isShownBecause(/has ended/);
+  await new HomePage(bob.page).isShownBecause(/no such chat/);
+  await ann.page.goto(address);
+  await new HomePage(ann.page).isShownBecause(/need an invite/);
+});
+
+test("a session that has ended while the page was closed leads to the join form", async ({ people, request }) => {
+  const ann = await people.owner("Ann");
+  const chat = await ann.page.evaluate(() => {
+    const key = Object.keys(localStorage).find((key) => key.startsWith("watch-party/chat/"))!;
+    return { id: key.split("/").pop(), ...JSON.parse(localStorage[key]) };
+  });
+  await ann.page.goto("about:blank");
+  const left = await request.delete(`/${chat.id}/members/${chat.member_id}`, {
+    headers: { authorization: `Bearer ${chat.token}` },
+  });
+  expect(left.status()).toBe(204);
+  await ann.page.goto("/");
+  const home = new HomePage(ann.page);
+  await expect(home.yourChats).toContainText("Your session has ended");
+  await ann.page.goto(`/chat/${chat.id}`);
+  await expect(ann.page).toHaveURL(/\/join\/.*notice=session_expired#/);
+});
