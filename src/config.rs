@@ -125,9 +125,7 @@ impl Config {
                 forget_after: forget_after.unwrap_or(Duration::from_secs(24 * 60 * 60)),
                 rate_limit: rate_limit.unwrap_or(true),
             },
-            trusted_proxies: sources
-                .get("trusted-proxies", flags.trusted_proxies, parse_networks)?
-                .unwrap_or_default(),
+            trusted_proxies: sources.get("trusted-proxies", flags.trusted_proxies, parse_networks)?.unwrap_or_default(),
         })
     }
 }
@@ -173,21 +171,16 @@ impl Sources<'_> {
             .or_else(|| (self.variable)(&variable).map(|value| (variable, value)))
             .or_else(|| self.table.get(name).map(|value| (format!("{name} in Leptos.toml"), as_text(value))));
         found
-            .map(|(from, value)| {
-                parse(value.trim()).map_err(|problem| Error::Value { from, value, problem })
-            })
+            .map(|(from, value)| parse(value.trim()).map_err(|problem| Error::Value { from, value, problem }))
             .transpose()
     }
 }
 
 /// The names that the `[watch-party]` table may hold.
-const TABLE_NAMES: [&str; 6] =
-    ["store", "public-url", "session-ttl", "forget-after", "rate-limit", "trusted-proxies"];
+const TABLE_NAMES: [&str; 6] = ["store", "public-url", "session-ttl", "forget-after", "rate-limit", "trusted-proxies"];
 
 fn read_table(text: &str) -> Result<toml::Table, Error> {
-    let file: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        Error::File(first_line(error.message()))
-    })?;
+    let file: toml::Table = text.parse().map_err(|error: toml::de::Error| Error::File(first_line(error.message())))?;
     let table = match file.get("watch-party") {
         None => toml::Table::new(),
         Some(toml::Value::Table(table)) => table.clone(),
@@ -258,9 +251,8 @@ mod tests {
 
     fn read(flags: &[&str], variables: &[(&str, &str)], file: &str) -> Result<Config, Error> {
         let arguments = std::iter::once("watch-party").chain(flags.iter().copied()).map(OsString::from);
-        let variable = |name: &str| {
-            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        };
+        let variable =
+            |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         Config::read(arguments, variable, Some(file))
     }
 

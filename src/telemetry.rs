@@ -12,8 +12,7 @@ const DEFAULT_FILTER: &str = "info";
 /// A filter that cannot be read, in one line.
 pub fn start(filter: Option<&str>) -> Result<(), String> {
     let text = filter.unwrap_or(DEFAULT_FILTER);
-    let filter = EnvFilter::try_new(text)
-        .map_err(|error| format!("WATCH_PARTY_LOG: '{text}' is wrong: {error}"))?;
+    let filter = EnvFilter::try_new(text).map_err(|error| format!("WATCH_PARTY_LOG: '{text}' is wrong: {error}"))?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     Ok(())
 }

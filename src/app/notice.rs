@@ -59,7 +59,9 @@ impl Notice {
     const fn sentence(self) -> &'static str {
         match self {
             Self::InviteNeeded => "You need an invite to enter that chat. Ask someone in it for the magic link.",
-            Self::InvalidInvite => "That invite link does not work. It may have been revoked, used up, or copied in part. Ask for a new one.",
+            Self::InvalidInvite => {
+                "That invite link does not work. It may have been revoked, used up, or copied in part. Ask for a new one."
+            }
             Self::ChatFull => "That chat is full. Someone has to leave before you can join.",
             Self::ChatNotFound => "There is no such chat. It may have ended; then nothing of it is left.",
             Self::SessionExpired => "Your session in that chat has ended. You can join again with the invite link.",

@@ -66,9 +66,7 @@ pub async fn create_chat(username: String, name: Option<String>) -> Result<Start
 #[server(prefix = "/sf", endpoint = "preview_invite")]
 pub async fn preview_invite(chat_id: Uuid, key: String) -> Result<InvitePreview, Problem> {
     let service: crate::service::Service = expect_context();
-    let key = crate::domain::InviteKey::parse(&key)
-        .ok_or(crate::domain::Refusal::InvalidInvite)
-        .map_err(refused)?;
+    let key = crate::domain::InviteKey::parse(&key).ok_or(crate::domain::Refusal::InvalidInvite).map_err(refused)?;
     let name = service.preview_invite(expect_context(), chat_id.into(), &key).await.map_err(refused)?;
     Ok(InvitePreview { name: name.map(|name| name.as_str().to_owned()) })
 }

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use super::secret::{OfInvite, OfSession};
 use super::{
-    ChatId, ChatName, ClientId, Departure, Digest, Event, Invite, Member, MemberId, Message,
-    MessageId, Refusal, Role, Settings, Timestamp,
+    ChatId, ChatName, ClientId, Departure, Digest, Event, Invite, Member, MemberId, Message, MessageId, Refusal, Role,
+    Settings, Timestamp,
 };
 
 /// How many posts are remembered by their client id.
 const RECEIPTS: usize = 256;
+/// Invites kept at one time; more that are open would be a mistake, or an attack on memory.
+/// Those that let nobody in any more make room.
+pub(super) const MAX_INVITES: usize = 100;
 /// How many ended sessions are remembered, to say "it has ended" rather than "who are you".
 const ENDED_SESSIONS: usize = 256;
 
@@ -137,11 +140,7 @@ impl Chat {
     ///
     /// # Errors
     /// As [`Chat::authenticate`], and [`Refusal::OwnerOnly`].
-    pub fn authenticate_owner(
-        &self,
-        token: Digest<OfSession>,
-        now: Timestamp,
-    ) -> Result<&Member, Refusal> {
+    pub fn authenticate_owner(&self, token: Digest<OfSession>, now: Timestamp) -> Result<&Member, Refusal> {
         let member = self.authenticate(token, now)?;
         (member.role == Role::Owner).then_some(member).ok_or(Refusal::OwnerOnly)
     }
@@ -202,7 +201,12 @@ impl Chat {
                 self.settings = Some(settings.clone());
                 self.vacant_since = *at;
             }
-            Event::InviteCreated { invite } => self.invites.push(invite.clone()),
+            Event::InviteCreated { invite } => {
+                if self.invites.len() >= MAX_INVITES {
+                    self.invites.retain(|kept| kept.is_open(invite.created_at));
+                }
+                self.invites.push(invite.clone());
+            }
             Event::InviteRevoked { invite_id } => self.invites.retain(|invite| invite.id != *invite_id),
             Event::MemberJoined { member, invite_id } => {
                 self.members.push(member.clone());

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
+use super::chat::MAX_INVITES;
 use super::secret::OfSession;
 use super::{
-    Chat, ClientId, Command, Departure, Digest, Event, Fresh, Invite, InviteId, InviteTerms, Member,
-    MemberId, Message, MessageText, Refusal, Role, Session, Timestamp, Username,
+    Chat, ClientId, Command, Departure, Digest, Event, Fresh, Invite, InviteId, InviteTerms, Member, MemberId, Message,
+    MessageText, Refusal, Role, Session, Timestamp, Username,
 };
-
-/// Invites that can still be used at one time; more would be a mistake, or an attack on memory.
-const MAX_OPEN_INVITES: usize = 100;
 
 impl Chat {
     /// Decides `command` at `now`. Pure: the same arguments give the same answer.
@@ -71,16 +69,9 @@ impl Chat {
     /// The message that this member's client id has made already, if it is still remembered.
     /// Where the message itself is deleted, its words are those that were sent again.
     #[must_use]
-    pub fn posted_before(
-        &self,
-        member_id: MemberId,
-        client_id: ClientId,
-        text: &MessageText,
-    ) -> Option<Message> {
-        let receipt = self
-            .receipts
-            .iter()
-            .find(|receipt| receipt.member_id == member_id && receipt.client_id == client_id)?;
+    pub fn posted_before(&self, member_id: MemberId, client_id: ClientId, text: &MessageText) -> Option<Message> {
+        let receipt =
+            self.receipts.iter().find(|receipt| receipt.member_id == member_id && receipt.client_id == client_id)?;
         let kept = self.messages().iter().find(|message| message.id == receipt.message_id);
         kept.cloned().or_else(|| {
             let author = self.members.iter().find(|member| member.id == member_id)?;
@@ -96,8 +87,8 @@ impl Chat {
     }
 
     fn create_invite(&self, terms: &InviteTerms, now: Timestamp, fresh: Fresh) -> Result<Event, Refusal> {
-        if self.invites.iter().filter(|invite| invite.is_open(now)).count() >= MAX_OPEN_INVITES {
-            let problem = format!("would be more than {MAX_OPEN_INVITES}; revoke one first");
+        if self.invites.iter().filter(|invite| invite.is_open(now)).count() >= MAX_INVITES {
+            let problem = format!("would be more than {MAX_INVITES}; revoke one first");
             return Err(Refusal::Invalid { field: "invite", problem });
         }
         Ok(Event::InviteCreated {
@@ -150,9 +141,7 @@ impl Chat {
 
     fn expiries(&self, now: Timestamp) -> Vec<Event> {
         let expired = self.members.iter().filter(|member| !member.is_live(now));
-        expired
-            .map(|member| Event::MemberLeft { member_id: member.id, why: Departure::Expired, at: now })
-            .collect()
+        expired.map(|member| Event::MemberLeft { member_id: member.id, why: Departure::Expired, at: now }).collect()
     }
 
     fn sweep(&self, forget_after: Duration, now: Timestamp) -> Vec<Event> {

@@ -17,16 +17,37 @@ pub enum Departure {
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    ChatCreated { name: Option<ChatName>, settings: Settings, at: Timestamp },
-    InviteCreated { invite: Invite },
-    InviteRevoked { invite_id: InviteId },
+    ChatCreated {
+        name: Option<ChatName>,
+        settings: Settings,
+        at: Timestamp,
+    },
+    InviteCreated {
+        invite: Invite,
+    },
+    InviteRevoked {
+        invite_id: InviteId,
+    },
     /// `invite_id` is the invite that the member came by; the creator came by none.
-    MemberJoined { member: Member, invite_id: Option<InviteId> },
-    MemberLeft { member_id: MemberId, why: Departure, at: Timestamp },
+    MemberJoined {
+        member: Member,
+        invite_id: Option<InviteId>,
+    },
+    MemberLeft {
+        member_id: MemberId,
+        why: Departure,
+        at: Timestamp,
+    },
     /// The member's old token, whose digest is `ended`, no longer proves anything.
-    SessionRenewed { member_id: MemberId, ended: Digest<OfSession>, session: Session },
+    SessionRenewed {
+        member_id: MemberId,
+        ended: Digest<OfSession>,
+        session: Session,
+    },
     /// Messages past the chat's history go in the same moment.
-    MessagePosted { message: Message },
+    MessagePosted {
+        message: Message,
+    },
     /// Nothing of the chat is to be left anywhere.
     ChatEnded,
 }

@@ -57,7 +57,6 @@ impl Invite {
     /// Whether it can still let someone in.
     #[must_use]
     pub fn is_open(&self, now: Timestamp) -> bool {
-        self.expires_at.is_none_or(|end| now < end)
-            && self.max_uses.is_none_or(|max| self.uses < max)
+        self.expires_at.is_none_or(|end| now < end) && self.max_uses.is_none_or(|max| self.uses < max)
     }
 }

@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn names_of_any_script_are_kept_composed() {
-        for name in ["Ann", "王小明", "عائشة", "नेहा", "👩‍👩‍👧‍👦", "🏴‍☠️ O’Brien", "ﷺ"] {
+        for name in ["Ann", "王小明", "عائشة", "नेहा", "👩‍👩‍👧‍👦", "🏴‍☠️ O’Brien", "ﷺ"]
+        {
             assert_eq!(Username::parse(name).unwrap().as_str(), name);
         }
         assert_eq!(Username::parse("Zoe\u{308}").unwrap().as_str(), "Zo\u{eb}");

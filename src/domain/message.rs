@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn text_arrives_as_it_was_typed() {
-        for text in ["你好", "مرحبا بالعالم", "👩🏽‍🚀 e\u{301}\u{323}…", "a\n\tb", "  indented"] {
+        for text in ["你好", "مرحبا بالعالم", "👩🏽‍🚀 e\u{301}\u{323}…", "a\n\tb", "  indented"]
+        {
             assert_eq!(MessageText::parse(text).unwrap().as_str(), text::composed(text));
         }
     }

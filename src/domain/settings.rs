@@ -38,11 +38,7 @@ impl Settings {
 
     /// # Errors
     /// [`Refusal::Invalid`] that names the number which is out of its bounds.
-    pub fn new(
-        admission: Admission,
-        capacity: Option<u32>,
-        history: Option<u32>,
-    ) -> Result<Self, Refusal> {
+    pub fn new(admission: Admission, capacity: Option<u32>, history: Option<u32>) -> Result<Self, Refusal> {
         let within = |field, value: Option<u32>, default, max| match value.unwrap_or(default) {
             value if (1..=max).contains(&value) => Ok(value),
             _ => Err(Refusal::Invalid { field, problem: format!("must be from 1 to {max}") }),

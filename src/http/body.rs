@@ -84,12 +84,9 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         // serde names a missing field only in its message.
         let missing = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
         match (missing, path.as_str()) {
-            (Some(field), _) => Problem::new(Code::InvalidRequest, format!("{field} is missing."))
-                .about_field(field),
+            (Some(field), _) => Problem::new(Code::InvalidRequest, format!("{field} is missing.")).about_field(field),
             (None, ".") => Problem::new(Code::InvalidRequest, format!("The body is wrong: {message}.")),
-            (None, field) => {
-                Problem::new(Code::InvalidRequest, format!("{field}: {message}.")).about_field(field)
-            }
+            (None, field) => Problem::new(Code::InvalidRequest, format!("{field}: {message}.")).about_field(field),
         }
     })
 }

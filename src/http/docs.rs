@@ -80,11 +80,11 @@ fn fields(schema: &Value) -> Vec<(String, Value, bool)> {
     own.chain(items(&schema["allOf"]).iter().flat_map(fields)).collect()
 }
 
-fn bodies(content: &Value) -> String {
-    let kinds = entries(content).into_iter().map(|(media_type, body)| {
-        format!("{} ({media_type})", type_name(&body["schema"]))
-    });
-    kinds.collect::<Vec<_>>().join(" or ")
+fn bodies(content: &Value) -> Option<String> {
+    let kinds =
+        entries(content).into_iter().map(|(media_type, body)| format!("{} ({media_type})", type_name(&body["schema"])));
+    let kinds = kinds.collect::<Vec<_>>().join(" or ");
+    (!kinds.is_empty()).then_some(kinds)
 }
 
 fn operation_view(path: &str, method: &str, operation: &Value) -> impl IntoView + use<> {
@@ -108,12 +108,12 @@ fn operation_view(path: &str, method: &str, operation: &Value) -> impl IntoView 
                         <dd>{type_name(&parameter["schema"])}". "{prose(&text(&parameter["description"]))}</dd>
                     })
                     .collect_view()}
-                {(!body.is_empty()).then(|| view! { <dt>"Body"</dt><dd>{body.clone()}</dd> })}
+                {body.map(|body| view! { <dt>"Body"</dt><dd>{body}</dd> })}
                 {responses
                     .iter()
                     .map(|(status, response)| view! {
                         <dt><code>{status.clone()}</code></dt>
-                        <dd>{prose(&text(&response["description"]))}" "{bodies(&response["content"])}</dd>
+                        <dd>{prose(&text(&response["description"]))}" "{bodies(&response["content"]).map(|body| view! { <span class="hint">{body}</span> })}</dd>
                     })
                     .collect_view()}
             </dl>

@@ -12,12 +12,29 @@ use super::{AppState, native, ops};
 
 /// Every call of the API, documented and routed in one.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    let router = OpenApiRouter::with_openapi(ApiDocument::openapi())
+    let mut router = OpenApiRouter::with_openapi(ApiDocument::openapi())
         .merge(native::routes())
         .merge(ops::routes())
         .routes(routes!(show_document));
+    name_problems(router.get_openapi_mut());
     let document = router.get_openapi().clone();
     router.layer(Extension(document))
+}
+
+/// Says of every refusal that its body is `application/problem+json`; the handlers' own
+/// declarations would have to repeat it each time.
+fn name_problems(document: &mut openapi::OpenApi) {
+    let calls = document.paths.paths.values_mut().flat_map(|path| {
+        [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete].into_iter().flatten()
+    });
+    let responses = calls.flat_map(|call| call.responses.responses.iter_mut());
+    for (_, response) in responses.filter(|(status, _)| status.as_str() >= "400") {
+        if let openapi::RefOr::T(response) = response
+            && let Some(body) = response.content.shift_remove("application/json")
+        {
+            response.content.insert("application/problem+json".into(), body);
+        }
+    }
 }
 
 /// The document itself.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
+use axum::http::StatusCode;
 use axum::http::header::{self, HeaderName, HeaderValue};
-use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, http};
@@ -93,7 +93,6 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
 const BARE_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 async fn add_security_headers(request: Request, next: Next) -> Response {
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: HeaderValue| {
@@ -103,8 +102,7 @@ async fn add_security_headers(request: Request, next: Next) -> Response {
     set(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     set(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     set(header::CONTENT_SECURITY_POLICY, BARE_POLICY);
-    // What a chat says is for its reader alone; the page's own files say otherwise themselves.
-    let caching = if is_read { "no-cache" } else { "no-store" };
-    set(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    // What a chat says is for its reader alone; pages and files say otherwise themselves.
+    set(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -15,6 +15,7 @@ use leptos::nonce::use_nonce;
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{LeptosRoutes as _, ResponseOptions, generate_route_list};
 use tower_http::services::{ServeDir, ServeFile};
+use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::AppState;
 use super::problem::Failure;
@@ -22,6 +23,9 @@ use crate::app::server_fns::AnswerStatus;
 use crate::app::{App, shell};
 use crate::service::{Caller, Service};
 use crate::wire::{Code, Problem};
+
+/// Pages and files hold nothing private; a browser may keep them, but asks whether they are new.
+const ASK_FIRST: HeaderValue = HeaderValue::from_static("no-cache");
 
 pub(super) fn routes(state: &AppState) -> Router<AppState> {
     let site = Path::new(&*state.leptos.site_root);
@@ -31,16 +35,14 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
     };
     let options = state.leptos.clone();
     Router::new()
-        .leptos_routes_with_context(
-            state,
-            generate_route_list(App),
-            page_context(state.service.clone()),
-            move || shell(options.clone()),
-        )
+        .leptos_routes_with_context(state, generate_route_list(App), page_context(state.service.clone()), move || {
+            shell(options.clone())
+        })
         .nest_service("/pkg", files("pkg"))
         .nest_service("/assets", files("assets"))
         .route_service("/robots.txt", ServeFile::new(site.join("robots.txt")))
         .fallback(not_found)
+        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, ASK_FIRST))
 }
 
 /// What pages and server functions find around them.

@@ -25,16 +25,16 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let sweeper = tokio::spawn(sweep_forever(state.service.clone()));
-    let (signal, mut signalled) = tokio::sync::watch::channel(false);
+    let (signal, signalled) = tokio::sync::oneshot::channel();
     let stopping = async move {
         shutdown.await;
-        let _ = signal.send(true);
+        let _ = signal.send(());
     };
     let app = router(state).into_make_service_with_connect_info::<SocketAddr>();
     let mut server = std::pin::pin!(axum::serve(listener, app).with_graceful_shutdown(stopping).into_future());
     let served = tokio::select! {
         served = &mut server => served,
-        _ = signalled.wait_for(|stop| *stop) => {
+        _ = signalled => {
             tracing::info!("stopping: finishing what is under way");
             timeout(DRAIN, server).await.unwrap_or(Ok(()))
         }

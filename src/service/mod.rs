@@ -11,9 +11,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::domain::{
-    Chat, ChatId, ChatName, ClientId, Command, Event, Fresh, Invite, InviteId, InviteKey, InviteTerms,
-    Member, MemberId, Message, MessageId, MessageText, MessagesAfter, Refusal, SessionToken, Settings,
-    Timestamp, Username,
+    Chat, ChatId, ChatName, ClientId, Command, Event, Fresh, Invite, InviteId, InviteKey, InviteTerms, Member,
+    MemberId, Message, MessageId, MessageText, MessagesAfter, Refusal, SessionToken, Settings, Timestamp, Username,
 };
 use crate::store::{CommitError, Store, Unavailable};
 
@@ -29,8 +28,9 @@ use room::{Room, Rooms, State};
 /// every second, or once a minute while its tab is hidden, stays online.
 const ONLINE_FOR: Duration = Duration::from_secs(75);
 
-/// Conflicts in a row before a commit is given up; each means that another node got through.
-const MAX_CONFLICTS: usize = 64;
+/// Conflicts in a row before a commit is given up. Each means that another node got through, so
+/// only a store that lies comes this far.
+const MAX_CONFLICTS: usize = 1_000;
 
 /// Why a use case did not happen.
 #[derive(Debug, Error)]
@@ -109,12 +109,7 @@ struct Inner {
 
 impl Service {
     #[must_use]
-    pub fn new(
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-        policy: Policy,
-    ) -> Self {
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, policy: Policy) -> Self {
         let limits = policy.rate_limit.then(|| Limits::new(&clock));
         let inner = Inner { store, clock, entropy, policy, limits, rooms: Rooms::default() };
         Self { inner: Arc::new(inner) }
@@ -162,12 +157,7 @@ impl Service {
     }
 
     /// Makes another magic link; the owner's right.
-    pub async fn create_invite(
-        &self,
-        chat_id: ChatId,
-        token: &SessionToken,
-        terms: InviteTerms,
-    ) -> Result<OpenInvite> {
+    pub async fn create_invite(&self, chat_id: ChatId, token: &SessionToken, terms: InviteTerms) -> Result<OpenInvite> {
         let Drawn { key, fresh, .. } = self.draw();
         let command = Command::CreateInvite { by: token.digest(), terms };
         let events = self.change(chat_id, command, fresh).await?;
@@ -185,24 +175,14 @@ impl Service {
     }
 
     /// Makes a magic link worthless; the owner's right. Who came by it stays.
-    pub async fn revoke_invite(
-        &self,
-        chat_id: ChatId,
-        token: &SessionToken,
-        invite_id: InviteId,
-    ) -> Result<()> {
+    pub async fn revoke_invite(&self, chat_id: ChatId, token: &SessionToken, invite_id: InviteId) -> Result<()> {
         let command = Command::RevokeInvite { by: token.digest(), invite_id };
         self.change(chat_id, command, self.draw().fresh).await.map(drop)
     }
 
     /// What stands behind a magic link, if someone could come in by it now: the chat's name.
     /// Changes nothing.
-    pub async fn preview_invite(
-        &self,
-        caller: Caller,
-        chat_id: ChatId,
-        key: &InviteKey,
-    ) -> Result<Option<ChatName>> {
+    pub async fn preview_invite(&self, caller: Caller, chat_id: ChatId, key: &InviteKey) -> Result<Option<ChatName>> {
         self.limit(|limits| limits.check_join(caller))?;
         let key = key.digest();
         self.look(chat_id, |state, now| {
@@ -213,13 +193,7 @@ impl Service {
     }
 
     /// Takes a seat by an invite.
-    pub async fn join(
-        &self,
-        caller: Caller,
-        chat_id: ChatId,
-        key: &InviteKey,
-        username: Username,
-    ) -> Result<Seat> {
+    pub async fn join(&self, caller: Caller, chat_id: ChatId, key: &InviteKey, username: Username) -> Result<Seat> {
         self.limit(|limits| limits.check_join(caller))?;
         let Drawn { token, fresh, .. } = self.draw();
         let command = Command::Join { key: key.digest(), username };
@@ -228,12 +202,7 @@ impl Service {
     }
 
     /// What a member has not seen yet.
-    pub async fn read(
-        &self,
-        chat_id: ChatId,
-        token: &SessionToken,
-        after: MessageId,
-    ) -> Result<MessagesAfter> {
+    pub async fn read(&self, chat_id: ChatId, token: &SessionToken, after: MessageId) -> Result<MessagesAfter> {
         let by = token.digest();
         self.look(chat_id, |state, now| {
             let reader = state.chat.authenticate(by, now)?;
@@ -282,9 +251,8 @@ impl Service {
         self.look(chat_id, |state, now| {
             let reader = state.chat.authenticate(by, now)?;
             state.hear(reader.id, now);
-            let is_online = |member: &Member| {
-                state.last_heard(member.id).is_some_and(|heard| now < heard.after(ONLINE_FOR))
-            };
+            let is_online =
+                |member: &Member| state.last_heard(member.id).is_some_and(|heard| now < heard.after(ONLINE_FOR));
             let members = state.chat.live_members(now);
             Ok(Roster {
                 name: state.chat.name().cloned(),
@@ -296,12 +264,7 @@ impl Service {
     }
 
     /// Frees a seat: one's own, or as the owner another's.
-    pub async fn remove_member(
-        &self,
-        chat_id: ChatId,
-        token: &SessionToken,
-        member_id: MemberId,
-    ) -> Result<()> {
+    pub async fn remove_member(&self, chat_id: ChatId, token: &SessionToken, member_id: MemberId) -> Result<()> {
         let command = Command::Remove { by: token.digest(), member_id };
         self.change(chat_id, command, self.draw().fresh).await.map(drop)
     }
@@ -387,11 +350,7 @@ impl Service {
 
     /// Answers from the chat as it stands. Where the store has other writers, a refusal may come
     /// of a stale state, so it is decided once more on a fresh load.
-    async fn look<T>(
-        &self,
-        chat_id: ChatId,
-        view: impl Fn(&State, Timestamp) -> Result<T, Refusal>,
-    ) -> Result<T> {
+    async fn look<T>(&self, chat_id: ChatId, view: impl Fn(&State, Timestamp) -> Result<T, Refusal>) -> Result<T> {
         let room = self.room(chat_id).await?;
         match room.look(|state| view(state, self.now())) {
             Err(_) if self.inner.store.is_shared() => {

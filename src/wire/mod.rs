@@ -8,8 +8,8 @@ mod problem;
 mod requests;
 
 pub use answers::{
-    Created, Health, Invite, InviteList, InviteSummary, Joined, Member, MemberList, MemberSummary,
-    Message, Messages, Session,
+    Created, Health, Invite, InviteList, InviteSummary, Joined, Member, MemberList, MemberSummary, Message, Messages,
+    Session,
 };
 pub use problem::{Code, Problem};
 pub use requests::{CreateChat, CreateInvite, JoinChat, PostMessage};

@@ -196,16 +196,24 @@ mod tests {
 
     #[test]
     fn codes_are_written_as_documented() {
-        let written: Vec<String> = Code::ALL
-            .iter()
-            .map(|code| serde_json::to_value(code).unwrap().as_str().unwrap().to_owned())
-            .collect();
+        let written: Vec<String> =
+            Code::ALL.iter().map(|code| serde_json::to_value(code).unwrap().as_str().unwrap().to_owned()).collect();
         assert_eq!(
             written,
             [
-                "invalid_request", "session_required", "session_expired", "invalid_invite",
-                "owner_only", "chat_not_found", "not_found", "method_not_allowed", "chat_full",
-                "username_taken", "payload_too_large", "too_many_requests", "internal_error",
+                "invalid_request",
+                "session_required",
+                "session_expired",
+                "invalid_invite",
+                "owner_only",
+                "chat_not_found",
+                "not_found",
+                "method_not_allowed",
+                "chat_full",
+                "username_taken",
+                "payload_too_large",
+                "too_many_requests",
+                "internal_error",
                 "unavailable",
             ]
         );

@@ -5,8 +5,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::{
-    Admission, ChatName, ClientId, InviteKey, InviteLabel, InviteTerms, MessageText, Refusal, Settings,
-    Username,
+    Admission, ChatName, ClientId, InviteKey, InviteLabel, InviteTerms, MessageText, Refusal, Settings, Username,
 };
 
 /// Asks for a new chat; every field may be left out, and so may the body.
@@ -65,8 +64,7 @@ impl CreateChat {
     pub fn parse(&self) -> Result<(Username, Option<ChatName>, Settings), Refusal> {
         let username = self.username.as_deref().unwrap_or(Self::DEFAULT_USERNAME);
         let name = self.name.as_deref().map(ChatName::parse).transpose()?;
-        let settings =
-            Settings::new(self.admission.unwrap_or_default(), self.capacity, self.history)?;
+        let settings = Settings::new(self.admission.unwrap_or_default(), self.capacity, self.history)?;
         Ok((Username::parse(username)?, name, settings))
     }
 }

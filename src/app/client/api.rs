@@ -7,11 +7,7 @@ use uuid::Uuid;
 use crate::domain::MessageId;
 use crate::wire::{Code, MemberList, Messages, Problem};
 
-pub(crate) async fn read_messages(
-    chat_id: Uuid,
-    token: &str,
-    after: MessageId,
-) -> Result<Messages, Problem> {
+pub(crate) async fn read_messages(chat_id: Uuid, token: &str, after: MessageId) -> Result<Messages, Problem> {
     get(&format!("/{chat_id}?after={after}"), token).await
 }
 

@@ -14,7 +14,7 @@ use crate::wire::{MemberList, Message, Messages, Problem};
 /// How often new messages are asked for, in milliseconds.
 const POLL_EVERY: u32 = 1_000;
 /// Every so many polls the members are asked for as well.
-const POLLS_PER_ROSTER: u32 = 5;
+const POLLS_PER_ROSTER: u32 = 3;
 
 /// What the chat page shows, and what it can do. Copies are the same conversation.
 #[derive(Clone, Copy)]
@@ -151,6 +151,10 @@ impl Conversation {
         }
         self.cursor.try_set_value(unseen.last_id);
         if !unseen.messages.is_empty() {
+            if self.has_stranger(&unseen.messages) {
+                // The next poll asks who it is.
+                self.polls.try_set_value(0);
+            }
             self.merge(unseen.messages);
         }
         self.is_loaded.try_set(true);
@@ -159,6 +163,16 @@ impl Conversation {
         {
             storage::save_chat(self.chat_id, &SavedChat { cursor: unseen.last_id, ..saved });
         }
+    }
+
+    fn has_stranger(self, messages: &[Message]) -> bool {
+        let is_known = |roster: &MemberList, message: &Message| {
+            roster.members.iter().any(|known| known.member.member_id == message.member_id)
+        };
+        let stranger = self.roster.try_with_untracked(|roster| {
+            roster.as_ref().is_some_and(|roster| messages.iter().any(|message| !is_known(roster, message)))
+        });
+        stranger == Some(true)
     }
 
     /// Adds messages to those that are shown: each once, in order, no more than are kept.
@@ -210,12 +224,7 @@ impl Conversation {
         spawn_local(async move {
             while let Some(unsent) = storage::outbox(self.chat_id).into_iter().next() {
                 let Some(SavedChat { token, .. }) = self.saved() else { break };
-                let sent = server_fns::post_message(
-                    self.chat_id,
-                    token,
-                    unsent.text.clone(),
-                    unsent.client_id,
-                );
+                let sent = server_fns::post_message(self.chat_id, token, unsent.text.clone(), unsent.client_id);
                 match sent.await {
                     Ok(message) => {
                         self.merge(vec![message]);
@@ -233,8 +242,7 @@ impl Conversation {
     }
 
     fn acknowledge(self, client_id: Uuid) {
-        let waiting =
-            storage::change_outbox(self.chat_id, |waiting| waiting.retain(|u| u.client_id != client_id));
+        let waiting = storage::change_outbox(self.chat_id, |waiting| waiting.retain(|u| u.client_id != client_id));
         self.unsent.try_set(waiting);
     }
 }

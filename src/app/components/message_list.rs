@@ -98,8 +98,10 @@ pub(crate) fn MessageList(conversation: Conversation, seat: RwSignal<Option<Save
                     key=|unsent| unsent.client_id
                     children=|unsent| view! {
                         <li class="message own waiting">
-                            <p class="text" dir="auto">{unsent.text}</p>
-                            <span class="state">"Sending…"</span>
+                            <div class="said">
+                                <p class="text" dir="auto">{unsent.text}</p>
+                                <span class="state">"Sending…"</span>
+                            </div>
                         </li>
                     }
                 />
@@ -125,8 +127,10 @@ fn MessageRow(row: Row, own_id: Signal<Option<Uuid>>) -> impl IntoView {
                 <bdi>{author}</bdi>
                 {move || is_own().then(|| view! { <span class="unseen">" (you)"</span> })}
             </span>
-            <p class="text" dir="auto">{linked(&message.text)}</p>
-            <time datetime=message.sent_at.to_string()>{time}</time>
+            <div class="said">
+                <p class="text" dir="auto">{linked(&message.text)}</p>
+                <time datetime=message.sent_at.to_string()>{time}</time>
+            </div>
         </li>
     }
 }

@@ -18,11 +18,12 @@ pub(crate) fn People(
     leave: Callback<Notice>,
 ) -> impl IntoView {
     let problem = RwSignal::new(None::<Problem>);
-    let members = move || conversation.roster.with(|roster| roster.as_ref().map(|r| r.members.clone())).unwrap_or_default();
+    let members =
+        move || conversation.roster.with(|roster| roster.as_ref().map(|r| r.members.clone())).unwrap_or_default();
     let count = move || {
-        conversation.roster.with(|roster| {
-            roster.as_ref().map(|roster| format!("{} of {}", roster.members.len(), roster.capacity))
-        })
+        conversation
+            .roster
+            .with(|roster| roster.as_ref().map(|roster| format!("{} of {}", roster.members.len(), roster.capacity)))
     };
     let is_owner = move || seat.with(|seat| seat.as_ref().is_some_and(|seat| seat.role == Role::Owner));
     let own_id = move || seat.with(|seat| seat.as_ref().map(|seat| seat.member_id));

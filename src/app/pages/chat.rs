@@ -7,9 +7,9 @@ use leptos_router::hooks::{use_navigate, use_params_map};
 use uuid::Uuid;
 
 use super::join::LedHome;
+use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
 use crate::app::client::storage::{self, SavedChat};
-use crate::app::client::browser;
 use crate::app::components::{Composer, MessageList, People, ShareLink};
 use crate::app::notice::Notice;
 
@@ -71,7 +71,9 @@ fn ChatRoom(chat_id: Uuid) -> impl IntoView {
         <Title text=title/>
         <div class="chat">
             <header class="bar">
-                <a class="brand" href="/" aria-label="Watch Party, start page">"Watch Party"</a>
+                <a class="brand" href="/" aria-label="Watch Party, start page">
+                    <span class="arrow" aria-hidden="true">"‹"</span><span class="word">"Watch Party"</span>
+                </a>
                 <h1><bdi>{title}</bdi></h1>
                 <ShareLink chat_id key title=Signal::derive(title)/>
                 <People conversation seat leave/>

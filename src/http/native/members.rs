@@ -28,9 +28,7 @@ pub(super) async fn list_members(
     let roster = service.list_members(chat_id, &token).await?;
     let members = roster.members.iter();
     Ok(Json(MemberList {
-        members: members
-            .map(|(member, online)| MemberSummary { member: member.into(), online: *online })
-            .collect(),
+        members: members.map(|(member, online)| MemberSummary { member: member.into(), online: *online }).collect(),
         capacity: roster.settings.capacity,
         history: roster.settings.history,
         name: roster.name.map(|name| name.as_str().to_owned()),

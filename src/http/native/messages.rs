@@ -46,9 +46,8 @@ pub(super) async fn read_messages(
     let ChatInPath(chat_id) = chat?;
     let token = session_token(&headers)?;
     let after = query.iter().find(|(name, _)| name == "after").map_or(Ok(0), |(_, value)| value.parse());
-    let after = after.map_err(|_| {
-        Problem::unreadable("after must be the id of a message, a whole number.").about_field("after")
-    })?;
+    let after = after
+        .map_err(|_| Problem::unreadable("after must be the id of a message, a whole number.").about_field("after"))?;
     let unseen = service.read(chat_id, &token, after).await?;
     Ok(Json(Messages::from(&unseen)).into_response())
 }
@@ -91,8 +90,7 @@ pub(super) async fn post_message(
 
 fn wants_page(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    accept.is_some_and(|accept| accept.contains("text/html"))
-        && !headers.contains_key(header::AUTHORIZATION)
+    accept.is_some_and(|accept| accept.contains("text/html")) && !headers.contains_key(header::AUTHORIZATION)
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<ClientId>, Failure> {

@@ -35,10 +35,6 @@ fn open_invite(site: &str, chat_id: ChatId, OpenInvite { key, invite }: &OpenInv
 
 impl From<&Seat> for wire::Joined {
     fn from(Seat { token, member }: &Seat) -> Self {
-        Self {
-            session_token: token.reveal(),
-            expires_at: member.session.expires_at,
-            member: member.into(),
-        }
+        Self { session_token: token.reveal(), expires_at: member.session.expires_at, member: member.into() }
     }
 }

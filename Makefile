@@ -1,0 +1,80 @@
+# Watch Party. `make serve` runs it and `make test` proves it; each installs what is missing first.
+
+WASM_BINDGEN_VERSION := 0.2.130
+CARGO_LEPTOS_VERSION := 0.3.10
+
+CARGO_BIN := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+export PATH := $(CURDIR)/end2end/node_modules/.bin:$(CARGO_BIN):$(PATH)
+
+# Installing needs root for Debian's packages; where one is not root, sudo asks.
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test watch lint e2e build format tools rust-tools page-tools browser clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+serve: build ## Install what is missing, build, and run on http://127.0.0.1:3000
+	@echo "==> Watch Party: open http://$${LEPTOS_SITE_ADDR:-127.0.0.1:3000}"
+	@$(TARGET)/release/watch-party
+
+test: unit e2e ## Install what is missing and run all tests, those in the browser too
+
+.PHONY: unit
+unit: rust-tools
+	@echo "==> Tests of the rules, the stores and the API"
+	cargo test --locked --features ssr
+
+e2e: build browser ## Run the tests in the browser
+	@echo "==> Tests in the browser; pictures and report go to end2end/output"
+	cd end2end && npx playwright test
+
+watch: tools ## Develop: build and reload at every change
+	cargo leptos watch
+
+lint: rust-tools page-tools ## Check formatting and lints, for server and browser
+	@echo "==> Formatting and lints"
+	cargo fmt --check
+	cargo clippy --locked --features ssr --all-targets -- -D warnings
+	cargo clippy --locked --lib --features hydrate --target wasm32-unknown-unknown --target-dir $(TARGET)/front -- -D warnings
+	cd end2end && npx tsc --noEmit
+
+format: rust-tools ## Format the source
+	cargo fmt
+
+build: tools ## Build the program and its page
+	@echo "==> Building the program and its page (minutes at first, seconds when nothing has changed)"
+	cargo leptos build --release --precompress
+
+tools: rust-tools page-tools
+
+# Each step looks before it installs, so that nothing is done twice.
+rust-tools:
+	@command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs"; exit 1; }
+	@[ -d "$$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown" ] || { \
+		echo "==> Installing Rust's wasm target"; rustup target add wasm32-unknown-unknown; }
+
+page-tools: end2end/node_modules/.package-lock.json
+	@[ "$$(wasm-bindgen --version 2>/dev/null)" = "wasm-bindgen $(WASM_BINDGEN_VERSION)" ] || { \
+		echo "==> Installing wasm-bindgen $(WASM_BINDGEN_VERSION) (about 4 minutes)"; \
+		cargo install wasm-bindgen-cli --version $(WASM_BINDGEN_VERSION); }
+	@[ "$$(cargo leptos --version 2>/dev/null)" = "cargo-leptos $(CARGO_LEPTOS_VERSION)" ] || { \
+		echo "==> Installing cargo-leptos $(CARGO_LEPTOS_VERSION) (about 6 minutes)"; \
+		CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=64 \
+		cargo install cargo-leptos --version $(CARGO_LEPTOS_VERSION) --locked --features no_downloads; }
+
+end2end/node_modules/.package-lock.json: end2end/package.json end2end/package-lock.json
+	@command -v npm >/dev/null || { echo "==> Installing Node.js"; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy nodejs npm; }
+	@echo "==> Installing wasm-opt and Playwright"
+	npm --prefix end2end ci --ignore-scripts --no-fund --no-audit
+	@touch $@
+
+browser: page-tools
+	@[ -n "$$CHROMIUM" ] || [ -x /usr/bin/chromium ] || { \
+		echo "==> Installing Chromium"; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy chromium; }
+
+clean: ## Remove what was built
+	cargo clean
+	rm -rf end2end/output

@@ -1,0 +1,163 @@
+//! Reading and writing.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::app::TestApp;
+
+#[tokio::test]
+async fn a_message_is_answered_and_read_as_it_was_typed() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
+    let bob = chat.join("Bob").await;
+    let said = ann.says("  你好 👩🏽‍🚀 e\u{301}\u{323} مرحبا\n\tmore \n").await;
+    assert_eq!(said["text"], "  你好 👩🏽‍🚀 \u{1eb9}\u{301} مرحبا\n\tmore");
+    assert_eq!(
+        (&said["id"], &said["username"], &said["sent_at"]),
+        (&json!(1), &json!("Ann"), &json!("2027-01-15T08:00:00Z"))
+    );
+    assert_eq!(said["member_id"], ann.id);
+    assert!(said.get("client_id").is_none(), "{said}");
+    let read = bob.reads(0).await;
+    assert_eq!(read, json!({"messages": [said], "last_id": 1, "missed": 0}));
+}
+
+#[tokio::test]
+async fn plain_text_is_a_message_too() {
+    let app = TestApp::new();
+    let (_, ann) = app.chat(json!({})).await;
+    let call = ann.post("").header("content-type", "text/plain; charset=utf-8").body("{\"not\": \"json\"}");
+    assert_eq!(call.await_status(201).await.json()["text"], "{\"not\": \"json\"}");
+    ann.post("").header("content-type", "text/plain").body([0xff, 0xfe]).await_problem(400, "invalid_request").await;
+    ann.post("").header("content-type", "text/plain").body("").await_problem(422, "invalid_request").await;
+}
+
+#[tokio::test]
+async fn a_reader_gets_only_what_came_after_the_cursor() {
+    let app = TestApp::new();
+    let (_, ann) = app.chat(json!({})).await;
+    for text in ["one", "two", "three"] {
+        ann.says(text).await;
+    }
+    let ids = |read: Value| -> Vec<u64> {
+        read["messages"].as_array().unwrap().iter().map(|message| message["id"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(ids(ann.reads(0).await), [1, 2, 3]);
+    assert_eq!(ids(ann.reads(2).await), [3]);
+    assert_eq!(ann.reads(3).await, json!({"messages": [], "last_id": 3, "missed": 0}));
+    assert_eq!(ids(ann.reads(99).await), [1, 2, 3], "a cursor ahead of the chat gets everything");
+    assert_eq!(ids(ann.get("").await_status(200).await.json()), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn thirty_messages_are_kept_and_what_a_reader_missed_is_counted() {
+    let app = TestApp::new();
+    let (_, ann) = app.chat(json!({})).await;
+    for at in 1..=35 {
+        ann.says(&format!("message {at}")).await;
+    }
+    let texts = ann.texts().await;
+    assert_eq!(texts.len(), 30);
+    assert_eq!((texts[0].as_str(), texts[29].as_str()), ("message 6", "message 35"));
+    assert_eq!(ann.reads(0).await["missed"], 5);
+    assert_eq!(ann.reads(3).await["missed"], 2);
+    assert_eq!(ann.reads(5).await["missed"], 0);
+    assert_eq!(ann.reads(35).await["missed"], 0);
+}
+
+#[tokio::test]
+async fn a_cursor_that_is_no_number_is_refused_by_name() {
+    let app = TestApp::new();
+    let (_, ann) = app.chat(json!({})).await;
+    for cursor in ["x", "-1", "1.5", "", "99999999999999999999999"] {
+        let problem = ann.get(&format!("?after={cursor}")).await_problem(400, "invalid_request").await;
+        assert_eq!(problem["field"], "after");
+    }
+}
+
+#[tokio::test]
+async fn text_that_cannot_be_a_message_is_refused_and_changes_nothing() {
+    let app = TestApp::new();
+    let (_, ann) = app.chat(json!({})).await;
+    let long = "x".repeat(2_001);
+    let heavy = "👩‍👩‍👧‍👦".repeat(700);
+    for text in ["", "   ", "\n\t", "\u{200b}", &long, &heavy] {
+        let problem = ann.say(text).await_problem(422, "invalid_request").await;
+        assert_eq!(problem["field"], "text");
+    }
+    for body in [json!({}), json!({"text": 5}), json!({"text": null}), json!({"text": ["a"]})] {
+        let problem = ann.post("").json(&body).await_problem(422, "invalid_request").await;
+        assert_eq!(problem["field"], "text", "{body}");
+    }
+    assert_eq!(ann.reads(0).await["last_id"], 0);
+    ann.says(&"é".repeat(2_000)).await;
+}
+
+#[tokio::test]
+async fn the_same_client_id_makes_one_message() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({})).await;
+    let bob = chat.join("Bob").await;
+    let body = json!({"text": "once", "client_id": Uuid::from_u128(7)});
+    let first = ann.post("").json(&body).await_status(201).await.json();
+    assert_eq!(first["client_id"], Uuid::from_u128(7).to_string());
+    let again = ann.post("").json(&body).await_status(200).await.json();
+    assert_eq!(again, first);
+    let changed = json!({"text": "other words", "client_id": Uuid::from_u128(7)});
+    assert_eq!(ann.post("").json(&changed).await_status(200).await.json(), first);
+    bob.post("").json(&body).await_status(201).await;
+    assert_eq!(ann.texts().await, ["once", "once"]);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_does_the_same() {
+    let app = TestApp::new();
+    let (_, ann) = app.chat(json!({})).await;
+    let post = |key: &str| ann.say("once").header("idempotency-key", key);
+    let first = post("order-66").await_status(201).await.json();
+    assert_eq!(post("order-66").await_status(200).await.json(), first);
+    assert_eq!(post("\"order-66\"").await_status(200).await.json(), first);
+    post("order-67").await_status(201).await;
+    let uuid = Uuid::from_u128(9).to_string();
+    post(&uuid).await_status(201).await;
+    let same = json!({"text": "once", "client_id": uuid});
+    ann.post("").json(&same).await_status(200).await;
+    ann.post("").json(&same).header("idempotency-key", &uuid).await_status(200).await;
+    let problem =
+        ann.post("").json(&same).header("idempotency-key", "order-1").await_problem(422, "invalid_request").await;
+    assert_eq!(problem["field"], "client_id");
+    for key in ["", " ", &"x".repeat(256)] {
+        post(key).await_problem(422, "invalid_request").await;
+    }
+    let problem =
+        ann.post("").json(&json!({"text": "a", "client_id": "7"})).await_problem(422, "invalid_request").await;
+    assert_eq!(problem["field"], "client_id");
+}
+
+#[tokio::test]
+async fn a_client_id_is_remembered_longer_than_its_message() {
+    let app = TestApp::new();
+    let (_, ann) = app.chat(json!({"history": 1})).await;
+    let body = json!({"text": "once", "client_id": Uuid::from_u128(7)});
+    let first = ann.post("").json(&body).await_status(201).await.json();
+    for at in 0..255_u32 {
+        let other = json!({"text": "other", "client_id": Uuid::from_u128(1_000 + u128::from(at))});
+        ann.post("").json(&other).await_status(201).await;
+    }
+    assert_eq!(ann.post("").json(&body).await_status(200).await.json(), first);
+    ann.post("").json(&json!({"text": "one more", "client_id": Uuid::from_u128(8)})).await_status(201).await;
+    ann.post("").json(&body).await_status(201).await;
+}
+
+#[tokio::test]
+async fn a_browser_is_sent_on_to_the_page() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({})).await;
+    let html = "text/html,application/xhtml+xml,*/*;q=0.8";
+    let answer = app.get(format!("/{}", chat.id)).header("accept", html).await_status(303).await;
+    assert_eq!(answer.header("location"), Some(format!("/chat/{}", chat.id).as_str()));
+    let answer = app.get("/nonsense").header("accept", html).await_status(303).await;
+    assert_eq!(answer.header("location"), Some("/?notice=chat_not_found"));
+    ann.call(Method::GET, "").header("accept", html).await_status(200).await;
+}

@@ -1,0 +1,8 @@
+//! Every call of the native API and every one of its refusals, through the public router.
+
+mod chats;
+mod invites;
+mod members;
+mod messages;
+mod requests;
+mod sessions;

@@ -1,0 +1,191 @@
+//! What every call has in common: bodies, methods, limits, failures, headers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::body::Body;
+use axum::http::{Method, Request};
+use serde_json::json;
+use watch_party::domain::{Chat, ChatId, Event, Timestamp};
+use watch_party::http::MAX_BODY_BYTES;
+use watch_party::store::{CommitError, Store, Unavailable};
+
+use crate::app::{Options, TestApp};
+
+#[tokio::test]
+async fn a_body_that_is_no_json_is_told_from_one_of_wrong_shape() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({})).await;
+    let join = format!("/{}/join", chat.id);
+    for body in ["{", "{\"text\":}", "text=hi", "\u{feff}{}", "{\"a\":1}x"] {
+        ann.post("").body(body).await_problem(400, "invalid_request").await;
+        ann.post("/invite").body(body).await_problem(400, "invalid_request").await;
+        app.post("/create").body(body).await_problem(400, "invalid_request").await;
+        app.post(&join).body(body).await_problem(400, "invalid_request").await;
+    }
+    for body in ["[]", "5", "null", "\"text\""] {
+        ann.post("").body(body).await_problem(422, "invalid_request").await;
+        app.post("/create").body(body).await_problem(422, "invalid_request").await;
+    }
+    ann.post("").await_problem(400, "invalid_request").await;
+    ann.post("").body("[".repeat(10_000)).await_problem(400, "invalid_request").await;
+}
+
+#[tokio::test]
+async fn json_is_read_whatever_the_content_type_says() {
+    let app = TestApp::new();
+    let (_, ann) = app.chat(json!({})).await;
+    let call = ann.post("").header("content-type", "application/x-www-form-urlencoded").body("{\"text\": \"hi\"}");
+    call.await_status(201).await;
+}
+
+#[tokio::test]
+async fn a_body_over_64_kib_is_refused() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({})).await;
+    let large = vec![b' '; MAX_BODY_BYTES + 1];
+    for path in
+        ["/create".to_owned(), format!("/{}", chat.id), format!("/{}/join", chat.id), format!("/{}/invite", chat.id)]
+    {
+        let call = app.post(&path).bearer(&ann.token).body(large.clone());
+        call.await_problem(413, "payload_too_large").await;
+        // The same without a length announced.
+        let chunks = futures_util::stream::iter(
+            large.chunks(1_000).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec())).collect::<Vec<_>>(),
+        );
+        let request = Request::post(&path).header("authorization", &ann.token).body(Body::from_stream(chunks)).unwrap();
+        assert_eq!(app.send(request).await.json()["code"], "payload_too_large");
+    }
+    let mut fitting = json!({"text": "fits"}).to_string().into_bytes();
+    fitting.resize(MAX_BODY_BYTES, b' ');
+    ann.post("").body(fitting).await_status(201).await;
+}
+
+#[tokio::test]
+async fn unknown_addresses_and_methods_are_named() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({})).await;
+    for path in ["/a/b", "/create/x/y/z", &format!("/{}/nothing", chat.id), "/chat", "//"] {
+        let answer = app.get(path).bearer(&ann.token).answer().await;
+        assert_eq!(answer.status, 404, "{path}: {answer:?}");
+    }
+    app.get("/a/b").await_problem(404, "not_found").await;
+    let answer = app.call(Method::PUT, "/create").await_status(405).await;
+    assert_eq!((answer.header("allow"), &answer.json()["code"]), (Some("POST"), &json!("method_not_allowed")));
+    ann.call(Method::PATCH, "").await_problem(405, "method_not_allowed").await;
+}
+
+#[tokio::test]
+async fn answers_say_that_they_are_private() {
+    let app = TestApp::new();
+    let (_, ann) = app.chat(json!({})).await;
+    let answer = ann.get("").await_status(200).await;
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(answer.header("x-frame-options"), Some("DENY"));
+    assert!(answer.header("content-security-policy").unwrap().contains("default-src 'none'"));
+    assert!(answer.header("x-request-id").is_some());
+}
+
+#[tokio::test]
+async fn too_much_at_once_is_slowed_down_and_told_how_long() {
+    let app = TestApp::with(Options { rate_limit: true, ..Options::default() });
+    let (chat, ann) = app.chat(json!({})).await;
+    for _ in 1..20 {
+        app.post("/create").await_status(201).await;
+    }
+    let answer = app.post("/create").await_status(429).await;
+    assert_eq!(answer.header("retry-after"), Some("3"));
+    assert_eq!((&answer.json()["code"], &answer.json()["retry_after"]), (&json!("too_many_requests"), &json!(3)));
+    app.clock.advance(Duration::from_secs(3));
+    app.post("/create").await_status(201).await;
+
+    let guess = "A".repeat(43);
+    for _ in 0..60 {
+        chat.join_with(&guess, "Bob").await_problem(403, "invalid_invite").await;
+    }
+    chat.join_with(&chat.key, "Bob").await_problem(429, "too_many_requests").await;
+
+    for _ in 0..30 {
+        ann.says("fast").await;
+    }
+    ann.say("too fast").await_problem(429, "too_many_requests").await;
+    app.clock.advance(Duration::from_secs(1));
+    ann.says("slower").await;
+}
+
+/// A store that is away.
+#[derive(Debug)]
+struct AwayStore;
+
+fn away() -> Unavailable {
+    Unavailable { cause: "secret of the operators".into() }
+}
+
+#[async_trait]
+impl Store for AwayStore {
+    async fn load(&self, _: ChatId) -> Result<Option<Chat>, Unavailable> {
+        Err(away())
+    }
+    async fn commit(&self, _: ChatId, _: u64, _: &[Event]) -> Result<(), CommitError> {
+        Err(away().into())
+    }
+    async fn due(&self, _: Timestamp, _: Duration) -> Result<Vec<ChatId>, Unavailable> {
+        Err(away())
+    }
+    async fn ping(&self) -> Result<(), Unavailable> {
+        Err(away())
+    }
+    fn is_shared(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_told_without_its_internals() {
+    let app = TestApp::with(Options { store: Arc::new(AwayStore), ..Options::default() });
+    let id = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
+    let calls = [app.get("/readyz"), app.post("/create"), app.get(format!("/{id}")).bearer(&"A".repeat(43))];
+    for call in calls {
+        let answer = call.await_status(503).await;
+        assert_eq!(answer.header("retry-after"), Some("2"));
+        assert_eq!(answer.json()["code"], "unavailable");
+        assert!(!answer.text().contains("secret"), "{answer:?}");
+    }
+    app.get("/healthz").await_status(200).await;
+}
+
+/// A store with a mistake in it.
+#[derive(Debug)]
+struct BrokenStore;
+
+#[async_trait]
+impl Store for BrokenStore {
+    async fn load(&self, _: ChatId) -> Result<Option<Chat>, Unavailable> {
+        panic!("internals")
+    }
+    async fn commit(&self, _: ChatId, _: u64, _: &[Event]) -> Result<(), CommitError> {
+        panic!("internals")
+    }
+    async fn due(&self, _: Timestamp, _: Duration) -> Result<Vec<ChatId>, Unavailable> {
+        Ok(Vec::new())
+    }
+    async fn ping(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+    fn is_shared(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn an_unexpected_failure_names_the_request_and_nothing_else() {
+    let app = TestApp::with(Options { store: Arc::new(BrokenStore), ..Options::default() });
+    let answer = app.post("/create").header("x-request-id", "request-7").await_status(500).await;
+    assert_eq!(answer.json()["code"], "internal_error");
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    assert!(answer.text().contains("request-7") && !answer.text().contains("internals"), "{answer:?}");
+    app.get("/healthz").await_status(200).await;
+}

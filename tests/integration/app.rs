@@ -1,0 +1,314 @@
+//! The program under test, without a network: requests go straight into the public router.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use leptos::config::LeptosOptions;
+use serde_json::Value;
+use tower::ServiceExt as _;
+use watch_party::config::{Config, StoreChoice};
+use watch_party::domain::Timestamp;
+use watch_party::http::{AppState, router};
+use watch_party::service::{Clock, Entropy, Policy, Service};
+use watch_party::store::{MemoryStore, Store};
+
+/// A clock that stands still until a test moves it.
+#[derive(Debug)]
+pub struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self(AtomicI64::new(1_800_000_000_000))
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Different bytes at every call, the same in every run.
+#[derive(Debug, Default)]
+pub struct CountingEntropy(AtomicU64);
+
+impl Entropy for CountingEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            // The finalizer of SplitMix64: neighbours share no bits that a test could lean on.
+            let mut word = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::SeqCst);
+            word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            let word = (word ^ (word >> 31)).to_le_bytes();
+            chunk.copy_from_slice(&word[..chunk.len()]);
+        }
+    }
+}
+
+pub struct TestApp {
+    router: Router,
+    pub clock: Arc<ManualClock>,
+    pub service: Service,
+}
+
+pub struct Options {
+    pub store: Arc<dyn Store>,
+    pub rate_limit: bool,
+    pub public_url: Option<&'static str>,
+    pub trusted_proxies: &'static [&'static str],
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { store: Arc::new(MemoryStore::default()), rate_limit: false, public_url: None, trusted_proxies: &[] }
+    }
+}
+
+pub fn policy(rate_limit: bool) -> Policy {
+    Policy {
+        session_lifetime: Duration::from_secs(6 * 60 * 60),
+        forget_after: Duration::from_secs(24 * 60 * 60),
+        rate_limit,
+    }
+}
+
+impl TestApp {
+    pub fn new() -> Self {
+        Self::with(Options::default())
+    }
+
+    pub fn with(options: Options) -> Self {
+        let clock = Arc::new(ManualClock::default());
+        let entropy = Arc::new(CountingEntropy::default());
+        let policy = policy(options.rate_limit);
+        let service = Service::new(options.store, clock.clone(), entropy, policy);
+        let router = router(state(&service, &options.public_url, options.trusted_proxies));
+        Self { router, clock, service }
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let mut request = request;
+        let peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
+        if request.extensions().get::<ConnectInfo<SocketAddr>>().is_none() {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    pub fn call(&self, method: Method, path: impl Into<String>) -> Call<'_> {
+        Call { app: self, method, path: path.into(), headers: HeaderMap::new(), body: Vec::new() }
+    }
+
+    pub fn get(&self, path: impl Into<String>) -> Call<'_> {
+        self.call(Method::GET, path)
+    }
+
+    pub fn post(&self, path: impl Into<String>) -> Call<'_> {
+        self.call(Method::POST, path)
+    }
+
+    pub fn delete(&self, path: impl Into<String>) -> Call<'_> {
+        self.call(Method::DELETE, path)
+    }
+
+    /// A new chat, made as `request` says, and its owner.
+    pub async fn chat(&self, request: Value) -> (Chat<'_>, Member<'_>) {
+        let created = self.post("/create").json(&request).await_status(201).await.json();
+        let id = created["chat_id"].as_str().unwrap().to_owned();
+        let key = created["invite"]["key"].as_str().unwrap().to_owned();
+        let owner = Member::new(self, &id, &created);
+        (Chat { app: self, id, key, created }, owner)
+    }
+}
+
+pub fn state(service: &Service, public_url: &Option<&str>, trusted: &[&str]) -> AppState {
+    AppState {
+        service: service.clone(),
+        config: Arc::new(Config {
+            site_addr: None,
+            store: StoreChoice::Memory,
+            public_url: public_url.map(str::to_owned),
+            policy: policy(false),
+            trusted_proxies: trusted.iter().map(|net| net.parse().unwrap()).collect(),
+        }),
+        leptos: LeptosOptions::builder().output_name("watch-party").site_root("public").build(),
+    }
+}
+
+/// A chat as a test knows it.
+pub struct Chat<'a> {
+    app: &'a TestApp,
+    pub id: String,
+    pub key: String,
+    pub created: Value,
+}
+
+impl<'a> Chat<'a> {
+    pub fn join_with(&self, key: &str, username: &str) -> Call<'a> {
+        let body = serde_json::json!({ "key": key, "username": username });
+        self.app.post(format!("/{}/join", self.id)).json(&body)
+    }
+
+    pub async fn join(&self, username: &str) -> Member<'a> {
+        let joined = self.join_with(&self.key, username).await_status(201).await.json();
+        Member::new(self.app, &self.id, &joined)
+    }
+}
+
+/// Someone with a seat.
+pub struct Member<'a> {
+    app: &'a TestApp,
+    pub chat_id: String,
+    pub id: String,
+    pub token: String,
+}
+
+impl<'a> Member<'a> {
+    fn new(app: &'a TestApp, chat_id: &str, seat: &Value) -> Self {
+        Self {
+            app,
+            chat_id: chat_id.to_owned(),
+            id: seat["member"]["member_id"].as_str().unwrap().to_owned(),
+            token: seat["session_token"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    pub fn call(&self, method: Method, path: &str) -> Call<'a> {
+        self.app.call(method, format!("/{}{path}", self.chat_id)).bearer(&self.token)
+    }
+
+    pub fn get(&self, path: &str) -> Call<'a> {
+        self.call(Method::GET, path)
+    }
+
+    pub fn post(&self, path: &str) -> Call<'a> {
+        self.call(Method::POST, path)
+    }
+
+    pub fn delete(&self, path: &str) -> Call<'a> {
+        self.call(Method::DELETE, path)
+    }
+
+    pub fn say(&self, text: &str) -> Call<'a> {
+        self.post("").json(&serde_json::json!({ "text": text }))
+    }
+
+    pub async fn says(&self, text: &str) -> Value {
+        self.say(text).await_status(201).await.json()
+    }
+
+    pub async fn reads(&self, after: u64) -> Value {
+        self.get(&format!("?after={after}")).await_status(200).await.json()
+    }
+
+    /// The words of all that is kept.
+    pub async fn texts(&self) -> Vec<String> {
+        let read = self.reads(0).await;
+        let messages = read["messages"].as_array().unwrap().iter();
+        messages.map(|message| message["text"].as_str().unwrap().to_owned()).collect()
+    }
+
+    pub async fn usernames(&self) -> Vec<String> {
+        let list = self.get("/members").await_status(200).await.json();
+        let members = list["members"].as_array().unwrap().iter();
+        members.map(|member| member["username"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+/// A request on its way.
+pub struct Call<'a> {
+    app: &'a TestApp,
+    method: Method,
+    path: String,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Call<'_> {
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.append(name, value.parse().unwrap());
+        self
+    }
+
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    pub fn json(self, body: &Value) -> Self {
+        self.header("content-type", "application/json").body(body.to_string())
+    }
+
+    pub async fn answer(self) -> Answer {
+        let mut request = Request::builder().method(self.method).uri(self.path);
+        *request.headers_mut().unwrap() = self.headers;
+        request.headers_mut().unwrap().entry(header::HOST).or_insert("chat.test".parse().unwrap());
+        self.app.send(request.body(Body::from(self.body)).unwrap()).await
+    }
+
+    pub async fn await_status(self, status: u16) -> Answer {
+        let asked = format!("{} {}", self.method, self.path);
+        let answer = self.answer().await;
+        assert_eq!(answer.status.as_u16(), status, "{asked}: {answer:?}");
+        answer
+    }
+
+    /// Expects a problem of this status and code, and gives its body.
+    pub async fn await_problem(self, status: u16, code: &str) -> Value {
+        let answer = self.await_status(status).await;
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        let problem = answer.json();
+        assert_eq!(problem["code"], code, "{problem}");
+        assert_eq!(problem["status"], status, "{problem}");
+        assert!(problem["title"].is_string(), "{problem}");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.ends_with(['.', '?'])), "{problem}");
+        problem
+    }
+}
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?} {}", self.status, self.headers, self.text())
+    }
+}

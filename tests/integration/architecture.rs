@@ -1,0 +1,116 @@
+//! The arrows between the modules: the source is read, and one that runs the wrong way fails.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Who may name whom. A file belongs to the longest entry that its path starts with.
+const ARROWS: [(&str, &[&str]); 9] = [
+    ("domain", &[]),
+    ("wire", &["domain"]),
+    ("store", &["domain"]),
+    ("service", &["store", "domain"]),
+    ("config", &["service", "domain"]),
+    ("telemetry", &[]),
+    ("http", &["app", "service", "store", "wire", "domain", "config"]),
+    ("app/server_fns", &["service", "wire", "domain"]),
+    ("app", &["wire", "domain"]),
+];
+
+const MODULES: [&str; 8] = ["domain", "wire", "store", "service", "config", "telemetry", "http", "app"];
+
+fn sources() -> Vec<(PathBuf, String)> {
+    fn collect(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    collect(&root, &mut found);
+    found.iter().map(|(path, text)| (path.strip_prefix(&root).unwrap().to_owned(), text.clone())).collect()
+}
+
+/// The code without its comments, whose words name whom they like.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.trim_start().starts_with("//"))
+}
+
+fn named(line: &str) -> impl Iterator<Item = &str> {
+    line.match_indices("crate::").map(|(at, word)| {
+        let rest = &line[at + word.len()..];
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        &rest[..end]
+    })
+}
+
+#[test]
+fn modules_name_only_whom_they_may() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let place = path.with_extension("").to_string_lossy().into_owned();
+        let owner = ARROWS
+            .iter()
+            .filter(|(owner, _)| place == *owner || place.starts_with(&format!("{owner}/")))
+            .max_by_key(|(owner, _)| owner.len());
+        let Some((owner, may_name)) = owner else {
+            assert!(["lib", "main"].contains(&place.as_str()), "{place} has no place in the architecture");
+            continue;
+        };
+        let module = owner.split('/').next().unwrap();
+        for line in code(&text) {
+            for name in named(line).filter(|name| MODULES.contains(name)) {
+                if name != module && !may_name.contains(&name) {
+                    wrong.push(format!("{place} names {name}: {}", line.trim()));
+                }
+            }
+            assert!(!line.contains("use crate::{") && !line.contains("crate::*"), "{place}: name one module a line");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn pages_reach_server_functions_but_nothing_else_of_the_server() {
+    let pages = sources().into_iter().filter(|(path, _)| path.starts_with("app") && !path.ends_with("server_fns.rs"));
+    for (path, text) in pages {
+        for server in ["axum", "tokio", "leptos_axum", "dashmap", "governor", "tower"] {
+            let names = code(&text).any(|line| line.contains(&format!("{server}::")));
+            assert!(!names, "{} names {server}", path.display());
+        }
+    }
+}
+
+#[test]
+fn feature_gates_stand_in_the_crate_root_alone() {
+    for (path, text) in sources() {
+        let gates = code(&text).filter(|line| line.contains("feature =")).count();
+        assert!(gates == 0 || path == Path::new("lib.rs"), "{} has a feature gate", path.display());
+    }
+}
+
+#[test]
+fn no_file_is_named_after_nothing() {
+    for (path, _) in sources() {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        for vague in ["util", "utils", "helper", "helpers", "common", "misc", "types", "manager"] {
+            assert_ne!(name, vague, "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_domain_knows_no_clock_and_no_randomness() {
+    let domain = sources().into_iter().filter(|(path, _)| path.starts_with("domain"));
+    for (path, text) in domain {
+        for word in ["SystemTime", "Instant::now", "getrandom", "now_utc", "new_v4", "async fn", "std::fs", "std::net"]
+        {
+            assert!(!code(&text).any(|line| line.contains(word)), "{} names {word}", path.display());
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The API's document: all that is routed is in it, all that is in it is routed.
+
+use std::collections::BTreeSet;
+
+use axum::http::Method;
+use serde_json::Value;
+use watch_party::http::api_document;
+
+use crate::app::TestApp;
+
+/// The calls of the API, as DESIGN has them for what is built.
+const CALLS: [&str; 15] = [
+    "DELETE /{chat_id}",
+    "DELETE /{chat_id}/invites/{invite_id}",
+    "DELETE /{chat_id}/members/{member_id}",
+    "GET /healthz",
+    "GET /openapi.json",
+    "GET /readyz",
+    "GET /{chat_id}",
+    "GET /{chat_id}/invites",
+    "GET /{chat_id}/members",
+    "POST /create",
+    "POST /{chat_id}",
+    "POST /{chat_id}/invite",
+    "POST /{chat_id}/join",
+    "POST /{chat_id}/session",
+    "GET /docs",
+];
+
+fn documented() -> BTreeSet<String> {
+    let document = serde_json::to_value(api_document()).unwrap();
+    let paths = document["paths"].as_object().unwrap().clone();
+    let call = |path: &str, method: &str| format!("{} {path}", method.to_uppercase());
+    paths
+        .iter()
+        .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(move |method| call(path, method)))
+        .collect()
+}
+
+#[test]
+fn every_call_is_documented_and_nothing_else() {
+    let calls: BTreeSet<String> =
+        CALLS.iter().filter(|call| **call != "GET /docs").map(|call| (*call).to_owned()).collect();
+    assert_eq!(documented(), calls);
+}
+
+#[tokio::test]
+async fn every_documented_call_is_routed_and_no_other_method_is() {
+    let app = TestApp::new();
+    let id = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
+    let documented = documented();
+    let paths: BTreeSet<&str> =
+        documented.iter().filter_map(|call| call.split_once(' ')).map(|(_, path)| path).collect();
+    for path in paths {
+        let address = path.replace("{chat_id}", id).replace("{member_id}", id).replace("{invite_id}", id);
+        for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            let status = app.call(method.clone(), &address).answer().await.status;
+            let is_documented = documented.contains(&format!("{method} {path}"));
+            assert_eq!(status == 405, !is_documented, "{method} {address}: {status}");
+            assert_ne!(status, 500, "{method} {address}");
+        }
+    }
+}
+
+/// Every route stands in the router through the macro that documents it; these few are no calls.
+#[test]
+fn nothing_is_routed_beside_the_document() {
+    let source =
+        |file: &str| std::fs::read_to_string(format!("{}/src/http/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    for file in ["native/mod.rs", "ops.rs", "openapi.rs", "mod.rs"] {
+        assert!(!source(file).contains(".route("), "{file} routes what no document knows");
+    }
+    assert_eq!(source("docs.rs").matches(".route(").count(), 1);
+}
+
+#[tokio::test]
+async fn the_document_is_openapi_3_1_and_names_problems_as_such() {
+    let app = TestApp::new();
+    let document = app.get("/openapi.json").await_status(200).await.json();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let mut problems = 0;
+    for methods in document["paths"].as_object().unwrap().values() {
+        for call in methods.as_object().unwrap().values() {
+            assert!(call["summary"].is_string() && call["tags"].is_array(), "{call}");
+            for (status, response) in call["responses"].as_object().unwrap() {
+                let is_problem = status.as_str() >= "400";
+                problems += u32::from(is_problem);
+                let content = response["content"].get("application/problem+json");
+                assert_eq!(content.is_some(), is_problem, "{status}: {response}");
+                if is_problem {
+                    assert_eq!(content.unwrap()["schema"]["$ref"], "#/components/schemas/Problem");
+                }
+            }
+        }
+    }
+    assert!(problems > 20);
+}
+
+#[tokio::test]
+async fn every_reference_in_the_document_leads_somewhere() {
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(fields) => {
+                if let Some(reference) = fields.get("$ref").and_then(Value::as_str) {
+                    found.push(reference.to_owned());
+                }
+                fields.values().for_each(|field| references(field, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            _ => {}
+        }
+    }
+    let document = serde_json::to_value(api_document()).unwrap();
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(!found.is_empty());
+    for reference in found {
+        let target = document.pointer(reference.strip_prefix('#').unwrap());
+        assert!(target.is_some(), "{reference}");
+    }
+}
+
+#[tokio::test]
+async fn the_readable_page_names_every_call_and_loads_nothing_from_elsewhere() {
+    let app = TestApp::new();
+    let answer = app.get("/docs").await_status(200).await;
+    let page = answer.text().replace("<!>", "");
+    for call in documented() {
+        assert!(page.contains(&format!("<code>{call}</code>")), "{call}");
+    }
+    assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("<script"), "{page}");
+    assert!(answer.header("content-security-policy").unwrap().contains("default-src 'none'"));
+}

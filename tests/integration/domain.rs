@@ -1,0 +1,269 @@
+//! What holds of a chat after any sequence of commands.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use watch_party::domain::{
+    Admission, Chat, ChatId, ClientId, Command, Event, Fresh, InviteKey, InviteTerms, MemberId, MessageText, Refusal,
+    SessionToken, Settings, Timestamp, Username,
+};
+
+const LIFETIME: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// A step that someone takes; the numbers pick among what is there.
+#[derive(Clone, Debug)]
+enum Step {
+    Invite { by: usize, max_uses: Option<u32>, minutes: Option<u64> },
+    Revoke { by: usize, invite: usize },
+    Join { key: usize, name: u8 },
+    Post { by: usize, client_id: Option<u8> },
+    Remove { by: usize, member: usize },
+    Renew { by: usize },
+    End { by: usize },
+    Sweep,
+    Wait { minutes: u64 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let some = 0..12_usize;
+    prop_oneof![
+        1 => (some.clone(), proptest::option::of(1..4_u32), proptest::option::of(1..500_u64))
+            .prop_map(|(by, max_uses, minutes)| Step::Invite { by, max_uses, minutes }),
+        1 => (some.clone(), some.clone()).prop_map(|(by, invite)| Step::Revoke { by, invite }),
+        5 => (some.clone(), 0..9_u8).prop_map(|(key, name)| Step::Join { key, name }),
+        8 => (some.clone(), proptest::option::of(0..9_u8)).prop_map(|(by, client_id)| Step::Post { by, client_id }),
+        2 => (some.clone(), some.clone()).prop_map(|(by, member)| Step::Remove { by, member }),
+        2 => some.clone().prop_map(|by| Step::Renew { by }),
+        1 => (some, 0..20_u8).prop_filter_map("rarely", |(by, dice)| (dice == 0).then_some(Step::End { by })),
+        2 => Just(Step::Sweep),
+        3 => (0..200_u64).prop_map(|minutes| Step::Wait { minutes }),
+    ]
+}
+
+fn token(number: u64) -> SessionToken {
+    SessionToken::from_random_bytes(number_bytes(number, 1))
+}
+
+fn key(number: u64) -> InviteKey {
+    InviteKey::from_random_bytes(number_bytes(number, 2))
+}
+
+fn number_bytes(number: u64, kind: u8) -> [u8; 32] {
+    let mut bytes = [kind; 32];
+    bytes[..8].copy_from_slice(&number.to_le_bytes());
+    bytes
+}
+
+fn fresh(number: u64) -> Fresh {
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&number.to_le_bytes());
+    Fresh { id, session: token(number).digest(), invite: key(number).digest() }
+}
+
+fn username(number: u8) -> Username {
+    Username::parse(&format!("Name{number}")).unwrap()
+}
+
+/// The chat, and all that anyone ever held of it.
+struct World {
+    chat: Chat,
+    now: Timestamp,
+    steps: u64,
+    /// Every token ever given, the newest last, with when it was to expire.
+    tokens: Vec<(u64, Timestamp)>,
+    keys: Vec<u64>,
+    last_id: u64,
+}
+
+impl World {
+    fn new(capacity: u32, history: u32) -> Self {
+        let mut world = Self {
+            chat: Chat::new(ChatId::from_random_bytes([7; 16])),
+            now: Timestamp::from_millis(1_000_000),
+            steps: 0,
+            tokens: Vec::new(),
+            keys: Vec::new(),
+            last_id: 0,
+        };
+        let settings = Settings::new(Admission::Link, Some(capacity), Some(history)).unwrap();
+        world.run(&Command::Create { name: None, settings, username: username(0) }).unwrap();
+        world
+    }
+
+    fn run(&mut self, command: &Command) -> Result<Vec<Event>, Refusal> {
+        self.steps += 1;
+        let fresh = fresh(self.steps);
+        let before = self.chat.clone();
+        let decided = self.chat.decide(command, self.now, fresh);
+        assert_eq!(self.chat, before, "deciding changed the chat");
+        assert_eq!(decided, before.decide(command, self.now, fresh), "the same question has another answer");
+        let events = decided?;
+        for event in &events {
+            self.chat.apply(event);
+            match event {
+                Event::MemberJoined { member, .. } => self.tokens.push((self.steps, member.session.expires_at)),
+                Event::SessionRenewed { session, ended, .. } => {
+                    let old = self.tokens.iter().position(|(number, _)| token(*number).digest() == *ended).unwrap();
+                    self.tokens[old].1 = self.now;
+                    self.tokens.push((self.steps, session.expires_at));
+                }
+                Event::InviteCreated { .. } => self.keys.push(self.steps),
+                Event::MessagePosted { message } => {
+                    assert_eq!(message.id, self.last_id + 1, "ids rise by one");
+                    self.last_id = message.id;
+                }
+                _ => {}
+            }
+        }
+        let mut replayed = before;
+        events.iter().for_each(|event| replayed.apply(event));
+        assert_eq!(replayed, self.chat, "the same events made another chat");
+        Ok(events)
+    }
+
+    fn token(&self, pick: usize) -> SessionToken {
+        token(self.tokens[pick % self.tokens.len()].0)
+    }
+
+    fn take(&mut self, step: &Step) {
+        let by = |world: &Self, pick: usize| world.token(pick).digest();
+        let command = match step {
+            Step::Wait { minutes } => {
+                self.now = self.now.after(Duration::from_secs(minutes * 60));
+                return;
+            }
+            Step::Invite { by: pick, max_uses, minutes } => {
+                let terms = InviteTerms::new(None, *max_uses, minutes.map(|m| m * 60)).unwrap();
+                Command::CreateInvite { by: by(self, *pick), terms }
+            }
+            Step::Revoke { by: pick, invite } => {
+                let invites = self.chat.invites();
+                let Some(invite) = invites.get(invite % invites.len().max(1)) else { return };
+                Command::RevokeInvite { by: by(self, *pick), invite_id: invite.id }
+            }
+            Step::Join { key: pick, name } => {
+                let Some(number) = self.keys.get(pick % self.keys.len().max(1)) else { return };
+                Command::Join { key: key(*number).digest(), username: username(*name) }
+            }
+            Step::Post { by: pick, client_id } => {
+                let text = MessageText::parse(&format!("said at {}", self.steps)).unwrap();
+                let client_id = client_id.map(|id| ClientId::from_random_bytes([id; 16]));
+                Command::Post { by: by(self, *pick), text, client_id }
+            }
+            Step::Remove { by: pick, member } => {
+                let members: Vec<MemberId> = self.chat.live_members(self.now).map(|member| member.id).collect();
+                let Some(member_id) = members.get(member % members.len().max(1)) else { return };
+                Command::Remove { by: by(self, *pick), member_id: *member_id }
+            }
+            Step::Renew { by: pick } => Command::Renew { by: by(self, *pick) },
+            Step::End { by: pick } => Command::End { by: by(self, *pick) },
+            Step::Sweep => Command::Sweep { forget_after: Duration::from_secs(24 * 60 * 60) },
+        };
+        let _ = self.run(&command);
+    }
+
+    fn check(&self, capacity: u32, history: u32) {
+        let live: Vec<_> = self.chat.live_members(self.now).collect();
+        assert!(live.len() <= capacity as usize, "{} of {capacity} seats", live.len());
+        for (at, member) in live.iter().enumerate() {
+            assert!(member.session.expires_at <= self.now.after(LIFETIME));
+            assert!(!live[..at].iter().any(|other| other.username.same_as(&member.username)), "two of one name");
+        }
+        assert!(self.chat.messages().len() <= history as usize);
+        let ids: Vec<u64> = self.chat.messages().iter().map(|message| message.id).collect();
+        assert!(ids.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{ids:?}");
+        for (number, expires_at) in &self.tokens {
+            if *expires_at <= self.now {
+                let refusal = self.chat.authenticate(token(*number).digest(), self.now).unwrap_err();
+                let ended = self.chat.has_ended();
+                assert_eq!(refusal, if ended { Refusal::ChatNotFound } else { Refusal::SessionExpired });
+            }
+        }
+        for invite in self.chat.invites() {
+            assert!(invite.max_uses.is_none_or(|max| invite.uses <= max), "an invite used too often");
+        }
+        for after in [0, self.last_id / 2, self.last_id] {
+            let unseen = self.chat.messages_after(after);
+            if !self.chat.has_ended() {
+                assert_eq!(
+                    unseen.missed + unseen.messages.len() as u64,
+                    self.last_id - after,
+                    "none is unaccounted for"
+                );
+            }
+            assert!(unseen.messages.iter().all(|message| message.id > after));
+        }
+        if self.chat.has_ended() {
+            assert!(live.is_empty() && self.chat.messages().is_empty() && self.chat.invites().is_empty());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_sequence_of_commands_breaks_a_rule(
+        capacity in 1..8_u32,
+        history in 1..12_u32,
+        steps in proptest::collection::vec(step(), 1..80),
+    ) {
+        let mut world = World::new(capacity, history);
+        let owner = token(1).digest();
+        world.run(&Command::CreateInvite { by: owner, terms: InviteTerms::default() }).unwrap();
+        for step in &steps {
+            world.take(step);
+            world.check(capacity, history);
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_message_or_a_clear_refusal(text in any::<String>()) {
+        match MessageText::parse(&text) {
+            Ok(parsed) => {
+                prop_assert!(!parsed.as_str().trim().is_empty());
+                prop_assert_eq!(MessageText::parse(parsed.as_str()).unwrap(), parsed, "parsing twice is parsing once");
+            }
+            Err(refusal) => assert!(matches!(refusal, Refusal::Invalid { field: "text", .. })),
+        }
+    }
+
+    #[test]
+    fn any_name_is_a_name_or_a_clear_refusal(name in any::<String>()) {
+        match Username::parse(&name) {
+            Ok(parsed) => {
+                prop_assert!(parsed.same_as(&parsed));
+                prop_assert_eq!(Username::parse(parsed.as_str()).unwrap(), parsed);
+            }
+            Err(refusal) => assert!(matches!(refusal, Refusal::Invalid { field: "username", .. })),
+        }
+    }
+}
+
+#[test]
+fn a_chat_that_nobody_is_in_is_forgotten_after_its_grace() {
+    let grace = Duration::from_secs(24 * 60 * 60);
+    let sweep = Command::Sweep { forget_after: grace };
+    let mut world = World::new(6, 30);
+    assert_eq!(world.run(&sweep).unwrap(), []);
+    let expiry = world.now.after(LIFETIME);
+    assert_eq!(world.chat.due_at(grace), expiry);
+    // The sweep comes late: the grace counts from the expiry all the same.
+    world.now = expiry.after(Duration::from_secs(60));
+    assert_eq!(world.run(&sweep).unwrap().len(), 1);
+    assert_eq!(world.chat.due_at(grace), expiry.after(grace));
+    world.now = expiry.after(grace - Duration::from_millis(1));
+    assert_eq!(world.run(&sweep).unwrap(), []);
+    world.now = expiry.after(grace);
+    assert_eq!(world.run(&sweep).unwrap(), [Event::ChatEnded]);
+    assert_eq!(world.run(&sweep), Err(Refusal::ChatNotFound));
+}
+
+#[test]
+fn nothing_secret_shows_when_a_chat_is_written_to_a_log() {
+    let world = World::new(6, 30);
+    let text = format!("{:?}", world.chat);
+    for word in ["Name0", &token(1).reveal()] {
+        assert!(!text.contains(word), "{text}");
+    }
+}

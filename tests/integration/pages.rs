@@ -1,0 +1,145 @@
+//! The pages as the server renders them, and the server functions behind their forms.
+
+use serde_json::json;
+
+use crate::app::TestApp;
+
+#[tokio::test]
+async fn pages_are_rendered_before_the_browser_has_done_anything() {
+    let app = TestApp::new();
+    let id = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
+    for (path, words) in [
+        ("/", "Talk in private"),
+        (&format!("/join/{id}"), "Join the chat"),
+        (&format!("/chat/{id}"), "Opening the chat"),
+    ] {
+        let answer = app.get(path).header("accept", "text/html").await_status(200).await;
+        assert!(answer.text().contains(words), "{path}");
+        assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+        assert_eq!(answer.header("cache-control"), Some("no-cache"));
+    }
+    let notice = app.get("/?notice=chat_full").header("accept", "text/html").await_status(200).await;
+    assert!(notice.text().contains("That chat is full"));
+    let nothing = app.get("/?notice=%3Cb%3E").header("accept", "text/html").await_status(200).await;
+    assert!(!nothing.text().contains("class=\"notice\""));
+}
+
+#[tokio::test]
+async fn a_pages_policy_lets_only_its_own_scripts_run() {
+    let app = TestApp::new();
+    let first = app.get("/").await_status(200).await;
+    let policy = first.header("content-security-policy").unwrap();
+    assert!(
+        policy.contains("default-src 'none'")
+            && !policy.contains("unsafe-inline")
+            && !policy.contains("unsafe-eval'  ")
+    );
+    let nonce = policy.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next()).unwrap();
+    let scripts = first.text().matches("<script").count();
+    assert!(scripts > 0);
+    assert_eq!(first.text().matches(&format!("nonce=\"{nonce}\"")).count(), scripts);
+    let second = app.get("/").await_status(200).await;
+    assert!(!second.header("content-security-policy").unwrap().contains(nonce));
+}
+
+#[tokio::test]
+async fn addresses_that_name_no_chat_lead_home() {
+    let app = TestApp::new();
+    for path in ["/chat/nonsense", "/join/nonsense"] {
+        let answer = app.get(path).header("accept", "text/html").await_status(302).await;
+        assert_eq!(answer.header("location"), Some("/?notice=chat_not_found"));
+    }
+    let missing = app.get("/no/such/page").header("accept", "text/html").await_status(404).await;
+    assert!(missing.text().contains("There is nothing here"));
+}
+
+#[tokio::test]
+async fn the_pages_files_are_served_and_no_others() {
+    let app = TestApp::new();
+    let icon = app.get("/assets/icon.svg").await_status(200).await;
+    assert_eq!(icon.header("content-type"), Some("image/svg+xml"));
+    app.get("/robots.txt").await_status(200).await;
+    for path in ["/assets/nothing.svg", "/assets/../Cargo.toml", "/assets/%2e%2e/Cargo.toml", "/pkg/../../Cargo.toml"] {
+        let answer = app.get(path).answer().await;
+        assert_eq!(answer.status, 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn server_functions_do_what_the_api_does() {
+    let app = TestApp::new();
+    let form = |path: &str, body: String| {
+        app.post(format!("/sf/{path}")).header("content-type", "application/x-www-form-urlencoded").body(body)
+    };
+    let started = form("create_chat", "username=Ann&name=Movie%20night".into()).await_status(200).await.json();
+    let id = started["chat_id"].as_str().unwrap();
+    let key = started["key"].as_str().unwrap();
+    let seen = form("preview_invite", format!("chat_id={id}&key={key}")).await_status(200).await.json();
+    assert_eq!(seen, json!({"name": "Movie night"}));
+    let joined = form("join_chat", format!("chat_id={id}&key={key}&username=Bob")).await_status(200).await.json();
+    let token = joined["session_token"].as_str().unwrap();
+    let client_id = uuid::Uuid::from_u128(5);
+    let post = || {
+        form(
+            "post_message",
+            format!("chat_id={id}&session_token={token}&text=hello%20%F0%9F%91%8B&client_id={client_id}"),
+        )
+    };
+    let message = post().await_status(200).await.json();
+    assert_eq!((&message["text"], &message["username"]), (&json!("hello 👋"), &json!("Bob")));
+    assert_eq!(post().await_status(200).await.json(), message);
+    let read = app.get(format!("/{id}")).bearer(token).await_status(200).await.json();
+    assert_eq!(read["last_id"], 1);
+}
+
+#[tokio::test]
+async fn server_functions_refuse_with_the_status_and_body_of_the_api() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
+    let (id, key) = (&chat.id, &chat.key);
+    let unknown = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
+    let client = uuid::Uuid::from_u128(5);
+    let wrong = [
+        ("create_chat", "username=%20".to_owned(), 422, "invalid_request"),
+        ("create_chat", "name=x".into(), 422, "invalid_request"),
+        ("preview_invite", format!("chat_id={unknown}&key={key}"), 404, "chat_not_found"),
+        ("preview_invite", format!("chat_id={id}&key=x"), 403, "invalid_invite"),
+        ("preview_invite", format!("chat_id=x&key={key}"), 422, "invalid_request"),
+        ("join_chat", format!("chat_id={id}&key=x&username=Bob"), 403, "invalid_invite"),
+        ("join_chat", format!("chat_id={id}&key={key}&username=ANN"), 409, "username_taken"),
+        ("post_message", format!("chat_id={id}&session_token=x&text=a&client_id={client}"), 401, "session_required"),
+        (
+            "post_message",
+            format!("chat_id={id}&session_token={}&text=%20&client_id={client}", ann.token),
+            422,
+            "invalid_request",
+        ),
+    ];
+    for (function, body, status, code) in wrong {
+        let call =
+            app.post(format!("/sf/{function}")).header("content-type", "application/x-www-form-urlencoded").body(body);
+        let answer = call.await_status(status).await;
+        let problem = answer.json();
+        assert_eq!((&problem["code"], &problem["status"]), (&json!(code), &json!(status)), "{function}: {problem}");
+    }
+    assert_eq!(ann.usernames().await, ["Ann"]);
+    assert_eq!(ann.reads(0).await["last_id"], 0);
+}
+
+#[tokio::test]
+async fn looking_at_an_invite_neither_spends_it_nor_takes_a_seat() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"capacity": 2})).await;
+    let invite = ann.post("/invite").json(&json!({"max_uses": 1})).await_status(201).await.json();
+    let body = format!("chat_id={}&key={}", chat.id, invite["key"].as_str().unwrap());
+    let look = || {
+        app.post("/sf/preview_invite").header("content-type", "application/x-www-form-urlencoded").body(body.clone())
+    };
+    for _ in 0..3 {
+        look().await_status(200).await;
+        app.get(format!("/join/{}", chat.id)).header("accept", "text/html").await_status(200).await;
+    }
+    assert_eq!(ann.get("/invites").await_status(200).await.json()["invites"][1]["uses"], 0);
+    chat.join("Bob").await;
+    assert_eq!(look().await_status(409).await.json()["code"], "chat_full");
+}

@@ -1,0 +1,161 @@
+//! The use cases: time passing, several nodes over one store, callers that go away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::json;
+use watch_party::domain::{Chat, ChatId, Event, MessageText, Settings, Timestamp, Username};
+use watch_party::service::{Caller, NewChat, Service};
+use watch_party::store::{CommitError, MemoryStore, Store, Unavailable};
+
+use crate::app::{CountingEntropy, ManualClock, TestApp, policy};
+
+/// A memory store that several nodes write to.
+#[derive(Debug, Default)]
+struct SharedStore(MemoryStore);
+
+#[async_trait]
+impl Store for SharedStore {
+    async fn load(&self, id: ChatId) -> Result<Option<Chat>, Unavailable> {
+        self.0.load(id).await
+    }
+    async fn commit(&self, id: ChatId, expected: u64, events: &[Event]) -> Result<(), CommitError> {
+        // Others get their turn between a decision and its commit.
+        tokio::task::yield_now().await;
+        self.0.commit(id, expected, events).await
+    }
+    async fn due(&self, now: Timestamp, forget_after: Duration) -> Result<Vec<ChatId>, Unavailable> {
+        self.0.due(now, forget_after).await
+    }
+    async fn ping(&self) -> Result<(), Unavailable> {
+        self.0.ping().await
+    }
+    fn is_shared(&self) -> bool {
+        true
+    }
+}
+
+fn nodes(count: usize) -> Vec<Service> {
+    let store = Arc::new(SharedStore::default());
+    let clock = Arc::new(ManualClock::default());
+    let entropy = Arc::new(CountingEntropy::default());
+    let node = |_| Service::new(store.clone(), clock.clone(), entropy.clone(), policy(false));
+    (0..count).map(node).collect()
+}
+
+fn caller() -> Caller {
+    std::net::IpAddr::from([127, 0, 0, 1]).into()
+}
+
+fn username(text: &str) -> Username {
+    Username::parse(text).unwrap()
+}
+
+async fn chat(node: &Service) -> NewChat {
+    let settings = Settings::new(watch_party::domain::Admission::Link, None, Some(1_000)).unwrap();
+    node.create_chat(caller(), username("Ann"), None, settings).await.unwrap()
+}
+
+#[tokio::test]
+async fn writers_on_several_nodes_leave_no_id_twice_and_no_gap() {
+    let nodes = nodes(3);
+    let new = Arc::new(chat(&nodes[0]).await);
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..12 {
+        let (node, new) = (nodes[writer % 3].clone(), new.clone());
+        writers.spawn(async move {
+            for at in 0..10 {
+                let text = MessageText::parse(&format!("{writer}: {at}")).unwrap();
+                node.post(new.chat_id, &new.seat.token, text, None).await.unwrap();
+            }
+        });
+    }
+    while let Some(done) = writers.join_next().await {
+        done.unwrap();
+    }
+    // A refusal or a conflict brings a stale node up to date; here a post does.
+    let text = MessageText::parse("the last").unwrap();
+    let last = nodes[1].post(new.chat_id, &new.seat.token, text, None).await.unwrap();
+    assert_eq!(last.message.id, 121);
+    let read = nodes[1].read(new.chat_id, &new.seat.token, 0).await.unwrap();
+    assert_eq!(read.messages.iter().map(|message| message.id).collect::<Vec<_>>(), (1..=121).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn seats_are_not_given_twice_by_two_nodes() {
+    let nodes = nodes(2);
+    let new = Arc::new(chat(&nodes[0]).await);
+    let mut joins = tokio::task::JoinSet::new();
+    for guest in 0..20 {
+        let (node, new) = (nodes[guest % 2].clone(), new.clone());
+        joins.spawn(async move {
+            node.join(caller(), new.chat_id, &new.invite.key, username(&format!("Guest {guest}"))).await.is_ok()
+        });
+    }
+    let seated = joins.join_all().await.into_iter().filter(|seated| *seated).count();
+    assert_eq!(seated, 5);
+}
+
+#[tokio::test]
+async fn a_refusal_that_may_be_stale_is_decided_again() {
+    let nodes = nodes(2);
+    let new = chat(&nodes[0]).await;
+    // The second node looks before the guest joins at the first.
+    nodes[1].read(new.chat_id, &new.seat.token, 0).await.unwrap();
+    let guest = nodes[0].join(caller(), new.chat_id, &new.invite.key, username("Bob")).await.unwrap();
+    nodes[1].read(new.chat_id, &guest.token, 0).await.unwrap();
+    let text = MessageText::parse("hello").unwrap();
+    nodes[1].post(new.chat_id, &guest.token, text, None).await.unwrap();
+    nodes[0].end_chat(new.chat_id, &new.seat.token).await.unwrap();
+    nodes[1].remove_member(new.chat_id, &guest.token, guest.member.id).await.unwrap_err();
+    assert_eq!(nodes[1].open_rooms(), 0);
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_half_way_leaves_nothing_half_done() {
+    let node = nodes(1).remove(0);
+    let new = chat(&node).await;
+    for at in 1..=20 {
+        let text = MessageText::parse(&format!("message {at}")).unwrap();
+        let mut post = Box::pin(node.post(new.chat_id, &new.seat.token, text, None));
+        // One step of the call, then its caller is gone.
+        let _ = futures_util::poll!(&mut post);
+        drop(post);
+        while node.read(new.chat_id, &new.seat.token, 0).await.unwrap().last_id < at {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn sweeping_frees_seats_and_forgets_chats() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
+    app.service.sweep().await.unwrap();
+    assert_eq!(app.service.open_rooms(), 1);
+    app.clock.advance(Duration::from_secs(6 * 60 * 60));
+    app.service.sweep().await.unwrap();
+    ann.get("").await_problem(401, "session_expired").await;
+    // Within the grace the invite still opens the chat.
+    app.clock.advance(Duration::from_secs(23 * 60 * 60));
+    app.service.sweep().await.unwrap();
+    let bob = chat.join("Bob").await;
+    bob.delete(&format!("/members/{}", bob.id)).await_status(204).await;
+    app.clock.advance(Duration::from_secs(24 * 60 * 60));
+    app.service.sweep().await.unwrap();
+    ann.get("").await_problem(404, "chat_not_found").await;
+    assert_eq!(app.service.open_rooms(), 0);
+}
+
+#[tokio::test]
+async fn a_room_that_nobody_uses_leaves_memory_and_comes_back() {
+    let app = TestApp::new();
+    let (_, ann) = app.chat(json!({})).await;
+    ann.says("kept").await;
+    app.clock.advance(Duration::from_secs(11 * 60));
+    app.service.sweep().await.unwrap();
+    assert_eq!(app.service.open_rooms(), 0);
+    assert_eq!(ann.texts().await, ["kept"]);
+    assert_eq!(app.service.open_rooms(), 1);
+}
