@@ -56,6 +56,7 @@ pub enum Error {
 ///
 /// Each setting is a flag, a variable, or a line in the [watch-party] table of Leptos.toml, and
 /// the first of them that is set counts.
+#[allow(clippy::doc_markdown)] // shown as it stands by --help
 #[derive(Debug, Parser)]
 #[command(name = "watch-party", version)]
 struct Flags {
@@ -122,7 +123,7 @@ impl Config {
             public_url: sources.get("public-url", flags.public_url, parse_public_url)?,
             policy: Policy {
                 session_lifetime: session_lifetime.unwrap_or(Settings::DEFAULT_SESSION_LIFETIME),
-                forget_after: forget_after.unwrap_or(Duration::from_secs(24 * 60 * 60)),
+                forget_after: forget_after.unwrap_or(Duration::from_hours(24)),
                 rate_limit: rate_limit.unwrap_or(true),
             },
             trusted_proxies: sources.get("trusted-proxies", flags.trusted_proxies, parse_networks)?.unwrap_or_default(),

@@ -2,6 +2,7 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
+import { ChatPage } from "../pages/chat.ts";
 import { HomePage } from "../pages/home.ts";
 import { JoinPage } from "../pages/join.ts";
 
@@ -112,28 +113,37 @@ test("nothing is loaded from elsewhere, and the key in a magic link is never sen
   expect(said).toEqual([]);
 });
 
-test("a chat can be held by keyboard alone", async ({ people }) => {
-  const home = await new HomePage(await people.newcomer()).open();
+test("a chat can be held by keyboard alone", async ({ people: visitors, isMobile }) => {
+  const home = await new HomePage(await visitors.newcomer()).open();
   await home.username.focus();
   await home.page.keyboard.type("Ann");
   await home.page.keyboard.press("Enter");
   await expect(home.page).toHaveURL(/\/chat\//);
-  const box = home.page.getByRole("textbox", { name: "Message" });
-  await expect(home.page.getByRole("button", { name: "Send" })).toBeEnabled();
-  const focused = () => home.page.evaluate(() => document.activeElement?.textContent ?? "");
-  for (const stop of ["Watch Party", "Invite", "People"]) {
-    await home.page.keyboard.press("Tab");
-    expect(await focused()).toContain(stop);
+  const chat = new ChatPage(home.page);
+  await chat.isReady();
+  if (isMobile) {
+    await chat.box.focus();
   }
-  await home.page.keyboard.press("Enter");
-  await expect(home.page.getByRole("button", { name: "Leave" })).toBeVisible();
-  await home.page.keyboard.press("Enter");
-  await expect(home.page.getByRole("button", { name: "Leave" })).toBeHidden();
+  await expect(chat.box).toBeFocused();
+  const people = home.page.locator("summary", { hasText: "People" });
+  const invite = home.page.locator("summary", { hasText: "Invite" });
+  const leave = home.page.getByRole("button", { name: "Leave" });
+  for (const stop of [chat.log, people, invite]) {
+    await home.page.keyboard.press("Shift+Tab");
+    await expect(stop).toBeFocused();
+  }
   await home.page.keyboard.press("Tab");
-  await home.page.keyboard.press("Tab");
-  await expect(box).toBeFocused();
+  await expect(people).toBeFocused();
+  await home.page.keyboard.press("Enter");
+  await expect(leave).toBeVisible();
+  await home.page.keyboard.press("Enter");
+  await expect(leave).toBeHidden();
+  for (const stop of [chat.log, chat.box]) {
+    await home.page.keyboard.press("Tab");
+    await expect(stop).toBeFocused();
+  }
   await home.page.keyboard.type("typed");
   await home.page.keyboard.press("Enter");
-  await expect(home.page.getByRole("log")).toContainText("typed");
-  await expect(box).toBeFocused();
+  await chat.hasTexts(["typed"]);
+  await expect(chat.box).toBeFocused();
 });

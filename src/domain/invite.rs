@@ -19,7 +19,7 @@ impl InviteTerms {
     /// More uses than any chat has seats are as good as no limit; this bounds the number.
     pub const MAX_USES: u32 = 1_000;
     /// Thirty days.
-    pub const MAX_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+    pub const MAX_LIFETIME: Duration = Duration::from_hours(30 * 24);
 
     /// # Errors
     /// [`Refusal::Invalid`] that names the number which is out of its bounds.

@@ -34,7 +34,7 @@ impl Settings {
     pub const DEFAULT_HISTORY: u32 = 30;
     pub const MAX_HISTORY: u32 = 1_000;
     /// Six hours.
-    pub const DEFAULT_SESSION_LIFETIME: Duration = Duration::from_secs(6 * 60 * 60);
+    pub const DEFAULT_SESSION_LIFETIME: Duration = Duration::from_hours(6);
 
     /// # Errors
     /// [`Refusal::Invalid`] that names the number which is out of its bounds.

@@ -1,4 +1,4 @@
-//! The API as a document, made from the handlers themselves (OpenAPI 3.1).
+//! The API as a document, made from the handlers themselves (`OpenAPI` 3.1).
 
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, openapi};

@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::domain::{Chat, ChatId, Event, MemberId, Timestamp};
 
 /// How long a room that nobody uses stays in memory.
-const IDLE_ROOM: Duration = Duration::from_secs(10 * 60);
+const IDLE_ROOM: Duration = Duration::from_mins(10);
 
 /// What readers look at.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! The JSON bodies of requests and answers: snake_case, times in RFC 3339 UTC.
+//! The JSON bodies of requests and answers: `snake_case`, times in RFC 3339 UTC.
 //!
 //! Requests hold what was sent, unchecked; the domain's types check it. Answers are made from
 //! the domain's values here, so every transport shows the same.

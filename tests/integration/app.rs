@@ -79,11 +79,7 @@ impl Default for Options {
 }
 
 pub fn policy(rate_limit: bool) -> Policy {
-    Policy {
-        session_lifetime: Duration::from_secs(6 * 60 * 60),
-        forget_after: Duration::from_secs(24 * 60 * 60),
-        rate_limit,
-    }
+    Policy { session_lifetime: Duration::from_hours(6), forget_after: Duration::from_hours(24), rate_limit }
 }
 
 impl TestApp {
@@ -96,7 +92,7 @@ impl TestApp {
         let entropy = Arc::new(CountingEntropy::default());
         let policy = policy(options.rate_limit);
         let service = Service::new(options.store, clock.clone(), entropy, policy);
-        let router = router(state(&service, &options.public_url, options.trusted_proxies));
+        let router = router(state(&service, options.public_url, options.trusted_proxies));
         Self { router, clock, service }
     }
 
@@ -138,7 +134,7 @@ impl TestApp {
     }
 }
 
-pub fn state(service: &Service, public_url: &Option<&str>, trusted: &[&str]) -> AppState {
+pub fn state(service: &Service, public_url: Option<&str>, trusted: &[&str]) -> AppState {
     AppState {
         service: service.clone(),
         config: Arc::new(Config {

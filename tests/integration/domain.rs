@@ -8,7 +8,7 @@ use watch_party::domain::{
     SessionToken, Settings, Timestamp, Username,
 };
 
-const LIFETIME: Duration = Duration::from_secs(6 * 60 * 60);
+const LIFETIME: Duration = Duration::from_hours(6);
 
 /// A step that someone takes; the numbers pick among what is there.
 #[derive(Clone, Debug)]
@@ -157,7 +157,7 @@ impl World {
             }
             Step::Renew { by: pick } => Command::Renew { by: by(self, *pick) },
             Step::End { by: pick } => Command::End { by: by(self, *pick) },
-            Step::Sweep => Command::Sweep { forget_after: Duration::from_secs(24 * 60 * 60) },
+            Step::Sweep => Command::Sweep { forget_after: Duration::from_hours(24) },
         };
         let _ = self.run(&command);
     }
@@ -242,17 +242,17 @@ proptest! {
 
 #[test]
 fn a_chat_that_nobody_is_in_is_forgotten_after_its_grace() {
-    let grace = Duration::from_secs(24 * 60 * 60);
+    let grace = Duration::from_hours(24);
     let sweep = Command::Sweep { forget_after: grace };
     let mut world = World::new(6, 30);
     assert_eq!(world.run(&sweep).unwrap(), []);
     let expiry = world.now.after(LIFETIME);
     assert_eq!(world.chat.due_at(grace), expiry);
     // The sweep comes late: the grace counts from the expiry all the same.
-    world.now = expiry.after(Duration::from_secs(60));
+    world.now = expiry.after(Duration::from_mins(1));
     assert_eq!(world.run(&sweep).unwrap().len(), 1);
     assert_eq!(world.chat.due_at(grace), expiry.after(grace));
-    world.now = expiry.after(grace - Duration::from_millis(1));
+    world.now = expiry.after(grace.checked_sub(Duration::from_millis(1)).unwrap());
     assert_eq!(world.run(&sweep).unwrap(), []);
     world.now = expiry.after(grace);
     assert_eq!(world.run(&sweep).unwrap(), [Event::ChatEnded]);

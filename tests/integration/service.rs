@@ -134,15 +134,15 @@ async fn sweeping_frees_seats_and_forgets_chats() {
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     app.service.sweep().await.unwrap();
     assert_eq!(app.service.open_rooms(), 1);
-    app.clock.advance(Duration::from_secs(6 * 60 * 60));
+    app.clock.advance(Duration::from_hours(6));
     app.service.sweep().await.unwrap();
     ann.get("").await_problem(401, "session_expired").await;
     // Within the grace the invite still opens the chat.
-    app.clock.advance(Duration::from_secs(23 * 60 * 60));
+    app.clock.advance(Duration::from_hours(23));
     app.service.sweep().await.unwrap();
     let bob = chat.join("Bob").await;
     bob.delete(&format!("/members/{}", bob.id)).await_status(204).await;
-    app.clock.advance(Duration::from_secs(24 * 60 * 60));
+    app.clock.advance(Duration::from_hours(24));
     app.service.sweep().await.unwrap();
     ann.get("").await_problem(404, "chat_not_found").await;
     assert_eq!(app.service.open_rooms(), 0);
@@ -153,7 +153,7 @@ async fn a_room_that_nobody_uses_leaves_memory_and_comes_back() {
     let app = TestApp::new();
     let (_, ann) = app.chat(json!({})).await;
     ann.says("kept").await;
-    app.clock.advance(Duration::from_secs(11 * 60));
+    app.clock.advance(Duration::from_mins(11));
     app.service.sweep().await.unwrap();
     assert_eq!(app.service.open_rooms(), 0);
     assert_eq!(ann.texts().await, ["kept"]);

@@ -20,7 +20,7 @@ async fn ask(stream: &mut TcpStream, request: &str) -> String {
         let read = stream.read(&mut chunk).await.unwrap();
         answer.extend_from_slice(&chunk[..read]);
         let text = String::from_utf8_lossy(&answer);
-        if read == 0 || text.ends_with("}") {
+        if read == 0 || text.ends_with('}') {
             return text.into_owned();
         }
     }
@@ -33,7 +33,7 @@ async fn it_answers_over_tcp_and_stops_when_told_to_though_a_connection_is_open(
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(serve(state(&service, &None, &[]), listener, async move {
+    let server = tokio::spawn(serve(state(&service, None, &[]), listener, async move {
         let _ = stopped.await;
     }));
 
@@ -45,6 +45,6 @@ async fn it_answers_over_tcp_and_stops_when_told_to_though_a_connection_is_open(
 
     // The connection stays open, as a browser's would.
     stop.send(()).unwrap();
-    tokio::time::timeout(Duration::from_secs(60), server).await.unwrap().unwrap().unwrap();
+    tokio::time::timeout(Duration::from_mins(1), server).await.unwrap().unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }

@@ -57,6 +57,13 @@ pub(crate) fn share(title: &str, url: &str) {
     });
 }
 
+/// Whether people here type on keys of their own: then a focused box brings up no keyboard that
+/// would cover half the screen.
+pub(crate) fn has_keyboard() -> bool {
+    let query = window().match_media("(hover: hover) and (pointer: fine)");
+    query.ok().flatten().is_some_and(|query| query.matches())
+}
+
 /// Asks a yes-or-no question.
 pub(crate) fn confirm(question: &str) -> bool {
     window().confirm_with_message(question).unwrap_or(false)

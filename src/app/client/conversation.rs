@@ -109,7 +109,7 @@ impl Conversation {
             return;
         }
         self.is_reading.set_value(true);
-        let with_roster = self.polls.get_value() % POLLS_PER_ROSTER == 0;
+        let with_roster = self.polls.get_value().is_multiple_of(POLLS_PER_ROSTER);
         self.polls.update_value(|polls| *polls = polls.wrapping_add(1));
         spawn_local(async move {
             self.read().await;

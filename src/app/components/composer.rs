@@ -4,6 +4,7 @@ use leptos::ev::{KeyboardEvent, SubmitEvent};
 use leptos::html::Textarea;
 use leptos::prelude::*;
 
+use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
 
 #[component]
@@ -11,7 +12,14 @@ pub(crate) fn Composer(conversation: Conversation) -> impl IntoView {
     let input = NodeRef::<Textarea>::new();
     // What was typed before the page came alive stays in the box; it can be sent from then on.
     let is_ready = RwSignal::new(false);
-    Effect::new(move || is_ready.set(true));
+    Effect::new(move || {
+        is_ready.set(true);
+        if let Some(input) = input.get()
+            && browser::has_keyboard()
+        {
+            let _ = input.focus();
+        }
+    });
 
     // What the server refused goes back into the box, before what was typed since.
     Effect::new(move || {

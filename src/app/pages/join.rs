@@ -83,14 +83,14 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
                     storage::save_chat(chat_id, &SavedChat::new(seat, name, key));
                     go.with_value(|go| go(&format!("/chat/{chat_id}")));
                 }
-                Err(refusal) => match Notice::of(&refusal) {
-                    Some(notice) => go.with_value(|go| go(&notice.home())),
-                    None => {
-                        let taken = refusal.code == Code::UsernameTaken;
-                        problem.set(Some(if taken { refusal.about_field("username") } else { refusal }));
-                        is_joining.set(false);
+                Err(refusal) => {
+                    if let Some(notice) = Notice::of(&refusal) {
+                        return go.with_value(|go| go(&notice.home()));
                     }
-                },
+                    let taken = refusal.code == Code::UsernameTaken;
+                    problem.set(Some(if taken { refusal.about_field("username") } else { refusal }));
+                    is_joining.set(false);
+                }
             }
         });
     };

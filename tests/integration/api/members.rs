@@ -10,7 +10,7 @@ use crate::app::TestApp;
 async fn members_are_listed_with_role_since_and_presence() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
-    app.clock.advance(Duration::from_secs(60));
+    app.clock.advance(Duration::from_mins(1));
     let bob = chat.join("Bob").await;
     let list = bob.get("/members").await_status(200).await.json();
     assert_eq!(

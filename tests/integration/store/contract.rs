@@ -10,7 +10,7 @@ use watch_party::domain::{
 use watch_party::store::{CommitError, Store};
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
-const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+const GRACE: Duration = Duration::from_hours(24);
 
 fn id(number: u8) -> ChatId {
     ChatId::from_random_bytes([number; 16])
@@ -52,13 +52,15 @@ pub async fn a_chat_that_was_never_made_is_not_there(store: Arc<dyn Store>) {
     assert_eq!(store.load(id(1)).await.unwrap(), None);
 }
 
+type Step<'a> = &'a dyn Fn(&mut Chat) -> Vec<Event>;
+
 pub async fn what_was_committed_is_loaded(store: Arc<dyn Store>) {
     let (mut chat, created) = create(1);
     store.commit(chat.id(), 0, &created).await.unwrap();
     assert_eq!(store.load(chat.id()).await.unwrap().as_ref(), Some(&chat));
     let terms = InviteTerms::new(None, Some(2), Some(60)).unwrap();
     let by = token().digest();
-    let steps: [&dyn Fn(&mut Chat) -> Vec<Event>; 6] = [
+    let steps: [Step; 6] = [
         &|chat| decide(chat, &Command::CreateInvite { by, terms: terms.clone() }, 2),
         &|chat| {
             let key = InviteKey::from_random_bytes([2; 32]).digest();
