@@ -2,6 +2,8 @@
 
 WASM_BINDGEN_VERSION := 0.2.130
 CARGO_LEPTOS_VERSION := 0.3.10
+# The oldest that Playwright and the tests' own imports run on.
+NODE_MAJOR := 20
 
 CARGO_BIN := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -53,6 +55,10 @@ tools: rust-tools page-tools
 # Each step looks before it installs, so that nothing is done twice.
 rust-tools:
 	@command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs"; exit 1; }
+	@command -v cc >/dev/null || { \
+		echo "==> Installing a C compiler"; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy build-essential; }
+	@command -v cargo-clippy >/dev/null && command -v cargo-fmt >/dev/null || { \
+		echo "==> Installing clippy and rustfmt"; rustup component add clippy rustfmt; }
 	@[ -d "$$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown" ] || { \
 		echo "==> Installing Rust's wasm target"; rustup target add wasm32-unknown-unknown; }
 
@@ -69,6 +75,11 @@ end2end/node_modules/.package-lock.json: end2end/package.json end2end/package-lo
 	@command -v npm >/dev/null || { echo "==> Installing Node.js"; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy nodejs npm; }
 	@echo "==> Installing wasm-opt and Playwright"
 	npm --prefix end2end ci --ignore-scripts --no-fund --no-audit
+	@node -e 'process.exit(parseInt(process.versions.node) >= $(NODE_MAJOR) ? 0 : 1)' || { \
+		echo "==> Installing Node.js $(NODE_MAJOR) for the tests: $$(node --version) is too old"; \
+		arch=$$(uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/'); \
+		npm --prefix end2end install --no-save --no-package-lock --ignore-scripts --no-fund --no-audit node-linux-$$arch@$(NODE_MAJOR) && \
+		ln -sf ../node-linux-$$arch/bin/node end2end/node_modules/.bin/node; }
 	@touch $@
 
 browser: page-tools

@@ -1,6 +1,6 @@
 // What every test starts from: the site's address, and as many people as it needs, each in a
 // browser of their own.
-import { type Browser, type BrowserContext, test as base } from "@playwright/test";
+import { type Browser, type BrowserContext, expect, test as base } from "@playwright/test";
 import { ChatPage } from "./pages/chat.ts";
 import { HomePage } from "./pages/home.ts";
 import { JoinPage } from "./pages/join.ts";
@@ -9,6 +9,8 @@ export { expect } from "@playwright/test";
 
 export class People {
   private readonly contexts: BrowserContext[] = [];
+  /** What broke in any of their pages. */
+  private readonly broken: string[] = [];
 
   constructor(
     private readonly browser: Browser,
@@ -19,6 +21,12 @@ export class People {
   async newcomer() {
     const context = await this.browser.newContext(this.options);
     this.contexts.push(context);
+    context.on("weberror", (error) => this.broken.push(String(error.error())));
+    context.on("console", (message) => {
+      if (message.text().includes("panicked")) {
+        this.broken.push(message.text());
+      }
+    });
     return context.newPage();
   }
 
@@ -35,6 +43,7 @@ export class People {
   }
 
   async leave() {
+    expect(this.broken).toEqual([]);
     await Promise.all(this.contexts.map((context) => context.close()));
   }
 }

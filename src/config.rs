@@ -16,7 +16,7 @@ use thiserror::Error;
 use crate::domain::Settings;
 use crate::service::Policy;
 
-const WEEK: u64 = 7 * 24 * 60 * 60;
+const SIX_HOURS: u64 = 6 * 60 * 60;
 const MONTH: u64 = 30 * 24 * 60 * 60;
 
 /// All settings, each checked.
@@ -70,7 +70,7 @@ struct Flags {
     /// [default: what each request names as its host]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// How long a session lives, in seconds, 1 to 604800 [variable: WATCH_PARTY_SESSION_TTL]
+    /// How long a session lives, in seconds, 1 to 21600 [variable: WATCH_PARTY_SESSION_TTL]
     /// [default: 21600]
     #[arg(long, value_name = "SECONDS")]
     session_ttl: Option<String>,
@@ -112,7 +112,7 @@ impl Config {
                 Ok(Duration::from_secs(seconds))
             }
         };
-        let session_lifetime = sources.get("session-ttl", flags.session_ttl, seconds(WEEK, 1))?;
+        let session_lifetime = sources.get("session-ttl", flags.session_ttl, seconds(SIX_HOURS, 1))?;
         let forget_after = sources.get("forget-after", flags.forget_after, seconds(MONTH, 0))?;
         let rate_limit = sources.get("rate-limit", flags.rate_limit, parse_switch)?;
         Ok(Self {
@@ -132,7 +132,7 @@ impl Config {
 }
 
 /// Leptos's own settings: those of `Leptos.toml` where there is one, with its `LEPTOS_*`
-/// variables, else the files beside the program in `site/`.
+/// variables, else the files in `site/` of the working directory.
 ///
 /// # Errors
 /// What is wrong with them, in one line.
@@ -178,7 +178,8 @@ impl Sources<'_> {
 }
 
 /// The names that the `[watch-party]` table may hold.
-const TABLE_NAMES: [&str; 6] = ["store", "public-url", "session-ttl", "forget-after", "rate-limit", "trusted-proxies"];
+const TABLE_NAMES: [&str; 7] =
+    ["site-addr", "store", "public-url", "session-ttl", "forget-after", "rate-limit", "trusted-proxies"];
 
 fn read_table(text: &str) -> Result<toml::Table, Error> {
     let file: toml::Table = text.parse().map_err(|error: toml::de::Error| Error::File(first_line(error.message())))?;
@@ -227,11 +228,12 @@ fn parse_public_url(text: &str) -> Result<String, String> {
     let is_site = |url: &Uri| {
         matches!(url.scheme_str(), Some("http" | "https"))
             && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+            && url.path() == "/"
             && url.query().is_none()
     };
     match text.parse::<Uri>() {
         Ok(url) if is_site(&url) && !text.contains('#') => Ok(text.trim_end_matches('/').to_owned()),
-        _ => Err("must be an http or https address, such as https://chat.example".into()),
+        _ => Err("must be an http or https address without a path, such as https://chat.example".into()),
     }
 }
 
@@ -290,6 +292,8 @@ mod tests {
             ("WATCH_PARTY_RATE_LIMIT", "maybe"),
             ("WATCH_PARTY_PUBLIC_URL", "chat.example"),
             ("WATCH_PARTY_PUBLIC_URL", "ftp://chat.example"),
+            ("WATCH_PARTY_PUBLIC_URL", "https://chat.example/path"),
+            ("WATCH_PARTY_SESSION_TTL", "21601"),
             ("WATCH_PARTY_TRUSTED_PROXIES", "10.0.0.0/8, nowhere"),
             ("LEPTOS_SITE_ADDR", "3000"),
         ];
@@ -314,8 +318,8 @@ mod tests {
 
     #[test]
     fn the_public_url_loses_its_last_slash() {
-        let config = read(&["--public-url", "https://chat.example/some/path/"], &[], "").unwrap();
-        assert_eq!(config.public_url.as_deref(), Some("https://chat.example/some/path"));
+        let config = read(&["--public-url", "https://chat.example/"], &[], "").unwrap();
+        assert_eq!(config.public_url.as_deref(), Some("https://chat.example"));
     }
 
     #[test]

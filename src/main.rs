@@ -1,5 +1,6 @@
 //! The program: reads its settings, then serves.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -23,7 +24,10 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), String> {
     let variable = |name: &str| std::env::var(name).ok();
-    let file = std::fs::read_to_string("Leptos.toml").ok();
+    let file = match std::fs::read_to_string("Leptos.toml") {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        read => Some(read.map_err(|error| format!("Leptos.toml: {error}"))?),
+    };
     let config = match Config::read(std::env::args_os(), variable, file.as_deref()) {
         Err(Error::Asked(text)) => {
             print!("{text}");

@@ -177,3 +177,52 @@ test("a session that has ended while the page was closed leads to the join form"
   await ann.page.goto(`/chat/${chat.id}`);
   await expect(ann.page).toHaveURL(/\/join\/.*notice=session_expired#/);
 });
+
+test("what waits to be sent when a seat is lost is sent from the next one", async ({ people }) => {
+  const ann = await people.owner("Ann");
+  const bob = await people.guest(await ann.magicLink(), "Bob");
+  await bob.page.context().setOffline(true);
+  await bob.say("written in the tunnel");
+  await expect(bob.page.getByText("Sending…")).toBeVisible();
+  ann.page.on("dialog", (dialog) => dialog.accept());
+  await ann.openPeople();
+  await ann.page.getByRole("button", { name: "Remove Bob" }).click();
+  await expect(ann.members).toHaveCount(1);
+  await bob.page.context().setOffline(false);
+  await expect(bob.page).toHaveURL(/\/join\/.*notice=session_expired#/);
+  const join = new JoinPage(bob.page);
+  await join.isReady();
+  await join.joinAs("Bob");
+  await ann.hasTexts(["written in the tunnel"]);
+  await bob.hasTexts(["written in the tunnel"]);
+});
+
+test("a browser that stores nothing still talks, as long as the tab is open", async ({ people }) => {
+  const page = await people.newcomer();
+  await page.addInitScript(() => {
+    Storage.prototype.setItem = () => {
+      throw new DOMException("full", "QuotaExceededError");
+    };
+  });
+  const ann = await (await new HomePage(page).open()).startChat("Ann");
+  const bob = await people.guest(await ann.magicLink());
+  await ann.say("one");
+  await ann.say("two");
+  await bob.hasTexts(["one", "two"]);
+  await ann.hasTexts(["one", "two"]);
+});
+
+test("who leaves a page while an answer is on its way finds no broken page", async ({ people }) => {
+  const ann = await people.owner("Ann", "Movie night");
+  await ann.page.route("**/sf/post_message", async (route) => {
+    const response = await route.fetch();
+    await ann.page.getByRole("link", { name: /start page/ }).click();
+    await expect(ann.page).toHaveURL(/\/$/);
+    await route.fulfill({ response });
+  });
+  await ann.say("on its way");
+  const home = new HomePage(ann.page);
+  await home.isReady();
+  await home.yourChats.getByRole("link", { name: "Movie night" }).click();
+  await ann.hasTexts(["on its way"]);
+});

@@ -15,6 +15,10 @@ use leptos_router::path;
 
 use pages::{ChatPage, HomePage, JoinPage, NotFoundPage};
 
+/// Where visitors find the site, if the one who runs it has said so.
+#[derive(Clone, Debug)]
+pub struct PublicUrl(pub Option<String>);
+
 /// The HTML around the app, which only the server renders.
 #[must_use]
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -26,6 +30,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <meta name="viewport" content="width=device-width, initial-scale=1, interactive-widget=resizes-content"/>
                 <meta name="color-scheme" content="light dark"/>
                 <meta name="description" content="Private group chat that leaves nothing behind."/>
+                {use_context::<PublicUrl>().and_then(|PublicUrl(url)| url).map(|url| view! { <meta name="site-url" content=url/> })}
                 <link rel="icon" href="/assets/icon.svg" type="image/svg+xml"/>
                 <link rel="manifest" href="/assets/manifest.webmanifest"/>
                 <link rel="stylesheet" href=format!("/pkg/{}.css", options.output_name)/>
@@ -44,6 +49,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
+    Effect::new(client::browser::fit_to_visible_height);
     view! {
         <Title formatter=|page: String| if page.is_empty() { "Watch Party".into() } else { format!("{page} · Watch Party") }/>
         <Router>

@@ -40,12 +40,16 @@ impl FromServerFnError for Problem {
     type Encoder = JsonEncoding;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        let is_on_server = use_context::<AnswerStatus>().is_some();
         match error {
+            ServerFnErrorErr::Args(detail) | ServerFnErrorErr::MissingArg(detail) => {
+                refused(Self::new(Code::InvalidRequest, format!("{detail}.")))
+            }
+            ServerFnErrorErr::Deserialization(_) if is_on_server => {
+                refused(Self::unreadable("The body cannot be read."))
+            }
             ServerFnErrorErr::Request(_) | ServerFnErrorErr::Deserialization(_) => {
                 Self::new(Code::Unavailable, "The server cannot be reached. Are you offline?")
-            }
-            ServerFnErrorErr::Args(detail) | ServerFnErrorErr::MissingArg(detail) => {
-                refused(Self::new(Code::InvalidRequest, detail))
             }
             _ => Self::new(Code::InternalError, "Something went wrong on our side."),
         }

@@ -30,6 +30,7 @@ pub(super) fn wrap(routes: Router<AppState>, state: &AppState) -> Router<AppStat
     let trace = TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(log_response);
     routes.layer(
         ServiceBuilder::new()
+            .layer(middleware::map_request(drop_request_id))
             .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
             .layer(trace)
             .layer(PropagateRequestIdLayer::x_request_id())
@@ -38,6 +39,12 @@ pub(super) fn wrap(routes: Router<AppState>, state: &AppState) -> Router<AppStat
             .layer(middleware::from_fn(bound_body))
             .layer(middleware::from_fn_with_state(state.clone(), origin::note_caller)),
     )
+}
+
+/// Callers do not choose what stands in the log.
+async fn drop_request_id(mut request: Request) -> Request {
+    request.headers_mut().remove("x-request-id");
+    request
 }
 
 /// Names the route as it is written in the code, never the address itself, which may hold what

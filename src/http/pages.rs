@@ -20,8 +20,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use super::AppState;
 use super::problem::Failure;
 use crate::app::server_fns::AnswerStatus;
-use crate::app::{App, shell};
-use crate::service::{Caller, Service};
+use crate::app::{App, PublicUrl, shell};
+use crate::service::Caller;
 use crate::wire::{Code, Problem};
 
 /// Pages and files hold nothing private; a browser may keep them, but asks whether they are new.
@@ -35,7 +35,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
     };
     let options = state.leptos.clone();
     Router::new()
-        .leptos_routes_with_context(state, generate_route_list(App), page_context(state.service.clone()), move || {
+        .leptos_routes_with_context(state, generate_route_list(App), page_context(state), move || {
             shell(options.clone())
         })
         .nest_service("/pkg", files("pkg"))
@@ -46,15 +46,19 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
 }
 
 /// What pages and server functions find around them.
-fn page_context(service: Service) -> impl Fn() + Clone + Send + Sync + 'static {
+fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
+    let AppState { service, config, .. } = state.clone();
     move || {
         provide_context(service.clone());
+        provide_context(PublicUrl(config.public_url.clone()));
         if let Some(caller) = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Caller>().copied()) {
             provide_context(caller);
         }
         let Some(response) = use_context::<ResponseOptions>() else { return };
-        if let Some(nonce) = use_nonce() {
-            response.insert_header(header::CONTENT_SECURITY_POLICY, page_policy(&nonce));
+        match use_nonce() {
+            Some(nonce) => response.insert_header(header::CONTENT_SECURITY_POLICY, page_policy(&nonce)),
+            // A server function, whose answer may hold a token.
+            None => response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         }
         provide_context(AnswerStatus(Arc::new(move |status| {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -82,7 +86,7 @@ async fn not_found(State(state): State<AppState>, request: Request<Body>) -> Res
         return Failure(Problem::new(Code::NotFound, "There is nothing at this address.")).into_response();
     }
     let options: LeptosOptions = state.leptos.clone();
-    let context = page_context(state.service.clone());
+    let context = page_context(&state);
     let render = leptos_axum::render_app_to_stream_with_context(context, move || shell(options.clone()));
     let mut page = render(request).await;
     *page.status_mut() = StatusCode::NOT_FOUND;

@@ -335,7 +335,13 @@ impl Service {
             return Ok(room);
         }
         let chat = self.inner.store.load(chat_id).await?.ok_or(Refusal::ChatNotFound)?;
-        Ok(self.inner.rooms.open(chat, self.now()))
+        let room = self.inner.rooms.open(chat, self.now());
+        // A chat that ended between the load and now has closed no room: look once more.
+        if self.inner.store.load(chat_id).await?.is_none() {
+            self.inner.rooms.close(chat_id);
+            return Err(Refusal::ChatNotFound.into());
+        }
+        Ok(room)
     }
 
     /// Loads the room's chat anew from the store; the chat may be gone by now.

@@ -1,7 +1,9 @@
 //! Two files hold settings of cargo-leptos and of the server; they must not drift apart.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 
 use toml::{Table, Value};
 
@@ -34,4 +36,28 @@ fn the_page_and_the_command_that_prepares_it_agree_on_wasm_bindgen() {
     let packages = locked["package"].as_array().unwrap();
     let package = packages.iter().find(|package| package["name"].as_str() == Some("wasm-bindgen")).unwrap();
     assert_eq!(package.get("version").and_then(Value::as_str), pinned);
+}
+
+#[test]
+fn a_wrong_value_stops_the_start_with_one_line_that_names_it() {
+    let start = |flag: Option<&str>, variable: (&str, &str)| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_watch-party"));
+        program.current_dir(env!("CARGO_MANIFEST_DIR")).args(flag).env(variable.0, variable.1);
+        let output = program.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let wrong = [
+        (None, ("WATCH_PARTY_SESSION_TTL", "x"), "WATCH_PARTY_SESSION_TTL"),
+        (None, ("WATCH_PARTY_LOG", "=="), "WATCH_PARTY_LOG"),
+        (None, ("LEPTOS_SITE_ADDR", "nowhere"), "LEPTOS_SITE_ADDR"),
+        (None, ("LEPTOS_SITE_ADDR", taken.as_str()), "LEPTOS_SITE_ADDR"),
+        (Some("--store=floppy"), ("WATCH_PARTY_STORE", "memory"), "--store"),
+    ];
+    for (flag, variable, named) in wrong {
+        let (code, said) = start(flag, variable);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.starts_with("watch-party: ") && said.contains(named) && said.lines().count() == 1, "{said}");
+    }
 }

@@ -1,26 +1,40 @@
 //! The native API as the page calls it: the token in the `Authorization` header.
 
+use futures_util::future::{Either, select};
 use gloo_net::http::{Method, RequestBuilder, Response};
+use gloo_timers::future::TimeoutFuture;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::domain::MessageId;
 use crate::wire::{Code, MemberList, Messages, Problem};
 
+/// How long an answer is waited for, in milliseconds: a dead connection says nothing by itself.
+const PATIENCE: u32 = 10_000;
+
 pub(crate) async fn read_messages(chat_id: Uuid, token: &str, after: MessageId) -> Result<Messages, Problem> {
-    get(&format!("/{chat_id}?after={after}"), token).await
+    in_time(get(&format!("/{chat_id}?after={after}"), token)).await
 }
 
 pub(crate) async fn list_members(chat_id: Uuid, token: &str) -> Result<MemberList, Problem> {
-    get(&format!("/{chat_id}/members"), token).await
+    in_time(get(&format!("/{chat_id}/members"), token)).await
 }
 
 pub(crate) async fn remove_member(chat_id: Uuid, token: &str, member_id: Uuid) -> Result<(), Problem> {
-    call(Method::DELETE, &format!("/{chat_id}/members/{member_id}"), token).await.map(drop)
+    in_time(call(Method::DELETE, &format!("/{chat_id}/members/{member_id}"), token)).await.map(drop)
 }
 
 pub(crate) async fn end_chat(chat_id: Uuid, token: &str) -> Result<(), Problem> {
-    call(Method::DELETE, &format!("/{chat_id}"), token).await.map(drop)
+    in_time(call(Method::DELETE, &format!("/{chat_id}"), token)).await.map(drop)
+}
+
+/// The answer, or that there was none in time.
+pub(crate) async fn in_time<T>(answer: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    let answer = std::pin::pin!(answer);
+    match select(answer, TimeoutFuture::new(PATIENCE)).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(_) => Err(unreachable()),
+    }
 }
 
 /// Whether it is worth asking again later: the refusal is of the moment, not of the request.

@@ -14,10 +14,13 @@ pub(crate) fn fragment() -> Option<String> {
     hash.strip_prefix('#').filter(|key| !key.is_empty()).map(str::to_owned)
 }
 
-/// The magic link for a chat, as this browser reaches the site.
+/// The magic link for a chat: at the address that the one who runs the site gave it, else at the
+/// one by which this browser reached it.
 pub(crate) fn magic_link(chat_id: uuid::Uuid, key: &str) -> String {
-    let origin = window().location().origin().unwrap_or_default();
-    format!("{origin}/join/{chat_id}#{key}")
+    let given = document().query_selector("meta[name=site-url]").ok().flatten();
+    let site = given.and_then(|meta| meta.get_attribute("content"));
+    let site = site.unwrap_or_else(|| window().location().origin().unwrap_or_default());
+    format!("{site}/join/{chat_id}#{key}")
 }
 
 /// Copies what stands in `input`, then calls `then` with whether it worked.

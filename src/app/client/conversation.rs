@@ -37,6 +37,8 @@ pub(crate) struct Conversation {
     pub(crate) lost: RwSignal<Option<Problem>>,
     /// The last id up to which every message was read.
     cursor: StoredValue<MessageId>,
+    /// Set while this browser gives up its seat: what the server says meanwhile is no news.
+    is_leaving: StoredValue<bool>,
     is_reading: StoredValue<bool>,
     is_sending: StoredValue<bool>,
     polls: StoredValue<u32>,
@@ -55,6 +57,7 @@ impl Conversation {
             refused: RwSignal::new(None),
             lost: RwSignal::new(None),
             cursor: StoredValue::new(0),
+            is_leaving: StoredValue::new(false),
             is_reading: StoredValue::new(false),
             is_sending: StoredValue::new(false),
             polls: StoredValue::new(0),
@@ -63,7 +66,6 @@ impl Conversation {
 
     /// Follows the chat until the page is left.
     pub(crate) fn follow(self) {
-        self.unsent.set(storage::outbox(self.chat_id));
         self.poll();
         let interval = StoredValue::new_local(Some(Interval::new(POLL_EVERY, move || self.poll())));
         on_cleanup(move || {
@@ -75,14 +77,15 @@ impl Conversation {
     pub(crate) fn say(self, text: String) {
         let unsent = Unsent { client_id: Uuid::new_v4(), text };
         self.refused.set(None);
-        self.unsent.set(storage::change_outbox(self.chat_id, |waiting| waiting.push(unsent)));
+        storage::change_outbox(self.chat_id, |waiting| waiting.push(unsent));
+        self.show_outbox();
         self.send();
     }
 
     /// Frees this browser's seat.
     pub(crate) async fn leave(self) -> Result<(), Problem> {
         let Some(SavedChat { token, member_id, .. }) = self.saved() else { return Ok(()) };
-        api::remove_member(self.chat_id, &token, member_id).await
+        self.give_up(api::remove_member(self.chat_id, &token, member_id)).await
     }
 
     /// Removes another member; the owner's right.
@@ -96,7 +99,16 @@ impl Conversation {
     /// Ends the chat for everyone; the owner's right.
     pub(crate) async fn end(self) -> Result<(), Problem> {
         let Some(SavedChat { token, .. }) = self.saved() else { return Ok(()) };
-        api::end_chat(self.chat_id, &token).await
+        self.give_up(api::end_chat(self.chat_id, &token)).await
+    }
+
+    async fn give_up(self, call: impl Future<Output = Result<(), Problem>>) -> Result<(), Problem> {
+        self.is_leaving.try_set_value(true);
+        let answer = call.await;
+        if answer.is_err() {
+            self.is_leaving.try_set_value(false);
+        }
+        answer
     }
 
     /// The seat as storage has it: another tab may have changed it since.
@@ -109,6 +121,7 @@ impl Conversation {
             return;
         }
         self.is_reading.set_value(true);
+        self.show_outbox();
         let with_roster = self.polls.get_value().is_multiple_of(POLLS_PER_ROSTER);
         self.polls.update_value(|polls| *polls = polls.wrapping_add(1));
         spawn_local(async move {
@@ -133,6 +146,7 @@ impl Conversation {
         match answer {
             Ok(unseen) => self.show(unseen, after),
             Err(problem) if api::is_passing(&problem) => {}
+            Err(_) if self.is_leaving.try_get_value() != Some(false) => {}
             // Another tab may have renewed the session between reading the token and the answer.
             Err(_) if self.saved().is_some_and(|saved| saved.token != token) => {}
             Err(problem) => {
@@ -192,13 +206,19 @@ impl Conversation {
 
     /// What is shown as a message waits no more.
     fn drop_acknowledged(self) {
-        let waiting = storage::change_outbox(self.chat_id, |waiting| {
-            self.messages.with_untracked(|shown| {
-                waiting.retain(|unsent| !shown.iter().any(|m| m.client_id == Some(unsent.client_id)));
-            });
-        });
+        let shown = self
+            .messages
+            .try_with_untracked(|shown| shown.iter().filter_map(|message| message.client_id).collect::<Vec<_>>());
+        let Some(shown) = shown else { return };
+        storage::change_outbox(self.chat_id, |waiting| waiting.retain(|unsent| !shown.contains(&unsent.client_id)));
+        self.show_outbox();
+    }
+
+    /// Shows what waits, as all tabs of this browser left it.
+    fn show_outbox(self) {
+        let waiting = storage::outbox(self.chat_id);
         if self.unsent.try_with_untracked(|shown| *shown != waiting) == Some(true) {
-            self.unsent.set(waiting);
+            self.unsent.try_set(waiting);
         }
     }
 
@@ -225,12 +245,13 @@ impl Conversation {
             while let Some(unsent) = storage::outbox(self.chat_id).into_iter().next() {
                 let Some(SavedChat { token, .. }) = self.saved() else { break };
                 let sent = server_fns::post_message(self.chat_id, token, unsent.text.clone(), unsent.client_id);
-                match sent.await {
+                match api::in_time(sent).await {
                     Ok(message) => {
                         self.merge(vec![message]);
                         self.acknowledge(unsent.client_id);
                     }
-                    Err(problem) if api::is_passing(&problem) => break,
+                    // Without a seat it waits for the next one; reading says that there is none.
+                    Err(problem) if api::is_passing(&problem) || problem.status == 401 => break,
                     Err(problem) => {
                         self.acknowledge(unsent.client_id);
                         self.refused.try_set(Some((unsent, problem)));
@@ -242,8 +263,8 @@ impl Conversation {
     }
 
     fn acknowledge(self, client_id: Uuid) {
-        let waiting = storage::change_outbox(self.chat_id, |waiting| waiting.retain(|u| u.client_id != client_id));
-        self.unsent.try_set(waiting);
+        storage::change_outbox(self.chat_id, |waiting| waiting.retain(|unsent| unsent.client_id != client_id));
+        self.show_outbox();
     }
 }
 

@@ -1,7 +1,12 @@
 //! What the browser remembers, in localStorage. What is of one chat stands under its id, so
 //! tabs in different chats never touch each other's.
 
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+
 use gloo_storage::{LocalStorage, Storage as _};
+use leptos::prelude::window;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -51,7 +56,7 @@ pub(crate) struct Unsent {
 }
 
 pub(crate) fn username() -> Option<String> {
-    LocalStorage::get(USERNAME).ok()
+    get(USERNAME)
 }
 
 pub(crate) fn remember_username(username: &str) {
@@ -59,7 +64,7 @@ pub(crate) fn remember_username(username: &str) {
 }
 
 pub(crate) fn chat(id: Uuid) -> Option<SavedChat> {
-    LocalStorage::get(format!("{CHAT}{id}")).ok()
+    get(&format!("{CHAT}{id}"))
 }
 
 pub(crate) fn save_chat(id: Uuid, chat: &SavedChat) {
@@ -68,14 +73,17 @@ pub(crate) fn save_chat(id: Uuid, chat: &SavedChat) {
 
 /// Forgets all that is of one chat.
 pub(crate) fn forget_chat(id: Uuid) {
-    LocalStorage::delete(format!("{CHAT}{id}"));
-    LocalStorage::delete(format!("{OUTBOX}{id}"));
+    delete(&format!("{CHAT}{id}"));
+    delete(&format!("{OUTBOX}{id}"));
 }
 
 /// The chats this browser is in.
 pub(crate) fn chats() -> Vec<(Uuid, SavedChat)> {
-    let storage = LocalStorage::raw();
-    let keys = (0..storage.length().unwrap_or(0)).filter_map(|at| storage.key(at).ok().flatten());
+    let stored = is_allowed().then(LocalStorage::raw);
+    let stored = stored.iter().flat_map(|storage| (0..storage.length().unwrap_or(0)).map(|at| storage.key(at)));
+    let held = HELD.with_borrow(|held| held.keys().cloned().collect::<Vec<_>>());
+    let keys: BTreeSet<String> = stored.filter_map(|key| key.ok().flatten()).chain(held).collect();
+    let keys = keys.into_iter();
     let ids = keys.filter_map(|key| key.strip_prefix(CHAT)?.parse().ok());
     let mut chats: Vec<_> = ids.filter_map(|id| Some((id, chat(id)?))).collect();
     chats.sort_by_key(|(_, chat)| std::cmp::Reverse(chat.expires_at));
@@ -84,24 +92,51 @@ pub(crate) fn chats() -> Vec<(Uuid, SavedChat)> {
 
 /// What waits to be sent to a chat, oldest first.
 pub(crate) fn outbox(id: Uuid) -> Vec<Unsent> {
-    LocalStorage::get(format!("{OUTBOX}{id}")).unwrap_or_default()
+    get(&format!("{OUTBOX}{id}")).unwrap_or_default()
 }
 
-/// Changes what waits as `change` says, as one step: what another tab has written is kept.
-pub(crate) fn change_outbox(id: Uuid, change: impl FnOnce(&mut Vec<Unsent>)) -> Vec<Unsent> {
-    let mut waiting = outbox(id);
+/// Changes what waits as `change` says; nothing is written where that changes nothing.
+pub(crate) fn change_outbox(id: Uuid, change: impl FnOnce(&mut Vec<Unsent>)) {
+    let before = outbox(id);
+    let mut waiting = before.clone();
     change(&mut waiting);
     if waiting.is_empty() {
-        LocalStorage::delete(format!("{OUTBOX}{id}"));
-    } else {
+        delete(&format!("{OUTBOX}{id}"));
+    } else if waiting != before {
         set(&format!("{OUTBOX}{id}"), &waiting);
     }
-    waiting
 }
 
-/// A browser whose storage is full or forbidden still talks; it only does not remember.
+thread_local! {
+    /// What the browser would not store, because its storage is full or forbidden: this tab then
+    /// remembers it for as long as it is open.
+    static HELD: RefCell<HashMap<String, String>> = RefCell::default();
+}
+
+fn is_allowed() -> bool {
+    window().local_storage().is_ok_and(|storage| storage.is_some())
+}
+
+fn get<T: DeserializeOwned>(key: &str) -> Option<T> {
+    let held = HELD.with_borrow(|held| held.get(key).cloned());
+    match held {
+        Some(text) => serde_json::from_str(&text).ok(),
+        None if is_allowed() => LocalStorage::get(key).ok(),
+        None => None,
+    }
+}
+
 fn set(key: &str, value: &impl Serialize) {
-    if let Err(error) = LocalStorage::set(key, value) {
-        leptos::logging::warn!("the browser does not remember {key}: {error}");
+    let is_stored = is_allowed() && LocalStorage::set(key, value).is_ok();
+    HELD.with_borrow_mut(|held| match serde_json::to_string(value) {
+        Ok(text) if !is_stored => held.insert(key.to_owned(), text),
+        _ => held.remove(key),
+    });
+}
+
+fn delete(key: &str) {
+    HELD.with_borrow_mut(|held| held.remove(key));
+    if is_allowed() {
+        LocalStorage::delete(key);
     }
 }

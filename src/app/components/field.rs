@@ -29,7 +29,7 @@ pub(crate) fn TextField(
                 name=name
                 type="text"
                 dir="auto"
-                maxlength="200"
+                maxlength="1000"
                 autocomplete=autocomplete
                 autocapitalize="off"
                 required=is_required

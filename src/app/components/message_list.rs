@@ -42,8 +42,9 @@ pub(crate) fn MessageList(conversation: Conversation, seat: RwSignal<Option<Save
     let rows = Memo::new(move |_| conversation.messages.with(|messages| rows(messages)));
     let own_id = Signal::derive(move || seat.with(|seat| seat.as_ref().map(|seat| seat.member_id)));
 
+    // A frame may come after the page was left.
     let scroll_to_end = move || {
-        if let Some(list) = list.get_untracked() {
+        if let Some(list) = list.try_get_untracked().flatten() {
             list.set_scroll_top(list.scroll_height());
         }
     };

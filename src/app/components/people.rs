@@ -39,8 +39,12 @@ pub(crate) fn People(
         spawn_local(async move {
             let answer = if notice == Notice::Ended { conversation.end().await } else { conversation.leave().await };
             match answer {
-                Ok(()) => leave.run(notice),
-                Err(refusal) => problem.set(Some(refusal)),
+                Ok(()) => {
+                    leave.try_run(notice);
+                }
+                Err(refusal) => {
+                    problem.try_set(Some(refusal));
+                }
             }
         });
     };
@@ -48,7 +52,8 @@ pub(crate) fn People(
         let question = format!("Remove {}?", member.member.username);
         if browser::confirm(&question) {
             spawn_local(async move {
-                problem.set(conversation.remove(member.member.member_id).await.err());
+                let refusal = conversation.remove(member.member.member_id).await.err();
+                problem.try_set(refusal);
             });
         }
     };

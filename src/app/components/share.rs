@@ -19,7 +19,7 @@ pub(crate) fn ShareLink(
     let copy = move |_| {
         if let Some(input) = input.get_untracked() {
             browser::copy_from(input, move |copied| {
-                said.set(if copied { "Copied." } else { "Could not copy. The link is selected: copy it by hand." });
+                said.try_set(if copied { "Copied." } else { "Could not copy. The link is selected: copy it by hand." });
             });
         }
     };

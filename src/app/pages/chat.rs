@@ -7,7 +7,6 @@ use leptos_router::hooks::{use_navigate, use_params_map};
 use uuid::Uuid;
 
 use super::join::LedHome;
-use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
 use crate::app::client::storage::{self, SavedChat};
 use crate::app::components::{Composer, MessageList, People, ShareLink};
@@ -32,27 +31,24 @@ fn ChatRoom(chat_id: Uuid) -> impl IntoView {
         navigate(address, NavigateOptions { replace: true, ..Default::default() });
     });
 
-    Effect::new(move || {
-        browser::fit_to_visible_height();
-        match storage::chat(chat_id) {
-            Some(saved) => {
-                seat.set(Some(saved));
-                conversation.follow();
-            }
-            None => go.with_value(|go| go(&Notice::InviteNeeded.home())),
+    Effect::new(move || match storage::chat(chat_id) {
+        Some(saved) => {
+            seat.set(Some(saved));
+            conversation.follow();
         }
+        None => go.with_value(|go| go(&Notice::InviteNeeded.home())),
     });
     // A seat that is lost leads to the join form where there is a key to it, else home.
     Effect::new(move || {
         let Some(problem) = conversation.lost.get() else { return };
         let key = storage::chat(chat_id).and_then(|saved| saved.key);
-        storage::forget_chat(chat_id);
         let notice = Notice::of(&problem).unwrap_or(Notice::SessionExpired);
-        let address = match (notice, key) {
-            (Notice::SessionExpired, Some(key)) => {
-                format!("/join/{chat_id}?notice={}#{key}", notice.name())
-            }
-            _ => notice.home(),
+        let address = if let (Notice::SessionExpired, Some(key)) = (notice, key) {
+            // What waits to be sent waits for the next seat.
+            format!("/join/{chat_id}?notice={}#{key}", notice.name())
+        } else {
+            storage::forget_chat(chat_id);
+            notice.home()
         };
         go.with_value(|go| go(&address));
     });

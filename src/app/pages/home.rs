@@ -12,6 +12,7 @@ use crate::app::client::storage::{self, SavedChat};
 use crate::app::components::{PageFrame, TextField, YourChats, remembered_username};
 use crate::app::notice::NoticeFromAddress;
 use crate::app::server_fns;
+use crate::domain::Settings;
 use crate::wire::Problem;
 
 #[component]
@@ -22,8 +23,13 @@ pub(crate) fn HomePage() -> impl IntoView {
             <NoticeFromAddress/>
             <h1>"Talk in private. Leave nothing behind."</h1>
             <p class="lead">
-                "Start a chat, send its magic link to up to five people, and talk. "
-                "The last 30 messages are kept, and everyone's session ends within six hours. No account, no app."
+                {format!(
+                    "Start a chat, send its magic link to up to {} people, and talk. The last {} messages are kept, \
+                     and everyone's session ends within {} hours. No account, no app.",
+                    Settings::DEFAULT_CAPACITY - 1,
+                    Settings::DEFAULT_HISTORY,
+                    Settings::DEFAULT_SESSION_LIFETIME.as_secs() / 3600,
+                )}
             </p>
             <StartChat/>
             <YourChats/>
@@ -56,8 +62,8 @@ fn StartChat() -> impl IntoView {
                     navigate(&format!("/chat/{}", started.chat_id), NavigateOptions::default());
                 }
                 Err(refusal) => {
-                    problem.set(Some(refusal));
-                    is_ready.set(true);
+                    problem.try_set(Some(refusal));
+                    is_ready.try_set(true);
                 }
             }
         });

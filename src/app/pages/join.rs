@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_navigate, use_params_map};
+use leptos_router::hooks::{use_location, use_navigate, use_params_map};
 use uuid::Uuid;
 
 use super::home::GeneralProblem;
@@ -45,28 +45,37 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
     let go = StoredValue::new_local(move |address: &str| {
         navigate(address, NavigateOptions { replace: true, ..Default::default() });
     });
+    // The page may have been left while an answer was on its way.
+    let lead = move |address: &str| {
+        go.try_with_value(|go| go(address));
+    };
+    let hash = use_location().hash;
 
     Effect::new(move || {
+        // A newer link to the same chat changes only what stands after the `#`.
+        hash.track();
         let seat = storage::chat(chat_id);
         spawn_local(async move {
             if let Some(saved) = seat
                 && holds(chat_id, &saved).await
             {
-                return go.with_value(|go| go(&format!("/chat/{chat_id}")));
+                return lead(&format!("/chat/{chat_id}"));
             }
             let Some(found) = browser::fragment() else {
-                return go.with_value(|go| go(&Notice::InviteNeeded.home()));
+                return lead(&Notice::InviteNeeded.home());
             };
             match server_fns::preview_invite(chat_id, found.clone()).await {
-                Ok(preview) => chat_name.set(preview.name),
+                Ok(preview) => {
+                    chat_name.try_set(preview.name);
+                }
                 Err(refusal) => {
                     if let Some(notice) = Notice::of(&refusal) {
-                        return go.with_value(|go| go(&notice.home()));
+                        return lead(&notice.home());
                     }
-                    problem.set(Some(refusal));
+                    problem.try_set(Some(refusal));
                 }
             }
-            key.set(Some(found));
+            key.try_set(Some(found));
         });
     });
 
@@ -74,22 +83,22 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
         event.prevent_default();
         let Some(key) = key.get_untracked() else { return };
         let username = username.get_untracked().map(|input| input.value()).unwrap_or_default();
+        let name = chat_name.get_untracked();
         is_joining.set(true);
         spawn_local(async move {
             match server_fns::join_chat(chat_id, key.clone(), username).await {
                 Ok(seat) => {
                     storage::remember_username(&seat.member.username);
-                    let name = chat_name.get_untracked();
                     storage::save_chat(chat_id, &SavedChat::new(seat, name, key));
-                    go.with_value(|go| go(&format!("/chat/{chat_id}")));
+                    lead(&format!("/chat/{chat_id}"));
                 }
                 Err(refusal) => {
                     if let Some(notice) = Notice::of(&refusal) {
-                        return go.with_value(|go| go(&notice.home()));
+                        return lead(&notice.home());
                     }
                     let taken = refusal.code == Code::UsernameTaken;
-                    problem.set(Some(if taken { refusal.about_field("username") } else { refusal }));
-                    is_joining.set(false);
+                    problem.try_set(Some(if taken { refusal.about_field("username") } else { refusal }));
+                    is_joining.try_set(false);
                 }
             }
         });

@@ -168,9 +168,9 @@ async fn chats_know_nothing_of_each_other() {
 #[tokio::test]
 async fn links_point_where_visitors_find_the_site() {
     let link = |created: &Value| created["invite"]["magic_link"].as_str().unwrap().to_owned();
-    let app = TestApp::with(Options { public_url: Some("https://chat.example/party"), ..Options::default() });
+    let app = TestApp::with(Options { public_url: Some("https://chat.example"), ..Options::default() });
     let created = app.post("/create").await_status(201).await.json();
-    assert!(link(&created).starts_with("https://chat.example/party/join/"), "{created}");
+    assert!(link(&created).starts_with("https://chat.example/join/"), "{created}");
 
     for (trusted, start) in [(&[][..], "http://chat.test/"), (&["127.0.0.0/8"][..], "https://outer.example/")] {
         let app = TestApp::with(Options { trusted_proxies: trusted, ..Options::default() });
