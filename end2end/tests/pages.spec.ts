@@ -46,7 +46,10 @@ for (const colorScheme of ["light", "dark"] as const) {
       await expect(ann.members).toHaveCount(3);
       await keep(ann.page, "chat-people");
       await ann.page.locator("summary", { hasText: "Invite" }).click();
+      await expect(ann.members.first()).toBeHidden();
       await keep(ann.page, "chat-invite");
+      await ann.log.click();
+      await expect(ann.page.getByLabel("Magic link")).toBeHidden();
       await ann.page.goto("/?notice=chat_full");
       await new HomePage(ann.page).isReady();
       await expect(new HomePage(ann.page).yourChats).toContainText("Nothing new");
@@ -136,8 +139,9 @@ test("a chat can be held by keyboard alone", async ({ people: visitors, isMobile
   await expect(people).toBeFocused();
   await home.page.keyboard.press("Enter");
   await expect(leave).toBeVisible();
-  await home.page.keyboard.press("Enter");
+  await home.page.keyboard.press("Escape");
   await expect(leave).toBeHidden();
+  await expect(people).toBeFocused();
   for (const stop of [chat.log, chat.box]) {
     await home.page.keyboard.press("Tab");
     await expect(stop).toBeFocused();

@@ -16,6 +16,16 @@ test("two people talk, and what one says appears to the other by itself", async 
   await expect(bob.message("Hello Bob").locator(".author")).toHaveText("Ann");
 });
 
+test("the magic link is copied at one click", async ({ people }) => {
+  const ann = await people.owner();
+  await ann.page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  const link = await ann.magicLink();
+  await ann.page.locator("summary", { hasText: "Invite" }).click();
+  await ann.page.getByRole("button", { name: "Copy link" }).click();
+  await expect(ann.page.getByText("Copied.")).toBeVisible();
+  expect(await ann.page.evaluate(() => navigator.clipboard.readText())).toBe(link);
+});
+
 test("names and messages of any script arrive as they were typed", async ({ people }) => {
   const said = ["你好，世界 𠮷", "مرحبا بالعالم", "👩🏽‍🚀👨‍👩‍👧‍👦🏴‍☠️ e\u0301\u0323 नमस्ते", "שלום <b>&amp;\n\tsecond line"];
   const ann = await people.owner("王小明 👩‍🚀", "نادي السينما");

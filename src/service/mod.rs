@@ -1,6 +1,7 @@
 //! The use cases: each loads a chat, lets the domain decide, commits, and answers.
 
 mod clock;
+mod engine;
 mod entropy;
 mod limits;
 mod room;
@@ -11,8 +12,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::domain::{
-    Chat, ChatId, ChatName, ClientId, Command, Event, Fresh, Invite, InviteId, InviteKey, InviteTerms, Member,
-    MemberId, Message, MessageId, MessageText, MessagesAfter, Refusal, SessionToken, Settings, Timestamp, Username,
+    Chat, ChatId, ChatName, ClientId, Command, Event, Invite, InviteId, InviteKey, InviteTerms, Member, MemberId,
+    Message, MessageId, MessageText, MessagesAfter, Refusal, SessionToken, Settings, Timestamp, Username,
 };
 use crate::store::{CommitError, Store, Unavailable};
 
@@ -20,17 +21,13 @@ pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, OsEntropy};
 pub use limits::Caller;
 
-use entropy::{Drawn, draw, random};
+use entropy::{Drawn, random};
 use limits::Limits;
-use room::{Room, Rooms, State};
+use room::Rooms;
 
 /// A member counts as online this long after anything was heard of them: a page that polls
 /// every second, or once a minute while its tab is hidden, stays online.
 const ONLINE_FOR: Duration = Duration::from_secs(75);
-
-/// Conflicts in a row before a commit is given up. Each means that another node got through, so
-/// only a store that lies comes this far.
-const MAX_CONFLICTS: usize = 1_000;
 
 /// Why a use case did not happen.
 #[derive(Debug, Error)]
@@ -316,109 +313,6 @@ impl Service {
     #[must_use]
     pub fn open_rooms(&self) -> usize {
         self.inner.rooms.len()
-    }
-
-    fn now(&self) -> Timestamp {
-        self.inner.clock.now()
-    }
-
-    fn draw(&self) -> Drawn {
-        draw(&*self.inner.entropy)
-    }
-
-    fn limit(&self, check: impl FnOnce(&Limits) -> Result<(), Refusal>) -> Result<(), Refusal> {
-        self.inner.limits.as_ref().map_or(Ok(()), check)
-    }
-
-    async fn room(&self, chat_id: ChatId) -> Result<Arc<Room>> {
-        if let Some(room) = self.inner.rooms.find(chat_id, self.now()) {
-            return Ok(room);
-        }
-        let chat = self.inner.store.load(chat_id).await?.ok_or(Refusal::ChatNotFound)?;
-        let room = self.inner.rooms.open(chat, self.now());
-        // A chat that ended between the load and now has closed no room: look once more.
-        if self.inner.store.load(chat_id).await?.is_none() {
-            self.inner.rooms.close(chat_id);
-            return Err(Refusal::ChatNotFound.into());
-        }
-        Ok(room)
-    }
-
-    /// Loads the room's chat anew from the store; the chat may be gone by now.
-    async fn refresh(&self, chat_id: ChatId, room: &Room) -> Result<()> {
-        let Some(chat) = self.inner.store.load(chat_id).await? else {
-            self.inner.rooms.close(chat_id);
-            return Err(Refusal::ChatNotFound.into());
-        };
-        room.refresh(chat, self.now());
-        Ok(())
-    }
-
-    /// Answers from the chat as it stands. Where the store has other writers, a refusal may come
-    /// of a stale state, so it is decided once more on a fresh load.
-    async fn look<T>(&self, chat_id: ChatId, view: impl Fn(&State, Timestamp) -> Result<T, Refusal>) -> Result<T> {
-        let room = self.room(chat_id).await?;
-        match room.look(|state| view(state, self.now())) {
-            Err(_) if self.inner.store.is_shared() => {
-                self.refresh(chat_id, &room).await?;
-                Ok(room.look(|state| view(state, self.now()))?)
-            }
-            answer => Ok(answer?),
-        }
-    }
-
-    /// Decides, commits and applies `command`, deciding again where another node was first.
-    async fn change(&self, chat_id: ChatId, command: Command, fresh: Fresh) -> Result<Vec<Event>> {
-        self.to_the_end(move |service| async move {
-            let room = service.room(chat_id).await?;
-            let _turn = room.take_turn().await;
-            let mut is_fresh = !service.inner.store.is_shared();
-            for _ in 0..MAX_CONFLICTS {
-                let now = service.now();
-                let decided = room.look(|State { chat, .. }| {
-                    chat.decide(&command, now, fresh).map(|events| (chat.revision(), events))
-                });
-                let (revision, events) = match decided {
-                    Ok((_, events)) if events.is_empty() => return Ok(events),
-                    Ok(decided) => decided,
-                    Err(refusal) if is_fresh => return Err(refusal.into()),
-                    Err(_) => {
-                        service.refresh(chat_id, &room).await?;
-                        is_fresh = true;
-                        continue;
-                    }
-                };
-                match service.inner.store.commit(chat_id, revision, &events).await {
-                    Ok(()) => {
-                        room.apply(&events, now);
-                        if events.contains(&Event::ChatEnded) {
-                            service.inner.rooms.close(chat_id);
-                        }
-                        return Ok(events);
-                    }
-                    Err(CommitError::Conflict) => {
-                        service.refresh(chat_id, &room).await?;
-                        is_fresh = true;
-                    }
-                    Err(CommitError::Unavailable(error)) => return Err(error.into()),
-                }
-            }
-            Err(Unavailable { cause: format!("{MAX_CONFLICTS} conflicts in a row") }.into())
-        })
-        .await
-    }
-
-    /// Runs `work` even if the caller goes away half-way: a commit is always followed by its
-    /// application.
-    async fn to_the_end<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T>> + Send + 'static,
-    {
-        match tokio::spawn(work(self.clone())).await {
-            Ok(result) => result,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
     }
 }
 

@@ -252,6 +252,8 @@ impl Conversation {
                     }
                     // Without a seat it waits for the next one; reading says that there is none.
                     Err(problem) if api::is_passing(&problem) || problem.status == 401 => break,
+                    // With nobody there to be told, it waits for their return.
+                    Err(_) if self.refused.is_disposed() => break,
                     Err(problem) => {
                         self.acknowledge(unsent.client_id);
                         self.refused.try_set(Some((unsent, problem)));

@@ -3,6 +3,7 @@
 mod composer;
 mod field;
 mod frame;
+mod menu;
 mod message_list;
 mod people;
 mod share;

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::menu::Menu;
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
 use crate::app::client::storage::SavedChat;
@@ -82,9 +83,7 @@ pub(crate) fn People(
         }
     };
     view! {
-        <details class="menu people" name="menu">
-            <summary>"People "<span class="count">{count}</span></summary>
-            <div class="panel">
+        <Menu label=move || view! { "People "<span class="count">{count}</span> }>
                 <ul class="members">{move || members().into_iter().map(row).collect_view()}</ul>
                 <p class="wrong" role="alert">{move || problem.get().map(|problem| problem.detail)}</p>
                 <div class="buttons">
@@ -93,7 +92,6 @@ pub(crate) fn People(
                         <button type="button" class="danger" on:click=move |_| go(Notice::Ended)>"End chat"</button>
                     })}
                 </div>
-            </div>
-        </details>
+        </Menu>
     }
 }

@@ -4,6 +4,7 @@ use leptos::html::Input;
 use leptos::prelude::*;
 use uuid::Uuid;
 
+use super::menu::Menu;
 use crate::app::client::browser;
 
 #[component]
@@ -25,9 +26,7 @@ pub(crate) fn ShareLink(
     };
     let can_share = move || key.get().is_some() && browser::can_share();
     view! {
-        <details class="menu share" name="menu">
-            <summary>"Invite"</summary>
-            <div class="panel">
+        <Menu label=|| "Invite">
                 <label for="magic-link">"Magic link"</label>
                 <input node_ref=input id="magic-link" type="text" readonly dir="ltr" prop:value=link/>
                 <p class="hint">"Whoever has this link can join. Send it only to those you want here."</p>
@@ -38,7 +37,6 @@ pub(crate) fn ShareLink(
                     })}
                 </div>
                 <p class="hint" role="status">{said}</p>
-            </div>
-        </details>
+        </Menu>
     }
 }

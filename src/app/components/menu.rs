@@ -1,0 +1,47 @@
+//! A button that opens a panel; Escape and a click elsewhere close it.
+
+use leptos::ev::{self, KeyboardEvent, MouseEvent};
+use leptos::html::Details;
+use leptos::prelude::*;
+use wasm_bindgen::JsCast as _;
+use web_sys::{HtmlElement, Node};
+
+#[component]
+pub(crate) fn Menu(
+    /// What the button says.
+    #[prop(into)]
+    label: ViewFn,
+    children: Children,
+) -> impl IntoView {
+    let node = NodeRef::<Details>::new();
+    // The menu, if this closed it.
+    let close = move || {
+        let menu = node.try_get_untracked().flatten().filter(|menu| menu.has_attribute("open"))?;
+        menu.remove_attribute("open").ok().map(|()| menu)
+    };
+    let on_keydown = move |event: KeyboardEvent| {
+        if event.key() == "Escape"
+            && let Some(menu) = close()
+            && let Ok(Some(button)) = menu.query_selector("summary")
+        {
+            let _ = button.unchecked_into::<HtmlElement>().focus();
+        }
+    };
+    Effect::new(move || {
+        let elsewhere = move |event: MouseEvent| {
+            let target = event.target().and_then(|target| target.dyn_into::<Node>().ok());
+            let is_inside = node.try_get_untracked().flatten().is_some_and(|menu| menu.contains(target.as_ref()));
+            if !is_inside {
+                close();
+            }
+        };
+        let listener = window_event_listener(ev::click, elsewhere);
+        on_cleanup(move || listener.remove());
+    });
+    view! {
+        <details class="menu" name="menu" node_ref=node on:keydown=on_keydown>
+            <summary>{label.run()}</summary>
+            <div class="panel">{children()}</div>
+        </details>
+    }
+}
