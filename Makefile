@@ -7,6 +7,8 @@ NODE_MAJOR := 20
 
 CARGO_BIN := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+BUILT := target/.built
+BUILD_INPUTS := $(shell find src style public .cargo Cargo.toml Cargo.lock)
 export PATH := $(CURDIR)/end2end/node_modules/.bin:$(CARGO_BIN):$(PATH)
 
 # Installing needs root for Debian's packages; where one is not root, sudo asks.
@@ -34,6 +36,7 @@ e2e: build browser ## Run the tests in the browser
 	cd end2end && npx playwright test
 
 watch: tools ## Develop: build and reload at every change
+	@rm -f $(BUILT)
 	cargo leptos watch
 
 lint: rust-tools page-tools ## Check formatting and lints, for server and browser
@@ -46,9 +49,16 @@ lint: rust-tools page-tools ## Check formatting and lints, for server and browse
 format: rust-tools ## Format the source
 	cargo fmt
 
-build: tools ## Build the program and its page
-	@echo "==> Building the program and its page (minutes at first, seconds when nothing has changed)"
+build: tools $(BUILT) ## Build the program and its page
+
+# cargo-leptos packs the page anew at every call, so it is called only when something is newer.
+$(BUILT): $(BUILD_INPUTS) $(if $(wildcard $(TARGET)/release/watch-party),,always) | tools
+	@echo "==> Building the program and its page (minutes at first)"
 	cargo leptos build --release --precompress
+	@mkdir -p $(@D) && touch $@
+
+.PHONY: always
+always:
 
 tools: rust-tools page-tools
 
