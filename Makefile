@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/end2end/node_modules/.bin:$(CARGO_BIN):$(PATH)
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test watch lint e2e build format tools rust-tools page-tools browser clean
+.PHONY: help serve test watch lint e2e build format tools rust-tools page-tools browser clean unit always
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -26,7 +26,6 @@ serve: build ## Install what is missing, build, and run on http://127.0.0.1:3000
 
 test: unit e2e ## Install what is missing and run all tests, those in the browser too
 
-.PHONY: unit
 unit: rust-tools
 	@echo "==> Tests of the rules, the stores and the API"
 	cargo test --locked --features ssr
@@ -57,7 +56,6 @@ $(BUILT): $(BUILD_INPUTS) $(if $(wildcard $(TARGET)/release/watch-party),,always
 	cargo leptos build --release --precompress
 	@mkdir -p $(@D) && touch $@
 
-.PHONY: always
 always:
 
 tools: rust-tools page-tools

@@ -16,7 +16,6 @@ use thiserror::Error;
 use crate::domain::Settings;
 use crate::service::Policy;
 
-const SIX_HOURS: u64 = 6 * 60 * 60;
 const MONTH: u64 = 30 * 24 * 60 * 60;
 
 /// All settings, each checked.
@@ -112,7 +111,8 @@ impl Config {
                 Ok(Duration::from_secs(seconds))
             }
         };
-        let session_lifetime = sources.get("session-ttl", flags.session_ttl, seconds(SIX_HOURS, 1))?;
+        let session_lifetime =
+            sources.get("session-ttl", flags.session_ttl, seconds(Settings::DEFAULT_SESSION_LIFETIME.as_secs(), 1))?;
         let forget_after = sources.get("forget-after", flags.forget_after, seconds(MONTH, 0))?;
         let rate_limit = sources.get("rate-limit", flags.rate_limit, parse_switch)?;
         Ok(Self {

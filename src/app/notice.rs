@@ -1,6 +1,7 @@
 //! Why someone was led to another page than the one they asked for.
 
 use leptos::prelude::*;
+use leptos_router::components::Redirect;
 use leptos_router::hooks::use_query_map;
 
 use crate::wire::{Code, Problem};
@@ -80,4 +81,10 @@ pub(super) fn NoticeFromAddress() -> impl IntoView {
         Notice::ALL.into_iter().find(|notice| notice.name() == name)
     };
     move || notice().map(|notice| view! { <p class="notice" role="status">{notice.sentence()}</p> })
+}
+
+/// Leads home, on the server already where it can.
+#[component]
+pub(super) fn LedHome(because: Notice) -> impl IntoView {
+    view! { <Redirect path=because.home()/> }
 }

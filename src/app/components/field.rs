@@ -43,6 +43,16 @@ pub(crate) fn TextField(
     }
 }
 
+/// A problem that is of no one field.
+#[component]
+pub(crate) fn GeneralProblem(#[prop(into)] problem: Signal<Option<Problem>>) -> impl IntoView {
+    view! {
+        <p class="wrong" role="alert">
+            {move || problem.get().filter(|problem| problem.field.is_none()).map(|problem| problem.detail)}
+        </p>
+    }
+}
+
 /// Fills `node` with the name this browser used last, unless something was typed already.
 pub(crate) fn remembered_username(node: NodeRef<Input>) {
     Effect::new(move || {

@@ -10,7 +10,7 @@ mod share;
 mod your_chats;
 
 pub(super) use composer::Composer;
-pub(super) use field::{TextField, remembered_username};
+pub(super) use field::{GeneralProblem, TextField, remembered_username};
 pub(super) use frame::PageFrame;
 pub(super) use message_list::MessageList;
 pub(super) use people::People;

@@ -6,11 +6,10 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_params_map};
 use uuid::Uuid;
 
-use super::join::LedHome;
 use crate::app::client::conversation::Conversation;
 use crate::app::client::storage::{self, SavedChat};
 use crate::app::components::{Composer, MessageList, People, ShareLink};
-use crate::app::notice::Notice;
+use crate::app::notice::{LedHome, Notice};
 
 #[component]
 pub(crate) fn ChatPage() -> impl IntoView {

@@ -9,7 +9,7 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 
 use crate::app::client::storage::{self, SavedChat};
-use crate::app::components::{PageFrame, TextField, YourChats, remembered_username};
+use crate::app::components::{GeneralProblem, PageFrame, TextField, YourChats, remembered_username};
 use crate::app::notice::NoticeFromAddress;
 use crate::app::server_fns;
 use crate::domain::Settings;
@@ -76,15 +76,5 @@ fn StartChat() -> impl IntoView {
             <button type="submit" class="main-button" disabled=move || !is_ready.get()>"Start a chat"</button>
             <noscript><p class="hint">"Chatting needs JavaScript. Scripts can use the API instead."</p></noscript>
         </form>
-    }
-}
-
-/// A problem that is of no one field.
-#[component]
-pub(super) fn GeneralProblem(#[prop(into)] problem: Signal<Option<Problem>>) -> impl IntoView {
-    view! {
-        <p class="wrong" role="alert">
-            {move || problem.get().filter(|problem| problem.field.is_none()).map(|problem| problem.detail)}
-        </p>
     }
 }

@@ -9,11 +9,10 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_params_map};
 use uuid::Uuid;
 
-use super::home::GeneralProblem;
 use crate::app::client::storage::{self, SavedChat};
 use crate::app::client::{api, browser};
-use crate::app::components::{PageFrame, TextField, remembered_username};
-use crate::app::notice::{Notice, NoticeFromAddress};
+use crate::app::components::{GeneralProblem, PageFrame, TextField, remembered_username};
+use crate::app::notice::{LedHome, Notice, NoticeFromAddress};
 use crate::app::server_fns;
 use crate::wire::{Code, Problem};
 
@@ -130,10 +129,4 @@ async fn holds(chat_id: Uuid, saved: &SavedChat) -> bool {
         Ok(_) => true,
         Err(problem) => api::is_passing(&problem),
     }
-}
-
-/// Leads home, on the server already where it can.
-#[component]
-pub(super) fn LedHome(because: Notice) -> impl IntoView {
-    view! { <leptos_router::components::Redirect path=because.home()/> }
 }
