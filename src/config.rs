@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -34,7 +35,10 @@ pub struct Config {
 /// Where chats are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreChoice {
+    /// Nothing touches a disk; a restart ends every chat.
     Memory,
+    /// One file, by its path.
+    Sqlite(PathBuf),
 }
 
 /// Why the program does not start; its text is one line.
@@ -62,7 +66,8 @@ struct Flags {
     /// Address and port to listen on [variable: LEPTOS_SITE_ADDR] [default: 127.0.0.1:3000]
     #[arg(long, value_name = "ADDRESS:PORT")]
     site_addr: Option<String>,
-    /// Where chats are kept: memory [variable: WATCH_PARTY_STORE] [default: memory]
+    /// Where chats are kept: sqlite:<path> of a file, or memory [variable: WATCH_PARTY_STORE]
+    /// [default: sqlite:watch-party.db]
     #[arg(long, value_name = "STORE")]
     store: Option<String>,
     /// Where visitors find the site, for the links it hands out [variable: WATCH_PARTY_PUBLIC_URL]
@@ -119,7 +124,9 @@ impl Config {
             site_addr: sources.get("site-addr", flags.site_addr, |text| {
                 text.parse().map_err(|_| "must be an address and a port, such as 127.0.0.1:3000".into())
             })?,
-            store: sources.get("store", flags.store, parse_store)?.unwrap_or(StoreChoice::Memory),
+            store: sources
+                .get("store", flags.store, parse_store)?
+                .unwrap_or_else(|| StoreChoice::Sqlite("watch-party.db".into())),
             public_url: sources.get("public-url", flags.public_url, parse_public_url)?,
             policy: Policy {
                 session_lifetime: session_lifetime.unwrap_or(Settings::DEFAULT_SESSION_LIFETIME),
@@ -210,9 +217,10 @@ fn first_line(text: &str) -> String {
 }
 
 fn parse_store(text: &str) -> Result<StoreChoice, String> {
-    match text {
-        "memory" => Ok(StoreChoice::Memory),
-        _ => Err("must be memory".into()),
+    match text.split_once(':') {
+        Some(("sqlite", path)) if !path.is_empty() => Ok(StoreChoice::Sqlite(path.into())),
+        None if text == "memory" => Ok(StoreChoice::Memory),
+        _ => Err("must be memory, or sqlite: and the path of a file, such as sqlite:watch-party.db".into()),
     }
 }
 
@@ -265,7 +273,7 @@ mod tests {
         assert_eq!(config.policy.session_lifetime.as_secs(), 21_600);
         assert_eq!(config.policy.forget_after.as_secs(), 86_400);
         assert!(config.policy.rate_limit);
-        assert_eq!(config.store, StoreChoice::Memory);
+        assert_eq!(config.store, StoreChoice::Sqlite("watch-party.db".into()));
         assert!(config.public_url.is_none() && config.site_addr.is_none());
         assert!(config.trusted_proxies.is_empty());
     }
@@ -289,6 +297,8 @@ mod tests {
             ("WATCH_PARTY_SESSION_TTL", "0"),
             ("WATCH_PARTY_FORGET_AFTER", "-1"),
             ("WATCH_PARTY_STORE", "floppy"),
+            ("WATCH_PARTY_STORE", "sqlite:"),
+            ("WATCH_PARTY_STORE", "memory:chats"),
             ("WATCH_PARTY_RATE_LIMIT", "maybe"),
             ("WATCH_PARTY_PUBLIC_URL", "chat.example"),
             ("WATCH_PARTY_PUBLIC_URL", "ftp://chat.example"),
@@ -314,6 +324,14 @@ mod tests {
         assert!(line("[watch-party]\nsession_ttl = 5").contains("session_ttl"));
         assert!(line("[watch-party]\nsession-ttl = \"x\"").starts_with("session-ttl in Leptos.toml"));
         assert!(line("[watch-party").starts_with("Leptos.toml"));
+    }
+
+    #[test]
+    fn a_store_is_memory_or_a_file_anywhere() {
+        let store = |text| read(&["--store", text], &[], "").unwrap().store;
+        assert_eq!(store("memory"), StoreChoice::Memory);
+        assert_eq!(store("sqlite:/var/lib/chats.db"), StoreChoice::Sqlite("/var/lib/chats.db".into()));
+        assert_eq!(store("sqlite:C:\\chats.db"), StoreChoice::Sqlite("C:\\chats.db".into()));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use watch_party::config::{Config, Error, StoreChoice, leptos_options};
 use watch_party::http::{AppState, serve};
 use watch_party::service::{OsEntropy, Service, SystemClock};
-use watch_party::store::MemoryStore;
+use watch_party::store::{MemoryStore, SqliteOptions, SqliteStore, Store};
 use watch_party::telemetry;
 
 #[tokio::main]
@@ -38,15 +38,19 @@ async fn run() -> Result<(), String> {
     telemetry::start(variable("WATCH_PARTY_LOG").as_deref())?;
     let leptos = leptos_options(&config, file.is_some())?;
 
-    let store = match config.store {
-        StoreChoice::Memory => Arc::new(MemoryStore::default()),
-    };
-    let service = Service::new(store, Arc::new(SystemClock), Arc::new(OsEntropy), config.policy);
     let address = leptos.site_addr;
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| format!("LEPTOS_SITE_ADDR: cannot listen on {address}: {error}"))?;
     let bound = listener.local_addr().map_err(|error| error.to_string())?;
+    let store: Arc<dyn Store> = match &config.store {
+        StoreChoice::Memory => Arc::new(MemoryStore::default()),
+        StoreChoice::Sqlite(path) => {
+            let opened = SqliteStore::open(path, SqliteOptions::default());
+            Arc::new(opened.map_err(|error| format!("WATCH_PARTY_STORE: {error}"))?)
+        }
+    };
+    let service = Service::new(store, Arc::new(SystemClock), Arc::new(OsEntropy), config.policy);
     tracing::info!("listening on http://{bound}");
     let state = AppState { service, config: Arc::new(config), leptos };
     serve(state, listener, told_to_stop()).await.map_err(|error| error.to_string())

@@ -1,6 +1,7 @@
 //! One conversation: its state, what may be read of it, and how events change it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::secret::{OfInvite, OfSession};
@@ -20,11 +21,42 @@ const ENDED_SESSIONS: usize = 256;
 /// That a member's client id has made a message already. It outlives the message, so it holds
 /// none of the words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Receipt {
-    pub(super) member_id: MemberId,
-    pub(super) client_id: ClientId,
-    pub(super) message_id: MessageId,
-    pub(super) sent_at: Timestamp,
+pub struct Receipt {
+    pub member_id: MemberId,
+    pub client_id: ClientId,
+    pub message_id: MessageId,
+    pub sent_at: Timestamp,
+}
+
+/// All that a store keeps of a chat; [`Chat::restore`] makes it a chat again.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub id: ChatId,
+    pub revision: u64,
+    pub name: Option<ChatName>,
+    pub settings: Settings,
+    /// Longest-seated first, those whose sessions have expired too.
+    pub members: Vec<Member>,
+    /// Oldest first.
+    pub invites: Vec<Invite>,
+    /// Oldest first, without a gap up to `last_id`.
+    pub messages: VecDeque<Message>,
+    pub last_id: MessageId,
+    /// Oldest first.
+    pub receipts: VecDeque<Receipt>,
+    /// Oldest first.
+    pub ended_sessions: VecDeque<Digest<OfSession>>,
+    pub vacant_since: Timestamp,
+}
+
+/// A decision, ready to be kept. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The revision it was decided on; 0 for a new chat.
+    pub before: u64,
+    pub events: Arc<[Event]>,
+    /// The chat as the events leave it.
+    pub after: Arc<Chat>,
 }
 
 /// A chat as its events made it. A chat of no event yet does not exist for anyone.
@@ -38,7 +70,7 @@ pub struct Chat {
     pub(super) invites: Vec<Invite>,
     messages: VecDeque<Message>,
     last_id: MessageId,
-    pub(super) receipts: VecDeque<Receipt>,
+    receipts: VecDeque<Receipt>,
     ended_sessions: VecDeque<Digest<OfSession>>,
     /// When the last seat became free; meaningful while there are no members.
     vacant_since: Timestamp,
@@ -72,6 +104,25 @@ impl Chat {
             receipts: VecDeque::new(),
             ended_sessions: VecDeque::new(),
             vacant_since: Timestamp::EPOCH,
+            ended: false,
+        }
+    }
+
+    /// The chat that a store has kept.
+    #[must_use]
+    pub fn restore(kept: Snapshot) -> Self {
+        Self {
+            id: kept.id,
+            revision: kept.revision,
+            name: kept.name,
+            settings: Some(kept.settings),
+            members: kept.members,
+            invites: kept.invites,
+            messages: kept.messages,
+            last_id: kept.last_id,
+            receipts: kept.receipts,
+            ended_sessions: kept.ended_sessions,
+            vacant_since: kept.vacant_since,
             ended: false,
         }
     }
@@ -114,6 +165,30 @@ impl Chat {
     #[must_use]
     pub fn invites(&self) -> &[Invite] {
         &self.invites
+    }
+
+    /// The newest message's id, whether or not the message is kept; 0 before the first.
+    #[must_use]
+    pub fn last_id(&self) -> MessageId {
+        self.last_id
+    }
+
+    /// The posts that are remembered by their client id, oldest first.
+    #[must_use]
+    pub fn receipts(&self) -> &VecDeque<Receipt> {
+        &self.receipts
+    }
+
+    /// The sessions that are remembered to have ended, oldest first.
+    #[must_use]
+    pub fn ended_sessions(&self) -> &VecDeque<Digest<OfSession>> {
+        &self.ended_sessions
+    }
+
+    /// When the last seat became free; meaningful while there are no members.
+    #[must_use]
+    pub fn vacant_since(&self) -> Timestamp {
+        self.vacant_since
     }
 
     /// Those who hold a seat at `now`, longest-seated first.
@@ -189,6 +264,21 @@ impl Chat {
             .map(|member| member.session.expires_at)
             .min()
             .unwrap_or_else(|| self.vacant_since.after(forget_after))
+    }
+
+    /// When nothing will be left of the chat, unless someone enters or renews a session before.
+    #[must_use]
+    pub fn forgotten_at(&self, forget_after: Duration) -> Timestamp {
+        let last_expiry = self.members.iter().map(|member| member.session.expires_at).max();
+        last_expiry.unwrap_or(self.vacant_since).after(forget_after)
+    }
+
+    /// What `events` make of this chat. They come from [`Chat::decide`] on this very state.
+    #[must_use]
+    pub fn change(&self, events: Vec<Event>) -> Change {
+        let mut after = self.clone();
+        events.iter().for_each(|event| after.apply(event));
+        Change { before: self.revision, events: events.into(), after: Arc::new(after) }
     }
 
     /// Changes the state as `event` says. Events come from [`Chat::decide`] on this very state,

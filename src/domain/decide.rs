@@ -71,7 +71,7 @@ impl Chat {
     #[must_use]
     pub fn posted_before(&self, member_id: MemberId, client_id: ClientId, text: &MessageText) -> Option<Message> {
         let receipt =
-            self.receipts.iter().find(|receipt| receipt.member_id == member_id && receipt.client_id == client_id)?;
+            self.receipts().iter().find(|receipt| receipt.member_id == member_id && receipt.client_id == client_id)?;
         let kept = self.messages().iter().find(|message| message.id == receipt.message_id);
         kept.cloned().or_else(|| {
             let author = self.members.iter().find(|member| member.id == member_id)?;

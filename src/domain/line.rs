@@ -25,6 +25,12 @@ macro_rules! line {
                 parse($field, input, Self::MAX_GRAPHEMES).map(|text| Self(text.into()))
             }
 
+            /// What was parsed once and kept by a store.
+            #[must_use]
+            pub fn from_stored(text: &str) -> Self {
+                Self(text.into())
+            }
+
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -62,7 +68,13 @@ impl Username {
     /// Whether people would take the two for one name.
     #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {
-        text::folded(&self.0) == text::folded(&other.0)
+        self.folded() == other.folded()
+    }
+
+    /// The same text for all names that people would take for this one.
+    #[must_use]
+    pub fn folded(&self) -> String {
+        text::folded(&self.0)
     }
 }
 

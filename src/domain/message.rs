@@ -39,6 +39,12 @@ impl MessageText {
         Ok(Self(text.into()))
     }
 
+    /// What was parsed once and kept by a store.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Self {
+        Self(text.into())
+    }
+
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,7 +1,7 @@
 //! The rules of a chat, free of I/O, clock and randomness; they name no other module.
 //!
 //! A use case loads a [`Chat`], lets [`Chat::decide`] turn a [`Command`] into [`Event`]s or
-//! into a [`Refusal`], stores the events, and then hands each to [`Chat::apply`]. Every rule
+//! into a [`Refusal`], and stores the [`Change`] that [`Chat::change`] makes of them. Every rule
 //! stands here once, so every store, transport and dialect keeps the same ones.
 
 mod chat;
@@ -19,7 +19,7 @@ mod settings;
 mod text;
 mod timestamp;
 
-pub use chat::{Chat, MessagesAfter};
+pub use chat::{Change, Chat, MessagesAfter, Receipt, Snapshot};
 pub use command::{Command, Fresh};
 pub use event::{Departure, Event};
 pub use ids::{ChatId, ClientId, InviteId, MemberId, MessageId};
@@ -28,6 +28,6 @@ pub use line::{ChatName, InviteLabel, Username};
 pub use member::{Member, Role, Session};
 pub use message::{Message, MessageText};
 pub use refusal::Refusal;
-pub use secret::{Digest, InviteKey, SECRET_BYTES, Secret, SessionToken};
+pub use secret::{Digest, InviteKey, OfInvite, OfSession, SECRET_BYTES, Secret, SessionToken};
 pub use settings::{Admission, Settings};
 pub use timestamp::Timestamp;

@@ -75,6 +75,19 @@ pub struct Digest<Kind> {
     kind: PhantomData<Kind>,
 }
 
+impl<Kind> Digest<Kind> {
+    /// The digest that [`Digest::as_bytes`] gave a store to keep.
+    #[must_use]
+    pub const fn from_stored(bytes: [u8; 32]) -> Self {
+        Self { bytes, kind: PhantomData }
+    }
+
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.bytes
+    }
+}
+
 impl<Kind> Clone for Digest<Kind> {
     fn clone(&self) -> Self {
         *self

@@ -24,7 +24,8 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let sweeper = tokio::spawn(sweep_forever(state.service.clone()));
+    let service = state.service.clone();
+    let sweeper = tokio::spawn(sweep_forever(service.clone()));
     let (signal, signalled) = tokio::sync::oneshot::channel();
     let stopping = async move {
         shutdown.await;
@@ -40,6 +41,9 @@ pub async fn serve(
         }
     };
     sweeper.abort();
+    if let Err(error) = service.scrub().await {
+        tracing::warn!(%error, "what was deleted may have left traces until the next start");
+    }
     served
 }
 

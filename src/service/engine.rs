@@ -47,7 +47,7 @@ impl Service {
             self.inner.rooms.close(chat_id);
             return Err(Refusal::ChatNotFound.into());
         };
-        room.refresh(chat, self.now());
+        room.advance(chat, self.now());
         Ok(())
     }
 
@@ -69,19 +69,17 @@ impl Service {
     }
 
     /// Decides, commits and applies `command`, deciding again where another node was first.
-    pub(super) async fn change(&self, chat_id: ChatId, command: Command, fresh: Fresh) -> Result<Vec<Event>> {
+    pub(super) async fn change(&self, chat_id: ChatId, command: Command, fresh: Fresh) -> Result<Arc<[Event]>> {
         self.to_the_end(move |service| async move {
             let room = service.room(chat_id).await?;
             let _turn = room.take_turn().await;
             let mut is_fresh = !service.inner.store.is_shared();
             for _ in 0..MAX_CONFLICTS {
                 let now = service.now();
-                let decided = room.look(|State { chat, .. }| {
-                    chat.decide(&command, now, fresh).map(|events| (chat.revision(), events))
-                });
-                let (revision, events) = match decided {
-                    Ok((_, events)) if events.is_empty() => return Ok(events),
-                    Ok(decided) => decided,
+                let chat = room.look(|state| Arc::clone(&state.chat));
+                let change = match chat.decide(&command, now, fresh) {
+                    Ok(events) if events.is_empty() => return Ok(events.into()),
+                    Ok(events) => chat.change(events),
                     Err(refusal) if is_fresh => return Err(refusal.into()),
                     Err(_) => {
                         service.refresh(chat_id, &room).await?;
@@ -89,13 +87,14 @@ impl Service {
                         continue;
                     }
                 };
-                match service.inner.store.commit(chat_id, revision, &events).await {
+                match service.inner.store.commit(&change).await {
                     Ok(()) => {
-                        room.apply(&events, now);
-                        if events.contains(&Event::ChatEnded) {
+                        let has_ended = change.after.has_ended();
+                        room.advance(change.after, now);
+                        if has_ended {
                             service.inner.rooms.close(chat_id);
                         }
-                        return Ok(events);
+                        return Ok(change.events);
                     }
                     Err(CommitError::Conflict) => {
                         service.refresh(chat_id, &room).await?;

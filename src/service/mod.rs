@@ -9,6 +9,7 @@ mod room;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use thiserror::Error;
 
 use crate::domain::{
@@ -28,6 +29,10 @@ use room::Rooms;
 /// A member counts as online this long after anything was heard of them: a page that polls
 /// every second, or once a minute while its tab is hidden, stays online.
 const ONLINE_FOR: Duration = Duration::from_secs(75);
+
+/// Chats swept at one time: enough that one commit of the store serves many, few enough that
+/// those who post meanwhile do not wait.
+const SWEEP_BATCH: usize = 64;
 
 /// Why a use case did not happen.
 #[derive(Debug, Error)]
@@ -77,6 +82,18 @@ pub struct NewChat {
 pub struct Posted {
     pub message: Message,
     pub is_new: bool,
+}
+
+/// What is held of a chat.
+#[derive(Debug)]
+pub struct Retention {
+    pub messages: usize,
+    /// The most messages that are kept.
+    pub history: u32,
+    pub oldest_sent_at: Option<Timestamp>,
+    pub members: usize,
+    /// When nothing will be left, unless someone enters or renews a session before.
+    pub forgotten_at: Timestamp,
 }
 
 /// Who is in a chat.
@@ -129,18 +146,16 @@ impl Service {
         let invite = Command::CreateInvite { by: token.digest(), terms: InviteTerms::default() };
 
         let now = self.now();
-        let mut chat = Chat::new(chat_id);
-        let mut events = Vec::new();
-        for (command, fresh) in [(create, fresh), (invite, invite_fresh)] {
-            let decided = chat.decide(&command, now, fresh)?;
-            decided.iter().for_each(|event| chat.apply(event));
-            events.extend(decided);
-        }
+        let chat = Chat::new(chat_id);
+        let mut events = chat.decide(&create, now, fresh)?;
+        let created = chat.change(events.clone());
+        events.extend(created.after.decide(&invite, now, invite_fresh)?);
         let member = joined(&events);
         let invite = invited(&events);
+        let change = chat.change(events);
         self.to_the_end(move |service| async move {
-            match service.inner.store.commit(chat_id, 0, &events).await {
-                Ok(()) => service.inner.rooms.open(chat, now),
+            match service.inner.store.commit(&change).await {
+                Ok(()) => service.inner.rooms.open(change.after, now),
                 Err(CommitError::Conflict) => {
                     let cause = format!("a new chat's id {chat_id} is taken");
                     return Err(Unavailable { cause }.into());
@@ -226,8 +241,8 @@ impl Service {
         .await?;
         let command = Command::Post { by, text: text.clone(), client_id };
         let events = self.change(chat_id, command, self.draw().fresh).await?;
-        let new = events.into_iter().find_map(|event| match event {
-            Event::MessagePosted { message } => Some(message),
+        let new = events.iter().find_map(|event| match event {
+            Event::MessagePosted { message } => Some(message.clone()),
             _ => None,
         });
         if let Some(message) = new {
@@ -260,6 +275,24 @@ impl Service {
         .await
     }
 
+    /// What the server still holds of the chat.
+    pub async fn show_retention(&self, chat_id: ChatId, token: &SessionToken) -> Result<Retention> {
+        let by = token.digest();
+        self.look(chat_id, |state, now| {
+            let reader = state.chat.authenticate(by, now)?;
+            state.hear(reader.id, now);
+            let messages = state.chat.messages();
+            Ok(Retention {
+                messages: messages.len(),
+                history: state.chat.settings()?.history,
+                oldest_sent_at: messages.front().map(|oldest| oldest.sent_at),
+                members: state.chat.live_members(now).count(),
+                forgotten_at: state.chat.forgotten_at(self.inner.policy.forget_after),
+            })
+        })
+        .await
+    }
+
     /// Frees a seat: one's own, or as the owner another's.
     pub async fn remove_member(&self, chat_id: ChatId, token: &SessionToken, member_id: MemberId) -> Result<()> {
         let command = Command::Remove { by: token.digest(), member_id };
@@ -270,8 +303,8 @@ impl Service {
     pub async fn renew_session(&self, chat_id: ChatId, token: &SessionToken) -> Result<(SessionToken, Timestamp)> {
         let Drawn { token: renewed, fresh, .. } = self.draw();
         let events = self.change(chat_id, Command::Renew { by: token.digest() }, fresh).await?;
-        let session = events.into_iter().find_map(|event| match event {
-            Event::SessionRenewed { session, .. } => Some(session),
+        let session = events.iter().find_map(|event| match event {
+            Event::SessionRenewed { session, .. } => Some(session.clone()),
             _ => None,
         });
         let session = session.expect("a renewal that is not refused renews");
@@ -285,23 +318,50 @@ impl Service {
     }
 
     /// Does what time alone has brought about: frees the seats of expired sessions, forgets
-    /// chats that have been empty for too long, and drops from memory what nobody uses.
+    /// chats that have been empty for too long, drops from memory what nobody uses, and removes
+    /// the traces of what was deleted.
     pub async fn sweep(&self) -> Result<()> {
-        let Policy { forget_after, .. } = self.inner.policy;
-        let due = self.inner.store.due(self.now(), forget_after).await?;
-        for chat_id in due {
-            let sweep = Command::Sweep { forget_after };
-            match self.change(chat_id, sweep, self.draw().fresh).await {
-                // It ended between the two calls.
-                Ok(_) | Err(Error::Refused(Refusal::ChatNotFound)) => {}
-                Err(error) => return Err(error),
-            }
-        }
         self.inner.rooms.close_idle(self.now());
         if let Some(limits) = &self.inner.limits {
             limits.forget_idle();
         }
-        Ok(())
+        let swept = self.sweep_due().await;
+        self.scrub().await?;
+        swept
+    }
+
+    /// Removes the last traces of what was deleted.
+    pub async fn scrub(&self) -> Result<()> {
+        Ok(self.inner.store.scrub().await?)
+    }
+
+    async fn sweep_due(&self) -> Result<()> {
+        let Policy { forget_after, .. } = self.inner.policy;
+        loop {
+            let due = self.inner.store.due(self.now(), forget_after, SWEEP_BATCH).await?;
+            let is_last = due.len() < SWEEP_BATCH;
+            // All at once, so that the store may take them together.
+            let swept = join_all(due.into_iter().map(|chat_id| self.sweep_chat(chat_id, forget_after))).await;
+            let changed = swept.into_iter().try_fold(false, |any, changed| changed.map(|changed| any || changed))?;
+            if is_last || !changed {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether there was anything to do for this chat.
+    async fn sweep_chat(&self, chat_id: ChatId, forget_after: Duration) -> Result<bool> {
+        let was_open = self.inner.rooms.is_open(chat_id);
+        let swept = self.change(chat_id, Command::Sweep { forget_after }, self.draw().fresh).await;
+        if !was_open {
+            self.inner.rooms.close_unheld(chat_id);
+        }
+        match swept {
+            Ok(events) => Ok(!events.is_empty()),
+            // It ended between the two calls.
+            Err(Error::Refused(Refusal::ChatNotFound)) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether the store would answer now.

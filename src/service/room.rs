@@ -9,7 +9,7 @@ use dashmap::DashMap;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::domain::{Chat, ChatId, Event, MemberId, Timestamp};
+use crate::domain::{Chat, ChatId, MemberId, Timestamp};
 
 /// How long a room that nobody uses stays in memory.
 const IDLE_ROOM: Duration = Duration::from_mins(10);
@@ -17,14 +17,14 @@ const IDLE_ROOM: Duration = Duration::from_mins(10);
 /// What readers look at.
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) chat: Chat,
+    pub(super) chat: Arc<Chat>,
     /// When each member was last heard of, in milliseconds since 1970; never stored. Atomic, so
     /// that a reader notes itself under the read lock.
     heard: HashMap<MemberId, AtomicI64>,
 }
 
 impl State {
-    fn new(chat: Chat) -> Self {
+    fn new(chat: Arc<Chat>) -> Self {
         Self { chat, heard: HashMap::new() }
     }
 
@@ -53,7 +53,7 @@ impl State {
 /// One chat in use.
 #[derive(Debug)]
 pub(super) struct Room {
-    /// The chat as last committed. Held only to look or to apply, never across an await.
+    /// The chat as last committed. Held only to look or to exchange, never across an await.
     state: RwLock<State>,
     /// Orders the writers, so that on one node a commit finds the revision it decided on.
     turn: Mutex<()>,
@@ -62,7 +62,7 @@ pub(super) struct Room {
 }
 
 impl Room {
-    fn new(chat: Chat, now: Timestamp) -> Self {
+    fn new(chat: Arc<Chat>, now: Timestamp) -> Self {
         let mut state = State::new(chat);
         state.place_members(now);
         Self { state: RwLock::new(state), turn: Mutex::new(()), used_at: AtomicI64::new(now.as_millis()) }
@@ -76,14 +76,9 @@ impl Room {
         self.turn.lock().await
     }
 
-    pub(super) fn apply(&self, events: &[Event], now: Timestamp) {
-        let mut state = self.state.write();
-        events.iter().for_each(|event| state.chat.apply(event));
-        state.place_members(now);
-    }
-
-    /// Puts a fresh load in place of what may be stale; never an older state over a newer one.
-    pub(super) fn refresh(&self, chat: Chat, now: Timestamp) {
+    /// Puts what was committed or loaded in the place of what stood here before; never an older
+    /// state over a newer one.
+    pub(super) fn advance(&self, chat: Arc<Chat>, now: Timestamp) {
         let mut state = self.state.write();
         if chat.revision() >= state.chat.revision() {
             state.chat = chat;
@@ -106,12 +101,22 @@ impl Rooms {
     }
 
     /// The room for a chat that was just loaded; where another call was quicker, its room.
-    pub(super) fn open(&self, chat: Chat, now: Timestamp) -> Arc<Room> {
+    pub(super) fn open(&self, chat: Arc<Chat>, now: Timestamp) -> Arc<Room> {
         Arc::clone(&self.open.entry(chat.id()).or_insert_with(|| Arc::new(Room::new(chat, now))))
     }
 
     pub(super) fn close(&self, id: ChatId) {
         self.open.remove(&id);
+    }
+
+    pub(super) fn is_open(&self, id: ChatId) -> bool {
+        self.open.contains_key(&id)
+    }
+
+    /// Drops the room if nobody holds it. Whoever finds a room holds it while the map's lock is
+    /// held, so nobody is left with a room that others do not find.
+    pub(super) fn close_unheld(&self, id: ChatId) {
+        self.open.remove_if(&id, |_, room| Arc::strong_count(room) == 1);
     }
 
     /// Drops the rooms that nobody holds and nobody has asked for in a while.

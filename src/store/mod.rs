@@ -1,16 +1,19 @@
 //! Where chats are kept between the moments they are used. All stores pass one contract suite.
 
 mod memory;
+mod sqlite;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::domain::{Chat, ChatId, Event, Timestamp};
+use crate::domain::{Change, Chat, ChatId, Timestamp};
 
 pub use memory::MemoryStore;
+pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
 
 /// The outside world failed; nothing is known of the rules. The cause is for the log.
 #[derive(Debug, Error)]
@@ -33,14 +36,18 @@ pub enum CommitError {
 #[async_trait]
 pub trait Store: Send + Sync + fmt::Debug {
     /// The chat as all its commits made it; `None` where there is none, any more or at all.
-    async fn load(&self, id: ChatId) -> Result<Option<Chat>, Unavailable>;
+    async fn load(&self, id: ChatId) -> Result<Option<Arc<Chat>>, Unavailable>;
 
-    /// Adds `events` to the chat if its revision is still `expected`, all of them or none. A new
-    /// chat has revision 0. After [`Event::ChatEnded`] nothing of the chat is left.
-    async fn commit(&self, id: ChatId, expected: u64, events: &[Event]) -> Result<(), CommitError>;
+    /// Keeps `change` if the chat's revision is still the one it was decided on: all of it or
+    /// nothing. When this answers, the change is as durable as the store can make it. Of a chat
+    /// that has ended nothing is left.
+    async fn commit(&self, change: &Change) -> Result<(), CommitError>;
 
-    /// The chats that time alone has changed by `now` ([`Chat::due_at`]).
-    async fn due(&self, now: Timestamp, forget_after: Duration) -> Result<Vec<ChatId>, Unavailable>;
+    /// Chats that time alone has changed by `now` ([`Chat::due_at`]), not more than `at_most`.
+    async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable>;
+
+    /// Removes the last traces of what was deleted, from wherever the store's medium keeps them.
+    async fn scrub(&self) -> Result<(), Unavailable>;
 
     /// Whether the store would answer now.
     async fn ping(&self) -> Result<(), Unavailable>;

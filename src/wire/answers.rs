@@ -70,6 +70,23 @@ pub struct MemberList {
     pub name: Option<String>,
 }
 
+/// What the server still holds of a chat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Retention {
+    /// How many messages are kept now.
+    pub messages: usize,
+    /// How many are kept at most; older ones are deleted as new ones come.
+    pub history: u32,
+    /// When the oldest of them was sent; `null` while there is none.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub oldest_sent_at: Option<Timestamp>,
+    /// How many hold a seat.
+    pub members: usize,
+    /// When nothing of the chat will be left, unless someone enters or renews a session before.
+    #[schema(value_type = String, format = DateTime)]
+    pub forgotten_at: Timestamp,
+}
+
 /// A new magic link; the only answer that ever holds its key.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Invite {

@@ -9,7 +9,7 @@ mod requests;
 
 pub use answers::{
     Created, Health, Invite, InviteList, InviteSummary, Joined, Member, MemberList, MemberSummary, Message, Messages,
-    Session,
+    Retention, Session,
 };
 pub use problem::{Code, Problem};
 pub use requests::{CreateChat, CreateInvite, JoinChat, PostMessage};

@@ -9,7 +9,7 @@ use watch_party::http::api_document;
 use crate::app::TestApp;
 
 /// The calls of the API, once more by hand: a call that comes or goes unnoticed fails here.
-const CALLS: [&str; 15] = [
+const CALLS: [&str; 16] = [
     "DELETE /{chat_id}",
     "DELETE /{chat_id}/invites/{invite_id}",
     "DELETE /{chat_id}/members/{member_id}",
@@ -19,6 +19,7 @@ const CALLS: [&str; 15] = [
     "GET /{chat_id}",
     "GET /{chat_id}/invites",
     "GET /{chat_id}/members",
+    "GET /{chat_id}/retention",
     "POST /create",
     "POST /{chat_id}",
     "POST /{chat_id}/invite",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::json;
-use watch_party::domain::{Chat, ChatId, Event, MessageText, Settings, Timestamp, Username};
+use watch_party::domain::{Change, Chat, ChatId, MessageText, Settings, Timestamp, Username};
 use watch_party::service::{Caller, NewChat, Service};
 use watch_party::store::{CommitError, MemoryStore, Store, Unavailable};
 
@@ -17,16 +17,19 @@ struct SharedStore(MemoryStore);
 
 #[async_trait]
 impl Store for SharedStore {
-    async fn load(&self, id: ChatId) -> Result<Option<Chat>, Unavailable> {
+    async fn load(&self, id: ChatId) -> Result<Option<Arc<Chat>>, Unavailable> {
         self.0.load(id).await
     }
-    async fn commit(&self, id: ChatId, expected: u64, events: &[Event]) -> Result<(), CommitError> {
+    async fn commit(&self, change: &Change) -> Result<(), CommitError> {
         // Others get their turn between a decision and its commit.
         tokio::task::yield_now().await;
-        self.0.commit(id, expected, events).await
+        self.0.commit(change).await
     }
-    async fn due(&self, now: Timestamp, forget_after: Duration) -> Result<Vec<ChatId>, Unavailable> {
-        self.0.due(now, forget_after).await
+    async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable> {
+        self.0.due(now, forget_after, at_most).await
+    }
+    async fn scrub(&self) -> Result<(), Unavailable> {
+        self.0.scrub().await
     }
     async fn ping(&self) -> Result<(), Unavailable> {
         self.0.ping().await

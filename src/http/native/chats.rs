@@ -11,7 +11,7 @@ use crate::http::origin::SiteUrl;
 use crate::http::path::ChatInPath;
 use crate::http::problem::Answer;
 use crate::service::{Caller, Service};
-use crate::wire::{self, Created, Joined, Problem};
+use crate::wire::{self, Created, Joined, Problem, Retention};
 
 /// Open a chat. The caller becomes its owner.
 #[utoipa::path(post, path = "/create", tag = "chats", request_body(content = Option<wire::CreateChat>),
@@ -85,6 +85,31 @@ pub(super) async fn renew_session(
 ) -> Answer<Json<wire::Session>> {
     let (token, expires_at) = service.renew_session(chat_id, &token).await?;
     Ok(Json(wire::Session { session_token: token.reveal(), expires_at }))
+}
+
+/// What the server still holds of the chat, and until when.
+#[utoipa::path(get, path = "/{chat_id}/retention", tag = "chats",
+    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    security(("session_token" = [])),
+    responses(
+        (status = 200, description = "What is kept", body = Retention),
+        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
+        (status = 404, description = "`chat_not_found`", body = Problem),
+        (status = 503, description = "`unavailable`", body = Problem),
+    ))]
+pub(super) async fn show_retention(
+    State(service): State<Service>,
+    ChatInPath(chat_id): ChatInPath,
+    Bearer(token): Bearer,
+) -> Answer<Json<Retention>> {
+    let retention = service.show_retention(chat_id, &token).await?;
+    Ok(Json(Retention {
+        messages: retention.messages,
+        history: retention.history,
+        oldest_sent_at: retention.oldest_sent_at,
+        members: retention.members,
+        forgotten_at: retention.forgotten_at,
+    }))
 }
 
 /// End the chat for everyone. Nothing of it is kept.

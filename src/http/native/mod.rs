@@ -19,6 +19,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(messages::read_messages, messages::post_message, chats::end_chat))
         .routes(routes!(chats::join_chat))
         .routes(routes!(chats::renew_session))
+        .routes(routes!(chats::show_retention))
         .routes(routes!(invites::create_invite))
         .routes(routes!(invites::list_invites))
         .routes(routes!(invites::revoke_invite))

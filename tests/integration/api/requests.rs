@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::json;
-use watch_party::domain::{Chat, ChatId, Event, Timestamp};
+use watch_party::domain::{Change, Chat, ChatId, Timestamp};
 use watch_party::http::MAX_BODY_BYTES;
 use watch_party::store::{CommitError, Store, Unavailable};
 
@@ -126,13 +126,16 @@ fn away() -> Unavailable {
 
 #[async_trait]
 impl Store for AwayStore {
-    async fn load(&self, _: ChatId) -> Result<Option<Chat>, Unavailable> {
+    async fn load(&self, _: ChatId) -> Result<Option<Arc<Chat>>, Unavailable> {
         Err(away())
     }
-    async fn commit(&self, _: ChatId, _: u64, _: &[Event]) -> Result<(), CommitError> {
+    async fn commit(&self, _: &Change) -> Result<(), CommitError> {
         Err(away().into())
     }
-    async fn due(&self, _: Timestamp, _: Duration) -> Result<Vec<ChatId>, Unavailable> {
+    async fn due(&self, _: Timestamp, _: Duration, _: usize) -> Result<Vec<ChatId>, Unavailable> {
+        Err(away())
+    }
+    async fn scrub(&self) -> Result<(), Unavailable> {
         Err(away())
     }
     async fn ping(&self) -> Result<(), Unavailable> {
@@ -163,14 +166,17 @@ struct BrokenStore;
 
 #[async_trait]
 impl Store for BrokenStore {
-    async fn load(&self, _: ChatId) -> Result<Option<Chat>, Unavailable> {
+    async fn load(&self, _: ChatId) -> Result<Option<Arc<Chat>>, Unavailable> {
         panic!("internals")
     }
-    async fn commit(&self, _: ChatId, _: u64, _: &[Event]) -> Result<(), CommitError> {
+    async fn commit(&self, _: &Change) -> Result<(), CommitError> {
         panic!("internals")
     }
-    async fn due(&self, _: Timestamp, _: Duration) -> Result<Vec<ChatId>, Unavailable> {
+    async fn due(&self, _: Timestamp, _: Duration, _: usize) -> Result<Vec<ChatId>, Unavailable> {
         Ok(Vec::new())
+    }
+    async fn scrub(&self) -> Result<(), Unavailable> {
+        Ok(())
     }
     async fn ping(&self) -> Result<(), Unavailable> {
         Ok(())

@@ -3,21 +3,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::TestRunner;
 use watch_party::domain::{
-    Admission, Chat, ChatId, ClientId, Command, Event, Fresh, InviteKey, InviteTerms, MessageText, SessionToken,
+    Admission, Change, Chat, ChatId, ClientId, Command, Fresh, InviteKey, InviteTerms, MessageText, SessionToken,
     Settings, Timestamp, Username,
 };
+use watch_party::service::{Caller, Service};
 use watch_party::store::{CommitError, Store};
+
+use crate::app::{CountingEntropy, ManualClock, policy};
+use crate::domain::{World, step};
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const GRACE: Duration = Duration::from_hours(24);
+const ALL: usize = 1_000;
 
 fn id(number: u8) -> ChatId {
     ChatId::from_random_bytes([number; 16])
 }
 
-fn token() -> SessionToken {
-    SessionToken::from_random_bytes([1; 32])
+/// The owner of chat `number`.
+fn token(number: u8) -> SessionToken {
+    SessionToken::from_random_bytes([number; 32])
 }
 
 fn fresh(number: u8) -> Fresh {
@@ -25,134 +34,209 @@ fn fresh(number: u8) -> Fresh {
     Fresh { id: [number; 16], session: token.digest(), invite: key.digest() }
 }
 
-fn decide(chat: &mut Chat, command: &Command, number: u8) -> Vec<Event> {
-    let events = chat.decide(command, NOW, fresh(number)).unwrap();
-    events.iter().for_each(|event| chat.apply(event));
-    events
+fn decide(chat: &Chat, command: &Command, number: u8) -> Change {
+    chat.change(chat.decide(command, NOW, fresh(number)).unwrap())
 }
 
-fn create(number: u8) -> (Chat, Vec<Event>) {
-    let mut chat = Chat::new(id(number));
+fn create(number: u8) -> Change {
     let settings = Settings::new(Admission::Link, Some(3), Some(2)).unwrap();
     let username = Username::parse("Ann").unwrap();
-    let events = decide(&mut chat, &Command::Create { name: None, settings, username }, 1);
-    (chat, events)
+    decide(&Chat::new(id(number)), &Command::Create { name: None, settings, username }, number)
 }
 
-fn post(chat: &mut Chat, text: &str) -> Vec<Event> {
+fn post(chat: &Chat, by: u8, text: &str) -> Change {
     let text = MessageText::parse(text).unwrap();
     let client_id = Some(ClientId::from_random_bytes([9; 16])).filter(|_| text.as_str() == "with id");
-    decide(chat, &Command::Post { by: token().digest(), text, client_id }, 5)
+    decide(chat, &Command::Post { by: token(by).digest(), text, client_id }, 99)
+}
+
+async fn kept(store: &dyn Store, id: ChatId) -> Option<Chat> {
+    store.load(id).await.unwrap().map(|chat| (*chat).clone())
+}
+
+fn is_conflict(answer: &Result<(), CommitError>) -> bool {
+    matches!(answer, Err(CommitError::Conflict))
 }
 
 pub async fn a_chat_that_was_never_made_is_not_there(store: Arc<dyn Store>) {
-    assert_eq!(store.load(id(1)).await.unwrap(), None);
-    let events = post(&mut create(1).0, "hello");
-    assert!(matches!(store.commit(id(1), 2, &events).await, Err(CommitError::Conflict)));
-    assert_eq!(store.load(id(1)).await.unwrap(), None);
+    assert_eq!(kept(&*store, id(1)).await, None);
+    let created = create(1);
+    assert!(is_conflict(&store.commit(&post(&created.after, 1, "hello")).await));
+    assert_eq!(kept(&*store, id(1)).await, None);
 }
 
-type Step<'a> = &'a dyn Fn(&mut Chat) -> Vec<Event>;
+type Step<'a> = &'a dyn Fn(&Chat) -> Change;
 
 pub async fn what_was_committed_is_loaded(store: Arc<dyn Store>) {
-    let (mut chat, created) = create(1);
-    store.commit(chat.id(), 0, &created).await.unwrap();
-    assert_eq!(store.load(chat.id()).await.unwrap().as_ref(), Some(&chat));
+    let created = create(1);
+    store.commit(&created).await.unwrap();
+    assert_eq!(kept(&*store, id(1)).await.as_ref(), Some(&*created.after));
     let terms = InviteTerms::new(None, Some(2), Some(60)).unwrap();
-    let by = token().digest();
+    let by = token(1).digest();
     let steps: [Step; 6] = [
         &|chat| decide(chat, &Command::CreateInvite { by, terms: terms.clone() }, 2),
         &|chat| {
             let key = InviteKey::from_random_bytes([2; 32]).digest();
             decide(chat, &Command::Join { key, username: Username::parse("Bob 王").unwrap() }, 3)
         },
-        &|chat| post(chat, "one"),
-        &|chat| post(chat, "with id"),
-        &|chat| post(chat, "three, and the first goes"),
+        &|chat| post(chat, 1, "one"),
+        &|chat| post(chat, 1, "with id"),
+        &|chat| post(chat, 1, "three, and the first goes"),
         &|chat| {
             let bob = SessionToken::from_random_bytes([3; 32]).digest();
             decide(chat, &Command::Renew { by: bob }, 4)
         },
     ];
+    let mut chat = created.after;
     for step in steps {
-        let revision = chat.revision();
-        let events = step(&mut chat);
-        store.commit(chat.id(), revision, &events).await.unwrap();
-        assert_eq!(store.load(chat.id()).await.unwrap().as_ref(), Some(&chat));
+        let change = step(&chat);
+        store.commit(&change).await.unwrap();
+        assert_eq!(kept(&*store, id(1)).await.as_ref(), Some(&*change.after));
+        chat = change.after;
+    }
+}
+
+pub async fn any_sequence_of_changes_is_kept_as_the_rules_made_it(store: Arc<dyn Store>) {
+    let mut runner = TestRunner::deterministic();
+    let steps = proptest::collection::vec(step(), 1..120);
+    for number in 1..=40 {
+        let mut world = World::new(number, 6, 5);
+        store.commit(world.change.as_ref().unwrap()).await.unwrap();
+        for step in steps.new_tree(&mut runner).unwrap().current() {
+            world.take(&step);
+            if let Some(change) = &world.change {
+                store.commit(change).await.unwrap();
+                let expected = Some(&world.chat).filter(|chat| !chat.has_ended());
+                assert_eq!(kept(&*store, world.chat.id()).await.as_ref(), expected, "after {step:?}");
+            }
+        }
     }
 }
 
 pub async fn a_stale_revision_conflicts_and_changes_nothing(store: Arc<dyn Store>) {
-    let (mut chat, created) = create(1);
-    store.commit(chat.id(), 0, &created).await.unwrap();
-    let revision = chat.revision();
-    let events = post(&mut chat, "first");
-    for wrong in [revision - 1, revision + 1] {
-        assert!(matches!(store.commit(chat.id(), wrong, &events).await, Err(CommitError::Conflict)));
+    let created = create(1);
+    store.commit(&created).await.unwrap();
+    let change = post(&created.after, 1, "first");
+    for before in [change.before - 1, change.before + 1] {
+        assert!(is_conflict(&store.commit(&Change { before, ..change.clone() }).await));
     }
-    assert_eq!(store.load(chat.id()).await.unwrap().unwrap().revision(), revision);
-    store.commit(chat.id(), revision, &events).await.unwrap();
-    assert!(matches!(store.commit(chat.id(), revision, &events).await, Err(CommitError::Conflict)));
-    assert_eq!(store.load(chat.id()).await.unwrap().unwrap(), chat);
+    assert_eq!(kept(&*store, id(1)).await.as_ref(), Some(&*created.after));
+    store.commit(&change).await.unwrap();
+    assert!(is_conflict(&store.commit(&change).await));
+    assert_eq!(kept(&*store, id(1)).await.as_ref(), Some(&*change.after));
 }
 
 pub async fn a_new_chat_cannot_take_the_place_of_another(store: Arc<dyn Store>) {
-    let (chat, created) = create(1);
-    store.commit(chat.id(), 0, &created).await.unwrap();
-    assert!(matches!(store.commit(chat.id(), 0, &created).await, Err(CommitError::Conflict)));
-    assert_eq!(store.load(chat.id()).await.unwrap().unwrap(), chat);
+    let created = create(1);
+    store.commit(&created).await.unwrap();
+    assert!(is_conflict(&store.commit(&created).await));
+    assert_eq!(kept(&*store, id(1)).await.as_ref(), Some(&*created.after));
 }
 
 pub async fn an_ended_chat_is_gone(store: Arc<dyn Store>) {
-    let (mut chat, created) = create(1);
-    let (other, other_created) = create(2);
-    store.commit(chat.id(), 0, &created).await.unwrap();
-    store.commit(other.id(), 0, &other_created).await.unwrap();
-    let revision = chat.revision();
-    let events = decide(&mut chat, &Command::End { by: token().digest() }, 7);
-    store.commit(chat.id(), revision, &events).await.unwrap();
-    assert_eq!(store.load(chat.id()).await.unwrap(), None);
-    assert!(matches!(store.commit(chat.id(), chat.revision(), &events).await, Err(CommitError::Conflict)));
-    assert_eq!(store.load(other.id()).await.unwrap().unwrap(), other);
+    let (created, other) = (create(1), create(2));
+    store.commit(&created).await.unwrap();
+    store.commit(&other).await.unwrap();
+    let end = decide(&created.after, &Command::End { by: token(1).digest() }, 7);
+    let stale = Change { before: end.before + 1, ..end.clone() };
+    assert!(is_conflict(&store.commit(&stale).await));
+    store.commit(&end).await.unwrap();
+    assert_eq!(kept(&*store, id(1)).await, None);
+    assert!(is_conflict(&store.commit(&end).await));
+    assert_eq!(kept(&*store, id(2)).await.as_ref(), Some(&*other.after));
 }
 
 pub async fn only_one_of_many_writers_gets_a_revision(store: Arc<dyn Store>) {
-    let (chat, created) = create(1);
-    store.commit(chat.id(), 0, &created).await.unwrap();
+    let created = create(1);
+    store.commit(&created).await.unwrap();
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..16 {
-        let (store, mut chat) = (store.clone(), chat.clone());
-        writers.spawn(async move {
-            let revision = chat.revision();
-            let events = post(&mut chat, &format!("by {writer}"));
-            store.commit(chat.id(), revision, &events).await.is_ok()
-        });
+        let (store, change) = (store.clone(), post(&created.after, 1, &format!("by {writer}")));
+        writers.spawn(async move { store.commit(&change).await.is_ok() });
     }
     let winners = writers.join_all().await.into_iter().filter(|won| *won).count();
     assert_eq!(winners, 1);
-    assert_eq!(store.load(chat.id()).await.unwrap().unwrap().messages().len(), 1);
+    assert_eq!(kept(&*store, id(1)).await.unwrap().messages().len(), 1);
+}
+
+pub async fn a_commit_that_fails_does_not_fail_its_neighbours(store: Arc<dyn Store>) {
+    let created: Vec<Change> = (1..=40).map(create).collect();
+    let answers = join_all(created.iter().map(|change| store.commit(change))).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    // Every third is decided on a state that never was.
+    let posts: Vec<Change> = created
+        .iter()
+        .zip(1..)
+        .map(|(created, number)| {
+            let change = post(&created.after, number, "hello");
+            Change { before: change.before + u64::from(number % 3 == 0), ..change }
+        })
+        .collect();
+    let answers = join_all(posts.iter().map(|change| store.commit(change))).await;
+    for (answer, (change, number)) in answers.iter().zip(posts.iter().zip(1_u8..)) {
+        let fails = number % 3 == 0;
+        assert_eq!(is_conflict(answer), fails, "{answer:?}");
+        assert_eq!(answer.is_ok(), !fails, "{answer:?}");
+        assert_eq!(kept(&*store, change.after.id()).await.unwrap().messages().len(), usize::from(!fails));
+    }
+}
+
+pub async fn many_writers_on_one_chat_leave_no_id_twice_and_no_gap(store: Arc<dyn Store>) {
+    let clock = Arc::new(ManualClock::default());
+    let service = Service::new(store.clone(), clock, Arc::new(CountingEntropy::default()), policy(false));
+    let caller = Caller::from(std::net::IpAddr::from([127, 0, 0, 1]));
+    let settings = Settings::new(Admission::Link, Some(4), Some(150)).unwrap();
+    let username = |name: &str| Username::parse(name).unwrap();
+    let new = service.create_chat(caller, username("Ann"), None, settings).await.unwrap();
+    let mut seats = vec![new.seat.token];
+    let guests = (0..12).map(|guest| username(&format!("Guest {guest}")));
+    let joins = join_all(guests.map(|guest| service.join(caller, new.chat_id, &new.invite.key, guest))).await;
+    seats.extend(joins.into_iter().filter_map(Result::ok).map(|seat| seat.token));
+    assert_eq!(seats.len(), 4, "the chat has four seats");
+
+    let seats = Arc::new(seats);
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..20 {
+        let (service, seats) = (service.clone(), seats.clone());
+        writers.spawn(async move {
+            let mut ids = Vec::new();
+            for at in 0..10 {
+                let text = MessageText::parse(&format!("{writer}: {at}")).unwrap();
+                let posted = service.post(new.chat_id, &seats[writer % 4], text, None).await.unwrap();
+                ids.push(posted.message.id);
+            }
+            ids
+        });
+    }
+    let mut ids: Vec<u64> = writers.join_all().await.into_iter().flatten().collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (1..=200).collect::<Vec<_>>());
+    let chat = kept(&*store, new.chat_id).await.unwrap();
+    let ids: Vec<u64> = chat.messages().iter().map(|message| message.id).collect();
+    assert_eq!(ids, (51..=200).collect::<Vec<_>>(), "the newest 150");
+    assert_eq!(chat.live_members(NOW).count(), 4);
 }
 
 pub async fn chats_are_due_when_time_alone_has_changed_them(store: Arc<dyn Store>) {
-    let (mut left, created) = create(1);
-    store.commit(left.id(), 0, &created).await.unwrap();
-    let (stays, created) = create(2);
-    store.commit(stays.id(), 0, &created).await.unwrap();
-    let revision = left.revision();
-    let member_id = left.live_members(NOW).next().unwrap().id;
-    let events = decide(&mut left, &Command::Remove { by: token().digest(), member_id }, 8);
-    store.commit(left.id(), revision, &events).await.unwrap();
+    let (stays, left) = (create(2), create(1));
+    store.commit(&left).await.unwrap();
+    store.commit(&stays).await.unwrap();
+    let member_id = left.after.live_members(NOW).next().unwrap().id;
+    let left = decide(&left.after, &Command::Remove { by: token(1).digest(), member_id }, 8);
+    store.commit(&left).await.unwrap();
 
     let almost = |moment: Timestamp| Timestamp::from_millis(moment.as_millis() - 1);
-    let (expiry, forgotten) = (stays.due_at(GRACE), left.due_at(GRACE));
+    let (expiry, forgotten) = (stays.after.due_at(GRACE), left.after.due_at(GRACE));
     assert_eq!(forgotten, NOW.after(GRACE));
-    assert_eq!(store.due(almost(expiry), GRACE).await.unwrap(), []);
-    assert_eq!(store.due(expiry, GRACE).await.unwrap(), [stays.id()]);
-    let mut due = store.due(forgotten, GRACE).await.unwrap();
+    assert_eq!(store.due(almost(expiry), GRACE, ALL).await.unwrap(), []);
+    assert_eq!(store.due(expiry, GRACE, ALL).await.unwrap(), [id(2)]);
+    let mut due = store.due(forgotten, GRACE, ALL).await.unwrap();
     due.sort();
-    assert_eq!(due, [left.id(), stays.id()]);
+    assert_eq!(due, [id(1), id(2)]);
+    assert_eq!(store.due(forgotten, GRACE, 1).await.unwrap().len(), 1);
 }
 
 pub async fn a_store_that_is_there_answers(store: Arc<dyn Store>) {
     store.ping().await.unwrap();
+    store.scrub().await.unwrap();
 }

@@ -1,19 +1,30 @@
-//! What every store must keep to, run on each of them.
+//! What every store must keep to, run on each of them; and what each promises beyond.
 
 mod contract;
+mod sqlite;
 
 use std::sync::Arc;
 
 use watch_party::store::MemoryStore;
 
 macro_rules! contract {
-    ($store:ident, $make:expr, [$($test:ident),* $(,)?]) => {
-        mod $store {
+    ($($test:ident),* $(,)?) => {
+        mod memory {
             use super::*;
             $(
-                #[tokio::test]
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    contract::$test($make).await;
+                    contract::$test(Arc::new(MemoryStore::default())).await;
+                }
+            )*
+        }
+        mod sqlite_file {
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    let folder = tempfile::tempdir().unwrap();
+                    contract::$test(Arc::new(sqlite::open(&folder))).await;
                 }
             )*
         }
@@ -21,16 +32,15 @@ macro_rules! contract {
 }
 
 contract!(
-    memory,
-    Arc::new(MemoryStore::default()),
-    [
-        a_chat_that_was_never_made_is_not_there,
-        what_was_committed_is_loaded,
-        a_stale_revision_conflicts_and_changes_nothing,
-        a_new_chat_cannot_take_the_place_of_another,
-        an_ended_chat_is_gone,
-        only_one_of_many_writers_gets_a_revision,
-        chats_are_due_when_time_alone_has_changed_them,
-        a_store_that_is_there_answers,
-    ]
+    a_chat_that_was_never_made_is_not_there,
+    what_was_committed_is_loaded,
+    any_sequence_of_changes_is_kept_as_the_rules_made_it,
+    a_stale_revision_conflicts_and_changes_nothing,
+    a_new_chat_cannot_take_the_place_of_another,
+    an_ended_chat_is_gone,
+    only_one_of_many_writers_gets_a_revision,
+    a_commit_that_fails_does_not_fail_its_neighbours,
+    many_writers_on_one_chat_leave_no_id_twice_and_no_gap,
+    chats_are_due_when_time_alone_has_changed_them,
+    a_store_that_is_there_answers,
 );

@@ -1,0 +1,58 @@
+//! How the domain's values stand in columns.
+
+use std::time::Duration;
+
+use rusqlite::types::Type;
+use rusqlite::{Error, Result, Row};
+use uuid::Uuid;
+
+use crate::domain::{Admission, Role, Timestamp};
+
+pub(super) fn admission_name(admission: Admission) -> &'static str {
+    match admission {
+        Admission::Link => "link",
+    }
+}
+
+pub(super) fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "owner",
+        Role::Guest => "guest",
+    }
+}
+
+pub(super) fn admission(row: &Row<'_>, column: usize) -> Result<Admission> {
+    named(row, column, &[Admission::Link], admission_name)
+}
+
+pub(super) fn role(row: &Row<'_>, column: usize) -> Result<Role> {
+    named(row, column, &[Role::Owner, Role::Guest], role_name)
+}
+
+fn named<T: Copy>(row: &Row<'_>, column: usize, all: &[T], name: fn(T) -> &'static str) -> Result<T> {
+    let text: String = row.get(column)?;
+    let found = all.iter().copied().find(|one| name(*one) == text);
+    found.ok_or_else(|| Error::FromSqlConversionFailure(column, Type::Text, format!("unknown name '{text}'").into()))
+}
+
+pub(super) fn id<T: From<Uuid>>(row: &Row<'_>, column: usize) -> Result<T> {
+    Ok(Uuid::from_bytes(row.get(column)?).into())
+}
+
+pub(super) fn optional_id<T: From<Uuid>>(row: &Row<'_>, column: usize) -> Result<Option<T>> {
+    let bytes: Option<[u8; 16]> = row.get(column)?;
+    Ok(bytes.map(|bytes| Uuid::from_bytes(bytes).into()))
+}
+
+pub(super) fn moment(row: &Row<'_>, column: usize) -> Result<Timestamp> {
+    row.get(column).map(Timestamp::from_millis)
+}
+
+/// Counters are unsigned, `SQLite`'s integers signed; none ever comes near the difference.
+pub(super) fn counter(row: &Row<'_>, column: usize) -> Result<u64> {
+    row.get(column).map(i64::cast_unsigned)
+}
+
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,47 @@
+//! How connections to the database are set up.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, Result};
+
+/// How long a connection waits for another program to let go of the file.
+const BUSY: Duration = Duration::from_secs(2);
+/// Distinct statements of a change; all are kept prepared.
+const STATEMENTS: usize = 64;
+
+/// The one connection that writes.
+pub(super) fn open_writer(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    keep_log_on_close(&connection, true)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL; -- a commit answers when it is on the disk
+         PRAGMA fullfsync = ON; -- where macOS would otherwise only promise it
+         PRAGMA checkpoint_fullfsync = ON;
+         PRAGMA wal_autocheckpoint = 0; -- the scrub alone does it, and knows what has changed
+         PRAGMA secure_delete = ON; -- deleted bytes become zeros
+         PRAGMA temp_store = MEMORY; -- no deleted bytes in temporary files
+         PRAGMA foreign_keys = ON;
+         PRAGMA trusted_schema = OFF;
+         PRAGMA cache_size = -16384; -- KiB",
+    )?;
+    Ok(connection)
+}
+
+/// A connection that only reads.
+pub(super) fn prepare_reader(connection: &Connection) -> Result<()> {
+    connection.busy_timeout(BUSY)?;
+    keep_log_on_close(connection, true)?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;")
+}
+
+/// Whether the write-ahead log stays as it is when the last connection closes. It must while it
+/// may hold changes that are not scrubbed.
+pub(super) fn keep_log_on_close(connection: &Connection, keep: bool) -> Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop)
+}

@@ -1,0 +1,135 @@
+//! Chats kept in one SQLite file. What is acknowledged survives a crash and a power cut; what is
+//! deleted is gone from every byte of the database's files after the next scrub.
+
+mod columns;
+mod connection;
+mod open;
+mod read;
+mod schema;
+mod scrub;
+mod write;
+mod writer;
+
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use deadpool_sqlite::{Hook, HookError, Pool, Runtime};
+use rusqlite::Connection;
+
+use super::{CommitError, Store, Unavailable};
+use crate::domain::{Change, Chat, ChatId, Timestamp};
+
+pub use open::OpenError;
+
+use writer::Writer;
+
+/// Connections that read at one time. Chats in use are in memory, so few are ever wanted.
+const READERS: usize = 4;
+
+/// How the writer works; the defaults are right for all but comparisons.
+#[derive(Clone, Copy, Debug)]
+pub struct SqliteOptions {
+    /// The most commits that share one transaction, and so one wait for the disk.
+    pub max_batch: usize,
+    /// How many bytes of the write-ahead log are scrubbed at once, before the schedule would.
+    pub max_log_bytes: u64,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self { max_batch: 256, max_log_bytes: 32 * 1024 * 1024 }
+    }
+}
+
+/// One file, and the `-wal`, `-shm` and `-lock` files beside it.
+pub struct SqliteStore {
+    path: PathBuf,
+    // Dropped in this order: the lock is let go when nothing uses the file any more.
+    readers: Pool,
+    writer: Writer,
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens the database at `path`, making it where there is none and bringing an older one up
+    /// to date. Blocks while it does.
+    ///
+    /// # Errors
+    /// [`OpenError`]; then the file is as it was.
+    pub fn open(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
+        let (path, lock, connection) = open::open(path)?;
+        let check = Hook::sync_fn(|reader, _| {
+            let reader = reader.lock().map_err(|_| HookError::message("a reader broke"))?;
+            connection::prepare_reader(&reader).map_err(HookError::Backend)
+        });
+        let readers = deadpool_sqlite::Config::new(&path)
+            .builder(Runtime::Tokio1)
+            .map(|pool| pool.max_size(READERS).post_create(check).build());
+        let readers = match readers {
+            Ok(Ok(readers)) => readers,
+            Ok(Err(error)) => return Err(OpenError::failed(&path, error)),
+        };
+        let writer =
+            Writer::start(path.clone(), connection, options).map_err(|error| OpenError::failed(&path, error))?;
+        Ok(Self { path, readers, writer, _lock: lock })
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        let reader = self.readers.get().await.map_err(unavailable)?;
+        match reader.interact(query).await {
+            Ok(Ok(answer)) => Ok(answer),
+            failed => {
+                // A connection that failed once is not asked again: a new one may fare better.
+                drop(deadpool_sqlite::Object::take(reader));
+                Err(failed.map_err(unavailable)?.map_err(unavailable).err().unwrap_or_else(|| unavailable("no answer")))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn load(&self, id: ChatId) -> Result<Option<Arc<Chat>>, Unavailable> {
+        let chat = self.read(move |reader| read::chat(reader, id)).await?;
+        Ok(chat.map(Arc::new))
+    }
+
+    async fn commit(&self, change: &Change) -> Result<(), CommitError> {
+        self.writer.commit(change.clone()).await
+    }
+
+    async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable> {
+        self.read(move |reader| read::due(reader, now, forget_after, at_most)).await
+    }
+
+    async fn scrub(&self) -> Result<(), Unavailable> {
+        self.writer.scrub().await
+    }
+
+    async fn ping(&self) -> Result<(), Unavailable> {
+        self.read(read::anything).await
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SqliteStore({})", self.path.display())
+    }
+}
+
+/// The failure as the service knows it. `SQLite`'s own words name files and statements, never
+/// what is stored.
+fn unavailable(error: impl fmt::Display) -> Unavailable {
+    Unavailable { cause: error.to_string() }
+}

@@ -1,0 +1,162 @@
+//! From rows to chats.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension as _, Params, Result, Row};
+
+use super::columns::{admission, counter, id, millis, moment, optional_id, role};
+use crate::domain::{
+    Chat, ChatId, ChatName, Digest, Invite, InviteLabel, Member, Message, MessageText, Receipt, Session, Settings,
+    Snapshot, Timestamp, Username,
+};
+
+/// The whole chat, as of one moment.
+pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Option<Chat>> {
+    let moment = connection.transaction()?;
+    let key = chat_id.as_uuid().into_bytes();
+    let found = moment
+        .prepare_cached(
+            "SELECT id, name, revision, admission, capacity, history, session_lifetime, last_id, vacant_since
+             FROM chat WHERE hash_key = ?1",
+        )?
+        .query_row([key], |row| Ok((row.get::<_, i64>(0)?, bare_chat(chat_id, row)?)))
+        .optional()?;
+    let Some((row_id, bare)) = found else { return Ok(None) };
+    let of_chat = [row_id];
+    let kept = Snapshot {
+        members: all(
+            &moment,
+            "SELECT member_id, username, role, joined_at, token, expires_at FROM session WHERE chat_id = ?1 ORDER BY id",
+            of_chat,
+            member,
+        )?,
+        invites: all(
+            &moment,
+            "SELECT invite_id, key, label, max_uses, uses, created_at, expires_at
+             FROM invite WHERE chat_id = ?1 ORDER BY id",
+            of_chat,
+            invite,
+        )?,
+        messages: all(
+            &moment,
+            "SELECT id, member_id, username, content, timestamp, client_id
+             FROM message WHERE chat_id = ?1 ORDER BY id",
+            of_chat,
+            message,
+        )?,
+        receipts: all(
+            &moment,
+            "SELECT member_id, client_id, message_id, sent_at FROM receipt WHERE chat_id = ?1 ORDER BY message_id",
+            of_chat,
+            receipt,
+        )?,
+        ended_sessions: all(
+            &moment,
+            "SELECT token FROM ended_session WHERE chat_id = ?1 ORDER BY revision",
+            of_chat,
+            |row| row.get(0).map(Digest::from_stored),
+        )?,
+        ..bare
+    };
+    Ok(Some(Chat::restore(kept)))
+}
+
+/// The chats that have a session which has expired, or that were empty for too long.
+pub(super) fn due(
+    connection: &mut Connection,
+    now: Timestamp,
+    forget_after: Duration,
+    at_most: usize,
+) -> Result<Vec<ChatId>> {
+    let emptied_before = now.as_millis().saturating_sub(millis(forget_after));
+    let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
+    // The cross join makes the index of expiries lead, so that the limit ends the search early.
+    all(
+        connection,
+        "SELECT DISTINCT hash_key FROM session CROSS JOIN chat ON chat.id = session.chat_id WHERE expires_at <= ?1
+         UNION ALL
+         SELECT hash_key FROM chat
+         WHERE vacant_since <= ?2 AND NOT EXISTS (SELECT 1 FROM session WHERE chat_id = chat.id)
+         LIMIT ?3",
+        (now.as_millis(), emptied_before, at_most),
+        |row| id(row, 0),
+    )
+}
+
+/// Asks for as little as there is.
+pub(super) fn anything(connection: &mut Connection) -> Result<()> {
+    connection.query_row("SELECT count(*) FROM (SELECT 1 FROM chat LIMIT 1)", [], |_| Ok(()))
+}
+
+fn all<T, C: FromIterator<T>>(
+    connection: &Connection,
+    query: &str,
+    parameters: impl Params,
+    read: fn(&Row<'_>) -> Result<T>,
+) -> Result<C> {
+    connection.prepare_cached(query)?.query_map(parameters, read)?.collect()
+}
+
+fn bare_chat(chat_id: ChatId, row: &Row<'_>) -> Result<Snapshot> {
+    Ok(Snapshot {
+        id: chat_id,
+        name: row.get::<_, Option<String>>(1)?.map(|name| ChatName::from_stored(&name)),
+        revision: counter(row, 2)?,
+        settings: Settings {
+            admission: admission(row, 3)?,
+            capacity: row.get(4)?,
+            history: row.get(5)?,
+            session_lifetime: Duration::from_millis(counter(row, 6)?),
+        },
+        last_id: counter(row, 7)?,
+        vacant_since: moment(row, 8)?,
+        members: Vec::new(),
+        invites: Vec::new(),
+        messages: VecDeque::new(),
+        receipts: VecDeque::new(),
+        ended_sessions: VecDeque::new(),
+    })
+}
+
+fn member(row: &Row<'_>) -> Result<Member> {
+    Ok(Member {
+        id: id(row, 0)?,
+        username: Username::from_stored(row.get_ref(1)?.as_str()?),
+        role: role(row, 2)?,
+        joined_at: moment(row, 3)?,
+        session: Session { digest: Digest::from_stored(row.get(4)?), expires_at: moment(row, 5)? },
+    })
+}
+
+fn invite(row: &Row<'_>) -> Result<Invite> {
+    Ok(Invite {
+        id: id(row, 0)?,
+        digest: Digest::from_stored(row.get(1)?),
+        label: row.get::<_, Option<String>>(2)?.map(|label| InviteLabel::from_stored(&label)),
+        max_uses: row.get(3)?,
+        uses: row.get(4)?,
+        created_at: moment(row, 5)?,
+        expires_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_millis),
+    })
+}
+
+fn message(row: &Row<'_>) -> Result<Message> {
+    Ok(Message {
+        id: counter(row, 0)?,
+        member_id: id(row, 1)?,
+        username: Username::from_stored(row.get_ref(2)?.as_str()?),
+        text: MessageText::from_stored(row.get_ref(3)?.as_str()?),
+        sent_at: moment(row, 4)?,
+        client_id: optional_id(row, 5)?,
+    })
+}
+
+fn receipt(row: &Row<'_>) -> Result<Receipt> {
+    Ok(Receipt {
+        member_id: id(row, 0)?,
+        client_id: id(row, 1)?,
+        message_id: counter(row, 2)?,
+        sent_at: moment(row, 3)?,
+    })
+}

@@ -1,0 +1,14 @@
+//! The numbered migrations of the database.
+
+use rusqlite_migration::{M, Migrations};
+
+/// Marks a `SQLite` file as ours: "WPTY".
+pub(super) const APPLICATION_ID: i32 = 0x5750_5459;
+
+/// In the order in which they came; what stands here once is never changed, only added to.
+const ALL: &[M<'_>] = &[M::up(include_str!("migrations/0001_chats.sql"))];
+
+pub(super) const MIGRATIONS: Migrations<'_> = Migrations::from_slice(ALL);
+
+/// The number of the newest migration.
+pub(super) const NEWEST: usize = ALL.len();

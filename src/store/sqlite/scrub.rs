@@ -1,0 +1,133 @@
+//! Leaves no trace of what was deleted in any of the database's files.
+//!
+//! `secure_delete` overwrites a deleted row where it lies. Two kinds of copies are left: older
+//! versions of a page in the write-ahead log, and the copies that stay behind, in the unused
+//! middle of a page, when `SQLite` moves rows from page to page to balance a tree. So the middle
+//! of every page in the log (that is, of every page that has changed since the last scrub) is
+//! filled with zeros; then the log is brought into the database and cut to nothing.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, Error, Result, TransactionBehavior, ffi};
+
+/// The log begins with a header, and each page in it with one of its own; both are described in
+/// `SQLite`'s "WAL-mode File Format".
+const LOG_HEADER: u64 = 32;
+const FRAME_HEADER: u64 = 24;
+
+/// From this many pages on, an overflow page may begin with a byte that looks like a tree page's.
+/// It is 137 GB; past it the middles are left as they are.
+const MAX_PAGES: u32 = 0x0200_0000;
+
+pub(super) fn log_path(database: &Path) -> PathBuf {
+    let mut beside = OsString::from(database);
+    beside.push("-wal");
+    beside.into()
+}
+
+pub(super) fn scrub(connection: &mut Connection, database: &Path) -> Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let page_count: u32 = transaction.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+    let page_size: u32 = transaction.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    let changed = pages_in(&log_path(database), page_size).map_err(|error| io_failure(&error))?;
+    if changed.is_empty() {
+        return Ok(());
+    }
+    if page_count < MAX_PAGES {
+        let mut read = transaction.prepare("SELECT data FROM sqlite_dbpage WHERE pgno = ?1")?;
+        let mut write = transaction.prepare("UPDATE sqlite_dbpage SET data = ?2 WHERE pgno = ?1")?;
+        for number in changed.range(..=page_count) {
+            let mut page: Vec<u8> = read.query_row([number], |row| row.get(0))?;
+            if let Some(middle) = unused_middle(&page)
+                && page[middle.clone()].iter().any(|byte| *byte != 0)
+            {
+                page[middle].fill(0);
+                write.execute((number, page))?;
+            }
+        }
+    } else {
+        tracing::warn!("the database is so large that copies which balancing leaves behind are not searched for");
+    }
+    transaction.commit()?;
+    let is_blocked: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if is_blocked {
+        let held = "another program holds the database, so what was deleted stays in its log".to_owned();
+        return Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), Some(held)));
+    }
+    Ok(())
+}
+
+/// The numbers of all pages in the log.
+fn pages_in(log: &Path, page_size: u32) -> io::Result<BTreeSet<u32>> {
+    let mut pages = BTreeSet::new();
+    let mut log = match File::open(log) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(pages),
+        log => log?,
+    };
+    let frame = FRAME_HEADER + u64::from(page_size);
+    let length = log.metadata()?.len();
+    let mut at = LOG_HEADER;
+    while at + frame <= length {
+        let mut number = [0; 4];
+        log.seek(SeekFrom::Start(at))?;
+        log.read_exact(&mut number)?;
+        pages.insert(u32::from_be_bytes(number));
+        at += frame;
+    }
+    Ok(pages)
+}
+
+/// What lies between the cell pointers and the cells of a tree's page; `None` where the page is
+/// of another kind. The first page begins with the file's header, so it counts as none: it holds
+/// the schema alone.
+fn unused_middle(page: &[u8]) -> Option<Range<usize>> {
+    let header = match page.first()? {
+        0x02 | 0x05 => 12,
+        0x0a | 0x0d => 8,
+        _ => return None,
+    };
+    let number = |at: usize| page.get(at..at + 2).map(|bytes| usize::from(u16::from_be_bytes([bytes[0], bytes[1]])));
+    let begin = header + 2 * number(3)?;
+    // A page of 65,536 bytes without cells says so with a zero.
+    let end = Some(number(5)?).filter(|end| *end != 0).unwrap_or(0x1_0000);
+    (begin <= end && end <= page.len()).then_some(begin..end)
+}
+
+fn io_failure(error: &io::Error) -> Error {
+    Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR), Some(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(kind: u8, cells: u16, content: u16) -> Vec<u8> {
+        let mut page = vec![0; 512];
+        page[0] = kind;
+        page[3..5].copy_from_slice(&cells.to_be_bytes());
+        page[5..7].copy_from_slice(&content.to_be_bytes());
+        page
+    }
+
+    #[test]
+    fn the_middle_lies_between_the_pointers_and_the_cells() {
+        assert_eq!(unused_middle(&page(0x0d, 3, 400)), Some(14..400));
+        assert_eq!(unused_middle(&page(0x0a, 0, 512)), Some(8..512));
+        assert_eq!(unused_middle(&page(0x05, 2, 16)), Some(16..16));
+        assert_eq!(unused_middle(&page(0x02, 1, 100)), Some(14..100));
+    }
+
+    #[test]
+    fn pages_that_are_no_tree_or_make_no_sense_are_left_alone() {
+        for other in
+            [page(0, 1, 100), page(b'S', 1, 100), page(0x0d, 3, 600), page(0x0d, 300, 400), Vec::new(), vec![13]]
+        {
+            assert_eq!(unused_middle(&other), None);
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! From changes to rows. What is to go is read off the chat as the change leaves it, so that how
+//! much is kept stays a rule of the domain alone.
+
+use rusqlite::{Connection, OptionalExtension as _, Params, Result};
+
+use super::columns::{admission_name, millis, role_name};
+use crate::domain::{Change, Chat, Event, Invite, InviteId, Member, MemberId, Message, Session, Settings};
+
+/// What became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Written,
+    /// The chat is not at the revision that the change was decided on; nothing was written.
+    Conflict,
+}
+
+/// Writes `change` within the transaction that is open.
+pub(super) fn change(connection: &Connection, change: &Change) -> Result<Outcome> {
+    let Change { before, events, after } = change;
+    let writer = match (*before, after.has_ended()) {
+        (0, _) => new_chat(connection, after)?,
+        (revision, false) => next_revision(connection, after, revision)?,
+        (revision, true) => return end_chat(connection, after, revision),
+    };
+    let Some(writer) = writer else { return Ok(Outcome::Conflict) };
+    for (event, revision) in events.iter().zip(before + 1..) {
+        writer.event(event, revision)?;
+    }
+    Ok(Outcome::Written)
+}
+
+fn end_chat(connection: &Connection, after: &Chat, revision: u64) -> Result<Outcome> {
+    let deleted = execute(
+        connection,
+        "DELETE FROM chat WHERE hash_key = ?1 AND revision = ?2",
+        (key(after), revision.cast_signed()),
+    )?;
+    Ok(if deleted == 0 { Outcome::Conflict } else { Outcome::Written })
+}
+
+/// A row for the chat itself, unless there is one.
+fn new_chat<'a>(connection: &'a Connection, after: &'a Chat) -> Result<Option<RowWriter<'a>>> {
+    let Ok(Settings { admission, capacity, history, session_lifetime }) = after.settings() else { return Ok(None) };
+    let written = execute(
+        connection,
+        "INSERT INTO chat (hash_key, name, revision, admission, capacity, history, session_lifetime, last_id, vacant_since)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (hash_key) DO NOTHING",
+        (
+            key(after),
+            after.name().map(|name| name.as_str()),
+            after.revision().cast_signed(),
+            admission_name(*admission),
+            capacity,
+            history,
+            millis(*session_lifetime),
+            after.last_id().cast_signed(),
+            after.vacant_since().as_millis(),
+        ),
+    )?;
+    Ok((written == 1).then(|| RowWriter { connection, after, chat_id: connection.last_insert_rowid() }))
+}
+
+/// The chat's row is brought forward, if it is at `revision`.
+fn next_revision<'a>(connection: &'a Connection, after: &'a Chat, revision: u64) -> Result<Option<RowWriter<'a>>> {
+    let chat_id: Option<i64> = connection
+        .prepare_cached("SELECT id FROM chat WHERE hash_key = ?1 AND revision = ?2")?
+        .query_row((key(after), revision.cast_signed()), |row| row.get(0))
+        .optional()?;
+    let Some(chat_id) = chat_id else { return Ok(None) };
+    let columns = (chat_id, after.revision().cast_signed(), after.last_id().cast_signed());
+    execute(connection, "UPDATE chat SET revision = ?2, last_id = ?3 WHERE id = ?1", columns)?;
+    Ok(Some(RowWriter { connection, after, chat_id }))
+}
+
+/// Writes what happened to one chat.
+struct RowWriter<'a> {
+    connection: &'a Connection,
+    after: &'a Chat,
+    chat_id: i64,
+}
+
+impl RowWriter<'_> {
+    fn event(&self, event: &Event, revision: u64) -> Result<()> {
+        match event {
+            // Its row is there; an end is no row at all.
+            Event::ChatCreated { .. } | Event::ChatEnded => Ok(()),
+            Event::InviteCreated { invite } => self.add_invite(invite),
+            Event::InviteRevoked { invite_id } => self.remove_invite(*invite_id),
+            Event::MemberJoined { member, invite_id } => {
+                self.add_member(member)?;
+                invite_id.map_or(Ok(()), |invite_id| self.count_uses(invite_id))
+            }
+            Event::MemberLeft { member_id, .. } => {
+                self.remember_session(*member_id, revision)?;
+                self.remove_member(*member_id)
+            }
+            Event::SessionRenewed { member_id, session, .. } => {
+                self.remember_session(*member_id, revision)?;
+                self.renew_session(*member_id, session)
+            }
+            Event::MessagePosted { message } => self.add_message(message),
+        }
+    }
+
+    fn add_invite(&self, invite: &Invite) -> Result<()> {
+        self.execute(
+            "INSERT INTO invite (chat_id, invite_id, key, label, max_uses, uses, created_at, expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            (
+                self.chat_id,
+                invite.id.as_uuid().into_bytes(),
+                invite.digest.as_bytes(),
+                invite.label.as_ref().map(|label| label.as_str()),
+                invite.max_uses,
+                invite.uses,
+                invite.created_at.as_millis(),
+                invite.expires_at.map(|end| end.as_millis()),
+            ),
+        )?;
+        let kept: Vec<InviteId> = self.after.invites().iter().map(|invite| invite.id).collect();
+        let stored: Vec<[u8; 16]> = self
+            .connection
+            .prepare_cached("SELECT invite_id FROM invite WHERE chat_id = ?1")?
+            .query_map([self.chat_id], |row| row.get(0))?
+            .collect::<Result<_>>()?;
+        let gone = stored.into_iter().map(|bytes| uuid::Uuid::from_bytes(bytes).into()).filter(|id| !kept.contains(id));
+        gone.into_iter().try_for_each(|id| self.remove_invite(id))
+    }
+
+    fn remove_invite(&self, invite_id: InviteId) -> Result<()> {
+        let invite_id = invite_id.as_uuid().into_bytes();
+        self.execute("DELETE FROM invite WHERE chat_id = ?1 AND invite_id = ?2", (self.chat_id, invite_id))
+    }
+
+    fn count_uses(&self, invite_id: InviteId) -> Result<()> {
+        let Some(invite) = self.after.invites().iter().find(|invite| invite.id == invite_id) else { return Ok(()) };
+        let columns = (self.chat_id, invite_id.as_uuid().into_bytes(), invite.uses);
+        self.execute("UPDATE invite SET uses = ?3 WHERE chat_id = ?1 AND invite_id = ?2", columns)
+    }
+
+    fn add_member(&self, member: &Member) -> Result<()> {
+        self.execute(
+            "INSERT INTO session (chat_id, member_id, token, username, folded_username, role, joined_at, expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            (
+                self.chat_id,
+                member.id.as_uuid().into_bytes(),
+                member.session.digest.as_bytes(),
+                member.username.as_str(),
+                member.username.folded(),
+                role_name(member.role),
+                member.joined_at.as_millis(),
+                member.session.expires_at.as_millis(),
+            ),
+        )
+    }
+
+    /// The receipts go with the member.
+    fn remove_member(&self, member_id: MemberId) -> Result<()> {
+        let columns = (self.chat_id, member_id.as_uuid().into_bytes());
+        self.execute("DELETE FROM session WHERE chat_id = ?1 AND member_id = ?2", columns)?;
+        let vacant_since = self.after.vacant_since().as_millis();
+        self.execute("UPDATE chat SET vacant_since = ?2 WHERE id = ?1", (self.chat_id, vacant_since))
+    }
+
+    fn renew_session(&self, member_id: MemberId, session: &Session) -> Result<()> {
+        let member_id = member_id.as_uuid().into_bytes();
+        let columns = (self.chat_id, member_id, session.digest.as_bytes(), session.expires_at.as_millis());
+        self.execute("UPDATE session SET token = ?3, expires_at = ?4 WHERE chat_id = ?1 AND member_id = ?2", columns)
+    }
+
+    /// The member's session ends with the event of this revision.
+    fn remember_session(&self, member_id: MemberId, revision: u64) -> Result<()> {
+        let columns = (self.chat_id, member_id.as_uuid().into_bytes(), revision.cast_signed());
+        self.execute(
+            "INSERT INTO ended_session (chat_id, revision, token)
+             SELECT chat_id, ?3, token FROM session WHERE chat_id = ?1 AND member_id = ?2",
+            columns,
+        )?;
+        self.execute(
+            "DELETE FROM ended_session WHERE chat_id = ?1 AND revision NOT IN
+             (SELECT revision FROM ended_session WHERE chat_id = ?1 ORDER BY revision DESC LIMIT ?2)",
+            (self.chat_id, count(self.after.ended_sessions().len())),
+        )
+    }
+
+    fn add_message(&self, message: &Message) -> Result<()> {
+        let member_id = message.member_id.as_uuid().into_bytes();
+        let client_id = message.client_id.map(|id| id.as_uuid().into_bytes());
+        let (id, sent_at) = (message.id.cast_signed(), message.sent_at.as_millis());
+        self.execute(
+            "INSERT INTO message (chat_id, id, timestamp, member_id, username, content, client_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            (self.chat_id, id, sent_at, member_id, message.username.as_str(), message.text.as_str(), client_id),
+        )?;
+        let oldest = self.after.messages().front().map_or(i64::MAX, |oldest| oldest.id.cast_signed());
+        self.execute("DELETE FROM message WHERE chat_id = ?1 AND id < ?2", (self.chat_id, oldest))?;
+        if let Some(client_id) = client_id {
+            self.execute(
+                "INSERT INTO receipt (chat_id, message_id, member_id, client_id, sent_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+                (self.chat_id, id, member_id, client_id, sent_at),
+            )?;
+            let oldest = self.after.receipts().front().map_or(i64::MAX, |oldest| oldest.message_id.cast_signed());
+            self.execute("DELETE FROM receipt WHERE chat_id = ?1 AND message_id < ?2", (self.chat_id, oldest))?;
+        }
+        Ok(())
+    }
+
+    fn execute(&self, statement: &str, columns: impl Params) -> Result<()> {
+        execute(self.connection, statement, columns).map(drop)
+    }
+}
+
+fn execute(connection: &Connection, statement: &str, columns: impl Params) -> Result<usize> {
+    connection.prepare_cached(statement)?.execute(columns)
+}
+
+fn key(chat: &Chat) -> [u8; 16] {
+    chat.id().as_uuid().into_bytes()
+}
+
+fn count(items: usize) -> i64 {
+    i64::try_from(items).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,187 @@
+//! The thread that writes. All commits that wait go into one transaction, so that one wait for
+//! the disk serves them all; each is answered when it is on the disk.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::thread::{self, JoinHandle};
+
+use rusqlite::{Connection, Result, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+
+use super::connection::{keep_log_on_close, open_writer};
+use super::scrub::{log_path, scrub};
+use super::write::{self, Outcome};
+use super::{SqliteOptions, unavailable};
+use crate::domain::Change;
+use crate::store::{CommitError, Unavailable};
+
+/// Commits that may wait in line; more wait for a place in it.
+const LINE: usize = 1024;
+
+/// The way to the thread. Dropping it ends the thread, after all that waits is done.
+pub(super) struct Writer {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Job {
+    Commit(Commit),
+    Scrub(oneshot::Sender<Result<(), Unavailable>>),
+}
+
+struct Commit {
+    change: Change,
+    reply: oneshot::Sender<Result<(), CommitError>>,
+}
+
+impl Writer {
+    pub(super) fn start(path: PathBuf, connection: Connection, options: SqliteOptions) -> io::Result<Self> {
+        let (jobs, line) = mpsc::channel(LINE);
+        let desk = Desk { path, connection: Some(connection), options, log_limit: options.max_log_bytes };
+        let thread = thread::Builder::new().name("sqlite-writer".into()).spawn(move || desk.work(line))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    pub(super) async fn commit(&self, change: Change) -> Result<(), CommitError> {
+        let (reply, answer) = oneshot::channel();
+        self.hand_in(Job::Commit(Commit { change, reply })).await?;
+        answer.await.map_err(unavailable)?
+    }
+
+    pub(super) async fn scrub(&self) -> Result<(), Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.hand_in(Job::Scrub(reply)).await?;
+        answer.await.map_err(unavailable)?
+    }
+
+    async fn hand_in(&self, job: Job) -> Result<(), Unavailable> {
+        let jobs = self.jobs.as_ref().ok_or_else(|| unavailable("the writer has stopped"))?;
+        jobs.send(job).await.map_err(unavailable)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the writer broke");
+        }
+    }
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Job")
+    }
+}
+
+/// What the thread works with.
+struct Desk {
+    path: PathBuf,
+    /// `None` after a failure: the next job opens a new one, so that whatever is put right
+    /// outside is right here too.
+    connection: Option<Connection>,
+    options: SqliteOptions,
+    /// A log that is longer is scrubbed before the schedule would.
+    log_limit: u64,
+}
+
+impl Desk {
+    fn work(mut self, mut line: mpsc::Receiver<Job>) {
+        while let Some(first) = line.blocking_recv() {
+            let mut commits = Vec::new();
+            let mut scrubs = Vec::new();
+            let mut next = Some(first);
+            while let Some(job) = next {
+                match job {
+                    Job::Commit(commit) => commits.push(commit),
+                    Job::Scrub(reply) => scrubs.push(reply),
+                }
+                next = if commits.len() < self.options.max_batch { line.try_recv().ok() } else { None };
+            }
+            self.commit(commits);
+            if !scrubs.is_empty() || self.log_bytes() > self.log_limit {
+                let cause = self.scrub().err();
+                for reply in scrubs {
+                    // Who has gone away needs no answer, here and below.
+                    let _ = reply.send(cause.as_ref().map_or(Ok(()), |cause| Err(unavailable(cause))));
+                }
+            }
+        }
+        self.close();
+    }
+
+    /// One transaction for all; where it fails, one for each, so that only those fail which must.
+    fn commit(&mut self, mut commits: Vec<Commit>) {
+        if commits.is_empty() {
+            return;
+        }
+        match self.write(&commits) {
+            Ok(outcomes) => {
+                for (commit, outcome) in commits.into_iter().zip(outcomes) {
+                    let answer = match outcome {
+                        Outcome::Written => Ok(()),
+                        Outcome::Conflict => Err(CommitError::Conflict),
+                    };
+                    let _ = commit.reply.send(answer);
+                }
+            }
+            Err(error) => {
+                self.connection = None;
+                if commits.len() == 1 {
+                    let _ = commits.remove(0).reply.send(Err(unavailable(error).into()));
+                } else {
+                    commits.into_iter().for_each(|commit| self.commit(vec![commit]));
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, commits: &[Commit]) -> Result<Vec<Outcome>> {
+        let connection = self.connection()?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let outcomes =
+            commits.iter().map(|commit| write::change(&transaction, &commit.change)).collect::<Result<_>>()?;
+        transaction.commit()?;
+        Ok(outcomes)
+    }
+
+    fn scrub(&mut self) -> Result<()> {
+        let path = self.path.clone();
+        let scrubbed = self.connection().and_then(|connection| scrub(connection, &path));
+        if scrubbed.is_ok() {
+            self.log_limit = self.options.max_log_bytes;
+        } else {
+            // Not again after each commit: when as much has come again, or when it is asked for.
+            self.connection = None;
+            self.log_limit = self.log_bytes() + self.options.max_log_bytes;
+        }
+        scrubbed
+    }
+
+    fn connection(&mut self) -> Result<&mut Connection> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => open_writer(&self.path)?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    fn log_bytes(&self) -> u64 {
+        fs::metadata(log_path(&self.path)).map_or(0, |log| log.len())
+    }
+
+    fn close(mut self) {
+        let closed = self.scrub().and_then(|()| match &self.connection {
+            Some(connection) => keep_log_on_close(connection, false),
+            None => Ok(()),
+        });
+        if let Err(error) = closed {
+            tracing::warn!(%error, "the database's log stays until the next start");
+        }
+    }
+}
