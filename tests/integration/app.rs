@@ -46,6 +46,12 @@ impl Clock for ManualClock {
 #[derive(Debug, Default)]
 pub struct CountingEntropy(AtomicU64);
 
+impl CountingEntropy {
+    pub fn seeded(seed: u64) -> Self {
+        Self(AtomicU64::new(seed))
+    }
+}
+
 impl Entropy for CountingEntropy {
     fn fill(&self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(8) {

@@ -122,7 +122,8 @@ fn look(path: &Path) -> rusqlite::Result<(i32, usize, usize, Option<String>)> {
     let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
     let damage = match found {
         Ok(word) if word == "ok" => None,
-        Ok(damage) => Some(damage),
+        // The last line says what, those before it where.
+        Ok(damage) => Some(damage.lines().last().unwrap_or_default().to_owned()),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => None,
         Err(error) => return Err(error),
     };

@@ -1,9 +1,23 @@
 //! What the file promises beyond the contract.
 
+use std::collections::HashSet;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
+use rusqlite::Connection;
+use serde_json::json;
 use tempfile::TempDir;
-use watch_party::store::{SqliteOptions, SqliteStore};
+use watch_party::domain::{MessageText, Settings, Username};
+use watch_party::service::{Caller, Entropy as _, NewChat, Service};
+use watch_party::store::{OpenError, SqliteOptions, SqliteStore, Store};
+
+use crate::app::{CountingEntropy, ManualClock, Options, TestApp, policy};
+
+/// The chat of `first_schema.sql`, and its owner's session.
+const FIRST_CHAT: &str = "00000000-0000-4000-afcd-1d7b39a820e2";
+const FIRST_TOKEN: &str = "b6aGHZQVAtuoZ8MDgufNXIYXwR5qvLzxUUWV7s5PBe8";
 
 fn path(folder: &TempDir) -> PathBuf {
     folder.path().join("chats.db")
@@ -15,4 +29,330 @@ pub fn open(folder: &TempDir) -> SqliteStore {
 
 fn open_at(path: &Path) -> SqliteStore {
     SqliteStore::open(path, SqliteOptions::default()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn refused(path: &Path) -> OpenError {
+    SqliteStore::open(path, SqliteOptions::default()).map(drop).unwrap_err()
+}
+
+fn app(folder: &TempDir) -> TestApp {
+    TestApp::with(Options { store: Arc::new(open(folder)), ..Options::default() })
+}
+
+/// Every byte of every file that belongs to the database, by the file's name.
+fn bytes(folder: &TempDir) -> Vec<(String, Vec<u8>)> {
+    let files = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    files.map(|file| (file.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&file).unwrap())).collect()
+}
+
+fn holds(bytes: &[u8], needle: &str) -> bool {
+    // The first byte is looked for alone, which is what makes this quick.
+    let needle = needle.as_bytes();
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|byte| *byte == needle[0]) {
+        rest = &rest[at..];
+        if rest.starts_with(needle) {
+            return true;
+        }
+        rest = &rest[1..];
+    }
+    false
+}
+
+/// The files in which `needle` is found.
+fn found(folder: &TempDir, needle: &str) -> Vec<String> {
+    bytes(folder).into_iter().filter(|(_, bytes)| holds(bytes, needle)).map(|(name, _)| name).collect()
+}
+
+#[tokio::test]
+async fn nothing_forgotten_is_left_in_any_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = app(&folder);
+    let (_, ann) = app.chat(json!({"username": "AnnMarker", "name": "NameMarker", "history": 3})).await;
+    for text in ["TrimmedMarker", "two", "three", "KeptMarker"] {
+        ann.says(text).await;
+    }
+    // One that needs pages of its own.
+    ann.says(&format!("LongMarker{}", "x".repeat(1_900))).await;
+    for text in ["KeptMarker", "six", "seven"] {
+        ann.says(text).await;
+    }
+    let (removing, cleo) = app.chat(json!({"username": "Cleo"})).await;
+    let removed = removing.join("RemovedMarker").await;
+    cleo.delete(&format!("/members/{}", removed.id)).await_status(204).await;
+    let invite = cleo.post("/invite").json(&json!({"label": "RevokedMarker"})).await_status(201).await.json();
+    let revoked = format!("/invites/{}", invite["invite_id"].as_str().unwrap());
+    cleo.delete(&revoked).await_status(204).await;
+    let (_, dan) = app.chat(json!({"username": "EndedNameMarker", "name": "EndedChatMarker"})).await;
+    dan.says("EndedTextMarker").await;
+    dan.delete("").await_status(204).await;
+
+    app.service.sweep().await.unwrap();
+    for kept in ["KeptMarker", "AnnMarker", "NameMarker", "Cleo"] {
+        assert_eq!(found(&folder, kept), ["chats.db"], "{kept}");
+    }
+    let forgotten = [
+        "TrimmedMarker",
+        "LongMarker",
+        "RemovedMarker",
+        "RevokedMarker",
+        "EndedNameMarker",
+        "EndedChatMarker",
+        "EndedTextMarker",
+    ];
+    for gone in forgotten {
+        // Names are kept folded too.
+        for gone in [gone.to_owned(), gone.to_lowercase()] {
+            assert_eq!(found(&folder, &gone), [""; 0], "{gone}");
+        }
+    }
+    // The sessions expire, and nobody comes back before the grace is over.
+    app.clock.advance(Duration::from_hours(6));
+    app.service.sweep().await.unwrap();
+    for gone in ["Cleo", "cleo", "annmarker"] {
+        assert_eq!(found(&folder, gone), [""; 0], "{gone}");
+    }
+    assert_eq!(found(&folder, "AnnMarker"), ["chats.db"], "the messages that are kept name their author");
+    app.clock.advance(Duration::from_hours(24));
+    app.service.sweep().await.unwrap();
+    for gone in ["KeptMarker", "AnnMarker", "annmarker", "NameMarker", "Cleo", "cleo", "seven"] {
+        assert_eq!(found(&folder, gone), [""; 0], "{gone}");
+    }
+}
+
+/// Rows of many sizes in many chats come and go, so that the trees are balanced all the time;
+/// what balancing leaves behind in the middle of pages must go as well.
+#[tokio::test]
+async fn nothing_forgotten_is_left_behind_by_moving_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(&folder));
+    let dice = CountingEntropy::default();
+    let (service, clock) = node(store);
+    let mut chats = Vec::new();
+    for _ in 0..30 {
+        chats.push(chat(&service, 12).await);
+    }
+    let mut said: Vec<(usize, u64, String)> = Vec::new();
+    let mut last = [0; 30];
+    for number in 0..3_000 {
+        let mut drawn = [0; 2];
+        dice.fill(&mut drawn);
+        let [pick, size] = drawn;
+        let at = usize::from(pick) % chats.len();
+        let marker = format!("<{number:05}>");
+        let text = format!("{marker}{}", "z".repeat(usize::from(size) * 3));
+        let text = MessageText::parse(&text).unwrap();
+        let posted = service.post(chats[at].chat_id, &chats[at].seat.token, text, None).await.unwrap();
+        last[at] = posted.message.id;
+        said.push((at, posted.message.id, marker));
+        if number % 500 == 499 {
+            service.scrub().await.unwrap();
+            let kept = |at: usize, id: u64| id + 12 > last[at];
+            assert_only_kept(&folder, said.iter().map(|(at, id, marker)| (marker.as_str(), kept(*at, *id))));
+        }
+    }
+    for chat in &chats[..15] {
+        service.end_chat(chat.chat_id, &chat.seat.token).await.unwrap();
+    }
+    service.scrub().await.unwrap();
+    let kept = |at: usize, id: u64| at >= 15 && id + 12 > last[at];
+    assert_only_kept(&folder, said.iter().map(|(at, id, marker)| (marker.as_str(), kept(*at, *id))));
+    clock.advance(Duration::from_hours(48));
+    service.sweep().await.unwrap();
+    service.sweep().await.unwrap();
+    assert_only_kept(&folder, said.iter().map(|(_, _, marker)| (marker.as_str(), false)));
+}
+
+/// Each marker is `<12345>`.
+fn assert_only_kept<'a>(folder: &TempDir, markers: impl Iterator<Item = (&'a str, bool)>) {
+    let mut present = HashSet::new();
+    for (_, bytes) in bytes(folder) {
+        let marks = bytes.windows(7).filter(|window| window[0] == b'<' && window[6] == b'>');
+        present.extend(marks.map(|mark| String::from_utf8_lossy(mark).into_owned()));
+    }
+    let expected: HashSet<String> = markers.filter(|(_, kept)| *kept).map(|(marker, _)| marker.to_owned()).collect();
+    let (left, lost) = (present.difference(&expected).count(), expected.difference(&present).count());
+    assert_eq!((left, lost), (0, 0), "forgotten but left, and kept but lost");
+}
+
+fn node(store: Arc<dyn Store>) -> (Service, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::default());
+    (Service::new(store, clock.clone(), Arc::new(CountingEntropy::default()), policy(false)), clock)
+}
+
+async fn chat(service: &Service, history: u32) -> NewChat {
+    let caller = Caller::from(std::net::IpAddr::from([127, 0, 0, 1]));
+    let settings = Settings::new(watch_party::domain::Admission::Link, None, Some(history)).unwrap();
+    service.create_chat(caller, Username::parse("Ann").unwrap(), None, settings).await.unwrap()
+}
+
+#[tokio::test]
+async fn everything_is_there_again_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = app(&folder);
+    let (chat, ann) = before.chat(json!({"username": "Ann", "name": "Film night"})).await;
+    let bob = chat.join("Bob").await;
+    ann.says("hello").await;
+    let once = json!({"text": "once", "client_id": "8e03978e-40d5-43dd-bc93-6894a57f9324"});
+    let posted = bob.post("").json(&once).await_status(201).await.json();
+    let messages = ann.reads(0).await;
+    let invites = ann.get("/invites").await_status(200).await.json();
+    let (id, ann, bob) = (chat.id.clone(), ann.token.clone(), bob.token.clone());
+    drop(before);
+    assert!(!folder.path().join("chats.db-wal").exists(), "a clean end leaves no log");
+
+    let after = app(&folder);
+    let get = |path: &str, token: &str| after.get(format!("/{id}{path}")).bearer(token).await_status(200);
+    assert_eq!(get("", &ann).await.json(), messages);
+    assert_eq!(get("/invites", &ann).await.json(), invites);
+    let members = get("/members", &bob).await.json();
+    assert_eq!((&members["name"], &members["members"][1]["username"]), (&json!("Film night"), &json!("Bob")));
+    // What was posted before the restart is not posted again.
+    let again = after.post(format!("/{id}")).bearer(&bob).json(&once).await_status(200).await.json();
+    assert_eq!(again, posted);
+    after.post(format!("/{id}")).bearer(&bob).json(&json!({"text": "more"})).await_status(201).await;
+}
+
+#[tokio::test]
+async fn what_many_stored_chats_cost_is_disk_and_not_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let (service, clock) = node(Arc::new(open(&folder)));
+    for _ in 0..300 {
+        chat(&service, 30).await;
+    }
+    clock.advance(Duration::from_mins(11));
+    service.sweep().await.unwrap();
+    assert_eq!(service.open_rooms(), 0);
+    // All expire at once: sweeping them opens no room that stays.
+    clock.advance(Duration::from_hours(6));
+    service.sweep().await.unwrap();
+    assert_eq!(service.open_rooms(), 0);
+    clock.advance(Duration::from_hours(24));
+    service.sweep().await.unwrap();
+    drop(service);
+    let left: i64 = Connection::open(path(&folder)).unwrap().query_row(COUNT_ROWS, [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
+}
+
+const COUNT_ROWS: &str = "SELECT (SELECT count(*) FROM chat) + (SELECT count(*) FROM session)
+    + (SELECT count(*) FROM ended_session) + (SELECT count(*) FROM invite) + (SELECT count(*) FROM message)
+    + (SELECT count(*) FROM receipt)";
+
+/// The schema's own bounds: states that no rule allows cannot be written by hand either.
+#[tokio::test]
+async fn the_tables_cannot_hold_what_no_rule_allows() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = app(&folder);
+    app.chat(json!({"username": "Ann"})).await;
+    drop(app);
+    let database = Connection::open(path(&folder)).unwrap();
+    database.execute_batch("PRAGMA foreign_keys = ON").unwrap();
+    let wrong = [
+        // Two seats of one name, one token for two seats, a seat, a message and a receipt in no chat.
+        "INSERT INTO session SELECT NULL, chat_id, randomblob(16), randomblob(32), 'aNN', 'ann', role, 0, 0 FROM session",
+        "INSERT INTO session SELECT NULL, chat_id, randomblob(16), token, 'Bob', 'bob', role, 0, 0 FROM session",
+        "INSERT INTO session SELECT NULL, 99, randomblob(16), randomblob(32), 'Bob', 'bob', role, 0, 0 FROM session",
+        "INSERT INTO message VALUES (99, 1, 0, randomblob(16), 'Ann', 'hello', NULL)",
+        "INSERT INTO receipt VALUES (1, 1, randomblob(16), randomblob(16), 0)",
+        // A token in clear, an id that is none, an invite used too often, a chat that keeps nothing.
+        "UPDATE session SET token = 'secret'",
+        "UPDATE chat SET hash_key = x'00'",
+        "UPDATE invite SET max_uses = 1, uses = 2",
+        "UPDATE chat SET history = 0",
+    ];
+    for statement in wrong {
+        let error = database.execute(statement, []).unwrap_err();
+        assert!(error.to_string().contains("constraint") || error.to_string().contains("cannot store"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_schema_opens_under_the_newest() {
+    let folder = tempfile::tempdir().unwrap();
+    Connection::open(path(&folder)).unwrap().execute_batch(include_str!("first_schema.sql")).unwrap();
+    let app = app(&folder);
+    let (id, ann) = (FIRST_CHAT, FIRST_TOKEN);
+    let read = app.get(format!("/{id}")).bearer(ann).await_status(200).await.json();
+    let texts: Vec<_> = read["messages"].as_array().unwrap().iter().map(|message| message["text"].clone()).collect();
+    assert_eq!(texts, ["second", "third 王", "from Bob"]);
+    assert_eq!((&read["last_id"], &read["missed"]), (&json!(4), &json!(1)));
+    let members = app.get(format!("/{id}/members")).bearer(ann).await_status(200).await.json();
+    assert_eq!((&members["name"], members["members"].as_array().unwrap().len()), (&json!("Film night"), 2));
+    app.post(format!("/{id}")).bearer(ann).json(&json!({"text": "on we go"})).await_status(201).await;
+    let invites = app.get(format!("/{id}/invites")).bearer(ann).await_status(200).await.json();
+    assert_eq!(invites["invites"][0]["uses"], 1);
+}
+
+#[test]
+fn a_file_that_another_connection_holds_is_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(&folder));
+    let other = Connection::open(path(&folder)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(matches!(refused(&path(&folder)), OpenError::InUse(_)));
+    other.execute_batch("COMMIT").unwrap();
+    let store = open(&folder);
+    assert!(matches!(refused(&path(&folder)), OpenError::InUse(_)), "a second store on one file");
+    drop(store);
+    open(&folder);
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named_and_left_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("whole.db");
+    drop(open_at(&whole));
+    let whole = fs::read(whole).unwrap();
+    let of_another = {
+        let path = folder.path().join("other.db");
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("CREATE TABLE recipe (name TEXT)").unwrap();
+        drop(other);
+        fs::read(path).unwrap()
+    };
+    let newer = {
+        let mut bytes = whole.clone();
+        bytes[60..64].copy_from_slice(&77_u32.to_be_bytes()); // the user version
+        bytes
+    };
+    let damaged_page = {
+        let mut bytes = whole.clone();
+        let page = bytes.len() / 4096 / 2 * 4096;
+        bytes[page..page + 512].fill(0xaa);
+        bytes
+    };
+    let half = whole[..whole.len() / 2].to_vec();
+    type IsRight = fn(&OpenError) -> bool;
+    let cases: [(&str, Vec<u8>, IsRight); 5] = [
+        ("garbage", b"no database at all, but a text of some length".repeat(200), |error| {
+            matches!(error, OpenError::NotADatabase(_))
+        }),
+        ("another's", of_another, |error| matches!(error, OpenError::NotOurs(_))),
+        ("newer", newer, |error| matches!(error, OpenError::Newer { found: 77, .. })),
+        ("damaged", damaged_page, |error| matches!(error, OpenError::Damaged { .. })),
+        ("half", half, |error| matches!(error, OpenError::Damaged { .. })),
+    ];
+    for (name, content, is_right) in cases {
+        let path = folder.path().join(format!("{name}.db"));
+        fs::write(&path, &content).unwrap();
+        let error = refused(&path);
+        assert!(is_right(&error), "{name}: {error:?}");
+        let line = error.to_string();
+        assert!(line.contains(&*path.to_string_lossy()) && !line.contains('\n'), "{line}");
+        assert!(fs::read(&path).unwrap() == content, "{name} was touched");
+    }
+    let nowhere = refused(&folder.path().join("no/such/folder/chats.db"));
+    assert!(nowhere.to_string().contains("no/such/folder"), "{nowhere}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_files_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let _store = open(&folder);
+    for name in ["chats.db", "chats.db-wal", "chats.db-shm"] {
+        let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
 }

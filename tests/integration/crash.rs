@@ -1,0 +1,267 @@
+//! The program is killed under load, again and again: what it has acknowledged is there after.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::join_all;
+use parking_lot::Mutex;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use uuid::Uuid;
+use watch_party::service::Entropy as _;
+
+use crate::app::CountingEntropy;
+use crate::program::{Http, Program};
+
+const KILLS: usize = 24;
+const CHATS: usize = 8;
+const WRITERS: usize = 3;
+
+/// What the load knows of one chat.
+#[derive(Default)]
+struct Known {
+    id: String,
+    key: String,
+    history: u64,
+    /// The newest token of each seat: the owner's, then the guests'. Each was acknowledged;
+    /// `None` where a renewal without an answer has taken the seat from us.
+    tokens: Vec<Option<String>>,
+    /// Tokens whose end was acknowledged.
+    ended: Vec<String>,
+    /// By id: what was acknowledged, as it was sent.
+    acknowledged: BTreeMap<u64, (String, Uuid)>,
+    /// Sent, but no answer came: made or not, and to be asked again.
+    unanswered: Vec<(usize, String, Uuid)>,
+    /// Tokens that may or may not be good, for the answer about them never came.
+    uncertain: HashSet<String>,
+}
+
+impl Known {
+    /// One of the seats we hold.
+    fn seat(&self, pick: u8) -> (usize, String) {
+        let held: Vec<_> =
+            self.tokens.iter().enumerate().filter_map(|(seat, token)| Some((seat, token.clone()?))).collect();
+        held[usize::from(pick) % held.len()].clone()
+    }
+}
+
+/// Calls until `enough` acknowledgements have come since the last start.
+struct Load {
+    http: Http,
+    acknowledgements: AtomicUsize,
+    enough: usize,
+    came: Notify,
+}
+
+impl Load {
+    fn acknowledged(&self) {
+        if self.acknowledgements.fetch_add(1, Ordering::SeqCst) + 1 == self.enough {
+            self.came.notify_one();
+        }
+    }
+
+    /// Posts, and now and then joins, renews or leaves, until the program is gone.
+    async fn run(&self, chat: &Mutex<Known>, writer: usize, dice: &CountingEntropy) {
+        loop {
+            let mut drawn = [0; 2];
+            dice.fill(&mut drawn);
+            let went_on = match drawn[0] {
+                0..8 if writer == 0 => self.join(chat).await,
+                8..24 if writer == 1 => self.renew(chat, drawn[1]).await,
+                _ => self.post(chat, drawn[1]).await,
+            };
+            if went_on.is_none() {
+                return;
+            }
+        }
+    }
+
+    async fn post(&self, chat: &Mutex<Known>, pick: u8) -> Option<()> {
+        let (path, seat, token) = {
+            let chat = chat.lock();
+            let (seat, token) = chat.seat(pick);
+            (format!("/{}", chat.id), seat, token)
+        };
+        let client_id = Uuid::new_v4();
+        let text = format!("said as {client_id}");
+        let body = json!({"text": text, "client_id": client_id});
+        match self.http.ask(Method::POST, &path, &token, Some(&body)).await {
+            Ok((StatusCode::CREATED, _, message)) => {
+                let id = message["id"].as_u64().unwrap();
+                assert!(chat.lock().acknowledged.insert(id, (text, client_id)).is_none(), "an id twice");
+                self.acknowledged();
+                Some(())
+            }
+            // A writer beside this one has renewed the session in the meantime.
+            Ok((StatusCode::UNAUTHORIZED, ..)) => Some(()),
+            Ok(other) => panic!("{other:?}"),
+            Err(_) => {
+                chat.lock().unanswered.push((seat, text, client_id));
+                None
+            }
+        }
+    }
+
+    async fn join(&self, chat: &Mutex<Known>) -> Option<()> {
+        let (path, body) = {
+            let chat = chat.lock();
+            (
+                format!("/{}/join", chat.id),
+                json!({"key": chat.key, "username": format!("Guest {}", Uuid::new_v4().simple())[..20]}),
+            )
+        };
+        match self.http.ask(Method::POST, &path, "", Some(&body)).await.ok()? {
+            (StatusCode::CREATED, _, seat) => {
+                chat.lock().tokens.push(Some(seat["session_token"].as_str().unwrap().to_owned()));
+                self.acknowledged();
+            }
+            (StatusCode::CONFLICT, ..) => {}
+            other => panic!("{other:?}"),
+        }
+        Some(())
+    }
+
+    async fn renew(&self, chat: &Mutex<Known>, pick: u8) -> Option<()> {
+        let (path, seat, token) = {
+            let chat = chat.lock();
+            let (seat, token) = chat.seat(pick);
+            (format!("/{}/session", chat.id), seat, token)
+        };
+        let answer = self.http.ask(Method::POST, &path, &token, None).await;
+        let mut chat = chat.lock();
+        match answer {
+            Ok((StatusCode::OK, _, session)) => {
+                chat.tokens[seat] = Some(session["session_token"].as_str().unwrap().to_owned());
+                chat.ended.push(token);
+                drop(chat);
+                self.acknowledged();
+                Some(())
+            }
+            Ok(other) => panic!("{other:?}"),
+            Err(_) => {
+                chat.uncertain.insert(token);
+                None
+            }
+        }
+    }
+}
+
+async fn create(http: &Http, history: u64) -> Known {
+    let request = json!({"username": "Ann", "history": history, "capacity": 6});
+    let (status, created) = http.post("/create", "", &request).await;
+    assert_eq!(status, StatusCode::CREATED);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    Known {
+        id: text(&created["chat_id"]),
+        key: text(&created["invite"]["key"]),
+        history,
+        tokens: vec![Some(text(&created["session_token"]))],
+        ..Known::default()
+    }
+}
+
+/// All that was acknowledged is there, once, in order, as far as it is kept.
+async fn check(http: &Http, chat: &mut Known) {
+    let path = format!("/{}", chat.id);
+    // A renewal without an answer has happened or not; where it has, that seat is lost to us.
+    for token in std::mem::take(&mut chat.uncertain) {
+        if http.get(&path, &token).await.0 == StatusCode::UNAUTHORIZED {
+            chat.tokens.iter_mut().filter(|kept| **kept == Some(token.clone())).for_each(|kept| *kept = None);
+        }
+    }
+    let answers = join_all(chat.tokens.iter().flatten().map(|token| http.get(&path, token))).await;
+    assert!(answers.iter().all(|(status, _)| *status == StatusCode::OK), "an acknowledged session: {answers:?}");
+    let ended = join_all(chat.ended.iter().map(|token| http.get(&path, token))).await;
+    assert!(ended.iter().all(|(status, _)| *status == StatusCode::UNAUTHORIZED), "a session came back: {ended:?}");
+    chat.ended.clear();
+
+    let Some((_, read)) = answers.into_iter().next() else { return };
+    let last_id = read["last_id"].as_u64().unwrap();
+    let messages: Vec<(u64, String)> = read["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| (message["id"].as_u64().unwrap(), message["text"].as_str().unwrap().to_owned()))
+        .collect();
+    let ids: Vec<u64> = messages.iter().map(|(id, _)| *id).collect();
+    let oldest = last_id.saturating_sub(chat.history) + 1;
+    assert_eq!(ids, (oldest..=last_id).collect::<Vec<_>>(), "what is kept has no gap");
+    let texts: HashSet<&String> = messages.iter().map(|(_, text)| text).collect();
+    assert_eq!(texts.len(), messages.len(), "a message twice");
+    let kept: HashMap<u64, String> = messages.iter().cloned().collect();
+    assert!(chat.acknowledged.last_key_value().is_none_or(|(id, _)| *id <= last_id), "the newest is lost");
+    for (id, (text, _)) in chat.acknowledged.range(oldest..) {
+        assert_eq!(kept.get(id), Some(text), "message {id}");
+    }
+}
+
+/// Sends again what was never answered: it is made once in all.
+async fn settle(http: &Http, chat: &mut Known) {
+    let path = format!("/{}", chat.id);
+    for (seat, text, client_id) in std::mem::take(&mut chat.unanswered) {
+        let Some(token) = &chat.tokens[seat] else { continue };
+        let body = json!({"text": text, "client_id": client_id});
+        let (status, message) = http.post(&path, token, &body).await;
+        assert!(status.is_success(), "{status} {message}");
+        let id = message["id"].as_u64().unwrap();
+        assert!(chat.acknowledged.insert(id, (text, client_id)).is_none(), "message {id} twice");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_survives_kill_9() {
+    let seed = std::env::var("CRASH_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0);
+    println!("CRASH_SEED={seed}");
+    let dice = Arc::new(CountingEntropy::seeded(seed));
+    let folder = tempfile::tempdir().unwrap();
+
+    let mut program = Program::start(folder.path());
+    let http = program.caller();
+    let mut chats = Vec::new();
+    for number in 0..CHATS {
+        let history = if number % 2 == 0 { 10 } else { 1_000 };
+        chats.push(Arc::new(Mutex::new(create(&http, history).await)));
+    }
+    let mut acknowledged = 0;
+    for kill in 0..KILLS {
+        let mut drawn = [0; 1];
+        dice.fill(&mut drawn);
+        let load = Arc::new(Load {
+            http: program.caller(),
+            acknowledgements: AtomicUsize::new(0),
+            enough: 1 + usize::from(drawn[0]),
+            came: Notify::new(),
+        });
+        let mut writers = tokio::task::JoinSet::new();
+        for chat in &chats {
+            for writer in 0..WRITERS {
+                let (load, chat, dice) = (load.clone(), chat.clone(), dice.clone());
+                writers.spawn(async move { load.run(&chat, writer, &dice).await });
+            }
+        }
+        load.came.notified().await;
+        program.kill();
+        while let Some(writer) = writers.join_next().await {
+            writer.unwrap();
+        }
+        acknowledged += load.acknowledgements.load(Ordering::SeqCst);
+
+        program = Program::start(folder.path());
+        let http = program.caller();
+        for chat in &chats {
+            let mut known = std::mem::take(&mut *chat.lock());
+            check(&http, &mut known).await;
+            settle(&http, &mut known).await;
+            check(&http, &mut known).await;
+            if known.tokens.iter().all(Option::is_none) {
+                known = create(&http, known.history).await;
+            }
+            *chat.lock() = known;
+        }
+        println!("kill {kill}: after {} acknowledgements", load.acknowledgements.load(Ordering::SeqCst));
+    }
+    println!("{acknowledged} acknowledgements, {KILLS} kills");
+}

@@ -1,0 +1,99 @@
+//! The world outside fails: another program holds the file, the file is damaged, the disk is full.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use reqwest::{Method, StatusCode};
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::program::{Program, command};
+
+/// How a start that must fail ends: the exit code, and what was said.
+fn refused_start(mut command: Command) -> (Option<i32>, String) {
+    let output = command.stdout(Stdio::null()).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_file_in_use_stops_the_start_with_a_line_that_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::start(folder.path());
+    let (code, said) = refused_start(command(folder.path()));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.starts_with("watch-party: WATCH_PARTY_STORE: ") && said.lines().count() == 1, "{said}");
+    assert!(said.contains("watch-party.db: the file is in use by another program"), "{said}");
+    // The claim ends with the program, though it was killed.
+    program.kill();
+    drop(Program::start(folder.path()));
+}
+
+#[test]
+fn a_file_that_another_program_locks_stops_the_start_with_the_same_line() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Program::start(folder.path()));
+    let other = Connection::open(folder.path().join("watch-party.db")).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let (code, said) = refused_start(command(folder.path()));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("the file is in use by another program") && said.lines().count() == 1, "{said}");
+}
+
+#[test]
+fn a_damaged_file_stops_the_start_and_is_left_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("watch-party.db");
+    let damaged = b"this was a database once".repeat(1_000);
+    fs::write(&file, &damaged).unwrap();
+    let (code, said) = refused_start(command(folder.path()));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("watch-party.db") && said.contains("not touched") && said.lines().count() == 1, "{said}");
+    assert!(fs::read(&file).unwrap() == damaged);
+}
+
+/// No byte can be written to any file: what a full disk, or a quota, comes down to.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_full_disk_refuses_writes_serves_reads_and_heals_by_itself() {
+    fn limit(program: &Program, bytes: &str) {
+        let limit = format!("--fsize={bytes}:unlimited");
+        assert!(Command::new("prlimit").args(["--pid", &program.id().to_string(), &limit]).status().unwrap().success());
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    // The shell makes the program live on when a write is refused, as it does when a disk is full.
+    let program = {
+        let bare = command(folder.path());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(bare.get_program()).args(bare.get_args());
+        shell.current_dir(folder.path()).env_clear();
+        Program::of(shell)
+    };
+    let http = program.caller();
+    let (_, created) = http.post("/create", "", &json!({"username": "Ann"})).await;
+    let path = format!("/{}", created["chat_id"].as_str().unwrap());
+    let token = created["session_token"].as_str().unwrap();
+    let (status, _) = http.post(&path, token, &json!({"text": "before"})).await;
+    assert_eq!(status, StatusCode::CREATED);
+
+    limit(&program, "0");
+    let refused = json!({"text": "refused", "client_id": "8e03978e-40d5-43dd-bc93-6894a57f9324"});
+    for (path, token, body) in [(&*path, token, &refused), ("/create", "", &json!({})), (&*path, token, &refused)] {
+        let (status, retry_after, problem) = http.ask(Method::POST, path, token, Some(body)).await.unwrap();
+        assert_eq!((status, &problem["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable")), "{problem}");
+        assert_eq!(retry_after.as_deref(), Some("2"));
+        let (status, read) = http
+            .get(&format!("/{}", created["chat_id"].as_str().unwrap()), created["session_token"].as_str().unwrap())
+            .await;
+        assert_eq!((status, &read["last_id"]), (StatusCode::OK, &json!(1)), "reading goes on");
+    }
+
+    limit(&program, "unlimited");
+    let (status, message) = http.post(&path, token, &refused).await;
+    assert_eq!((status, &message["id"]), (StatusCode::CREATED, &json!(2)));
+    program.kill();
+    let program = Program::start(folder.path());
+    let (_, read) = program.caller().get(&path, token).await;
+    let texts: Vec<_> = read["messages"].as_array().unwrap().iter().map(|message| &message["text"]).collect();
+    assert_eq!(texts, ["before", "refused"]);
+}

@@ -1,0 +1,107 @@
+//! The built program as a process of its own, on a port that it picks itself.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use reqwest::{Client, Method, StatusCode};
+use serde_json::Value;
+
+/// A program that runs; it is killed when this is dropped.
+pub struct Program {
+    child: Child,
+    pub site: String,
+}
+
+/// The program's command, with nothing of this machine's settings.
+pub fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_watch-party"));
+    command.current_dir(folder).env_clear().args(["--site-addr", "127.0.0.1:0", "--rate-limit", "off"]);
+    command
+}
+
+impl Program {
+    /// Starts the program in `folder`, where it keeps its chats, and waits until it listens.
+    pub fn start(folder: &Path) -> Self {
+        Self::of(command(folder))
+    }
+
+    pub fn of(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        let site = loop {
+            let begin = said.len();
+            assert_ne!(log.read_line(&mut said).unwrap(), 0, "it ended before it listened: {said}");
+            if let Some((_, address)) = said[begin..].split_once("listening on ") {
+                break address.trim().to_owned();
+            }
+        };
+        // What it says from here on is read away, or it would wait for a reader.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Self { child, site }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends the program where it stands (SIGKILL on Unix).
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub fn caller(&self) -> Http {
+        Http { client: Client::new(), site: self.site.clone() }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Someone who calls the program over HTTP.
+#[derive(Clone)]
+pub struct Http {
+    client: Client,
+    site: String,
+}
+
+impl Http {
+    /// The answer's status, its `Retry-After` and its body (`null` where there is none); or that
+    /// no whole answer came.
+    pub async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Option<String>, Value), reqwest::Error> {
+        let mut request = self.client.request(method, format!("{}{path}", self.site));
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await?;
+        let (status, retry_after) = (answer.status(), answer.headers().get("retry-after").cloned());
+        let retry_after = retry_after.map(|value| value.to_str().unwrap().to_owned());
+        let body = answer.bytes().await?;
+        Ok((status, retry_after, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+    }
+
+    pub async fn get(&self, path: &str, token: &str) -> (StatusCode, Value) {
+        let (status, _, body) = self.ask(Method::GET, path, token, None).await.unwrap();
+        (status, body)
+    }
+
+    pub async fn post(&self, path: &str, token: &str, body: &Value) -> (StatusCode, Value) {
+        let (status, _, body) = self.ask(Method::POST, path, token, Some(body)).await.unwrap();
+        (status, body)
+    }
+}
