@@ -1,6 +1,8 @@
 // Starts the built program on a port of its own choice before the tests, and ends it after.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 
@@ -22,11 +24,13 @@ async function address(server: ChildProcess): Promise<string> {
 }
 
 export default async function start() {
+  const folder = await mkdtemp(path.join(tmpdir(), "watch-party-"));
   const server = spawn(program, [], {
     cwd: root,
     env: {
       ...process.env,
       LEPTOS_SITE_ADDR: "127.0.0.1:0",
+      WATCH_PARTY_STORE: `sqlite:${path.join(folder, "chats.db")}`,
       WATCH_PARTY_RATE_LIMIT: "off",
       WATCH_PARTY_LOG: "info",
       NO_COLOR: "1",
@@ -38,5 +42,6 @@ export default async function start() {
     const ended = once(server, "exit");
     server.kill("SIGTERM");
     await ended;
+    await rm(folder, { recursive: true });
   };
 }

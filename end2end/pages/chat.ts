@@ -8,6 +8,7 @@ export class ChatPage {
   readonly messages: Locator;
   readonly newMessages: Locator;
   readonly members: Locator;
+  readonly kept: Locator;
 
   constructor(readonly page: Page) {
     this.box = page.getByRole("textbox", { name: "Message" });
@@ -16,6 +17,7 @@ export class ChatPage {
     this.messages = this.log.locator("li.message:not(.waiting)");
     this.newMessages = page.getByRole("button", { name: "New messages" });
     this.members = page.locator(".members li");
+    this.kept = page.locator(".panel", { has: page.getByRole("heading", { name: "What is kept" }) });
   }
 
   async isReady() {
@@ -48,6 +50,10 @@ export class ChatPage {
 
   async openPeople() {
     await this.page.locator("summary", { hasText: "People" }).click();
+  }
+
+  async openKept() {
+    await this.page.locator("summary", { hasText: "What is kept" }).click();
   }
 
   async boxIsOnScreen() {

@@ -48,8 +48,11 @@ for (const colorScheme of ["light", "dark"] as const) {
       await ann.page.locator("summary", { hasText: "Invite" }).click();
       await expect(ann.members.first()).toBeHidden();
       await keep(ann.page, "chat-invite");
+      await ann.openKept();
+      await expect(ann.kept).toContainText("4 of at most 30");
+      await keep(ann.page, "chat-kept");
       await ann.log.click();
-      await expect(ann.page.getByLabel("Magic link")).toBeHidden();
+      await expect(ann.kept).toBeHidden();
       await ann.page.goto("/?notice=chat_full");
       await new HomePage(ann.page).isReady();
       await expect(new HomePage(ann.page).yourChats).toContainText("Nothing new");

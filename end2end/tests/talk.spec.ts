@@ -132,3 +132,21 @@ test("a message written without a connection is sent once there is one, and only
   await ann.hasTexts(["from the tunnel"]);
   await expect(ann.page.getByText("Sending…")).toBeHidden();
 });
+
+test("what the server still holds stands under What is kept, anew each time it is opened", async ({ people }) => {
+  const ann = await people.owner();
+  const bob = await people.guest(await ann.magicLink());
+  await bob.openKept();
+  await expect(bob.kept).toContainText("None yet. The newest 30 are kept.");
+  await expect(bob.kept).toContainText("2 names");
+  const forgotten = await bob.kept.locator("time").getAttribute("datetime");
+  const hours = (Date.parse(forgotten!) - Date.now()) / 3_600_000;
+  expect(Math.round(hours)).toBe(6 + 24);
+  await bob.page.keyboard.press("Escape");
+  for (let at = 1; at <= 31; at++) {
+    await ann.say(`message ${at}`);
+  }
+  await expect(bob.messages.last()).toContainText("message 31");
+  await bob.openKept();
+  await expect(bob.kept).toContainText("30 of at most 30, the oldest from");
+});

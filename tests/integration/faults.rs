@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::program::{Program, command};
+use crate::program::{Http, Program, command};
 
 /// How a start that must fail ends: the exit code, and what was said.
 fn refused_start(mut command: Command) -> (Option<i32>, String) {
@@ -51,24 +51,30 @@ fn a_damaged_file_stops_the_start_and_is_left_as_it_was() {
     assert!(fs::read(&file).unwrap() == damaged);
 }
 
+/// Starts the program so that it lives on when the limit refuses a write, as it does when a disk
+/// is full.
+#[cfg(target_os = "linux")]
+fn start_immune(folder: &std::path::Path) -> Program {
+    let bare = command(folder);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(bare.get_program()).args(bare.get_args());
+    shell.current_dir(folder).env_clear();
+    Program::of(shell)
+}
+
+/// From here on the program may write so many bytes into a file.
+#[cfg(target_os = "linux")]
+fn limit(program: &Program, bytes: &str) {
+    let limit = format!("--fsize={bytes}:unlimited");
+    assert!(Command::new("prlimit").args(["--pid", &program.id().to_string(), &limit]).status().unwrap().success());
+}
+
 /// No byte can be written to any file: what a full disk, or a quota, comes down to.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_full_disk_refuses_writes_serves_reads_and_heals_by_itself() {
-    fn limit(program: &Program, bytes: &str) {
-        let limit = format!("--fsize={bytes}:unlimited");
-        assert!(Command::new("prlimit").args(["--pid", &program.id().to_string(), &limit]).status().unwrap().success());
-    }
-
     let folder = tempfile::tempdir().unwrap();
-    // The shell makes the program live on when a write is refused, as it does when a disk is full.
-    let program = {
-        let bare = command(folder.path());
-        let mut shell = Command::new("sh");
-        shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(bare.get_program()).args(bare.get_args());
-        shell.current_dir(folder.path()).env_clear();
-        Program::of(shell)
-    };
+    let program = start_immune(folder.path());
     let http = program.caller();
     let (_, created) = http.post("/create", "", &json!({"username": "Ann"})).await;
     let path = format!("/{}", created["chat_id"].as_str().unwrap());
@@ -76,17 +82,29 @@ async fn a_full_disk_refuses_writes_serves_reads_and_heals_by_itself() {
     let (status, _) = http.post(&path, token, &json!({"text": "before"})).await;
     assert_eq!(status, StatusCode::CREATED);
 
-    limit(&program, "0");
     let refused = json!({"text": "refused", "client_id": "8e03978e-40d5-43dd-bc93-6894a57f9324"});
-    for (path, token, body) in [(&*path, token, &refused), ("/create", "", &json!({})), (&*path, token, &refused)] {
-        let (status, retry_after, problem) = http.ask(Method::POST, path, token, Some(body)).await.unwrap();
-        assert_eq!((status, &problem["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable")), "{problem}");
-        assert_eq!(retry_after.as_deref(), Some("2"));
-        let (status, read) = http
-            .get(&format!("/{}", created["chat_id"].as_str().unwrap()), created["session_token"].as_str().unwrap())
-            .await;
+    let nothing_is_written = async |http: &Http| {
+        for (place, token, body) in [(&*path, token, &refused), ("/create", "", &json!({})), (&*path, token, &refused)]
+        {
+            let (status, retry_after, problem) = http.ask(Method::POST, place, token, Some(body)).await.unwrap();
+            assert_eq!(
+                (status, &problem["code"]),
+                (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable")),
+                "{problem}"
+            );
+            assert_eq!(retry_after.as_deref(), Some("2"));
+        }
+        let (status, read) = http.get(&path, created["session_token"].as_str().unwrap()).await;
         assert_eq!((status, &read["last_id"]), (StatusCode::OK, &json!(1)), "reading goes on");
-    }
+    };
+    limit(&program, "0");
+    nothing_is_written(&http).await;
+    // The chat comes from the disk, for the program that had it in memory is gone.
+    program.kill();
+    let program = start_immune(folder.path());
+    let http = program.caller();
+    limit(&program, "0");
+    nothing_is_written(&http).await;
 
     limit(&program, "unlimited");
     let (status, message) = http.post(&path, token, &refused).await;

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::domain::MessageId;
-use crate::wire::{Code, MemberList, Messages, Problem};
+use crate::wire::{Code, MemberList, Messages, Problem, Retention};
 
 /// How long an answer is waited for, in milliseconds: a dead connection says nothing by itself.
 const PATIENCE: u32 = 10_000;
@@ -18,6 +18,10 @@ pub(crate) async fn read_messages(chat_id: Uuid, token: &str, after: MessageId) 
 
 pub(crate) async fn list_members(chat_id: Uuid, token: &str) -> Result<MemberList, Problem> {
     in_time(get(&format!("/{chat_id}/members"), token)).await
+}
+
+pub(crate) async fn show_retention(chat_id: Uuid, token: &str) -> Result<Retention, Problem> {
+    in_time(get(&format!("/{chat_id}/retention"), token)).await
 }
 
 pub(crate) async fn remove_member(chat_id: Uuid, token: &str, member_id: Uuid) -> Result<(), Problem> {

@@ -74,13 +74,27 @@ pub(crate) fn confirm(question: &str) -> bool {
 
 /// The time of day as people write it where this browser is set up.
 pub(crate) fn time_of_day(moment: Timestamp) -> String {
+    let options = options(&[("hour", "2-digit"), ("minute", "2-digit")]);
+    date(moment).to_locale_time_string_with_options("default", &options).into()
+}
+
+/// The day and the time of day, as people write them where this browser is set up.
+pub(crate) fn date_and_time(moment: Timestamp) -> String {
+    let options = options(&[("dateStyle", "medium"), ("timeStyle", "short")]);
+    date(moment).to_locale_string("default", &options).into()
+}
+
+fn date(moment: Timestamp) -> js_sys::Date {
     #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are exact for ages to come
-    let date = js_sys::Date::new(&JsValue::from_f64(moment.as_millis() as f64));
+    js_sys::Date::new(&JsValue::from_f64(moment.as_millis() as f64))
+}
+
+fn options(named: &[(&str, &str)]) -> js_sys::Object {
     let options = js_sys::Object::new();
-    for (name, value) in [("hour", "2-digit"), ("minute", "2-digit")] {
-        let _ = js_sys::Reflect::set(&options, &name.into(), &value.into());
+    for (name, value) in named {
+        let _ = js_sys::Reflect::set(&options, &(*name).into(), &(*value).into());
     }
-    date.to_locale_time_string_with_options("default", &options).into()
+    options
 }
 
 /// Keeps the page as high as what is visible of it: a phone's keyboard covers the rest, and not

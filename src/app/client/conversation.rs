@@ -9,7 +9,7 @@ use super::api;
 use super::storage::{self, SavedChat, Unsent};
 use crate::app::server_fns;
 use crate::domain::MessageId;
-use crate::wire::{MemberList, Message, Messages, Problem};
+use crate::wire::{MemberList, Message, Messages, Problem, Retention};
 
 /// How often new messages are asked for, in milliseconds.
 const POLL_EVERY: u32 = 1_000;
@@ -86,6 +86,12 @@ impl Conversation {
     pub(crate) async fn leave(self) -> Result<(), Problem> {
         let Some(SavedChat { token, member_id, .. }) = self.saved() else { return Ok(()) };
         self.give_up(api::remove_member(self.chat_id, &token, member_id)).await
+    }
+
+    /// What the server still holds of the chat; `None` where this browser has no seat.
+    pub(crate) async fn retention(self) -> Option<Result<Retention, Problem>> {
+        let SavedChat { token, .. } = self.saved()?;
+        Some(api::show_retention(self.chat_id, &token).await)
     }
 
     /// Removes another member; the owner's right.

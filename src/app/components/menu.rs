@@ -11,6 +11,9 @@ pub(crate) fn Menu(
     /// What the button says.
     #[prop(into)]
     label: ViewFn,
+    /// Called each time the panel opens.
+    #[prop(optional)]
+    on_open: Option<Callback<()>>,
     children: Children,
 ) -> impl IntoView {
     let node = NodeRef::<Details>::new();
@@ -27,6 +30,13 @@ pub(crate) fn Menu(
             let _ = button.unchecked_into::<HtmlElement>().focus();
         }
     };
+    let on_toggle = move |_| {
+        if let Some(on_open) = on_open
+            && node.get_untracked().is_some_and(|menu| menu.has_attribute("open"))
+        {
+            on_open.run(());
+        }
+    };
     Effect::new(move || {
         let elsewhere = move |event: MouseEvent| {
             let target = event.target().and_then(|target| target.dyn_into::<Node>().ok());
@@ -39,7 +49,7 @@ pub(crate) fn Menu(
         on_cleanup(move || listener.remove());
     });
     view! {
-        <details class="menu" name="menu" node_ref=node on:keydown=on_keydown>
+        <details class="menu" name="menu" node_ref=node on:keydown=on_keydown on:toggle=on_toggle>
             <summary>{label.run()}</summary>
             <div class="panel">{children()}</div>
         </details>

@@ -3,6 +3,7 @@
 mod composer;
 mod field;
 mod frame;
+mod kept;
 mod menu;
 mod message_list;
 mod people;
@@ -12,6 +13,7 @@ mod your_chats;
 pub(super) use composer::Composer;
 pub(super) use field::{GeneralProblem, TextField, remembered_username};
 pub(super) use frame::PageFrame;
+pub(super) use kept::Kept;
 pub(super) use message_list::MessageList;
 pub(super) use people::People;
 pub(super) use share::ShareLink;

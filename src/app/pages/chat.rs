@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::app::client::conversation::Conversation;
 use crate::app::client::storage::{self, SavedChat};
-use crate::app::components::{Composer, MessageList, People, ShareLink};
+use crate::app::components::{Composer, Kept, MessageList, People, ShareLink};
 use crate::app::notice::{LedHome, Notice};
 
 #[component]
@@ -70,6 +70,7 @@ fn ChatRoom(chat_id: Uuid) -> impl IntoView {
                     <span class="arrow" aria-hidden="true">"‹"</span><span class="word">"Watch Party"</span>
                 </a>
                 <h1><bdi>{title}</bdi></h1>
+                <Kept conversation/>
                 <ShareLink chat_id key title=Signal::derive(title)/>
                 <People conversation seat leave/>
             </header>

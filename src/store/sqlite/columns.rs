@@ -48,7 +48,7 @@ pub(super) fn moment(row: &Row<'_>, column: usize) -> Result<Timestamp> {
     row.get(column).map(Timestamp::from_millis)
 }
 
-/// Counters are unsigned, `SQLite`'s integers signed; none ever comes near the difference.
+/// Counters are unsigned, SQLite's integers signed; none ever comes near the difference.
 pub(super) fn counter(row: &Row<'_>, column: usize) -> Result<u64> {
     row.get(column).map(i64::cast_unsigned)
 }

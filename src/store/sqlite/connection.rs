@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, Result};
+use rusqlite::{Connection, Error, OpenFlags, Result, ffi};
 
 /// How long a connection waits for another program to let go of the file.
 const BUSY: Duration = Duration::from_secs(2);
@@ -18,9 +18,13 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection> {
     connection.busy_timeout(BUSY)?;
     keep_log_on_close(&connection, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        let cause = "its file system has no shared memory for a write-ahead log".to_owned();
+        return Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CANTOPEN), Some(cause)));
+    }
     connection.execute_batch(
-        "PRAGMA journal_mode = WAL;
-         PRAGMA synchronous = FULL; -- a commit answers when it is on the disk
+        "PRAGMA synchronous = FULL; -- a commit answers when it is on the disk
          PRAGMA fullfsync = ON; -- where macOS would otherwise only promise it
          PRAGMA checkpoint_fullfsync = ON;
          PRAGMA wal_autocheckpoint = 0; -- the scrub alone does it, and knows what has changed

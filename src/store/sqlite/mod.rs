@@ -128,7 +128,7 @@ impl fmt::Debug for SqliteStore {
     }
 }
 
-/// The failure as the service knows it. `SQLite`'s own words name files and statements, never
+/// The failure as the service knows it. SQLite's own words name files and statements, never
 /// what is stored.
 fn unavailable(error: impl fmt::Display) -> Unavailable {
     Unavailable { cause: error.to_string() }

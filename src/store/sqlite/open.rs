@@ -16,7 +16,7 @@ use super::scrub::scrub;
 
 /// How long the file is looked through for damage at the start; a larger one is looked at in part.
 const INSPECTION: Duration = Duration::from_secs(2);
-/// Steps of `SQLite`'s machine between two looks at the clock.
+/// Steps of SQLite's machine between two looks at the clock.
 const STEPS: i32 = 10_000;
 
 /// Why the database cannot be used; its text is one line.
@@ -57,6 +57,10 @@ pub(super) fn open(path: &Path) -> Result<(PathBuf, File, Connection), OpenError
     let path = find_or_make(path).map_err(|error| OpenError::failed(path, error))?;
     let lock = claim(&path)?;
     inspect(&path)?;
+    if !can_scrub() {
+        let cause = "SQLite was built without its dbpage table; build with the project's .cargo/config.toml";
+        return Err(OpenError::failed(&path, cause));
+    }
     let connection = prepare(&path).map_err(|error| match error {
         rusqlite_migration::Error::RusqliteError { err, .. } => OpenError::of(&path, &err),
         error => OpenError::failed(&path, error),
@@ -64,7 +68,7 @@ pub(super) fn open(path: &Path) -> Result<(PathBuf, File, Connection), OpenError
     Ok((path, lock, connection))
 }
 
-/// A new file is for its owner's eyes alone; those that `SQLite` puts beside it follow suit.
+/// A new file is for its owner's eyes alone; those that SQLite puts beside it follow suit.
 fn find_or_make(path: &Path) -> io::Result<PathBuf> {
     let mut new = OpenOptions::new();
     new.write(true).create_new(true);
@@ -130,12 +134,22 @@ fn look(path: &Path) -> rusqlite::Result<(i32, usize, usize, Option<String>)> {
     Ok((application_id, version, tables, damage))
 }
 
+/// Whether the SQLite in this program has the table by which pages are scrubbed.
+fn can_scrub() -> bool {
+    let option = Connection::open_in_memory().and_then(|connection| {
+        connection.query_row("SELECT sqlite_compileoption_used('ENABLE_DBPAGE_VTAB')", [], |row| row.get(0))
+    });
+    option.unwrap_or(false)
+}
+
 fn prepare(path: &Path) -> Result<Connection, rusqlite_migration::Error> {
     let mut connection = open_writer(path)?;
     // Someone who writes without claiming the file is found out here.
     connection.transaction_with_behavior(TransactionBehavior::Immediate)?.commit()?;
     MIGRATIONS.to_latest(&mut connection)?;
-    // What a crash left in the log.
-    scrub(&mut connection, path)?;
+    // What a crash left in the log. On a full disk it waits, and what can be read is served.
+    if let Err(error) = scrub(&mut connection, path) {
+        tracing::warn!(%error, "what was deleted before the last end of the program is not erased yet");
+    }
     Ok(connection)
 }

@@ -17,14 +17,25 @@ pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Optio
     let key = chat_id.as_uuid().into_bytes();
     let found = moment
         .prepare_cached(
-            "SELECT id, name, revision, admission, capacity, history, session_lifetime, last_id, vacant_since
+            "SELECT id, name, revision, admission, capacity, history, session_lifetime, vacant_since
              FROM chat WHERE hash_key = ?1",
         )?
         .query_row([key], |row| Ok((row.get::<_, i64>(0)?, bare_chat(chat_id, row)?)))
         .optional()?;
     let Some((row_id, bare)) = found else { return Ok(None) };
     let of_chat = [row_id];
+    let messages: VecDeque<(u64, Message)> = all(
+        &moment,
+        "SELECT id, member_id, username, content, timestamp, client_id, revision
+         FROM message WHERE chat_id = ?1 ORDER BY id",
+        of_chat,
+        |row| Ok((counter(row, 6)?, message(row)?)),
+    )?;
+    let (newest_revision, last_id) = messages.back().map_or((0, 0), |(revision, newest)| (*revision, newest.id));
     let kept = Snapshot {
+        revision: bare.revision.max(newest_revision),
+        last_id,
+        messages: messages.into_iter().map(|(_, message)| message).collect(),
         members: all(
             &moment,
             "SELECT member_id, username, role, joined_at, token, expires_at FROM session WHERE chat_id = ?1 ORDER BY id",
@@ -37,13 +48,6 @@ pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Optio
              FROM invite WHERE chat_id = ?1 ORDER BY id",
             of_chat,
             invite,
-        )?,
-        messages: all(
-            &moment,
-            "SELECT id, member_id, username, content, timestamp, client_id
-             FROM message WHERE chat_id = ?1 ORDER BY id",
-            of_chat,
-            message,
         )?,
         receipts: all(
             &moment,
@@ -109,8 +113,8 @@ fn bare_chat(chat_id: ChatId, row: &Row<'_>) -> Result<Snapshot> {
             history: row.get(5)?,
             session_lifetime: Duration::from_millis(counter(row, 6)?),
         },
-        last_id: counter(row, 7)?,
-        vacant_since: moment(row, 8)?,
+        vacant_since: moment(row, 7)?,
+        last_id: 0,
         members: Vec::new(),
         invites: Vec::new(),
         messages: VecDeque::new(),

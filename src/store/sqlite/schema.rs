@@ -2,7 +2,7 @@
 
 use rusqlite_migration::{M, Migrations};
 
-/// Marks a `SQLite` file as ours: "WPTY".
+/// Marks a SQLite file as ours: "WPTY".
 pub(super) const APPLICATION_ID: i32 = 0x5750_5459;
 
 /// In the order in which they came; what stands here once is never changed, only added to.

@@ -2,7 +2,7 @@
 //!
 //! `secure_delete` overwrites a deleted row where it lies. Two kinds of copies are left: older
 //! versions of a page in the write-ahead log, and the copies that stay behind, in the unused
-//! middle of a page, when `SQLite` moves rows from page to page to balance a tree. So the middle
+//! middle of a page, when SQLite moves rows from page to page to balance a tree. So the middle
 //! of every page in the log (that is, of every page that has changed since the last scrub) is
 //! filled with zeros; then the log is brought into the database and cut to nothing.
 
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, Error, Result, TransactionBehavior, ffi};
 
 /// The log begins with a header, and each page in it with one of its own; both are described in
-/// `SQLite`'s "WAL-mode File Format".
+/// SQLite's "WAL-mode File Format".
 const LOG_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
 

@@ -1,10 +1,13 @@
 //! From changes to rows. What is to go is read off the chat as the change leaves it, so that how
 //! much is kept stays a rule of the domain alone.
 
-use rusqlite::{Connection, OptionalExtension as _, Params, Result};
+use rusqlite::{Connection, Error, OptionalExtension as _, Params, Result};
 
-use super::columns::{admission_name, millis, role_name};
-use crate::domain::{Change, Chat, Event, Invite, InviteId, Member, MemberId, Message, Session, Settings};
+use super::columns::{admission_name, counter, millis, role_name};
+use crate::domain::{
+    Change, Chat, ChatName, Event, Invite, InviteId, InviteLabel, Member, MemberId, Message, Session, Settings,
+    Timestamp,
+};
 
 /// What became of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,59 +20,57 @@ pub(super) enum Outcome {
 /// Writes `change` within the transaction that is open.
 pub(super) fn change(connection: &Connection, change: &Change) -> Result<Outcome> {
     let Change { before, events, after } = change;
-    let writer = match (*before, after.has_ended()) {
-        (0, _) => new_chat(connection, after)?,
-        (revision, false) => next_revision(connection, after, revision)?,
-        (revision, true) => return end_chat(connection, after, revision),
+    let chat_id = match find(connection, after)? {
+        None if *before == 0 => insert(connection, after)?,
+        Some((chat_id, revision)) if revision == *before => chat_id,
+        _ => return Ok(Outcome::Conflict),
     };
-    let Some(writer) = writer else { return Ok(Outcome::Conflict) };
+    if after.has_ended() {
+        // All else goes with it.
+        execute(connection, "DELETE FROM chat WHERE id = ?1", [chat_id])?;
+        return Ok(Outcome::Written);
+    }
+    let writer = RowWriter { connection, after, chat_id };
     for (event, revision) in events.iter().zip(before + 1..) {
         writer.event(event, revision)?;
+    }
+    if events.iter().any(|event| !matches!(event, Event::MessagePosted { .. })) {
+        writer.update_chat()?;
     }
     Ok(Outcome::Written)
 }
 
-fn end_chat(connection: &Connection, after: &Chat, revision: u64) -> Result<Outcome> {
-    let deleted = execute(
-        connection,
-        "DELETE FROM chat WHERE hash_key = ?1 AND revision = ?2",
-        (key(after), revision.cast_signed()),
-    )?;
-    Ok(if deleted == 0 { Outcome::Conflict } else { Outcome::Written })
+/// The chat's row and its revision.
+fn find(connection: &Connection, chat: &Chat) -> Result<Option<(i64, u64)>> {
+    connection
+        .prepare_cached(
+            "SELECT id, max(revision, coalesce(
+                 (SELECT revision FROM message WHERE chat_id = chat.id ORDER BY id DESC LIMIT 1), 0))
+             FROM chat WHERE hash_key = ?1",
+        )?
+        .query_row([key(chat)], |row| Ok((row.get(0)?, counter(row, 1)?)))
+        .optional()
 }
 
-/// A row for the chat itself, unless there is one.
-fn new_chat<'a>(connection: &'a Connection, after: &'a Chat) -> Result<Option<RowWriter<'a>>> {
-    let Ok(Settings { admission, capacity, history, session_lifetime }) = after.settings() else { return Ok(None) };
-    let written = execute(
+fn insert(connection: &Connection, after: &Chat) -> Result<i64> {
+    let Settings { admission, capacity, history, session_lifetime } =
+        after.settings().map_err(|refusal| Error::ToSqlConversionFailure(refusal.into()))?;
+    execute(
         connection,
-        "INSERT INTO chat (hash_key, name, revision, admission, capacity, history, session_lifetime, last_id, vacant_since)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (hash_key) DO NOTHING",
+        "INSERT INTO chat (hash_key, name, revision, admission, capacity, history, session_lifetime, vacant_since)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         (
             key(after),
-            after.name().map(|name| name.as_str()),
+            after.name().map(ChatName::as_str),
             after.revision().cast_signed(),
             admission_name(*admission),
             capacity,
             history,
             millis(*session_lifetime),
-            after.last_id().cast_signed(),
             after.vacant_since().as_millis(),
         ),
     )?;
-    Ok((written == 1).then(|| RowWriter { connection, after, chat_id: connection.last_insert_rowid() }))
-}
-
-/// The chat's row is brought forward, if it is at `revision`.
-fn next_revision<'a>(connection: &'a Connection, after: &'a Chat, revision: u64) -> Result<Option<RowWriter<'a>>> {
-    let chat_id: Option<i64> = connection
-        .prepare_cached("SELECT id FROM chat WHERE hash_key = ?1 AND revision = ?2")?
-        .query_row((key(after), revision.cast_signed()), |row| row.get(0))
-        .optional()?;
-    let Some(chat_id) = chat_id else { return Ok(None) };
-    let columns = (chat_id, after.revision().cast_signed(), after.last_id().cast_signed());
-    execute(connection, "UPDATE chat SET revision = ?2, last_id = ?3 WHERE id = ?1", columns)?;
-    Ok(Some(RowWriter { connection, after, chat_id }))
+    Ok(connection.last_insert_rowid())
 }
 
 /// Writes what happened to one chat.
@@ -98,8 +99,13 @@ impl RowWriter<'_> {
                 self.remember_session(*member_id, revision)?;
                 self.renew_session(*member_id, session)
             }
-            Event::MessagePosted { message } => self.add_message(message),
+            Event::MessagePosted { message } => self.add_message(message, revision),
         }
+    }
+
+    fn update_chat(&self) -> Result<()> {
+        let columns = (self.chat_id, self.after.revision().cast_signed(), self.after.vacant_since().as_millis());
+        self.execute("UPDATE chat SET revision = ?2, vacant_since = ?3 WHERE id = ?1", columns)
     }
 
     fn add_invite(&self, invite: &Invite) -> Result<()> {
@@ -110,11 +116,11 @@ impl RowWriter<'_> {
                 self.chat_id,
                 invite.id.as_uuid().into_bytes(),
                 invite.digest.as_bytes(),
-                invite.label.as_ref().map(|label| label.as_str()),
+                invite.label.as_ref().map(InviteLabel::as_str),
                 invite.max_uses,
                 invite.uses,
                 invite.created_at.as_millis(),
-                invite.expires_at.map(|end| end.as_millis()),
+                invite.expires_at.map(Timestamp::as_millis),
             ),
         )?;
         let kept: Vec<InviteId> = self.after.invites().iter().map(|invite| invite.id).collect();
@@ -158,9 +164,7 @@ impl RowWriter<'_> {
     /// The receipts go with the member.
     fn remove_member(&self, member_id: MemberId) -> Result<()> {
         let columns = (self.chat_id, member_id.as_uuid().into_bytes());
-        self.execute("DELETE FROM session WHERE chat_id = ?1 AND member_id = ?2", columns)?;
-        let vacant_since = self.after.vacant_since().as_millis();
-        self.execute("UPDATE chat SET vacant_since = ?2 WHERE id = ?1", (self.chat_id, vacant_since))
+        self.execute("DELETE FROM session WHERE chat_id = ?1 AND member_id = ?2", columns)
     }
 
     fn renew_session(&self, member_id: MemberId, session: &Session) -> Result<()> {
@@ -184,14 +188,23 @@ impl RowWriter<'_> {
         )
     }
 
-    fn add_message(&self, message: &Message) -> Result<()> {
+    fn add_message(&self, message: &Message, revision: u64) -> Result<()> {
         let member_id = message.member_id.as_uuid().into_bytes();
         let client_id = message.client_id.map(|id| id.as_uuid().into_bytes());
         let (id, sent_at) = (message.id.cast_signed(), message.sent_at.as_millis());
         self.execute(
-            "INSERT INTO message (chat_id, id, timestamp, member_id, username, content, client_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            (self.chat_id, id, sent_at, member_id, message.username.as_str(), message.text.as_str(), client_id),
+            "INSERT INTO message (chat_id, id, revision, timestamp, member_id, username, content, client_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            (
+                self.chat_id,
+                id,
+                revision.cast_signed(),
+                sent_at,
+                member_id,
+                message.username.as_str(),
+                message.text.as_str(),
+                client_id,
+            ),
         )?;
         let oldest = self.after.messages().front().map_or(i64::MAX, |oldest| oldest.id.cast_signed());
         self.execute("DELETE FROM message WHERE chat_id = ?1 AND id < ?2", (self.chat_id, oldest))?;

@@ -7,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 
-use rusqlite::{Connection, Result, TransactionBehavior};
+use rusqlite::{Connection, Error, ErrorCode, Result, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::connection::{keep_log_on_close, open_writer};
@@ -116,7 +116,7 @@ impl Desk {
     }
 
     /// One transaction for all; where it fails, one for each, so that only those fail which must.
-    fn commit(&mut self, mut commits: Vec<Commit>) {
+    fn commit(&mut self, commits: Vec<Commit>) {
         if commits.is_empty() {
             return;
         }
@@ -132,10 +132,12 @@ impl Desk {
             }
             Err(error) => {
                 self.connection = None;
-                if commits.len() == 1 {
-                    let _ = commits.remove(0).reply.send(Err(unavailable(error).into()));
-                } else {
+                if commits.len() > 1 && may_be_of_one(&error) {
                     commits.into_iter().for_each(|commit| self.commit(vec![commit]));
+                } else {
+                    for commit in commits {
+                        let _ = commit.reply.send(Err(unavailable(&error).into()));
+                    }
                 }
             }
         }
@@ -184,4 +186,19 @@ impl Desk {
             tracing::warn!(%error, "the database's log stays until the next start");
         }
     }
+}
+
+/// Whether a transaction may have failed by one of its commits, rather than by what would fail
+/// every one of them, after as long a wait.
+fn may_be_of_one(error: &Error) -> bool {
+    !matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::CannotOpen
+                | ErrorCode::NotADatabase
+                | ErrorCode::ReadOnly
+        )
+    )
 }

@@ -5,4 +5,5 @@ mod invites;
 mod members;
 mod messages;
 mod requests;
+mod retention;
 mod sessions;

@@ -252,7 +252,7 @@ async fn the_tables_cannot_hold_what_no_rule_allows() {
         "INSERT INTO session SELECT NULL, chat_id, randomblob(16), randomblob(32), 'aNN', 'ann', role, 0, 0 FROM session",
         "INSERT INTO session SELECT NULL, chat_id, randomblob(16), token, 'Bob', 'bob', role, 0, 0 FROM session",
         "INSERT INTO session SELECT NULL, 99, randomblob(16), randomblob(32), 'Bob', 'bob', role, 0, 0 FROM session",
-        "INSERT INTO message VALUES (99, 1, 0, randomblob(16), 'Ann', 'hello', NULL)",
+        "INSERT INTO message VALUES (99, 1, 1, 0, randomblob(16), 'Ann', 'hello', NULL)",
         "INSERT INTO receipt VALUES (1, 1, randomblob(16), randomblob(16), 0)",
         // A token in clear, an id that is none, an invite used too often, a chat that keeps nothing.
         "UPDATE session SET token = 'secret'",
@@ -297,6 +297,8 @@ fn a_file_that_another_connection_holds_is_in_use() {
     open(&folder);
 }
 
+type IsRight = fn(&OpenError) -> bool;
+
 #[test]
 fn a_file_that_cannot_be_used_is_named_and_left_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
@@ -322,7 +324,6 @@ fn a_file_that_cannot_be_used_is_named_and_left_as_it_was() {
         bytes
     };
     let half = whole[..whole.len() / 2].to_vec();
-    type IsRight = fn(&OpenError) -> bool;
     let cases: [(&str, Vec<u8>, IsRight); 5] = [
         ("garbage", b"no database at all, but a text of some length".repeat(200), |error| {
             matches!(error, OpenError::NotADatabase(_))

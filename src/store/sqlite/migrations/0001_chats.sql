@@ -7,12 +7,11 @@ CREATE TABLE chat (
     id INTEGER PRIMARY KEY,
     hash_key BLOB NOT NULL UNIQUE CHECK (length(hash_key) = 16), -- the chat's id in addresses
     name TEXT,
-    revision INTEGER NOT NULL CHECK (revision > 0),
+    revision INTEGER NOT NULL CHECK (revision > 0), -- after the last change that was more than a message
     admission TEXT NOT NULL,
     capacity INTEGER NOT NULL CHECK (capacity > 0),
     history INTEGER NOT NULL CHECK (history > 0),
     session_lifetime INTEGER NOT NULL,
-    last_id INTEGER NOT NULL,
     vacant_since INTEGER NOT NULL
 ) STRICT;
 
@@ -57,10 +56,13 @@ CREATE TABLE invite (
     UNIQUE (chat_id, invite_id)
 ) STRICT;
 
--- A chat's messages lie side by side. The name is the author's at the time, who may have left.
+-- A chat's messages lie side by side, and a new one writes nothing else: the chat's revision is
+-- the greater of its own and its newest message's, which is always kept. The name is the author's
+-- at the time, who may have left.
 CREATE TABLE message (
     chat_id INTEGER NOT NULL REFERENCES chat ON DELETE CASCADE,
     id INTEGER NOT NULL, -- 1, 2, 3 … in its chat
+    revision INTEGER NOT NULL, -- of the chat, with this message
     timestamp INTEGER NOT NULL,
     member_id BLOB NOT NULL CHECK (length(member_id) = 16),
     username TEXT NOT NULL,

@@ -1,0 +1,160 @@
+//! How many posts a second are acknowledged, and what a stored chat costs those who post.
+//!
+//! Prints ratios between stores that were measured in turns within one run, so that a noisy
+//! machine disturbs all alike. `cargo bench --bench posting -- --quick` is a small run of it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use tokio::runtime::Runtime;
+use watch_party::domain::{Admission, MessageText, SessionToken, Settings, Username};
+use watch_party::service::{Caller, NewChat, OsEntropy, Policy, Service, SystemClock};
+use watch_party::store::{MemoryStore, SqliteOptions, SqliteStore, Store};
+
+/// Each store is measured this often, in turns; the median counts.
+const ROUNDS: usize = 5;
+
+struct Scale {
+    /// How long each measurement takes.
+    time: Duration,
+    /// How many chats are stored when the cost of a stored chat is measured.
+    stored: &'static [usize],
+}
+
+const FULL: Scale = Scale { time: Duration::from_secs(2), stored: &[100, 10_000, 1_000_000] };
+const QUICK: Scale = Scale { time: Duration::from_millis(200), stored: &[100, 1_000] };
+
+fn main() {
+    let scale = if std::env::args().any(|argument| argument == "--quick") { QUICK } else { FULL };
+    let folder = tempfile::Builder::new().prefix("posting-").tempdir_in(disk()).expect("a folder can be made");
+    let runtime = Runtime::new().expect("a runtime can be made");
+    runtime.block_on(compare_stores(folder.path(), scale.time));
+    runtime.block_on(compare_sizes(folder.path(), &scale));
+}
+
+/// Where files lie on the disk that is measured: the system's folder for them may be memory.
+fn disk() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+}
+
+fn service(store: Arc<dyn Store>) -> Service {
+    let policy = Policy {
+        session_lifetime: Settings::DEFAULT_SESSION_LIFETIME,
+        forget_after: Duration::from_hours(24),
+        rate_limit: false,
+    };
+    Service::new(store, Arc::new(SystemClock), Arc::new(OsEntropy), policy)
+}
+
+fn sqlite(path: &Path, max_batch: usize) -> Arc<dyn Store> {
+    let options = SqliteOptions { max_batch, ..SqliteOptions::default() };
+    Arc::new(SqliteStore::open(path, options).expect("the database opens"))
+}
+
+async fn create(service: &Service) -> NewChat {
+    let caller = Caller::from(std::net::IpAddr::from([127, 0, 0, 1]));
+    let username = Username::parse("Ann").expect("it is a name");
+    let settings = Settings::new(Admission::Link, None, None).expect("these are the defaults");
+    service.create_chat(caller, username, None, settings).await.expect("a chat is made")
+}
+
+async fn create_many(service: &Service, count: usize) -> Vec<NewChat> {
+    let mut made = Vec::with_capacity(count);
+    while made.len() < count {
+        let batch = 256.min(count - made.len());
+        made.extend(join_all((0..batch).map(|_| create(service))).await);
+    }
+    made
+}
+
+/// One who posts in each chat, each post after the last was acknowledged: posts per second.
+async fn posts_per_second(service: &Service, chats: &[Arc<NewChat>], time: Duration) -> f64 {
+    let text = MessageText::parse("Shall we begin? I have the tickets and the popcorn.").expect("it is a text");
+    let begin = Instant::now();
+    let mut writers = tokio::task::JoinSet::new();
+    for chat in chats {
+        let (service, chat, text) = (service.clone(), Arc::clone(chat), text.clone());
+        writers.spawn(async move {
+            let token: &SessionToken = &chat.seat.token;
+            let mut posts = 0_u32;
+            while begin.elapsed() < time {
+                service.post(chat.chat_id, token, text.clone(), None).await.expect("it is posted");
+                posts += 1;
+            }
+            posts
+        });
+    }
+    let posts: u32 = writers.join_all().await.into_iter().sum();
+    f64::from(posts) / begin.elapsed().as_secs_f64()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+async fn compare_stores(folder: &Path, time: Duration) {
+    let stores = [
+        service(Arc::new(MemoryStore::default())),
+        service(sqlite(&folder.join("together.db"), SqliteOptions::default().max_batch)),
+        service(sqlite(&folder.join("alone.db"), 1)),
+    ];
+    println!("Acknowledged posts per second, one who posts in each chat (median of {ROUNDS} turns)\n");
+    println!(
+        "| chats | memory | SQLite, group commit | SQLite, one transaction a post | group / one | memory / group |"
+    );
+    println!("|---:|---:|---:|---:|---:|---:|");
+    for count in [1, 8, 64, 256] {
+        let mut chats = Vec::new();
+        for store in &stores {
+            chats.push(create_many(store, count).await.into_iter().map(Arc::new).collect::<Vec<_>>());
+        }
+        let mut rates = [const { Vec::new() }; 3];
+        for _ in 0..ROUNDS {
+            for ((rates, store), chats) in rates.iter_mut().zip(&stores).zip(&chats) {
+                rates.push(posts_per_second(store, chats, time / 2).await);
+            }
+        }
+        let [memory, together, alone] = rates.map(median);
+        let (group, rest) = (together / alone, memory / together);
+        println!("| {count} | {memory:.0} | {together:.0} | {alone:.0} | {group:.1} | {rest:.1} |");
+    }
+    println!();
+}
+
+async fn compare_sizes(folder: &Path, scale: &Scale) {
+    const POSTING: usize = 64;
+    let mut stores = Vec::new();
+    for stored in scale.stored {
+        let store = sqlite(&folder.join(format!("{stored}.db")), SqliteOptions::default().max_batch);
+        // Those who post are spread over all that is stored.
+        let every = (stored / POSTING).max(1);
+        let mut posting = Vec::new();
+        let mut made = 0;
+        while made < *stored {
+            // A service each, so that the chats lie on the disk and not in rooms.
+            let batch = create_many(&service(Arc::clone(&store)), 10_000.min(stored - made)).await;
+            let chosen = batch.into_iter().zip(made..).filter(|(_, at)| at % every == 0);
+            posting.extend(chosen.map(|(chat, _)| Arc::new(chat)));
+            made = (made + 10_000).min(*stored);
+        }
+        posting.truncate(POSTING);
+        stores.push((*stored, service(store), posting));
+    }
+    println!("Posts per second in {POSTING} chats at once, by how many are stored (median of {ROUNDS} turns)\n");
+    println!("| stored chats | posts per second | cost of a post against the fewest |");
+    println!("|---:|---:|---:|");
+    let mut rates = vec![Vec::new(); stores.len()];
+    for _ in 0..ROUNDS {
+        for (rates, (_, store, posting)) in rates.iter_mut().zip(&stores) {
+            rates.push(posts_per_second(store, posting, scale.time).await);
+        }
+    }
+    let medians: Vec<f64> = rates.into_iter().map(median).collect();
+    for ((stored, ..), rate) in stores.iter().zip(&medians) {
+        println!("| {stored} | {rate:.0} | {:.2} |", medians[0] / rate);
+    }
+    println!();
+}
