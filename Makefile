@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/end2end/node_modules/.bin:$(CARGO_BIN):$(PATH)
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test watch lint e2e build format tools rust-tools page-tools browser clean unit always
+.PHONY: help serve test bench watch lint e2e build format tools rust-tools page-tools browser clean unit always
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -33,6 +33,9 @@ unit: rust-tools
 e2e: build browser ## Run the tests in the browser
 	@echo "==> Tests in the browser; pictures and report go to end2end/output"
 	cd end2end && npx playwright test
+
+bench: rust-tools ## Measure what is claimed of speed (minutes, and 2 GB of disk)
+	cargo bench --locked --features ssr
 
 watch: tools ## Develop: build and reload at every change
 	@rm -f $(BUILT)
