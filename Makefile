@@ -34,7 +34,7 @@ e2e: build browser ## Run the tests in the browser
 	@echo "==> Tests in the browser; pictures and report go to end2end/output"
 	cd end2end && npx playwright test
 
-bench: rust-tools ## Measure what is claimed of speed (minutes, and 2 GB of disk)
+bench: rust-tools ## Measure what is claimed of speed (minutes, and some GB of disk)
 	cargo bench --locked --features ssr
 
 watch: tools ## Develop: build and reload at every change

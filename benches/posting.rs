@@ -14,7 +14,7 @@ use watch_party::service::{Caller, NewChat, OsEntropy, Policy, Service, SystemCl
 use watch_party::store::{MemoryStore, SqliteOptions, SqliteStore, Store};
 
 /// Each store is measured this often, in turns; the median counts.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 9;
 
 struct Scale {
     /// How long each measurement takes.

@@ -27,9 +27,13 @@ pub(super) struct Drawn {
 }
 
 pub(super) fn draw(entropy: &dyn Entropy) -> Drawn {
-    let token = SessionToken::from_random_bytes(random::<SECRET_BYTES>(entropy));
-    let key = InviteKey::from_random_bytes(random::<SECRET_BYTES>(entropy));
-    let fresh = Fresh { id: random(entropy), session: token.digest(), invite: key.digest() };
+    // All of it at once: each call of the operating system costs as much as a decision.
+    let bytes: [u8; 2 * SECRET_BYTES + 16] = random(entropy);
+    let (token, rest) = bytes.split_first_chunk().expect("there is a secret");
+    let (key, rest) = rest.split_first_chunk().expect("there is another");
+    let id = *rest.first_chunk().expect("there is an id");
+    let (token, key) = (SessionToken::from_random_bytes(*token), InviteKey::from_random_bytes(*key));
+    let fresh = Fresh { id, session: token.digest(), invite: key.digest() };
     Drawn { token, key, fresh }
 }
 
