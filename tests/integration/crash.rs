@@ -242,7 +242,10 @@ async fn what_was_acknowledged_survives_kill_9() {
                 writers.spawn(async move { load.run(&chat, writer, &dice).await });
             }
         }
-        load.came.notified().await;
+        tokio::select! {
+            () = load.came.notified() => {}
+            Some(writer) = writers.join_next() => panic!("the program went away by itself: {writer:?}"),
+        }
         program.kill();
         while let Some(writer) = writers.join_next().await {
             writer.unwrap();

@@ -101,7 +101,7 @@ impl Desk {
                     Job::Commit(commit) => commits.push(commit),
                     Job::Scrub(reply) => scrubs.push(reply),
                 }
-                next = if commits.len() < self.options.max_batch { self.next_in(&mut line) } else { None };
+                next = if commits.len() < self.options.max_batch { next_in(&mut line) } else { None };
             }
             self.commit(commits);
             if !scrubs.is_empty() || self.log_bytes() > self.log_limit {
@@ -113,15 +113,6 @@ impl Desk {
             }
         }
         self.close();
-    }
-
-    /// Who is next in line. Before nobody is, those who are just coming get a moment to come: more
-    /// of them share a wait for the disk, which is a hundred times as long.
-    fn next_in(&self, line: &mut mpsc::Receiver<Job>) -> Option<Job> {
-        line.try_recv().ok().or_else(|| {
-            thread::yield_now();
-            line.try_recv().ok()
-        })
     }
 
     /// One transaction for all; where it fails, one for each, so that only those fail which must.
@@ -195,6 +186,15 @@ impl Desk {
             tracing::warn!(%error, "the database's log stays until the next start");
         }
     }
+}
+
+/// Who is next in line. Before nobody is, those who are just coming get a moment to come: more
+/// of them share a wait for the disk, which is a hundred times as long.
+fn next_in(line: &mut mpsc::Receiver<Job>) -> Option<Job> {
+    line.try_recv().ok().or_else(|| {
+        thread::yield_now();
+        line.try_recv().ok()
+    })
 }
 
 /// Whether a transaction may have failed by one of its commits, rather than by what would fail
