@@ -218,6 +218,7 @@ fn first_line(text: &str) -> String {
 
 fn parse_store(text: &str) -> Result<StoreChoice, String> {
     match text.split_once(':') {
+        Some(("sqlite", ":memory:")) => Err("would be a file of that name; for nothing on a disk, say memory".into()),
         Some(("sqlite", path)) if !path.is_empty() => Ok(StoreChoice::Sqlite(path.into())),
         None if text == "memory" => Ok(StoreChoice::Memory),
         _ => Err("must be memory, or sqlite: and the path of a file, such as sqlite:watch-party.db".into()),
@@ -299,6 +300,7 @@ mod tests {
             ("WATCH_PARTY_STORE", "floppy"),
             ("WATCH_PARTY_STORE", "sqlite:"),
             ("WATCH_PARTY_STORE", "memory:chats"),
+            ("WATCH_PARTY_STORE", "sqlite::memory:"),
             ("WATCH_PARTY_RATE_LIMIT", "maybe"),
             ("WATCH_PARTY_PUBLIC_URL", "chat.example"),
             ("WATCH_PARTY_PUBLIC_URL", "ftp://chat.example"),

@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::task::JoinSet;
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use super::{AppState, router};
 use crate::service::Service;
 
-/// How often what time has brought about is looked for.
-const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// How often what time has brought about is looked for, and what was deleted is erased.
+const CHORES_EVERY: Duration = Duration::from_secs(30);
 /// How long answers that are under way may take after the shutdown signal.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -25,7 +26,9 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let service = state.service.clone();
-    let sweeper = tokio::spawn(sweep_forever(service.clone()));
+    let mut chores = JoinSet::new();
+    chores.spawn(sweep_forever(service.clone()));
+    chores.spawn(scrub_forever(service.clone()));
     let (signal, signalled) = tokio::sync::oneshot::channel();
     let stopping = async move {
         shutdown.await;
@@ -40,16 +43,32 @@ pub async fn serve(
             timeout(DRAIN, server).await.unwrap_or(Ok(()))
         }
     };
-    sweeper.abort();
+    chores.shutdown().await;
     if let Err(error) = service.scrub().await {
         tracing::warn!(%error, "what was deleted may have left traces until the next start");
     }
     served
 }
 
-async fn sweep_forever(service: Service) {
-    let mut ticks = interval(SWEEP_EVERY);
+fn ticks() -> Interval {
+    let mut ticks = interval(CHORES_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// Beside the sweeps, which may take long after a long silence.
+async fn scrub_forever(service: Service) {
+    let mut ticks = ticks();
+    loop {
+        ticks.tick().await;
+        if let Err(error) = service.scrub().await {
+            tracing::warn!(%error, "what was deleted is not erased yet; the next scrub tries again");
+        }
+    }
+}
+
+async fn sweep_forever(service: Service) {
+    let mut ticks = ticks();
     loop {
         ticks.tick().await;
         if let Err(error) = service.sweep().await {

@@ -33,11 +33,8 @@ impl Service {
         }
         let chat = self.inner.store.load(chat_id).await?.ok_or(Refusal::ChatNotFound)?;
         let room = self.inner.rooms.open(chat, self.now());
-        // A chat that ended between the load and now has closed no room: look once more.
-        if self.inner.store.load(chat_id).await?.is_none() {
-            self.inner.rooms.close(chat_id);
-            return Err(Refusal::ChatNotFound.into());
-        }
+        // What happened between the load and now has reached no room: look once more.
+        self.refresh(chat_id, &room).await?;
         Ok(room)
     }
 

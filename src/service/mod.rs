@@ -6,6 +6,7 @@ mod entropy;
 mod limits;
 mod room;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -318,35 +319,40 @@ impl Service {
     }
 
     /// Does what time alone has brought about: frees the seats of expired sessions, forgets
-    /// chats that have been empty for too long, drops from memory what nobody uses, and removes
-    /// the traces of what was deleted.
+    /// chats that have been empty for too long, and drops from memory what nobody uses.
+    ///
+    /// # Errors
+    /// Why the first chat that failed did; all others were swept.
     pub async fn sweep(&self) -> Result<()> {
         self.inner.rooms.close_idle(self.now());
         if let Some(limits) = &self.inner.limits {
             limits.forget_idle();
         }
-        let swept = self.sweep_due().await;
-        self.scrub().await?;
-        swept
+        let Policy { forget_after, .. } = self.inner.policy;
+        let mut first_failure = Ok(());
+        // What is due still, though it was tried.
+        let mut tried = HashSet::new();
+        loop {
+            let at_most = SWEEP_BATCH + tried.len();
+            let mut due = self.inner.store.due(self.now(), forget_after, at_most).await?;
+            due.retain(|chat_id| !tried.contains(chat_id));
+            if due.is_empty() {
+                return first_failure;
+            }
+            // All at once, so that the store may take them together.
+            let swept = join_all(due.iter().map(|chat_id| self.sweep_chat(*chat_id, forget_after))).await;
+            for (chat_id, swept) in due.into_iter().zip(swept) {
+                if !matches!(swept, Ok(true)) {
+                    tried.insert(chat_id);
+                }
+                first_failure = first_failure.and(swept.map(drop));
+            }
+        }
     }
 
     /// Removes the last traces of what was deleted.
     pub async fn scrub(&self) -> Result<()> {
         Ok(self.inner.store.scrub().await?)
-    }
-
-    async fn sweep_due(&self) -> Result<()> {
-        let Policy { forget_after, .. } = self.inner.policy;
-        loop {
-            let due = self.inner.store.due(self.now(), forget_after, SWEEP_BATCH).await?;
-            let is_last = due.len() < SWEEP_BATCH;
-            // All at once, so that the store may take them together.
-            let swept = join_all(due.into_iter().map(|chat_id| self.sweep_chat(chat_id, forget_after))).await;
-            let changed = swept.into_iter().try_fold(false, |any, changed| changed.map(|changed| any || changed))?;
-            if is_last || !changed {
-                return Ok(());
-            }
-        }
     }
 
     /// Whether there was anything to do for this chat.

@@ -1,19 +1,13 @@
 //! The world outside fails: another program holds the file, the file is damaged, the disk is full.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use reqwest::{Method, StatusCode};
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::program::{Http, Program, command};
-
-/// How a start that must fail ends: the exit code, and what was said.
-fn refused_start(mut command: Command) -> (Option<i32>, String) {
-    let output = command.stdout(Stdio::null()).output().unwrap();
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
-}
+use crate::program::{Http, Program, command, refused_start};
 
 #[test]
 fn a_file_in_use_stops_the_start_with_a_line_that_says_so() {
@@ -65,7 +59,7 @@ fn start_immune(folder: &std::path::Path) -> Program {
 /// From here on the program may write so many bytes into a file.
 #[cfg(target_os = "linux")]
 fn limit(program: &Program, bytes: &str) {
-    let limit = format!("--fsize={bytes}:unlimited");
+    let limit = format!("--fsize={bytes}:");
     assert!(Command::new("prlimit").args(["--pid", &program.id().to_string(), &limit]).status().unwrap().success());
 }
 
@@ -81,6 +75,7 @@ async fn a_full_disk_refuses_writes_serves_reads_and_heals_by_itself() {
     let token = created["session_token"].as_str().unwrap();
     let (status, _) = http.post(&path, token, &json!({"text": "before"})).await;
     assert_eq!(status, StatusCode::CREATED);
+    let (_, other) = http.post("/create", "", &json!({"username": "Bob"})).await;
 
     let refused = json!({"text": "refused", "client_id": "8e03978e-40d5-43dd-bc93-6894a57f9324"});
     let nothing_is_written = async |http: &Http| {
@@ -105,6 +100,10 @@ async fn a_full_disk_refuses_writes_serves_reads_and_heals_by_itself() {
     let http = program.caller();
     limit(&program, "0");
     nothing_is_written(&http).await;
+    // One more that was not in memory, after writes have failed.
+    let other_path = format!("/{}", other["chat_id"].as_str().unwrap());
+    let (status, _) = http.get(&other_path, other["session_token"].as_str().unwrap()).await;
+    assert_eq!(status, StatusCode::OK);
 
     limit(&program, "unlimited");
     let (status, message) = http.post(&path, token, &refused).await;

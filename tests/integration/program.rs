@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
@@ -53,8 +54,24 @@ impl Program {
     }
 
     pub fn caller(&self) -> Http {
-        Http { client: Client::new(), site: self.site.clone() }
+        // Long enough for any machine; what waits longer hangs.
+        let client = Client::builder().timeout(Duration::from_mins(2)).build().unwrap();
+        Http { client, site: self.site.clone() }
     }
+}
+
+/// How a start that must fail ends: the exit code, and what was said.
+pub fn refused_start(mut command: Command) -> (Option<i32>, String) {
+    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut said = String::new();
+    for line in BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap) {
+        if line.contains("listening on ") {
+            child.kill().unwrap();
+            panic!("it started");
+        }
+        said = format!("{said}{line}\n");
+    }
+    (child.wait().unwrap().code(), said)
 }
 
 impl Drop for Program {

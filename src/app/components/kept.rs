@@ -30,7 +30,7 @@ pub(crate) fn Kept(conversation: Conversation) -> impl IntoView {
                     <time datetime=retention.forgotten_at.to_string()>
                         {browser::date_and_time(retention.forgotten_at)}
                     </time>
-                    ", unless someone comes back before"
+                    ", or later if anyone joins or stays on"
                 </dd>
             </dl>
         }
@@ -55,7 +55,7 @@ fn messages(retention: &Retention) -> String {
 
 fn people(members: usize) -> String {
     match members {
-        1 => "1 name, until its session ends".to_owned(),
-        members => format!("{members} names, each until its session ends"),
+        1 => "1 name, and those on the messages".to_owned(),
+        members => format!("{members} names, and those on the messages"),
     }
 }

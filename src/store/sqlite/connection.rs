@@ -18,6 +18,8 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection> {
     connection.busy_timeout(BUSY)?;
     keep_log_on_close(&connection, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Counts for a new file alone.
+    connection.execute_batch("PRAGMA auto_vacuum = NONE")?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         let cause = "its file system has no shared memory for a write-ahead log".to_owned();
@@ -37,11 +39,14 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// A connection that only reads.
-pub(super) fn prepare_reader(connection: &Connection) -> Result<()> {
+/// A connection that only reads. It makes no file: where the database is gone, it fails.
+pub(super) fn open_reader(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
-    keep_log_on_close(connection, true)?;
-    connection.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;")
+    keep_log_on_close(&connection, true)?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;")?;
+    Ok(connection)
 }
 
 /// Whether the write-ahead log stays as it is when the last connection closes. It must while it

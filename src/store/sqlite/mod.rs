@@ -5,6 +5,7 @@ mod columns;
 mod connection;
 mod open;
 mod read;
+mod readers;
 mod schema;
 mod scrub;
 mod write;
@@ -17,18 +18,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deadpool_sqlite::{Hook, HookError, Pool, Runtime};
-use rusqlite::Connection;
 
 use super::{CommitError, Store, Unavailable};
 use crate::domain::{Change, Chat, ChatId, Timestamp};
 
 pub use open::OpenError;
 
+use readers::Readers;
 use writer::Writer;
-
-/// Connections that read at one time. Chats in use are in memory, so few are ever wanted.
-const READERS: usize = 4;
 
 /// How the writer works; the defaults are right for all but comparisons.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +46,7 @@ impl Default for SqliteOptions {
 pub struct SqliteStore {
     path: PathBuf,
     // Dropped in this order: the lock is let go when nothing uses the file any more.
-    readers: Pool,
+    readers: Readers,
     writer: Writer,
     _lock: File,
 }
@@ -62,42 +59,16 @@ impl SqliteStore {
     /// [`OpenError`]; then the file is as it was.
     pub fn open(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
         let (path, lock, connection) = open::open(path)?;
-        let check = Hook::sync_fn(|reader, _| {
-            let reader = reader.lock().map_err(|_| HookError::message("a reader broke"))?;
-            connection::prepare_reader(&reader).map_err(HookError::Backend)
-        });
-        let readers = deadpool_sqlite::Config::new(&path)
-            .builder(Runtime::Tokio1)
-            .map(|pool| pool.max_size(READERS).post_create(check).build());
-        let readers = match readers {
-            Ok(Ok(readers)) => readers,
-            Ok(Err(error)) => return Err(OpenError::failed(&path, error)),
-        };
         let writer =
             Writer::start(path.clone(), connection, options).map_err(|error| OpenError::failed(&path, error))?;
-        Ok(Self { path, readers, writer, _lock: lock })
-    }
-
-    async fn read<T: Send + 'static>(
-        &self,
-        query: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, Unavailable> {
-        let reader = self.readers.get().await.map_err(unavailable)?;
-        match reader.interact(query).await {
-            Ok(Ok(answer)) => Ok(answer),
-            failed => {
-                // A connection that failed once is not asked again: a new one may fare better.
-                drop(deadpool_sqlite::Object::take(reader));
-                Err(failed.map_err(unavailable)?.map_err(unavailable).err().unwrap_or_else(|| unavailable("no answer")))
-            }
-        }
+        Ok(Self { readers: Readers::new(path.clone()), path, writer, _lock: lock })
     }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
     async fn load(&self, id: ChatId) -> Result<Option<Arc<Chat>>, Unavailable> {
-        let chat = self.read(move |reader| read::chat(reader, id)).await?;
+        let chat = self.readers.ask(move |reader| read::chat(reader, id)).await?;
         Ok(chat.map(Arc::new))
     }
 
@@ -106,7 +77,7 @@ impl Store for SqliteStore {
     }
 
     async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable> {
-        self.read(move |reader| read::due(reader, now, forget_after, at_most)).await
+        self.readers.ask(move |reader| read::due(reader, now, forget_after, at_most)).await
     }
 
     async fn scrub(&self) -> Result<(), Unavailable> {
@@ -114,7 +85,7 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<(), Unavailable> {
-        self.read(read::anything).await
+        self.readers.ask(read::anything).await
     }
 
     fn is_shared(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,10 +12,13 @@ use thiserror::Error;
 
 use super::connection::{keep_log_on_close, open_writer};
 use super::schema::{APPLICATION_ID, MIGRATIONS, NEWEST};
-use super::scrub::scrub;
+use super::scrub::{log_path, scrub};
 
 /// How long the file is looked through for damage at the start; a larger one is looked at in part.
 const INSPECTION: Duration = Duration::from_secs(2);
+/// A database begins with so many bytes, and the id of its program stands among them.
+const HEADER: usize = 100;
+const APPLICATION_ID_AT: usize = 68;
 /// Steps of SQLite's machine between two looks at the clock.
 const STEPS: i32 = 10_000;
 
@@ -55,6 +58,7 @@ impl OpenError {
 /// The whole path, the claim on the file, and the connection that writes, all up to date.
 pub(super) fn open(path: &Path) -> Result<(PathBuf, File, Connection), OpenError> {
     let path = find_or_make(path).map_err(|error| OpenError::failed(path, error))?;
+    check_header(&path)?;
     let lock = claim(&path)?;
     inspect(&path)?;
     if !can_scrub() {
@@ -68,16 +72,39 @@ pub(super) fn open(path: &Path) -> Result<(PathBuf, File, Connection), OpenError
     Ok((path, lock, connection))
 }
 
-/// A new file is for its owner's eyes alone; those that SQLite puts beside it follow suit.
-fn find_or_make(path: &Path) -> io::Result<PathBuf> {
-    let mut new = OpenOptions::new();
-    new.write(true).create_new(true);
+/// How files are made: for their owner's eyes alone. Those that SQLite puts beside the database
+/// follow suit.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut new, 0o600);
-    match new.open(path) {
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn find_or_make(path: &Path) -> io::Result<PathBuf> {
+    match private().create_new(true).open(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
         _ => path.canonicalize(),
     }
+}
+
+/// Turns away what cannot be ours before anything is put beside it.
+fn check_header(path: &Path) -> Result<(), OpenError> {
+    let mut header = Vec::with_capacity(HEADER);
+    let read = File::open(path).and_then(|file| file.take(HEADER as u64).read_to_end(&mut header));
+    read.map_err(|error| OpenError::failed(path, error))?;
+    if header.is_empty() {
+        return Ok(());
+    }
+    if header.len() < HEADER || !header.starts_with(b"SQLite format 3\0") {
+        return Err(OpenError::NotADatabase(path.to_owned()));
+    }
+    // After a crash in its first moments, what makes a file ours is still in its log alone.
+    if header[APPLICATION_ID_AT..][..4] != APPLICATION_ID.to_be_bytes() && !log_path(path).exists() {
+        return Err(OpenError::NotOurs(path.to_owned()));
+    }
+    Ok(())
 }
 
 /// What this node holds in memory is true only while nobody else writes, so a second program on
@@ -86,7 +113,7 @@ fn find_or_make(path: &Path) -> io::Result<PathBuf> {
 fn claim(path: &Path) -> Result<File, OpenError> {
     let mut beside = OsString::from(path);
     beside.push("-lock");
-    let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&beside);
+    let lock = private().create(true).truncate(false).open(&beside);
     let lock = lock.map_err(|error| OpenError::failed(Path::new(&beside), error))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
@@ -95,43 +122,48 @@ fn claim(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Looks without writing a byte.
+/// Looks without writing a byte into the file.
 fn inspect(path: &Path) -> Result<(), OpenError> {
     let is_new = path.metadata().map_err(|error| OpenError::failed(path, error))?.len() == 0;
     if is_new {
         return Ok(());
     }
-    let (application_id, version, tables, damage) = look(path).map_err(|error| OpenError::of(path, &error))?;
-    let path = path.to_owned();
-    if application_id != APPLICATION_ID && (application_id != 0 || version != 0 || tables != 0) {
-        return Err(OpenError::NotOurs(path));
+    let sqlite = |error| OpenError::of(path, &error);
+    let connection = open_to_look(path).map_err(sqlite)?;
+    let number = |query| connection.query_row(query, [], |row| row.get::<_, i32>(0)).map_err(sqlite);
+    if number("PRAGMA application_id")? != APPLICATION_ID {
+        return Err(OpenError::NotOurs(path.to_owned()));
     }
+    let version = usize::try_from(number("PRAGMA user_version")?).unwrap_or(usize::MAX);
     if version > NEWEST {
-        return Err(OpenError::Newer { path, found: version });
+        return Err(OpenError::Newer { path: path.to_owned(), found: version });
     }
-    damage.map_or(Ok(()), |damage| Err(OpenError::Damaged { path, damage }))
+    if number("PRAGMA auto_vacuum")? != 0 {
+        let cause = "it has auto_vacuum, under which deleted rows cannot be erased; \
+            run 'PRAGMA auto_vacuum = NONE; VACUUM' on it";
+        return Err(OpenError::failed(path, cause));
+    }
+    let damage = find_damage(&connection).map_err(sqlite)?;
+    damage.map_or(Ok(()), |damage| Err(OpenError::Damaged { path: path.to_owned(), damage }))
 }
 
-fn look(path: &Path) -> rusqlite::Result<(i32, usize, usize, Option<String>)> {
+fn open_to_look(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     keep_log_on_close(&connection, true)?;
-    let number = |query| connection.query_row(query, [], |row| row.get::<_, i32>(0));
-    let count = |query| number(query).map(|found| usize::try_from(found).unwrap_or(usize::MAX));
-    let application_id = number("PRAGMA application_id")?;
-    let version = count("PRAGMA user_version")?;
-    let tables = count("SELECT count(*) FROM sqlite_schema")?;
+    Ok(connection)
+}
 
+fn find_damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let deadline = Instant::now() + INSPECTION;
     connection.progress_handler(STEPS, Some(move || Instant::now() > deadline))?;
     let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
-    let damage = match found {
-        Ok(word) if word == "ok" => None,
+    match found {
+        Ok(word) if word == "ok" => Ok(None),
         // The last line says what, those before it where.
-        Ok(damage) => Some(damage.lines().last().unwrap_or_default().to_owned()),
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => None,
-        Err(error) => return Err(error),
-    };
-    Ok((application_id, version, tables, damage))
+        Ok(damage) => Ok(Some(damage.lines().last().unwrap_or_default().to_owned())),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether the SQLite in this program has the table by which pages are scrubbed.

@@ -18,24 +18,21 @@ pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Optio
     let found = moment
         .prepare_cached(
             "SELECT id, name, revision, admission, capacity, history, session_lifetime, vacant_since
-             FROM chat WHERE hash_key = ?1",
+             FROM chat_now WHERE hash_key = ?1",
         )?
         .query_row([key], |row| Ok((row.get::<_, i64>(0)?, bare_chat(chat_id, row)?)))
         .optional()?;
     let Some((row_id, bare)) = found else { return Ok(None) };
     let of_chat = [row_id];
-    let messages: VecDeque<(u64, Message)> = all(
+    let messages: VecDeque<Message> = all(
         &moment,
-        "SELECT id, member_id, username, content, timestamp, client_id, revision
-         FROM message WHERE chat_id = ?1 ORDER BY id",
+        "SELECT id, member_id, username, content, timestamp, client_id FROM message WHERE chat_id = ?1 ORDER BY id",
         of_chat,
-        |row| Ok((counter(row, 6)?, message(row)?)),
+        message,
     )?;
-    let (newest_revision, last_id) = messages.back().map_or((0, 0), |(revision, newest)| (*revision, newest.id));
     let kept = Snapshot {
-        revision: bare.revision.max(newest_revision),
-        last_id,
-        messages: messages.into_iter().map(|(_, message)| message).collect(),
+        last_id: messages.back().map_or(0, |newest| newest.id),
+        messages,
         members: all(
             &moment,
             "SELECT member_id, username, role, joined_at, token, expires_at FROM session WHERE chat_id = ?1 ORDER BY id",

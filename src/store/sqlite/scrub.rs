@@ -34,14 +34,15 @@ pub(super) fn scrub(connection: &mut Connection, database: &Path) -> Result<()> 
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let page_count: u32 = transaction.query_row("PRAGMA page_count", [], |row| row.get(0))?;
     let page_size: u32 = transaction.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-    let changed = pages_in(&log_path(database), page_size).map_err(|error| io_failure(&error))?;
-    if changed.is_empty() {
+    let (changed, log_bytes) = pages_in(&log_path(database), page_size).map_err(|error| io_failure(&error))?;
+    if log_bytes == 0 {
         return Ok(());
     }
     if page_count < MAX_PAGES {
         let mut read = transaction.prepare("SELECT data FROM sqlite_dbpage WHERE pgno = ?1")?;
         let mut write = transaction.prepare("UPDATE sqlite_dbpage SET data = ?2 WHERE pgno = ?1")?;
-        for number in changed.range(..=page_count) {
+        // A power cut may leave zeros at the end of the log, and what was never committed.
+        for number in changed.range(1..=page_count) {
             let mut page: Vec<u8> = read.query_row([number], |row| row.get(0))?;
             if let Some(middle) = unused_middle(&page)
                 && page[middle.clone()].iter().any(|byte| *byte != 0)
@@ -62,11 +63,11 @@ pub(super) fn scrub(connection: &mut Connection, database: &Path) -> Result<()> 
     Ok(())
 }
 
-/// The numbers of all pages in the log.
-fn pages_in(log: &Path, page_size: u32) -> io::Result<BTreeSet<u32>> {
+/// The numbers of all pages in the log, and its length in bytes.
+fn pages_in(log: &Path, page_size: u32) -> io::Result<(BTreeSet<u32>, u64)> {
     let mut pages = BTreeSet::new();
     let mut log = match File::open(log) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(pages),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((pages, 0)),
         log => log?,
     };
     let frame = FRAME_HEADER + u64::from(page_size);
@@ -79,12 +80,13 @@ fn pages_in(log: &Path, page_size: u32) -> io::Result<BTreeSet<u32>> {
         pages.insert(u32::from_be_bytes(number));
         at += frame;
     }
-    Ok(pages)
+    Ok((pages, length))
 }
 
 /// What lies between the cell pointers and the cells of a tree's page; `None` where the page is
 /// of another kind. The first page begins with the file's header, so it counts as none: it holds
-/// the schema alone.
+/// the schema alone. A page that maps pointers for `auto_vacuum` could be taken for a tree's, so
+/// no database with that is opened.
 fn unused_middle(page: &[u8]) -> Option<Range<usize>> {
     let header = match page.first()? {
         0x02 | 0x05 => 12,

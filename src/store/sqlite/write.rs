@@ -43,11 +43,7 @@ pub(super) fn change(connection: &Connection, change: &Change) -> Result<Outcome
 /// The chat's row and its revision.
 fn find(connection: &Connection, chat: &Chat) -> Result<Option<(i64, u64)>> {
     connection
-        .prepare_cached(
-            "SELECT id, max(revision, coalesce(
-                 (SELECT revision FROM message WHERE chat_id = chat.id ORDER BY id DESC LIMIT 1), 0))
-             FROM chat WHERE hash_key = ?1",
-        )?
+        .prepare_cached("SELECT id, revision FROM chat_now WHERE hash_key = ?1")?
         .query_row([key(chat)], |row| Ok((row.get(0)?, counter(row, 1)?)))
         .optional()
 }

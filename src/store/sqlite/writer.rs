@@ -4,6 +4,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 
@@ -38,9 +39,16 @@ struct Commit {
 
 impl Writer {
     pub(super) fn start(path: PathBuf, connection: Connection, options: SqliteOptions) -> io::Result<Self> {
-        let (jobs, line) = mpsc::channel(LINE);
-        let desk = Desk { path, connection: Some(connection), options, log_limit: options.max_log_bytes };
-        let thread = thread::Builder::new().name("sqlite-writer".into()).spawn(move || desk.work(line))?;
+        let (jobs, mut line) = mpsc::channel(LINE);
+        let mut desk = Desk { path, connection, options, log_limit: options.max_log_bytes };
+        let thread = thread::Builder::new().name("sqlite-writer".into()).spawn(move || {
+            // Who waited for the job that broke hears that it is lost; the next are served.
+            while catch_unwind(AssertUnwindSafe(|| desk.work(&mut line))).is_err() {
+                tracing::error!("the writer broke, and goes on anew");
+                desk.reconnect();
+            }
+            desk.close();
+        })?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
@@ -68,7 +76,7 @@ impl Drop for Writer {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the writer broke");
+            tracing::error!("the writer broke at its end");
         }
     }
 }
@@ -82,16 +90,15 @@ impl fmt::Debug for Job {
 /// What the thread works with.
 struct Desk {
     path: PathBuf,
-    /// `None` after a failure: the next job opens a new one, so that whatever is put right
-    /// outside is right here too.
-    connection: Option<Connection>,
+    connection: Connection,
     options: SqliteOptions,
     /// A log that is longer is scrubbed before the schedule would.
     log_limit: u64,
 }
 
 impl Desk {
-    fn work(mut self, mut line: mpsc::Receiver<Job>) {
+    /// Works until nobody can hand in anything any more.
+    fn work(&mut self, line: &mut mpsc::Receiver<Job>) {
         while let Some(first) = line.blocking_recv() {
             let mut commits = Vec::new();
             let mut scrubs = Vec::new();
@@ -101,7 +108,7 @@ impl Desk {
                     Job::Commit(commit) => commits.push(commit),
                     Job::Scrub(reply) => scrubs.push(reply),
                 }
-                next = if commits.len() < self.options.max_batch { next_in(&mut line) } else { None };
+                next = if commits.len() < self.options.max_batch { next_in(line) } else { None };
             }
             self.commit(commits);
             if !scrubs.is_empty() || self.log_bytes() > self.log_limit {
@@ -112,7 +119,6 @@ impl Desk {
                 }
             }
         }
-        self.close();
     }
 
     /// One transaction for all; where it fails, one for each, so that only those fail which must.
@@ -130,22 +136,20 @@ impl Desk {
                     let _ = commit.reply.send(answer);
                 }
             }
+            Err(error) if commits.len() > 1 && is_of_one(&error) => {
+                commits.into_iter().for_each(|commit| self.commit(vec![commit]));
+            }
             Err(error) => {
-                self.connection = None;
-                if commits.len() > 1 && may_be_of_one(&error) {
-                    commits.into_iter().for_each(|commit| self.commit(vec![commit]));
-                } else {
-                    for commit in commits {
-                        let _ = commit.reply.send(Err(unavailable(&error).into()));
-                    }
+                self.reconnect();
+                for commit in commits {
+                    let _ = commit.reply.send(Err(unavailable(&error).into()));
                 }
             }
         }
     }
 
     fn write(&mut self, commits: &[Commit]) -> Result<Vec<Outcome>> {
-        let connection = self.connection()?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let outcomes =
             commits.iter().map(|commit| write::change(&transaction, &commit.change)).collect::<Result<_>>()?;
         transaction.commit()?;
@@ -153,24 +157,24 @@ impl Desk {
     }
 
     fn scrub(&mut self) -> Result<()> {
-        let path = self.path.clone();
-        let scrubbed = self.connection().and_then(|connection| scrub(connection, &path));
+        let scrubbed = scrub(&mut self.connection, &self.path);
         if scrubbed.is_ok() {
             self.log_limit = self.options.max_log_bytes;
         } else {
             // Not again after each commit: when as much has come again, or when it is asked for.
-            self.connection = None;
+            self.reconnect();
             self.log_limit = self.log_bytes() + self.options.max_log_bytes;
         }
         scrubbed
     }
 
-    fn connection(&mut self) -> Result<&mut Connection> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => open_writer(&self.path)?,
-        };
-        Ok(self.connection.insert(connection))
+    /// What was put right outside may need a new connection to be right here too. The old one
+    /// closes after the new one is open: while there is one, SQLite trusts its index of the log,
+    /// and does not find in the log what has failed to be committed.
+    fn reconnect(&mut self) {
+        if let Ok(connection) = open_writer(&self.path) {
+            self.connection = connection;
+        }
     }
 
     fn log_bytes(&self) -> u64 {
@@ -178,10 +182,7 @@ impl Desk {
     }
 
     fn close(mut self) {
-        let closed = self.scrub().and_then(|()| match &self.connection {
-            Some(connection) => keep_log_on_close(connection, false),
-            None => Ok(()),
-        });
+        let closed = self.scrub().and_then(|()| keep_log_on_close(&self.connection, false));
         if let Err(error) = closed {
             tracing::warn!(%error, "the database's log stays until the next start");
         }
@@ -197,17 +198,8 @@ fn next_in(line: &mut mpsc::Receiver<Job>) -> Option<Job> {
     })
 }
 
-/// Whether a transaction may have failed by one of its commits, rather than by what would fail
-/// every one of them, after as long a wait.
-fn may_be_of_one(error: &Error) -> bool {
-    !matches!(
-        error.sqlite_error_code(),
-        Some(
-            ErrorCode::DatabaseBusy
-                | ErrorCode::DatabaseLocked
-                | ErrorCode::CannotOpen
-                | ErrorCode::NotADatabase
-                | ErrorCode::ReadOnly
-        )
-    )
+/// Whether a transaction has failed by what one of its commits holds. What the disk or another
+/// program did would fail each of them, after as long a wait.
+fn is_of_one(error: &Error) -> bool {
+    !matches!(error, Error::SqliteFailure(..)) || error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
 }

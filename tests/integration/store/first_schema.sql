@@ -78,6 +78,11 @@ CREATE TABLE session (
 ) STRICT;
 INSERT INTO "session" VALUES(1,1,X'A6B08C368C4848F3893DB13CDDEC7E65',X'CF72C596ACC6A347675BF2A061E40358FEC4E594500FBDCF22B8BAC15AE929CB','Ann','ann','owner',1800000000000,1800021600000);
 INSERT INTO "session" VALUES(2,1,X'8F3C7BA1D9AE4EBFBB5D5C1D2D4079ED',X'E43AACC7F64214BAD62B44DD8DD4B6F317159B6C1E909541B1151913D6275614','Bob','bob','guest',1800000000000,1800021600000);
+CREATE VIEW chat_now AS
+SELECT id, hash_key, name, admission, capacity, history, session_lifetime, vacant_since,
+    max(revision, coalesce((SELECT revision FROM message WHERE chat_id = chat.id ORDER BY id DESC LIMIT 1), 0))
+    AS revision
+FROM chat;
 CREATE INDEX chat_vacant_since ON chat (vacant_since);
 CREATE INDEX session_expires_at ON session (expires_at);
 COMMIT;

@@ -6,12 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use rusqlite::Connection;
 use serde_json::json;
 use tempfile::TempDir;
-use watch_party::domain::{MessageText, Settings, Username};
+use watch_party::domain::{
+    Admission, Change, Chat, ChatId, Command, Fresh, InviteKey, MessageText, SessionToken, Settings, Timestamp,
+    Username,
+};
 use watch_party::service::{Caller, Entropy as _, NewChat, Service};
-use watch_party::store::{OpenError, SqliteOptions, SqliteStore, Store};
+use watch_party::store::{CommitError, OpenError, SqliteOptions, SqliteStore, Store};
 
 use crate::app::{CountingEntropy, ManualClock, Options, TestApp, policy};
 
@@ -43,6 +47,12 @@ fn app(folder: &TempDir) -> TestApp {
 fn bytes(folder: &TempDir) -> Vec<(String, Vec<u8>)> {
     let files = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
     files.map(|file| (file.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&file).unwrap())).collect()
+}
+
+/// Sweeps, and erases what that deleted.
+async fn tidy(service: &Service) {
+    service.sweep().await.unwrap();
+    service.scrub().await.unwrap();
 }
 
 fn holds(bytes: &[u8], needle: &str) -> bool {
@@ -87,7 +97,7 @@ async fn nothing_forgotten_is_left_in_any_file() {
     dan.says("EndedTextMarker").await;
     dan.delete("").await_status(204).await;
 
-    app.service.sweep().await.unwrap();
+    tidy(&app.service).await;
     for kept in ["KeptMarker", "AnnMarker", "NameMarker", "Cleo"] {
         assert_eq!(found(&folder, kept), ["chats.db"], "{kept}");
     }
@@ -108,13 +118,13 @@ async fn nothing_forgotten_is_left_in_any_file() {
     }
     // The sessions expire, and nobody comes back before the grace is over.
     app.clock.advance(Duration::from_hours(6));
-    app.service.sweep().await.unwrap();
+    tidy(&app.service).await;
     for gone in ["Cleo", "cleo", "annmarker"] {
         assert_eq!(found(&folder, gone), [""; 0], "{gone}");
     }
     assert_eq!(found(&folder, "AnnMarker"), ["chats.db"], "the messages that are kept name their author");
     app.clock.advance(Duration::from_hours(24));
-    app.service.sweep().await.unwrap();
+    tidy(&app.service).await;
     for gone in ["KeptMarker", "AnnMarker", "annmarker", "NameMarker", "Cleo", "cleo", "seven"] {
         assert_eq!(found(&folder, gone), [""; 0], "{gone}");
     }
@@ -158,8 +168,7 @@ async fn nothing_forgotten_is_left_behind_by_moving_rows() {
     let kept = |at: usize, id: u64| at >= 15 && id + 12 > last[at];
     assert_only_kept(&folder, said.iter().map(|(at, id, marker)| (marker.as_str(), kept(*at, *id))));
     clock.advance(Duration::from_hours(48));
-    service.sweep().await.unwrap();
-    service.sweep().await.unwrap();
+    tidy(&service).await;
     assert_only_kept(&folder, said.iter().map(|(_, _, marker)| (marker.as_str(), false)));
 }
 
@@ -167,7 +176,9 @@ async fn nothing_forgotten_is_left_behind_by_moving_rows() {
 fn assert_only_kept<'a>(folder: &TempDir, markers: impl Iterator<Item = (&'a str, bool)>) {
     let mut present = HashSet::new();
     for (_, bytes) in bytes(folder) {
-        let marks = bytes.windows(7).filter(|window| window[0] == b'<' && window[6] == b'>');
+        let is_marker =
+            |window: &&[u8]| window[0] == b'<' && window[1..6].iter().all(u8::is_ascii_digit) && window[6] == b'>';
+        let marks = bytes.windows(7).filter(is_marker);
         present.extend(marks.map(|mark| String::from_utf8_lossy(mark).into_owned()));
     }
     let expected: HashSet<String> = markers.filter(|(_, kept)| *kept).map(|(marker, _)| marker.to_owned()).collect();
@@ -182,7 +193,7 @@ fn node(store: Arc<dyn Store>) -> (Service, Arc<ManualClock>) {
 
 async fn chat(service: &Service, history: u32) -> NewChat {
     let caller = Caller::from(std::net::IpAddr::from([127, 0, 0, 1]));
-    let settings = Settings::new(watch_party::domain::Admission::Link, None, Some(history)).unwrap();
+    let settings = Settings::new(Admission::Link, None, Some(history)).unwrap();
     service.create_chat(caller, Username::parse("Ann").unwrap(), None, settings).await.unwrap()
 }
 
@@ -281,6 +292,18 @@ async fn a_database_of_the_first_schema_opens_under_the_newest() {
     app.post(format!("/{id}")).bearer(ann).json(&json!({"text": "on we go"})).await_status(201).await;
     let invites = app.get(format!("/{id}/invites")).bearer(ann).await_status(200).await.json();
     assert_eq!(invites["invites"][0]["uses"], 1);
+    drop(app);
+    // Brought up to date, it is what a new one is.
+    let new = tempfile::tempdir().unwrap();
+    drop(open(&new));
+    assert_eq!(schema(&folder), schema(&new));
+}
+
+fn schema(folder: &TempDir) -> Vec<String> {
+    let database = Connection::open(path(folder)).unwrap();
+    let mut found = database.prepare("SELECT coalesce(sql, name) FROM sqlite_schema ORDER BY name").unwrap();
+    let statements = found.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    statements.map(|statement| statement.unwrap()).collect()
 }
 
 #[test]
@@ -341,6 +364,9 @@ fn a_file_that_cannot_be_used_is_named_and_left_as_it_was() {
         let line = error.to_string();
         assert!(line.contains(&*path.to_string_lossy()) && !line.contains('\n'), "{line}");
         assert!(fs::read(&path).unwrap() == content, "{name} was touched");
+        let beside = |end: &str| folder.path().join(format!("{name}.db-{end}")).exists();
+        let is_ours = matches!(error, OpenError::Newer { .. } | OpenError::Damaged { .. });
+        assert!(is_ours || !["lock", "wal", "shm"].into_iter().any(beside), "something was left beside {name}");
     }
     let nowhere = refused(&folder.path().join("no/such/folder/chats.db"));
     assert!(nowhere.to_string().contains("no/such/folder"), "{nowhere}");
@@ -352,8 +378,68 @@ fn the_files_are_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let _store = open(&folder);
-    for name in ["chats.db", "chats.db-wal", "chats.db-shm"] {
+    for name in ["chats.db", "chats.db-wal", "chats.db-shm", "chats.db-lock"] {
         let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[test]
+fn a_database_whose_rows_cannot_be_erased_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(&folder));
+    let database = Connection::open(path(&folder)).unwrap();
+    database.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = FULL; VACUUM").unwrap();
+    drop(database);
+    let line = refused(&path(&folder)).to_string();
+    assert!(line.contains("auto_vacuum = NONE") && !line.contains('\n'), "{line}");
+    Connection::open(path(&folder)).unwrap().execute_batch("PRAGMA auto_vacuum = NONE; VACUUM").unwrap();
+    open(&folder);
+}
+
+/// What a power cut may leave: the log's new length is on the disk, its last bytes are not.
+#[tokio::test]
+async fn zeros_at_the_end_of_the_log_do_not_stop_the_scrub() {
+    use std::io::Write as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let (service, _) = node(Arc::new(open(&folder)));
+    let new = chat(&service, 30).await;
+    let text = MessageText::parse("EndedMarker").unwrap();
+    service.post(new.chat_id, &new.seat.token, text, None).await.unwrap();
+    service.end_chat(new.chat_id, &new.seat.token).await.unwrap();
+    let log = folder.path().join("chats.db-wal");
+    assert!(holds(&fs::read(&log).unwrap(), "EndedMarker"));
+    fs::OpenOptions::new().append(true).open(&log).unwrap().write_all(&[0; 2 * 4120]).unwrap();
+    service.scrub().await.unwrap();
+    assert_eq!(fs::metadata(&log).unwrap().len(), 0);
+    assert_eq!(found(&folder, "EndedMarker"), [""; 0]);
+}
+
+/// One of many that share a transaction breaks what the tables hold to.
+#[tokio::test]
+async fn a_commit_that_the_tables_refuse_does_not_fail_its_neighbours() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let create = |id: u8, secret: u8| {
+        let fresh = Fresh {
+            id: [id; 16],
+            session: SessionToken::from_random_bytes([secret; 32]).digest(),
+            invite: InviteKey::from_random_bytes([secret; 32]).digest(),
+        };
+        let settings = Settings::new(Admission::Link, None, None).unwrap();
+        let create = Command::Create { name: None, settings, username: Username::parse("Ann").unwrap() };
+        let chat = Chat::new(ChatId::from_random_bytes([id; 16]));
+        chat.change(chat.decide(&create, Timestamp::EPOCH, fresh).unwrap())
+    };
+    // The last has the first one's secret.
+    let changes: Vec<Change> = (1..=60).map(|id| create(id, if id == 60 { 1 } else { id })).collect();
+    let answers = join_all(changes.iter().map(|change| store.commit(change))).await;
+    let (last, others) = answers.split_last().unwrap();
+    assert!(others.iter().all(Result::is_ok), "{answers:?}");
+    assert!(matches!(last, Err(CommitError::Unavailable(_))), "{last:?}");
+    store.commit(&create(61, 61)).await.unwrap();
+    for (change, number) in changes.iter().zip(1..) {
+        assert_eq!(store.load(change.after.id()).await.unwrap().is_some(), number != 60);
     }
 }

@@ -71,6 +71,12 @@ CREATE TABLE message (
     PRIMARY KEY (chat_id, id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE VIEW chat_now AS
+SELECT id, hash_key, name, admission, capacity, history, session_lifetime, vacant_since,
+    max(revision, coalesce((SELECT revision FROM message WHERE chat_id = chat.id ORDER BY id DESC LIMIT 1), 0))
+    AS revision
+FROM chat;
+
 -- That a client id has made a message already; it outlives the message.
 CREATE TABLE receipt (
     chat_id INTEGER NOT NULL REFERENCES chat ON DELETE CASCADE,
