@@ -1,10 +1,14 @@
 //! What can happen to a chat; the only way its state changes. No event holds a secret.
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 use super::secret::OfSession;
 use super::{ChatName, Digest, Invite, InviteId, Member, MemberId, Message, Session, Settings, Timestamp};
 
 /// How a seat became free.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Departure {
     /// The member left.
     Left,

@@ -40,7 +40,10 @@ pub async fn serve(
         served = &mut server => served,
         _ = signalled => {
             tracing::info!("stopping: finishing what is under way");
-            timeout(DRAIN, server).await.unwrap_or(Ok(()))
+            let (served, ()) = timeout(DRAIN, async { tokio::join!(server, service.end_streams()) })
+                .await
+                .unwrap_or((Ok(()), ()));
+            served
         }
     };
     chores.shutdown().await;

@@ -27,7 +27,7 @@ impl Service {
         self.inner.limits.as_ref().map_or(Ok(()), check)
     }
 
-    async fn room(&self, chat_id: ChatId) -> Result<Arc<Room>> {
+    pub(super) async fn room(&self, chat_id: ChatId) -> Result<Arc<Room>> {
         if let Some(room) = self.inner.rooms.find(chat_id, self.now()) {
             return Ok(room);
         }
@@ -42,9 +42,10 @@ impl Service {
     async fn refresh(&self, chat_id: ChatId, room: &Room) -> Result<()> {
         let Some(chat) = self.inner.store.load(chat_id).await? else {
             self.inner.rooms.close(chat_id);
+            room.end();
             return Err(Refusal::ChatNotFound.into());
         };
-        room.advance(chat, self.now());
+        room.refresh(chat, self.now());
         Ok(())
     }
 
@@ -56,9 +57,18 @@ impl Service {
         view: impl Fn(&State, Timestamp) -> Result<T, Refusal>,
     ) -> Result<T> {
         let room = self.room(chat_id).await?;
+        self.look_into(&room, chat_id, view).await
+    }
+
+    pub(super) async fn look_into<T>(
+        &self,
+        room: &Room,
+        chat_id: ChatId,
+        view: impl Fn(&State, Timestamp) -> Result<T, Refusal>,
+    ) -> Result<T> {
         match room.look(|state| view(state, self.now())) {
             Err(_) if self.inner.store.is_shared() => {
-                self.refresh(chat_id, &room).await?;
+                self.refresh(chat_id, room).await?;
                 Ok(room.look(|state| view(state, self.now()))?)
             }
             answer => Ok(answer?),
@@ -86,12 +96,12 @@ impl Service {
                 };
                 match service.inner.store.commit(&change).await {
                     Ok(()) => {
-                        let has_ended = change.after.has_ended();
-                        room.advance(change.after, now);
+                        let (events, has_ended) = (Arc::clone(&change.events), change.after.has_ended());
+                        room.advance(change, now);
                         if has_ended {
                             service.inner.rooms.close(chat_id);
                         }
-                        return Ok(change.events);
+                        return Ok(events);
                     }
                     Err(CommitError::Conflict) => {
                         service.refresh(chat_id, &room).await?;

@@ -24,6 +24,9 @@ const JOINS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("not zero");
 const POSTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
 const POSTS_AT_ONCE: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 
+/// How often one member may say that they are writing.
+const TYPING_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("not zero");
+
 /// Where a caller is, as far as limits go: an IPv4 address, or the /64 that one IPv6
 /// subscriber holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +49,7 @@ pub(super) struct Limits {
     creates: Limit<Caller>,
     joins: Limit<Caller>,
     posts: Limit<MemberId>,
+    typing: Limit<MemberId>,
 }
 
 impl Limits {
@@ -54,6 +58,7 @@ impl Limits {
             creates: limit(Quota::per_minute(CREATES_PER_MINUTE), clock),
             joins: limit(Quota::per_minute(JOINS_PER_MINUTE), clock),
             posts: limit(Quota::per_second(POSTS_PER_SECOND).allow_burst(POSTS_AT_ONCE), clock),
+            typing: limit(Quota::per_minute(TYPING_PER_MINUTE), clock),
         }
     }
 
@@ -69,11 +74,16 @@ impl Limits {
         check(&self.posts, &member)
     }
 
+    pub(super) fn check_typing(&self, member: MemberId) -> Result<(), Refusal> {
+        check(&self.typing, &member)
+    }
+
     /// Drops what is remembered of callers who are within their limits again.
     pub(super) fn forget_idle(&self) {
         self.creates.retain_recent();
         self.joins.retain_recent();
         self.posts.retain_recent();
+        self.typing.retain_recent();
     }
 }
 

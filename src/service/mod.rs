@@ -4,6 +4,7 @@ mod clock;
 mod engine;
 mod entropy;
 mod limits;
+mod live;
 mod room;
 
 use std::collections::HashSet;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use thiserror::Error;
+use tokio::sync::watch;
 
 use crate::domain::{
     Chat, ChatId, ChatName, ClientId, Command, Event, Invite, InviteId, InviteKey, InviteTerms, Member, MemberId,
@@ -22,13 +24,14 @@ use crate::store::{CommitError, Store, Unavailable};
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, OsEntropy};
 pub use limits::Caller;
+pub use live::{Ending, Follower, Update};
 
 use entropy::{Drawn, random};
 use limits::Limits;
 use room::Rooms;
 
-/// A member counts as online this long after anything was heard of them: a page that polls
-/// every second, or once a minute while its tab is hidden, stays online.
+/// A member counts as online while a stream of theirs is open, and this long after anything was
+/// heard of them: a page that polls once a minute while its tab is hidden stays online.
 const ONLINE_FOR: Duration = Duration::from_secs(75);
 
 /// Chats swept at one time: enough that one commit of the store serves many, few enough that
@@ -120,13 +123,23 @@ struct Inner {
     policy: Policy,
     limits: Option<Limits>,
     rooms: Rooms,
+    /// Whether the server stops; those who follow a chat watch it.
+    stopping: watch::Sender<bool>,
 }
 
 impl Service {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, policy: Policy) -> Self {
         let limits = policy.rate_limit.then(|| Limits::new(&clock));
-        let inner = Inner { store, clock, entropy, policy, limits, rooms: Rooms::default() };
+        let inner = Inner {
+            store,
+            clock,
+            entropy,
+            policy,
+            limits,
+            rooms: Rooms::default(),
+            stopping: watch::Sender::new(false),
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -264,8 +277,7 @@ impl Service {
         self.look(chat_id, |state, now| {
             let reader = state.chat.authenticate(by, now)?;
             state.hear(reader.id, now);
-            let is_online =
-                |member: &Member| state.last_heard(member.id).is_some_and(|heard| now < heard.after(ONLINE_FOR));
+            let is_online = |member: &Member| state.is_online(member.id, ONLINE_FOR, now);
             let members = state.chat.live_members(now);
             Ok(Roster {
                 name: state.chat.name().cloned(),

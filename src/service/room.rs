@@ -2,50 +2,108 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use parking_lot::RwLock;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, broadcast};
 
-use crate::domain::{Chat, ChatId, MemberId, Timestamp};
+use crate::domain::{Change, Chat, ChatId, Event, MemberId, Timestamp};
 
 /// How long a room that nobody uses stays in memory.
 const IDLE_ROOM: Duration = Duration::from_mins(10);
+
+/// What may wait for a follower of a room. One who is further behind is cut off, and comes back
+/// with its cursor: nobody waits for it, and it costs no more memory than this.
+const BACKLOG: usize = 64;
+
+/// What a room tells those who follow it.
+#[derive(Clone, Debug)]
+pub(super) enum Happening {
+    /// What was committed, in the order in which it was.
+    Changed(Arc<[Event]>),
+    /// The chat was loaded anew; what happened meanwhile can only be read off it.
+    Reloaded,
+    /// The member is writing.
+    Typing(MemberId),
+}
 
 /// What readers look at.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) chat: Arc<Chat>,
-    /// When each member was last heard of, in milliseconds since 1970; never stored. Atomic, so
-    /// that a reader notes itself under the read lock.
-    heard: HashMap<MemberId, AtomicI64>,
+    heard: HashMap<MemberId, Presence>,
+    happenings: broadcast::Sender<Happening>,
+}
+
+/// What is known of whether a member is there; never stored. Atomic, so that a reader notes
+/// itself under the read lock.
+#[derive(Debug)]
+struct Presence {
+    /// In milliseconds since 1970.
+    last_heard: AtomicI64,
+    /// Streams that the member follows the chat by just now.
+    streams: AtomicUsize,
 }
 
 impl State {
     fn new(chat: Arc<Chat>) -> Self {
-        Self { chat, heard: HashMap::new() }
+        Self { chat, heard: HashMap::new(), happenings: broadcast::Sender::new(BACKLOG) }
     }
 
     /// Notes that `member` did something at `now`.
     pub(super) fn hear(&self, member: MemberId, now: Timestamp) {
-        if let Some(heard) = self.heard.get(&member) {
-            heard.fetch_max(now.as_millis(), Ordering::Relaxed);
+        if let Some(presence) = self.heard.get(&member) {
+            presence.last_heard.fetch_max(now.as_millis(), Ordering::Relaxed);
         }
     }
 
-    pub(super) fn last_heard(&self, member: MemberId) -> Option<Timestamp> {
-        let heard = self.heard.get(&member)?;
-        Some(Timestamp::from_millis(heard.load(Ordering::Relaxed)))
+    /// Whether `member` follows the chat, or was heard of within `window` before `now`.
+    pub(super) fn is_online(&self, member: MemberId, window: Duration, now: Timestamp) -> bool {
+        self.heard.get(&member).is_some_and(|presence| {
+            let last_heard = Timestamp::from_millis(presence.last_heard.load(Ordering::Relaxed));
+            presence.streams.load(Ordering::Relaxed) > 0 || now < last_heard.after(window)
+        })
+    }
+
+    /// All that happens from now on. `member` counts as present until [`State::unfollow`].
+    pub(super) fn follow(&self, member: MemberId) -> broadcast::Receiver<Happening> {
+        if let Some(presence) = self.heard.get(&member) {
+            presence.streams.fetch_add(1, Ordering::Relaxed);
+        }
+        self.happenings.subscribe()
+    }
+
+    pub(super) fn unfollow(&self, member: MemberId, now: Timestamp) {
+        if let Some(presence) = self.heard.get(&member) {
+            presence.streams.fetch_sub(1, Ordering::Relaxed);
+            presence.last_heard.fetch_max(now.as_millis(), Ordering::Relaxed);
+        }
+    }
+
+    /// Tells those who follow; where nobody does, nobody hears.
+    pub(super) fn tell(&self, happening: Happening) {
+        let _ = self.happenings.send(happening);
+    }
+
+    fn reload(&mut self, chat: Arc<Chat>, now: Timestamp) {
+        if chat.revision() > self.chat.revision() {
+            self.chat = chat;
+            self.place_members(now);
+            self.tell(Happening::Reloaded);
+        }
     }
 
     /// Keeps a place for each member's presence, and only theirs.
     fn place_members(&mut self, now: Timestamp) {
-        let Self { chat, heard } = self;
+        let Self { chat, heard, .. } = self;
         heard.retain(|id, _| chat.live_members(now).any(|member| member.id == *id));
         for member in chat.live_members(now) {
-            heard.entry(member.id).or_insert_with(|| AtomicI64::new(member.joined_at.as_millis()));
+            heard.entry(member.id).or_insert_with(|| Presence {
+                last_heard: AtomicI64::new(member.joined_at.as_millis()),
+                streams: AtomicUsize::new(0),
+            });
         }
     }
 }
@@ -76,14 +134,28 @@ impl Room {
         self.turn.lock().await
     }
 
-    /// Puts what was committed or loaded in the place of what stood here before; never an older
-    /// state over a newer one.
-    pub(super) fn advance(&self, chat: Arc<Chat>, now: Timestamp) {
+    /// Puts what was committed in the place of what stood here before, and tells of it in the same
+    /// moment: who begins to follow sees each change either in the chat or as a happening.
+    pub(super) fn advance(&self, change: Change, now: Timestamp) {
         let mut state = self.state.write();
-        if chat.revision() >= state.chat.revision() {
-            state.chat = chat;
+        if change.before == state.chat.revision() {
+            state.chat = change.after;
             state.place_members(now);
+            state.tell(Happening::Changed(change.events));
+        } else {
+            // Another node was between: what it did is in the chat, but not among the events.
+            state.reload(change.after, now);
         }
+    }
+
+    /// Puts a fresh load in the place of what may be stale; never an older state over a newer one.
+    pub(super) fn refresh(&self, chat: Arc<Chat>, now: Timestamp) {
+        self.state.write().reload(chat, now);
+    }
+
+    /// Tells those who follow that the chat has ended elsewhere.
+    pub(super) fn end(&self) {
+        self.state.read().tell(Happening::Changed([Event::ChatEnded].into()));
     }
 }
 

@@ -4,6 +4,7 @@
 //! the domain's values here, so every transport shows the same.
 
 mod answers;
+mod live;
 mod problem;
 mod requests;
 
@@ -11,5 +12,6 @@ pub use answers::{
     Created, Health, Invite, InviteList, InviteSummary, Joined, Member, MemberList, MemberSummary, Message, Messages,
     Retention, Session,
 };
+pub use live::LiveEvent;
 pub use problem::{Code, Problem};
 pub use requests::{CreateChat, CreateInvite, JoinChat, PostMessage};

@@ -21,6 +21,7 @@ pub enum Code {
     InvalidInvite,
     /// 403: a guest asked for what is the owner's to do.
     OwnerOnly,
+    OriginNotAllowed,
     /// 404: no such chat, any more or at all.
     ChatNotFound,
     /// 404: no such thing in the chat, or no such address.
@@ -43,12 +44,13 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of their statuses.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::InvalidRequest,
         Self::SessionRequired,
         Self::SessionExpired,
         Self::InvalidInvite,
         Self::OwnerOnly,
+        Self::OriginNotAllowed,
         Self::ChatNotFound,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -66,7 +68,7 @@ impl Code {
         match self {
             Self::InvalidRequest => 422,
             Self::SessionRequired | Self::SessionExpired => 401,
-            Self::InvalidInvite | Self::OwnerOnly => 403,
+            Self::InvalidInvite | Self::OwnerOnly | Self::OriginNotAllowed => 403,
             Self::ChatNotFound | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::ChatFull | Self::UsernameTaken => 409,
@@ -86,6 +88,7 @@ impl Code {
             Self::SessionExpired => "Session ended",
             Self::InvalidInvite => "Invalid invite",
             Self::OwnerOnly => "Owner only",
+            Self::OriginNotAllowed => "Origin not allowed",
             Self::ChatNotFound => "Chat not found",
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "Method not allowed",
@@ -206,6 +209,7 @@ mod tests {
                 "session_expired",
                 "invalid_invite",
                 "owner_only",
+                "origin_not_allowed",
                 "chat_not_found",
                 "not_found",
                 "method_not_allowed",

@@ -9,7 +9,7 @@ use watch_party::http::api_document;
 use crate::app::TestApp;
 
 /// The calls of the API, once more by hand: a call that comes or goes unnoticed fails here.
-const CALLS: [&str; 16] = [
+const CALLS: [&str; 18] = [
     "DELETE /{chat_id}",
     "DELETE /{chat_id}/invites/{invite_id}",
     "DELETE /{chat_id}/members/{member_id}",
@@ -18,6 +18,7 @@ const CALLS: [&str; 16] = [
     "GET /readyz",
     "GET /{chat_id}",
     "GET /{chat_id}/invites",
+    "GET /{chat_id}/live",
     "GET /{chat_id}/members",
     "GET /{chat_id}/retention",
     "POST /create",
@@ -25,6 +26,7 @@ const CALLS: [&str; 16] = [
     "POST /{chat_id}/invite",
     "POST /{chat_id}/join",
     "POST /{chat_id}/session",
+    "POST /{chat_id}/typing",
     "GET /docs",
 ];
 

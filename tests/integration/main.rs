@@ -11,6 +11,7 @@ mod documents;
 mod domain;
 mod faults;
 mod fuzz;
+mod live;
 mod pages;
 mod program;
 mod service;

@@ -5,20 +5,22 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
-use crate::domain::ClientId;
+use super::live;
+use crate::domain::{ClientId, MessageId};
 use crate::http::auth::{Bearer, session_token};
 use crate::http::body::MessageBody;
 use crate::http::path::ChatInPath;
 use crate::http::problem::{Answer, Failure};
 use crate::service::Service;
-use crate::wire::{Code, Message, Messages, Problem};
+use crate::wire::{Code, LiveEvent, Message, Messages, Problem};
 
 /// The longest `Idempotency-Key` that is taken.
 const MAX_IDEMPOTENCY_KEY: usize = 255;
 
 /// Read the messages after a cursor, oldest first.
 ///
-/// A browser that asks for HTML without a token is sent on to the chat's page.
+/// With `Accept: text/event-stream`, the same messages come as server-sent events, and after them
+/// everything that happens; a `Last-Event-ID` stands before `after`. A browser that asks for HTML without a token is sent on to the chat's page.
 #[utoipa::path(get, path = "/{chat_id}", tag = "messages",
     params(
         ("chat_id" = uuid::Uuid, Path, description = "The chat"),
@@ -26,7 +28,8 @@ const MAX_IDEMPOTENCY_KEY: usize = 255;
     ),
     security(("session_token" = [])),
     responses(
-        (status = 200, description = "What the reader has not seen", body = Messages),
+        (status = 200, description = "What the reader has not seen; as a stream, events", content(
+            (Messages = "application/json"), (LiveEvent = "text/event-stream"))),
         (status = 303, description = "The chat's page, for a browser"),
         (status = 400, description = "`invalid_request`: `after` is no number", body = Problem),
         (status = 401, description = "`session_required` or `session_expired`", body = Problem),
@@ -45,9 +48,10 @@ pub(super) async fn read_messages(
     }
     let ChatInPath(chat_id) = chat?;
     let token = session_token(&headers)?;
-    let after = query.iter().find(|(name, _)| name == "after").map_or(Ok(0), |(_, value)| value.parse());
-    let after = after
-        .map_err(|_| Problem::unreadable("after must be the id of a message, a whole number.").about_field("after"))?;
+    let after = cursor(&query)?;
+    if accepts(&headers, "text/event-stream") {
+        return live::event_stream(&service, ChatInPath(chat_id), &token, after, &headers).await;
+    }
     let unseen = service.read(chat_id, &token, after).await?;
     Ok(Json(Messages::from(&unseen)).into_response())
 }
@@ -88,9 +92,40 @@ pub(super) async fn post_message(
     Ok((status, Json(Message::from(&posted.message))))
 }
 
+/// Say that one is writing. The others are told; it is kept nowhere.
+#[utoipa::path(post, path = "/{chat_id}/typing", tag = "messages",
+    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    security(("session_token" = [])),
+    responses(
+        (status = 204, description = "The others are told"),
+        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
+        (status = 404, description = "`chat_not_found`", body = Problem),
+        (status = 429, description = "`too_many_requests`", body = Problem),
+        (status = 503, description = "`unavailable`", body = Problem),
+    ))]
+pub(super) async fn say_typing(
+    State(service): State<Service>,
+    ChatInPath(chat_id): ChatInPath,
+    Bearer(token): Bearer,
+) -> Answer<StatusCode> {
+    service.type_in(chat_id, &token).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The last message that the reader has seen.
+pub(super) fn cursor(query: &[(String, String)]) -> Result<MessageId, Failure> {
+    let after = query.iter().find(|(name, _)| name == "after").map_or(Ok(0), |(_, value)| value.parse());
+    let unreadable = |_| Problem::unreadable("after must be the id of a message, a whole number.").about_field("after");
+    Ok(after.map_err(unreadable)?)
+}
+
 fn wants_page(headers: &HeaderMap) -> bool {
+    accepts(headers, "text/html") && !headers.contains_key(header::AUTHORIZATION)
+}
+
+fn accepts(headers: &HeaderMap, kind: &str) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    accept.is_some_and(|accept| accept.contains("text/html")) && !headers.contains_key(header::AUTHORIZATION)
+    accept.is_some_and(|accept| accept.contains(kind))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<ClientId>, Failure> {

@@ -2,6 +2,7 @@
 
 mod chats;
 mod invites;
+mod live;
 mod members;
 mod messages;
 
@@ -17,6 +18,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(chats::create_chat))
         .routes(routes!(messages::read_messages, messages::post_message, chats::end_chat))
+        .routes(routes!(live::follow_chat))
+        .routes(routes!(messages::say_typing))
         .routes(routes!(chats::join_chat))
         .routes(routes!(chats::renew_session))
         .routes(routes!(chats::show_retention))

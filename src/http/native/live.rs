@@ -1,0 +1,207 @@
+//! The live stream of a chat, as server-sent events and over a WebSocket. Both write what
+//! [`Follower`] reads; they differ only in how.
+
+use std::time::Duration;
+
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{self, CloseFrame, WebSocket, WebSocketUpgrade};
+use axum::extract::{Query, State};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Uri, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::messages::cursor;
+use crate::domain::{MessageId, Refusal, SessionToken};
+use crate::http::auth::session_token;
+use crate::http::origin::SiteUrl;
+use crate::http::path::ChatInPath;
+use crate::http::problem::{Answer, Failure};
+use crate::service::{Ending, Follower, Service, Update};
+use crate::wire::{Code, LiveEvent, Problem};
+
+/// How often a stream that says nothing shows that it is alive.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// How long a frame may wait for a reader who takes nothing.
+const SEND_PATIENCE: Duration = Duration::from_secs(20);
+/// How soon a client comes back after the server has stopped.
+const COME_BACK: Duration = Duration::from_secs(1);
+/// The subprotocol that is spoken, and what the token stands behind in another, for browsers can
+/// send no header of their own.
+const PROTOCOL: &str = "watch-party";
+const BEARER: &str = "bearer.";
+/// Readers say nothing, so little is read; what is written is small as well.
+const BUFFER: usize = 4 * 1024;
+
+/// Follow the chat over a WebSocket: the messages after a cursor, then everything that happens.
+///
+/// Each text frame is one event. Offer the subprotocols `watch-party` and `bearer.<session_token>`,
+/// or send the token as for any call. The server closes with 1000 after `chat_ended` and
+/// `session_ended`, with 1012 when it restarts, and with 1013 when the reader was too slow: come
+/// back with the last id as `after`.
+#[utoipa::path(get, path = "/{chat_id}/live", tag = "messages",
+    params(
+        ("chat_id" = uuid::Uuid, Path, description = "The chat"),
+        ("after" = Option<u64>, Query, description = "The last message id seen; 0, or left out, for all that are kept"),
+    ),
+    security(("session_token" = [])),
+    responses(
+        (status = 101, description = "A WebSocket of events", body = LiveEvent),
+        (status = 400, description = "`invalid_request`: `after` is no number, or no WebSocket is asked for", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
+        (status = 403, description = "`origin_not_allowed`: a page of another site asks", body = Problem),
+        (status = 404, description = "`chat_not_found`", body = Problem),
+        (status = 503, description = "`unavailable`", body = Problem),
+    ))]
+pub(super) async fn follow_chat(
+    State(service): State<Service>,
+    ChatInPath(chat_id): ChatInPath,
+    Query(query): Query<Vec<(String, String)>>,
+    SiteUrl(site): SiteUrl,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Answer<Response> {
+    check_origin(&headers, &site)?;
+    let token = offered_token(&headers)?;
+    let after = cursor(&query)?;
+    let upgrade = upgrade.map_err(|_| Problem::unreadable("This address speaks WebSocket: ask for an upgrade."))?;
+    let follower = service.follow(chat_id, &token, after).await?;
+    let upgrade = upgrade.protocols([PROTOCOL]).read_buffer_size(BUFFER).write_buffer_size(0).max_message_size(BUFFER);
+    Ok(upgrade.on_upgrade(|socket| carry(socket, follower)))
+}
+
+/// The same as server-sent events. `Last-Event-ID` stands before `after`.
+pub(super) async fn event_stream(
+    service: &Service,
+    chat: ChatInPath,
+    token: &SessionToken,
+    after: MessageId,
+    headers: &HeaderMap,
+) -> Answer<Response> {
+    let last_event = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
+    let follower = service.follow(chat.0, token, last_event.unwrap_or(after)).await?;
+    let events = stream::unfold(Some(follower), |follower| async move {
+        let mut follower = follower?;
+        match follower.next().await {
+            Ok(update) => Some((written(&update.into()), Some(follower))),
+            Err(ending) => {
+                let last = last_event_of(ending).map(|event| written(&event));
+                let last = last.unwrap_or_else(|| Ok(Event::default().retry(COME_BACK)));
+                Some((last, None))
+            }
+        }
+    });
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    // A proxy that buffers would hold back what happens.
+    Ok(([("x-accel-buffering", "no")], Sse::new(events).keep_alive(keep_alive)).into_response())
+}
+
+fn written(event: &LiveEvent) -> Result<Event, axum::Error> {
+    let frame = Event::default().event(event.name()).json_data(event)?;
+    Ok(match event {
+        LiveEvent::Message { message } => frame.id(message.id.to_string()),
+        _ => frame,
+    })
+}
+
+async fn carry(mut socket: WebSocket, mut follower: Follower) {
+    let mut pings = interval(KEEP_ALIVE);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_alive = true;
+    loop {
+        let (frame, is_last) = tokio::select! {
+            update = follower.next() => match update {
+                Ok(update) => (text(&update.into()), false),
+                Err(ending) => {
+                    if let Some(event) = last_event_of(ending) {
+                        let _ = timeout(SEND_PATIENCE, socket.send(text(&event))).await;
+                    }
+                    (close(ending), true)
+                }
+            },
+            received = socket.recv() => match received {
+                Some(Ok(ws::Message::Close(_)) | Err(_)) | None => return,
+                // A pong, or something that nobody asked for.
+                Some(Ok(_)) => {
+                    is_alive = true;
+                    continue;
+                }
+            },
+            _ = pings.tick() => {
+                if !std::mem::take(&mut is_alive) {
+                    return;
+                }
+                (ws::Message::Ping(Vec::new().into()), false)
+            }
+        };
+        if !matches!(timeout(SEND_PATIENCE, socket.send(frame)).await, Ok(Ok(()))) || is_last {
+            return;
+        }
+    }
+}
+
+fn text(event: &LiveEvent) -> ws::Message {
+    let json = serde_json::to_string(event).expect("an event is JSON");
+    ws::Message::Text(json.into())
+}
+
+fn close(ending: Ending) -> ws::Message {
+    let (code, reason) = match ending {
+        Ending::ChatEnded | Ending::SessionEnded(_) => (ws::close_code::NORMAL, ""),
+        Ending::TooSlow => (ws::close_code::AGAIN, "too slow"),
+        Ending::Stopping => (ws::close_code::RESTART, "restarting"),
+    };
+    ws::Message::Close(Some(CloseFrame { code, reason: reason.into() }))
+}
+
+impl From<Update> for LiveEvent {
+    fn from(update: Update) -> Self {
+        match update {
+            Update::Opened { last_id, missed } => Self::Opened { last_id, missed },
+            Update::Posted(message) => Self::Message { message: (&message).into() },
+            Update::Joined(member) => Self::MemberJoined { member: (&member).into() },
+            Update::Left { member_id, why } => Self::MemberLeft { member_id: member_id.as_uuid(), reason: why },
+            Update::Typing { member_id } => Self::Typing { member_id: member_id.as_uuid() },
+            Update::MembersChanged => Self::MembersChanged,
+        }
+    }
+}
+
+/// What is said before the stream ends for good; one that may be taken up again just ends.
+fn last_event_of(ending: Ending) -> Option<LiveEvent> {
+    match ending {
+        Ending::ChatEnded => Some(LiveEvent::ChatEnded),
+        Ending::SessionEnded(reason) => Some(LiveEvent::SessionEnded { reason }),
+        Ending::TooSlow | Ending::Stopping => None,
+    }
+}
+
+/// The token among the offered subprotocols, or in the header that every call takes.
+fn offered_token(headers: &HeaderMap) -> Result<SessionToken, Refusal> {
+    let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    let mut offered = offered.filter_map(|value| value.to_str().ok()).flat_map(|line| line.split(','));
+    match offered.find_map(|protocol| protocol.trim().strip_prefix(BEARER)) {
+        Some(token) => SessionToken::parse(token).ok_or(Refusal::SessionRequired),
+        None => session_token(headers),
+    }
+}
+
+/// A page of another site must not follow with what its visitor's browser knows. Programs send
+/// no origin. The scheme is not compared: a proxy may have taken the encryption off.
+fn check_origin(headers: &HeaderMap, site: &str) -> Result<(), Failure> {
+    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let own: Option<Uri> = site.parse().ok();
+    let origin: Option<Uri> = origin.to_str().ok().and_then(|origin| origin.parse().ok());
+    let host = |uri: &Uri| {
+        let authority = uri.authority().map(Authority::as_str)?;
+        let host = authority.strip_suffix(":80").or_else(|| authority.strip_suffix(":443")).unwrap_or(authority);
+        Some(host.to_ascii_lowercase())
+    };
+    let (own, origin) = (own.as_ref().and_then(host), origin.as_ref().and_then(host));
+    if own.is_some() && own == origin {
+        return Ok(());
+    }
+    Err(Problem::new(Code::OriginNotAllowed, "A page of another site may not follow this chat.").into())
+}

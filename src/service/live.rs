@@ -1,0 +1,203 @@
+//! One chat as it happens: first what a reader has not seen, then everything that comes, without
+//! a hole between the two and nothing twice. Every way of carrying it reads from here.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
+
+use super::room::{Happening, Room, State};
+use super::{Result, Service};
+use crate::domain::{
+    ChatId, Departure, Event, Member, MemberId, Message, MessageId, MessagesAfter, Refusal, SessionToken,
+};
+
+/// What a follower learns.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Update {
+    /// The beginning: the newest id, and how many messages after the cursor are deleted already.
+    /// The messages that are kept come next.
+    Opened {
+        last_id: MessageId,
+        missed: u64,
+    },
+    Posted(Message),
+    Joined(Member),
+    Left {
+        member_id: MemberId,
+        why: Departure,
+    },
+    Typing {
+        member_id: MemberId,
+    },
+    /// There may be changes among the members that no update told of.
+    MembersChanged,
+}
+
+/// Why there is nothing more to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The chat has ended.
+    ChatEnded,
+    /// The follower's seat is free.
+    SessionEnded(Departure),
+    /// The follower was too slow; it may come back with its cursor.
+    TooSlow,
+    /// The server stops; the follower may come back in a moment.
+    Stopping,
+}
+
+/// Someone who follows a chat. Dropping it ends that.
+#[derive(Debug)]
+pub struct Follower {
+    service: Service,
+    room: Arc<Room>,
+    member_id: MemberId,
+    /// The last message that was handed out.
+    cursor: MessageId,
+    waiting: VecDeque<Update>,
+    ending: Option<Ending>,
+    happenings: Receiver<Happening>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Service {
+    /// Follows the chat from after the message `after`.
+    pub async fn follow(&self, chat_id: ChatId, token: &SessionToken, after: MessageId) -> Result<Follower> {
+        let by = token.digest();
+        let room = self.room(chat_id).await?;
+        let begin = |state: &State, now| {
+            let member_id = state.chat.authenticate(by, now)?.id;
+            state.hear(member_id, now);
+            // Under one lock: what is committed after this look is told to the receiver.
+            Ok::<_, Refusal>((member_id, state.chat.messages_after(after), state.follow(member_id)))
+        };
+        let (member_id, MessagesAfter { messages, last_id, missed }, happenings) =
+            self.look_into(&room, chat_id, begin).await?;
+        let opened = Update::Opened { last_id, missed };
+        Ok(Follower {
+            service: self.clone(),
+            room,
+            member_id,
+            cursor: last_id,
+            waiting: std::iter::once(opened).chain(messages.into_iter().map(Update::Posted)).collect(),
+            ending: None,
+            happenings,
+            stopping: self.inner.stopping.subscribe(),
+        })
+    }
+
+    /// Tells those who follow that the caller is writing; kept nowhere.
+    pub async fn type_in(&self, chat_id: ChatId, token: &SessionToken) -> Result<()> {
+        let by = token.digest();
+        self.look(chat_id, |state, now| {
+            let member_id = state.chat.authenticate(by, now)?.id;
+            state.hear(member_id, now);
+            self.limit(|limits| limits.check_typing(member_id))?;
+            state.tell(Happening::Typing(member_id));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Ends what all followers hear, and waits until the last is gone.
+    pub async fn end_streams(&self) {
+        self.inner.stopping.send_replace(true);
+        self.inner.stopping.closed().await;
+    }
+}
+
+impl Follower {
+    /// What happens next; never forgets anything if it is dropped before it answers.
+    ///
+    /// # Errors
+    /// Why nothing more will come.
+    pub async fn next(&mut self) -> std::result::Result<Update, Ending> {
+        loop {
+            if let Some(update) = self.waiting.pop_front() {
+                return Ok(update);
+            }
+            if let Some(ending) = self.ending {
+                return Err(ending);
+            }
+            let heard = tokio::select! {
+                biased;
+                happening = self.happenings.recv() => happening.map_err(|error| match error {
+                    RecvError::Lagged(_) => Ending::TooSlow,
+                    RecvError::Closed => Ending::ChatEnded,
+                }),
+                _ = self.stopping.wait_for(|stopping| *stopping) => Err(Ending::Stopping),
+            };
+            match heard {
+                Ok(happening) => self.take(happening),
+                Err(ending) => self.ending = Some(ending),
+            }
+        }
+    }
+
+    fn take(&mut self, happening: Happening) {
+        match happening {
+            Happening::Changed(events) => {
+                for event in &*events {
+                    self.take_event(event);
+                    if self.ending.is_some() {
+                        return;
+                    }
+                }
+            }
+            Happening::Reloaded => self.catch_up(),
+            Happening::Typing(member_id) if member_id == self.member_id => {}
+            Happening::Typing(member_id) => self.waiting.push_back(Update::Typing { member_id }),
+        }
+    }
+
+    fn take_event(&mut self, event: &Event) {
+        match event {
+            Event::MessagePosted { message } => self.take_message(message),
+            Event::MemberJoined { member, .. } => self.waiting.push_back(Update::Joined(member.clone())),
+            Event::MemberLeft { member_id, why, .. } if *member_id == self.member_id => {
+                self.ending = Some(Ending::SessionEnded(*why));
+            }
+            Event::MemberLeft { member_id, why, .. } => {
+                self.waiting.push_back(Update::Left { member_id: *member_id, why: *why });
+            }
+            Event::ChatEnded => self.ending = Some(Ending::ChatEnded),
+            // The owner asks for these; nobody else hears of them.
+            Event::ChatCreated { .. }
+            | Event::InviteCreated { .. }
+            | Event::InviteRevoked { .. }
+            | Event::SessionRenewed { .. } => {}
+        }
+    }
+
+    fn take_message(&mut self, message: &Message) {
+        if message.id > self.cursor {
+            self.cursor = message.id;
+            self.waiting.push_back(Update::Posted(message.clone()));
+        }
+    }
+
+    /// Reads off the chat what no event has told.
+    fn catch_up(&mut self) {
+        let now = self.service.now();
+        let (unseen, is_seated) = self.room.look(|state| {
+            let is_seated = state.chat.live_members(now).any(|member| member.id == self.member_id);
+            (state.chat.messages_after(self.cursor), is_seated)
+        });
+        if !is_seated {
+            self.ending = Some(Ending::SessionEnded(Departure::Expired));
+            return;
+        }
+        unseen.messages.iter().for_each(|message| self.take_message(message));
+        self.waiting.push_back(Update::MembersChanged);
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        let now = self.service.now();
+        self.room.look(|state| state.unfollow(self.member_id, now));
+    }
+}

@@ -1,0 +1,73 @@
+//! What a chat's live stream carries, the same over every transport.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{Member, Message};
+use crate::domain::{Departure, MessageId};
+
+/// One thing that happened in a chat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum LiveEvent {
+    /// The stream's beginning; the messages after the cursor come next.
+    Opened {
+        /// The newest id in the chat.
+        last_id: MessageId,
+        /// How many messages after the cursor were deleted already.
+        missed: u64,
+    },
+    /// Someone said something.
+    Message { message: Message },
+    /// Someone took a seat.
+    MemberJoined { member: Member },
+    /// Someone's seat became free.
+    MemberLeft { member_id: Uuid, reason: Departure },
+    /// Who is in the chat may have changed in ways that no event told: ask for the members.
+    MembersChanged,
+    /// Someone is writing; it holds for a few seconds.
+    Typing { member_id: Uuid },
+    /// The chat has ended. Nothing comes after.
+    ChatEnded,
+    /// The reader's own seat is free. Nothing comes after.
+    SessionEnded { reason: Departure },
+}
+
+impl LiveEvent {
+    /// The value of `type`, which names the event in a stream of server-sent events too.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "opened",
+            Self::Message { .. } => "message",
+            Self::MemberJoined { .. } => "member_joined",
+            Self::MemberLeft { .. } => "member_left",
+            Self::MembersChanged => "members_changed",
+            Self::Typing { .. } => "typing",
+            Self::ChatEnded => "chat_ended",
+            Self::SessionEnded { .. } => "session_ended",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_named_as_its_type_is_written() {
+        let id = Uuid::nil();
+        let events = [
+            LiveEvent::Opened { last_id: 1, missed: 0 },
+            LiveEvent::MemberLeft { member_id: id, reason: Departure::Removed },
+            LiveEvent::MembersChanged,
+            LiveEvent::Typing { member_id: id },
+            LiveEvent::ChatEnded,
+            LiveEvent::SessionEnded { reason: Departure::Expired },
+        ];
+        for event in events {
+            assert_eq!(serde_json::to_value(&event).unwrap()["type"], event.name());
+        }
+    }
+}

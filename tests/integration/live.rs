@@ -1,0 +1,386 @@
+//! The live stream: without a hole, nothing twice, in order, over each way of carrying it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use watch_party::domain::{Admission, Departure, MessageText, Settings, Username};
+use watch_party::http::serve;
+use watch_party::service::{Caller, Ending, Follower, NewChat, OsEntropy, Service, SystemClock, Update};
+use watch_party::store::MemoryStore;
+
+use crate::app::{TestApp, policy, state};
+
+fn service() -> Service {
+    Service::new(Arc::new(MemoryStore::default()), Arc::new(SystemClock), Arc::new(OsEntropy), policy(false))
+}
+
+fn caller() -> Caller {
+    std::net::IpAddr::from([127, 0, 0, 1]).into()
+}
+
+fn username(name: &str) -> Username {
+    Username::parse(name).unwrap()
+}
+
+async fn chat(service: &Service) -> NewChat {
+    let settings = Settings::new(Admission::Link, Some(50), Some(1_000)).unwrap();
+    service.create_chat(caller(), username("Ann"), None, settings).await.unwrap()
+}
+
+async fn say(service: &Service, chat: &NewChat, text: &str) {
+    let text = MessageText::parse(text).unwrap();
+    service.post(chat.chat_id, &chat.seat.token, text, None).await.unwrap();
+}
+
+/// The ids of messages up to `last`, as they come.
+async fn ids(follower: &mut Follower, last: u64) -> Vec<u64> {
+    let mut ids = Vec::new();
+    while ids.last() != Some(&last) {
+        if let Update::Posted(message) = follower.next().await.unwrap() {
+            ids.push(message.id);
+        }
+    }
+    ids
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_begins_to_follow_amid_posts_gets_each_once_and_in_order() {
+    const POSTS: u64 = 600;
+    let service = service();
+    let chat = Arc::new(chat(&service).await);
+    let writer = {
+        let (service, chat) = (service.clone(), chat.clone());
+        tokio::spawn(async move {
+            for number in 1..=POSTS {
+                say(&service, &chat, &format!("message {number}")).await;
+            }
+        })
+    };
+    let mut readers = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let (service, chat) = (service.clone(), chat.clone());
+        readers.spawn(async move {
+            let mut seen = Vec::new();
+            let mut cursor = 0;
+            // One who is cut off for being slow comes back with its cursor.
+            while cursor < POSTS {
+                let mut follower = service.follow(chat.chat_id, &chat.seat.token, cursor).await.unwrap();
+                while cursor < POSTS {
+                    match follower.next().await {
+                        Ok(Update::Posted(message)) => {
+                            cursor = message.id;
+                            seen.push(message.id);
+                        }
+                        Ok(Update::Opened { missed, .. }) => assert_eq!(missed, 0),
+                        Ok(_) => {}
+                        Err(ending) => {
+                            assert_eq!(ending, Ending::TooSlow);
+                            break;
+                        }
+                    }
+                }
+            }
+            seen
+        });
+        tokio::task::yield_now().await;
+    }
+    writer.await.unwrap();
+    for seen in readers.join_all().await {
+        assert_eq!(seen, (1..=POSTS).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_follower_who_takes_nothing_is_cut_off_and_delays_nobody() {
+    let service = service();
+    let chat = chat(&service).await;
+    let mut slow = service.follow(chat.chat_id, &chat.seat.token, 0).await.unwrap();
+    let mut quick = service.follow(chat.chat_id, &chat.seat.token, 0).await.unwrap();
+    for number in 1..=200 {
+        say(&service, &chat, "hello").await;
+        assert_eq!(ids(&mut quick, number).await, [number]);
+    }
+    assert_eq!(slow.next().await, Ok(Update::Opened { last_id: 0, missed: 0 }));
+    assert_eq!(slow.next().await, Err(Ending::TooSlow));
+    assert_eq!(slow.next().await, Err(Ending::TooSlow), "and it stays so");
+    let mut again = service.follow(chat.chat_id, &chat.seat.token, 0).await.unwrap();
+    assert_eq!(ids(&mut again, 200).await.len(), 200);
+}
+
+#[tokio::test]
+async fn comings_goings_and_typing_are_told_and_a_seat_that_is_lost_ends_its_stream() {
+    let service = service();
+    let chat = chat(&service).await;
+    let (id, ann) = (chat.chat_id, &chat.seat.token);
+    let mut ann_sees = service.follow(id, ann, 0).await.unwrap();
+    assert!(matches!(ann_sees.next().await, Ok(Update::Opened { .. })));
+    let bob = service.join(caller(), id, &chat.invite.key, username("Bob")).await.unwrap();
+    assert_eq!(ann_sees.next().await, Ok(Update::Joined(bob.member.clone())));
+    let mut bob_sees = service.follow(id, &bob.token, 0).await.unwrap();
+    assert!(matches!(bob_sees.next().await, Ok(Update::Opened { .. })));
+
+    service.type_in(id, &bob.token).await.unwrap();
+    assert_eq!(ann_sees.next().await, Ok(Update::Typing { member_id: bob.member.id }));
+    service.remove_member(id, ann, bob.member.id).await.unwrap();
+    let left = Update::Left { member_id: bob.member.id, why: Departure::Removed };
+    assert_eq!(ann_sees.next().await, Ok(left));
+    assert_eq!(bob_sees.next().await, Err(Ending::SessionEnded(Departure::Removed)), "and not its own typing");
+    service.end_chat(id, ann).await.unwrap();
+    assert_eq!(ann_sees.next().await, Err(Ending::ChatEnded));
+}
+
+#[tokio::test]
+async fn who_follows_is_online_however_long_nothing_is_said() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
+    let bob = chat.join("Bob").await;
+    let token = watch_party::domain::SessionToken::parse(&ann.token).unwrap();
+    let follower = app.service.follow(chat.id.parse().unwrap(), &token, 0).await.unwrap();
+    let online = async || bob.get("/members").await_status(200).await.json()["members"][0]["online"].clone();
+    app.clock.advance(Duration::from_hours(1));
+    assert_eq!(online().await, true);
+    drop(follower);
+    assert_eq!(online().await, true, "just now");
+    app.clock.advance(Duration::from_mins(2));
+    assert_eq!(online().await, false);
+}
+
+#[tokio::test]
+async fn a_session_that_expires_ends_its_stream_before_anything_more_is_said() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
+    app.clock.advance(Duration::from_hours(3));
+    let bob = chat.join("Bob").await;
+    let token = watch_party::domain::SessionToken::parse(&ann.token).unwrap();
+    let mut follower = app.service.follow(chat.id.parse().unwrap(), &token, 0).await.unwrap();
+    assert!(matches!(follower.next().await, Ok(Update::Opened { .. })));
+    app.clock.advance(Duration::from_hours(3));
+    bob.says("now that Ann is gone").await;
+    assert_eq!(follower.next().await, Err(Ending::SessionEnded(Departure::Expired)));
+}
+
+/// A server on a port of its own.
+struct Site {
+    service: Service,
+    address: String,
+    stop: Option<oneshot::Sender<()>>,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+impl Site {
+    async fn start() -> Self {
+        let service = service();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(serve(state(&service, None, &[]), listener, async move {
+            let _ = stopped.await;
+        }));
+        Self { service, address, stop: Some(stop), server }
+    }
+
+    async fn connect(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<Socket, Error> {
+        let mut request = format!("ws://{}{path}", self.address).into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        connect_async(request).await.map(|(socket, _)| socket)
+    }
+
+    async fn follow(&self, chat: &NewChat, token: &str, after: u64) -> Socket {
+        let protocols = format!("watch-party, bearer.{token}");
+        let path = format!("/{}/live?after={after}", chat.chat_id);
+        self.connect(&path, &[("sec-websocket-protocol", &protocols)]).await.unwrap()
+    }
+}
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// The next event; pings are answered on the way.
+async fn event(socket: &mut Socket) -> Value {
+    loop {
+        match socket.next().await.unwrap().unwrap() {
+            Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+            Message::Ping(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+async fn close_code(socket: &mut Socket) -> CloseCode {
+    loop {
+        match socket.next().await.unwrap().unwrap() {
+            Message::Close(frame) => return frame.unwrap().code,
+            Message::Ping(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_carries_what_was_and_what_comes() {
+    let site = Site::start().await;
+    let chat = chat(&site.service).await;
+    say(&site.service, &chat, "one").await;
+    say(&site.service, &chat, "two").await;
+    let ann = chat.seat.token.reveal();
+    let mut socket = site.follow(&chat, &ann, 1).await;
+    assert_eq!(event(&mut socket).await, json!({"type": "opened", "last_id": 2, "missed": 0}));
+    let message = event(&mut socket).await;
+    assert_eq!((&message["type"], &message["message"]["text"]), (&json!("message"), &json!("two")));
+    say(&site.service, &chat, "three").await;
+    assert_eq!(event(&mut socket).await["message"]["id"], 3);
+    // What readers say is not heard, and does no harm.
+    socket.send(Message::text("hello?")).await.unwrap();
+
+    let bob = site.service.join(caller(), chat.chat_id, &chat.invite.key, username("Bob")).await.unwrap();
+    let joined = event(&mut socket).await;
+    assert_eq!((&joined["type"], &joined["member"]["username"]), (&json!("member_joined"), &json!("Bob")));
+    let mut bob_sees = site.follow(&chat, &bob.token.reveal(), 3).await;
+    assert_eq!(event(&mut bob_sees).await["type"], "opened");
+    site.service.type_in(chat.chat_id, &bob.token).await.unwrap();
+    let bob_id = bob.member.id.to_string();
+    assert_eq!(event(&mut socket).await, json!({"type": "typing", "member_id": bob_id}));
+    site.service.remove_member(chat.chat_id, &bob.token, bob.member.id).await.unwrap();
+    assert_eq!(event(&mut socket).await, json!({"type": "member_left", "member_id": bob_id, "reason": "left"}));
+    assert_eq!(event(&mut bob_sees).await, json!({"type": "session_ended", "reason": "left"}));
+    assert_eq!(close_code(&mut bob_sees).await, CloseCode::Normal);
+    site.service.end_chat(chat.chat_id, &chat.seat.token).await.unwrap();
+    assert_eq!(event(&mut socket).await, json!({"type": "chat_ended"}));
+    assert_eq!(close_code(&mut socket).await, CloseCode::Normal);
+}
+
+#[tokio::test]
+async fn a_websocket_is_refused_before_it_opens() {
+    let site = Site::start().await;
+    let chat = chat(&site.service).await;
+    let token = chat.seat.token.reveal();
+    let path = format!("/{}/live", chat.chat_id);
+    let protocols = format!("watch-party, bearer.{token}");
+    let offered = ("sec-websocket-protocol", protocols.as_str());
+    let bearer = format!("Bearer {token}");
+    let own = format!("https://{}", site.address);
+    let cases: [(&str, Vec<(&'static str, &str)>, Option<(u16, &str)>); 7] = [
+        (&path, vec![], Some((401, "session_required"))),
+        (&path, vec![("sec-websocket-protocol", "watch-party, bearer.wrong")], Some((401, "session_required"))),
+        (&path, vec![offered, ("origin", "https://elsewhere.example")], Some((403, "origin_not_allowed"))),
+        ("/8e03978e-40d5-43dd-bc93-6894a57f9324/live", vec![offered], Some((404, "chat_not_found"))),
+        (&format!("{path}?after=x"), vec![offered], Some((400, "invalid_request"))),
+        (&path, vec![offered, ("origin", &own)], None),
+        (&path, vec![("authorization", &bearer)], None),
+    ];
+    for (path, headers, refusal) in cases {
+        match (site.connect(path, &headers).await, refusal) {
+            (Ok(_), None) => {}
+            (Err(Error::Http(answer)), Some((status, code))) => {
+                let problem: Value = serde_json::from_slice(answer.body().as_ref().unwrap()).unwrap();
+                assert_eq!((answer.status().as_u16(), &problem["code"]), (status, &json!(code)), "{path} {headers:?}");
+            }
+            (answer, _) => panic!("{path} {headers:?}: {answer:?}"),
+        }
+    }
+    let plain = reqwest::Client::new().get(format!("http://{}{path}", site.address)).bearer_auth(&token);
+    let answer = plain.send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    assert!(answer.text().await.unwrap().contains("upgrade"));
+}
+
+/// A stream of server-sent events, read line by line.
+struct Events {
+    answer: reqwest::Response,
+    read: String,
+}
+
+impl Events {
+    async fn open(site: &Site, path: &str, token: &str, last_event: Option<&str>) -> Self {
+        let request = reqwest::Client::new().get(format!("http://{}{path}", site.address)).bearer_auth(token);
+        let request = request.header("accept", "text/event-stream");
+        let request = match last_event {
+            Some(id) => request.header("last-event-id", id),
+            None => request,
+        };
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.headers()["content-type"], "text/event-stream");
+        Self { answer, read: String::new() }
+    }
+
+    /// The next event as it is written, without its last empty line; `None` at the end.
+    async fn next(&mut self) -> Option<String> {
+        loop {
+            if let Some((event, rest)) = self.read.split_once("\n\n") {
+                let (event, rest) = (event.to_owned(), rest.to_owned());
+                self.read = rest;
+                return Some(event);
+            }
+            let chunk = self.answer.chunk().await.unwrap()?;
+            self.read.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn server_sent_events_carry_the_same_with_ids_to_come_back_to() {
+    let site = Site::start().await;
+    let chat = chat(&site.service).await;
+    for text in ["one", "two", "three"] {
+        say(&site.service, &chat, text).await;
+    }
+    let token = chat.seat.token.reveal();
+    let path = format!("/{}?after=1", chat.chat_id);
+    let mut events = Events::open(&site, &path, &token, None).await;
+    assert_eq!(events.next().await.unwrap(), "event: opened\ndata: {\"type\":\"opened\",\"last_id\":3,\"missed\":0}");
+    let two = events.next().await.unwrap();
+    assert!(two.starts_with("event: message\ndata: {") && two.contains("\"two\"") && two.ends_with("id: 2"), "{two}");
+    let mut again = Events::open(&site, &path, &token, Some("2")).await;
+    again.next().await.unwrap();
+    assert!(again.next().await.unwrap().ends_with("id: 3"));
+    events.next().await.unwrap();
+    say(&site.service, &chat, "four").await;
+    assert!(events.next().await.unwrap().ends_with("id: 4"));
+    site.service.end_chat(chat.chat_id, &chat.seat.token).await.unwrap();
+    assert_eq!(events.next().await.unwrap(), "event: chat_ended\ndata: {\"type\":\"chat_ended\"}");
+    assert_eq!(events.next().await, None);
+}
+
+#[tokio::test]
+async fn a_server_that_stops_tells_its_readers_to_come_back_and_is_gone() {
+    let mut site = Site::start().await;
+    let chat = chat(&site.service).await;
+    let token = chat.seat.token.reveal();
+    let mut socket = site.follow(&chat, &token, 0).await;
+    event(&mut socket).await;
+    let mut events = Events::open(&site, &format!("/{}", chat.chat_id), &token, None).await;
+    events.next().await.unwrap();
+    site.stop.take().unwrap().send(()).unwrap();
+    assert_eq!(close_code(&mut socket).await, CloseCode::Restart);
+    assert_eq!(events.next().await.unwrap(), "retry: 1000");
+    assert_eq!(events.next().await, None);
+    drop((socket, events));
+    site.server.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn typing_is_for_members_and_within_bounds() {
+    let app = TestApp::with(crate::app::Options { rate_limit: true, ..Default::default() });
+    let (chat, ann) = app.chat(json!({})).await;
+    ann.post("/typing").await_status(204).await;
+    app.post(format!("/{}/typing", chat.id)).await_problem(401, "session_required").await;
+    let unknown = app.post("/8e03978e-40d5-43dd-bc93-6894a57f9324/typing").bearer(&ann.token);
+    unknown.await_problem(404, "chat_not_found").await;
+    let mut answers = Vec::new();
+    for _ in 0..61 {
+        answers.push(ann.post("/typing").answer().await.status.as_u16());
+    }
+    assert_eq!(answers.last(), Some(&429));
+}
