@@ -260,6 +260,9 @@ async fn a_websocket_carries_what_was_and_what_comes() {
     assert_eq!(close_code(&mut socket).await, CloseCode::Normal);
 }
 
+/// A path, the headers sent with it, and the refusal that they get.
+type Case<'a> = (&'a str, Vec<(&'static str, &'a str)>, Option<(u16, &'a str)>);
+
 #[tokio::test]
 async fn a_websocket_is_refused_before_it_opens() {
     let site = Site::start().await;
@@ -270,7 +273,7 @@ async fn a_websocket_is_refused_before_it_opens() {
     let offered = ("sec-websocket-protocol", protocols.as_str());
     let bearer = format!("Bearer {token}");
     let own = format!("https://{}", site.address);
-    let cases: [(&str, Vec<(&'static str, &str)>, Option<(u16, &str)>); 7] = [
+    let cases: [Case; 7] = [
         (&path, vec![], Some((401, "session_required"))),
         (&path, vec![("sec-websocket-protocol", "watch-party, bearer.wrong")], Some((401, "session_required"))),
         (&path, vec![offered, ("origin", "https://elsewhere.example")], Some((403, "origin_not_allowed"))),
