@@ -31,8 +31,8 @@ export class People {
   }
 
   /** Someone who has started a chat. */
-  async owner(username = "Ann", chatName = "Movie night"): Promise<ChatPage> {
-    const home = await new HomePage(await this.newcomer()).open();
+  async owner(username = "Ann", chatName = "Movie night", site = "/"): Promise<ChatPage> {
+    const home = await new HomePage(await this.newcomer()).open(site);
     return home.startChat(username, chatName);
   }
 

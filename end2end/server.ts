@@ -23,13 +23,21 @@ async function address(server: ChildProcess): Promise<string> {
   throw new Error(`${program} ended before it listened`);
 }
 
-export default async function start() {
-  const folder = await mkdtemp(path.join(tmpdir(), "watch-party-"));
+export interface Server {
+  site: string;
+  /** Ends it where it stands, as a power cut would. */
+  kill(): Promise<void>;
+  /** Tells it to stop, and waits until it has. */
+  stop(): Promise<void>;
+}
+
+/** Starts the program with its chats in `folder`; at `port`, or at one of its own choice. */
+export async function startServer(folder: string, port = 0): Promise<Server> {
   const server = spawn(program, [], {
     cwd: root,
     env: {
       ...process.env,
-      LEPTOS_SITE_ADDR: "127.0.0.1:0",
+      LEPTOS_SITE_ADDR: `127.0.0.1:${port}`,
       WATCH_PARTY_STORE: `sqlite:${path.join(folder, "chats.db")}`,
       WATCH_PARTY_RATE_LIMIT: "off",
       WATCH_PARTY_LOG: "info",
@@ -37,11 +45,26 @@ export default async function start() {
     },
     stdio: ["ignore", "ignore", "pipe"],
   });
-  process.env.WATCH_PARTY_SITE = await address(server);
-  return async () => {
+  const end = async (signal: NodeJS.Signals) => {
     const ended = once(server, "exit");
-    server.kill("SIGTERM");
+    server.kill(signal);
     await ended;
-    await rm(folder, { recursive: true });
+  };
+  return { site: await address(server), kill: () => end("SIGKILL"), stop: () => end("SIGTERM") };
+}
+
+/** A folder of its own, and how to be rid of it. */
+export async function newFolder() {
+  const folder = await mkdtemp(path.join(tmpdir(), "watch-party-"));
+  return { folder, remove: () => rm(folder, { recursive: true }) };
+}
+
+export default async function start() {
+  const { folder, remove } = await newFolder();
+  const server = await startServer(folder);
+  process.env.WATCH_PARTY_SITE = server.site;
+  return async () => {
+    await server.stop();
+    await remove();
   };
 }

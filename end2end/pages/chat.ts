@@ -9,6 +9,7 @@ export class ChatPage {
   readonly newMessages: Locator;
   readonly members: Locator;
   readonly kept: Locator;
+  readonly typing: Locator;
 
   constructor(readonly page: Page) {
     this.box = page.getByRole("textbox", { name: "Message" });
@@ -17,6 +18,7 @@ export class ChatPage {
     this.messages = this.log.locator("li.message:not(.waiting)");
     this.newMessages = page.getByRole("button", { name: "New messages" });
     this.members = page.locator(".members li");
+    this.typing = page.locator(".typing");
     this.kept = page.locator(".panel", { has: page.getByRole("heading", { name: "What is kept" }) });
   }
 

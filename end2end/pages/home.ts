@@ -17,8 +17,8 @@ export class HomePage {
     this.yourChats = page.getByRole("region", { name: "Your chats" });
   }
 
-  async open() {
-    await this.page.goto("/");
+  async open(site = "/") {
+    await this.page.goto(site);
     await this.isReady();
     return this;
   }

@@ -2,18 +2,39 @@
 
 use futures_util::future::{Either, select};
 use gloo_net::http::{Method, RequestBuilder, Response};
+use gloo_net::websocket::Message as Frame;
+use gloo_net::websocket::futures::WebSocket;
 use gloo_timers::future::TimeoutFuture;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use super::browser;
 use crate::domain::MessageId;
-use crate::wire::{Code, MemberList, Messages, Problem, Retention};
+use crate::wire::{Code, LiveEvent, MemberList, Messages, Problem, Retention};
 
 /// How long an answer is waited for, in milliseconds: a dead connection says nothing by itself.
 const PATIENCE: u32 = 10_000;
 
 pub(crate) async fn read_messages(chat_id: Uuid, token: &str, after: MessageId) -> Result<Messages, Problem> {
     in_time(get(&format!("/{chat_id}?after={after}"), token)).await
+}
+
+/// Opens the chat's stream of events.
+pub(crate) fn open_stream(chat_id: Uuid, token: &str, after: MessageId) -> Option<WebSocket> {
+    let address = browser::stream_address(&format!("/{chat_id}/live?after={after}"));
+    WebSocket::open_with_protocols(&address, &["watch-party", &format!("bearer.{token}")]).ok()
+}
+
+/// What a frame of the stream says; `None` for what a newer server may say.
+pub(crate) fn read_event(frame: Frame) -> Option<LiveEvent> {
+    match frame {
+        Frame::Text(text) => serde_json::from_str(&text).ok(),
+        Frame::Bytes(_) => None,
+    }
+}
+
+pub(crate) async fn say_typing(chat_id: Uuid, token: &str) -> Result<(), Problem> {
+    in_time(call(Method::POST, &format!("/{chat_id}/typing"), token)).await.map(drop)
 }
 
 pub(crate) async fn list_members(chat_id: Uuid, token: &str) -> Result<MemberList, Problem> {

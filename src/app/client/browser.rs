@@ -1,6 +1,6 @@
 //! What the page asks of the browser itself.
 
-use leptos::prelude::{document, window};
+use leptos::prelude::{WindowListenerHandle, document, on_cleanup, window, window_event_listener_untyped};
 use leptos::task::spawn_local;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -21,6 +21,64 @@ pub(crate) fn magic_link(chat_id: uuid::Uuid, key: &str) -> String {
     let site = given.and_then(|meta| meta.get_attribute("content"));
     let site = site.unwrap_or_else(|| window().location().origin().unwrap_or_default());
     format!("{site}/join/{chat_id}#{key}")
+}
+
+/// The address of a stream on this site.
+pub(crate) fn stream_address(path: &str) -> String {
+    let origin = window().location().origin().unwrap_or_default();
+    // https becomes wss.
+    format!("{}{path}", origin.replacen("http", "ws", 1))
+}
+
+/// Shows on the page's icon whether something is unread.
+pub(crate) fn mark_icon(is_unread: bool) {
+    let icon = document().query_selector("link[rel=icon]").ok().flatten();
+    let file = if is_unread { "/assets/icon-unread.svg" } else { "/assets/icon.svg" };
+    if let Some(icon) = icon.filter(|icon| icon.get_attribute("href").as_deref() != Some(file)) {
+        let _ = icon.set_attribute("href", file);
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now() -> f64 {
+    js_sys::Date::now()
+}
+
+/// Anything between 0 and 1.
+pub(crate) fn chance() -> f64 {
+    js_sys::Math::random()
+}
+
+/// Whether nobody can see the page just now.
+pub(crate) fn is_hidden() -> bool {
+    document().hidden()
+}
+
+/// Calls `then` when the page is seen again, shown again, or online again, or not any more; until
+/// it is left.
+pub(crate) fn on_wake(then: impl Fn() + Clone + 'static) {
+    let shown = {
+        let then = then.clone();
+        move || {
+            if !is_hidden() {
+                then();
+            }
+        }
+    };
+    let listeners = [
+        window_event_listener_untyped("online", {
+            let then = then.clone();
+            move |_| then()
+        }),
+        window_event_listener_untyped("offline", move |_| then()),
+        window_event_listener_untyped("pageshow", {
+            let shown = shown.clone();
+            move |_| shown()
+        }),
+        // It bubbles up from the document.
+        window_event_listener_untyped("visibilitychange", move |_| shown()),
+    ];
+    on_cleanup(move || listeners.into_iter().for_each(WindowListenerHandle::remove));
 }
 
 /// Copies what stands in `input`, then calls `then` with whether it worked.

@@ -1,20 +1,28 @@
-//! One chat as this tab follows it: a gloo interval asks for what is new, the outbox is sent.
+//! One chat as this tab follows it: a gloo interval asks for what is new, a stream tells of it
+//! sooner while it is open, the outbox is sent. The interval alone is enough to be correct.
 
+use futures_util::StreamExt as _;
+use futures_util::future::{AbortHandle, abortable};
 use gloo_timers::callback::Interval;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use uuid::Uuid;
 
-use super::api;
+use super::connection::{Connection, Link};
 use super::storage::{self, SavedChat, Unsent};
+use super::{api, browser};
 use crate::app::server_fns;
-use crate::domain::MessageId;
-use crate::wire::{MemberList, Message, Messages, Problem, Retention};
+use crate::domain::{MessageId, Refusal};
+use crate::wire::{LiveEvent, MemberList, Message, Messages, Problem, Retention};
 
-/// How often new messages are asked for, in milliseconds.
-const POLL_EVERY: u32 = 1_000;
+/// How often it is looked whether there is something to do, in milliseconds.
+const TICK_EVERY: u32 = 1_000;
 /// Every so many polls the members are asked for as well.
 const POLLS_PER_ROSTER: u32 = 3;
+/// How long someone counts as writing after they said so, in milliseconds.
+const TYPING_FOR: f64 = 5_000.0;
+/// How often one's own writing is told, in milliseconds.
+const TYPING_EVERY: f64 = 3_000.0;
 
 /// What the chat page shows, and what it can do. Copies are the same conversation.
 #[derive(Clone, Copy)]
@@ -27,8 +35,11 @@ pub(crate) struct Conversation {
     pub(crate) roster: RwSignal<Option<MemberList>>,
     /// How many messages were deleted before this tab saw them.
     pub(crate) missed: RwSignal<u64>,
-    /// Whether the last call reached the server.
-    pub(crate) is_online: RwSignal<bool>,
+    pub(crate) link: RwSignal<Link>,
+    /// Who is writing, and until when that holds.
+    pub(crate) typing: RwSignal<Vec<(Uuid, f64)>>,
+    /// Messages of others that came while nobody could see the page.
+    pub(crate) unread: RwSignal<usize>,
     /// Whether the messages were read once.
     pub(crate) is_loaded: RwSignal<bool>,
     /// A message that the server refused, with its reason.
@@ -42,6 +53,10 @@ pub(crate) struct Conversation {
     is_reading: StoredValue<bool>,
     is_sending: StoredValue<bool>,
     polls: StoredValue<u32>,
+    connection: StoredValue<Connection>,
+    /// Ends the stream that is open or being opened.
+    stream: StoredValue<Option<AbortHandle>>,
+    told_typing: StoredValue<f64>,
 }
 
 impl Conversation {
@@ -52,7 +67,9 @@ impl Conversation {
             unsent: RwSignal::new(Vec::new()),
             roster: RwSignal::new(None),
             missed: RwSignal::new(0),
-            is_online: RwSignal::new(true),
+            link: RwSignal::new(Link::Connecting),
+            typing: RwSignal::new(Vec::new()),
+            unread: RwSignal::new(0),
             is_loaded: RwSignal::new(false),
             refused: RwSignal::new(None),
             lost: RwSignal::new(None),
@@ -61,21 +78,142 @@ impl Conversation {
             is_reading: StoredValue::new(false),
             is_sending: StoredValue::new(false),
             polls: StoredValue::new(0),
+            connection: StoredValue::new(Connection::new()),
+            stream: StoredValue::new(None),
+            told_typing: StoredValue::new(f64::NEG_INFINITY),
         }
     }
 
     /// Follows the chat until the page is left.
     pub(crate) fn follow(self) {
-        self.poll();
-        let interval = StoredValue::new_local(Some(Interval::new(POLL_EVERY, move || self.poll())));
+        self.tick();
+        let interval = StoredValue::new_local(Some(Interval::new(TICK_EVERY, move || self.tick())));
         on_cleanup(move || {
             interval.try_update_value(Option::take);
+            self.end_stream();
         });
+        browser::on_wake(move || {
+            if !browser::is_hidden() {
+                self.unread.try_set(0);
+            }
+            self.connect(Connection::wake);
+            self.tick();
+        });
+    }
+
+    /// Does what it is time for.
+    fn tick(self) {
+        if self.lost.try_with_untracked(Option::is_some) != Some(false) {
+            return;
+        }
+        let now = browser::now();
+        if self.typing.with_untracked(|typing| typing.iter().any(|(_, until)| *until <= now)) {
+            self.typing.update(|typing| typing.retain(|(_, until)| *until > now));
+        }
+        if self.connect(|connection| connection.starts_stream(now)) == Some(true) {
+            self.open_stream();
+        }
+        self.show_outbox();
+        self.send();
+        if self.is_reading.get_value() {
+            return;
+        }
+        if self.connect(|connection| connection.starts_poll(now)) == Some(true) {
+            self.poll();
+        }
+    }
+
+    /// Does something to the connection, and shows what it is then. `None` once the page was left.
+    fn connect<T>(self, act: impl FnOnce(&mut Connection) -> T) -> Option<T> {
+        let (done, link) = self.connection.try_update_value(|connection| (act(connection), connection.link()))?;
+        if self.link.try_get_untracked() != Some(link) {
+            self.link.try_set(link);
+        }
+        Some(done)
+    }
+
+    /// Listens until the stream ends, for whatever reason; no reason is the last word.
+    fn open_stream(self) {
+        let (listening, handle) = abortable(self.listen());
+        self.stream.try_set_value(Some(handle));
+        spawn_local(async move {
+            if listening.await.is_ok() {
+                self.note_closed_stream();
+            }
+        });
+    }
+
+    async fn listen(self) {
+        let (Some(SavedChat { token, .. }), Some(after)) = (self.saved(), self.cursor.try_get_value()) else { return };
+        let Some(mut stream) = api::open_stream(self.chat_id, &token, after) else { return };
+        while let Some(Ok(frame)) = stream.next().await {
+            self.connect(Connection::stream_told);
+            if let Some(event) = api::read_event(frame) {
+                self.hear(event, after);
+            }
+        }
+    }
+
+    /// Closes the stream, if there is one.
+    fn end_stream(self) {
+        if let Some(Some(handle)) = self.stream.try_update_value(Option::take) {
+            handle.abort();
+        }
+    }
+
+    fn note_closed_stream(self) {
+        self.connect(|connection| connection.stream_closed(browser::now(), browser::chance()));
+    }
+
+    /// `after` is where the stream began.
+    fn hear(self, event: LiveEvent, after: MessageId) {
+        match event {
+            LiveEvent::Opened { last_id, missed } => self.begin(last_id, missed, after),
+            LiveEvent::Message { message } => {
+                let author = message.member_id;
+                self.typing.try_update(|typing| typing.retain(|(member_id, _)| *member_id != author));
+                self.take(vec![message]);
+            }
+            LiveEvent::MemberJoined { .. } | LiveEvent::MemberLeft { .. } | LiveEvent::MembersChanged => {
+                spawn_local(self.load_roster());
+            }
+            LiveEvent::Typing { member_id } => {
+                let until = browser::now() + TYPING_FOR;
+                self.typing.try_update(|typing| {
+                    typing.retain(|(typist, _)| *typist != member_id);
+                    typing.push((member_id, until));
+                });
+            }
+            LiveEvent::ChatEnded => self.lose(&Refusal::ChatNotFound),
+            LiveEvent::SessionEnded { .. } => self.lose(&Refusal::SessionExpired),
+        }
+    }
+
+    /// Tells the others that something is being written, not too often.
+    pub(crate) fn say_typing(self) {
+        let now = browser::now();
+        if now - self.told_typing.get_value() < TYPING_EVERY || self.link.get_untracked() != Link::Live {
+            return;
+        }
+        self.told_typing.set_value(now);
+        let Some(SavedChat { token, .. }) = self.saved() else { return };
+        spawn_local(async move {
+            // It is of the moment: what does not arrive is not told again.
+            let _ = api::say_typing(self.chat_id, &token).await;
+        });
+    }
+
+    fn lose(self, refusal: &Refusal) {
+        if self.is_leaving.try_get_value() == Some(false) {
+            self.lost.try_set(Some(refusal.into()));
+        }
     }
 
     /// Says something; it is shown and kept until the server has it.
     pub(crate) fn say(self, text: String) {
         let unsent = Unsent { client_id: Uuid::new_v4(), text };
+        // What is written next is news again.
+        self.told_typing.set_value(f64::NEG_INFINITY);
         self.refused.set(None);
         storage::change_outbox(self.chat_id, |waiting| waiting.push(unsent));
         self.show_outbox();
@@ -123,12 +261,10 @@ impl Conversation {
     }
 
     fn poll(self) {
-        if self.is_reading.try_get_value() != Some(false) || self.lost.with_untracked(Option::is_some) {
-            return;
-        }
         self.is_reading.set_value(true);
-        self.show_outbox();
-        let with_roster = self.polls.get_value().is_multiple_of(POLLS_PER_ROSTER);
+        // While the stream tells of comings and goings, the rare poll is for who is online.
+        let is_live = self.link.get_untracked() == Link::Live;
+        let with_roster = is_live || self.polls.get_value().is_multiple_of(POLLS_PER_ROSTER);
         self.polls.update_value(|polls| *polls = polls.wrapping_add(1));
         spawn_local(async move {
             self.read().await;
@@ -138,7 +274,6 @@ impl Conversation {
             // The page may have been left meanwhile.
             let _ = self.is_reading.try_set_value(false);
         });
-        self.send();
     }
 
     async fn read(self) {
@@ -148,7 +283,14 @@ impl Conversation {
         };
         let Some(after) = self.cursor.try_get_value() else { return };
         let answer = api::read_messages(self.chat_id, &token, after).await;
-        self.is_online.try_set(!answer.as_ref().is_err_and(api::is_passing));
+        let is_reached = !answer.as_ref().is_err_and(api::is_passing);
+        // The stream may have told of it while the answer was on its way.
+        let newest = answer.as_ref().map_or(0, |unseen| unseen.last_id);
+        let found_new = newest > self.cursor.try_get_value().unwrap_or(newest);
+        if self.connect(|connection| connection.polled(is_reached, found_new)) == Some(true) {
+            self.end_stream();
+            self.note_closed_stream();
+        }
         match answer {
             Ok(unseen) => self.show(unseen, after),
             Err(problem) if api::is_passing(&problem) => {}
@@ -162,26 +304,52 @@ impl Conversation {
     }
 
     fn show(self, unseen: Messages, after: MessageId) {
-        if unseen.last_id < after {
+        self.begin(unseen.last_id, unseen.missed, after);
+        self.take(unseen.messages);
+        self.move_cursor(unseen.last_id);
+        self.is_loaded.try_set(true);
+    }
+
+    /// What was asked for with the cursor `after` comes next.
+    fn begin(self, last_id: MessageId, missed: u64, after: MessageId) {
+        if last_id < after {
             // The chat's ids began anew, so what is shown is of another life of it.
             self.messages.try_set(Vec::new());
+            self.cursor.try_set_value(0);
         }
-        if after > 0 && unseen.missed > 0 {
-            self.missed.try_update(|missed| *missed += unseen.missed);
+        // Where the cursor has moved on since, another answer has told of the same gap.
+        if after > 0 && missed > 0 && self.cursor.try_get_value() == Some(after) {
+            self.missed.try_update(|shown| *shown += missed);
+            self.move_cursor(after + missed);
         }
-        self.cursor.try_set_value(unseen.last_id);
-        if !unseen.messages.is_empty() {
-            if self.has_stranger(&unseen.messages) {
-                // The next poll asks who it is.
-                self.polls.try_set_value(0);
+    }
+
+    /// Takes messages that follow on the cursor.
+    fn take(self, messages: Vec<Message>) {
+        let Some(newest) = messages.last().map(|message| message.id) else { return };
+        if self.has_stranger(&messages) {
+            spawn_local(self.load_roster());
+        }
+        if browser::is_hidden() {
+            let own_id = self.saved().map(|saved| saved.member_id);
+            let cursor = self.cursor.try_get_value().unwrap_or_default();
+            let is_new = |message: &&Message| message.id > cursor && Some(message.member_id) != own_id;
+            let new = messages.iter().filter(is_new).count();
+            if new > 0 {
+                self.unread.try_update(|unread| *unread += new);
             }
-            self.merge(unseen.messages);
         }
-        self.is_loaded.try_set(true);
-        if let Some(saved) = self.saved()
-            && saved.cursor != unseen.last_id
-        {
-            storage::save_chat(self.chat_id, &SavedChat { cursor: unseen.last_id, ..saved });
+        self.merge(messages);
+        self.move_cursor(newest);
+    }
+
+    fn move_cursor(self, to: MessageId) {
+        if self.cursor.try_get_value().is_none_or(|cursor| cursor >= to) {
+            return;
+        }
+        self.cursor.try_set_value(to);
+        if let Some(saved) = self.saved() {
+            storage::save_chat(self.chat_id, &SavedChat { cursor: to, ..saved });
         }
     }
 
@@ -281,5 +449,5 @@ fn same(a: &MemberList, b: &MemberList) -> bool {
 }
 
 fn no_seat() -> Problem {
-    Problem::from(crate::domain::Refusal::SessionRequired)
+    Problem::from(Refusal::SessionRequired)
 }

@@ -4,5 +4,6 @@
 
 pub(super) mod api;
 pub(super) mod browser;
+pub(super) mod connection;
 pub(super) mod conversation;
 pub(super) mod storage;

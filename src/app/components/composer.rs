@@ -67,6 +67,7 @@ pub(crate) fn Composer(conversation: Conversation) -> impl IntoView {
                     autocomplete="off"
                     enterkeyhint="send"
                     on:keydown=on_keydown
+                    on:input=move |_| conversation.say_typing()
                 ></textarea>
                 <button type="submit" class="main-button" disabled=move || !is_ready.get()>"Send"</button>
             </div>

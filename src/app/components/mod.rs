@@ -8,6 +8,7 @@ mod menu;
 mod message_list;
 mod people;
 mod share;
+mod typing;
 mod your_chats;
 
 pub(super) use composer::Composer;
@@ -17,4 +18,5 @@ pub(super) use kept::Kept;
 pub(super) use message_list::MessageList;
 pub(super) use people::People;
 pub(super) use share::ShareLink;
+pub(super) use typing::Typing;
 pub(super) use your_chats::YourChats;

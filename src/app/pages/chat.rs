@@ -6,9 +6,11 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_params_map};
 use uuid::Uuid;
 
+use crate::app::client::browser;
+use crate::app::client::connection::Link;
 use crate::app::client::conversation::Conversation;
 use crate::app::client::storage::{self, SavedChat};
-use crate::app::components::{Composer, Kept, MessageList, People, ShareLink};
+use crate::app::components::{Composer, Kept, MessageList, People, ShareLink, Typing};
 use crate::app::notice::{LedHome, Notice};
 
 #[component]
@@ -61,9 +63,17 @@ fn ChatRoom(chat_id: Uuid) -> impl IntoView {
         from_roster.unwrap_or_else(|| seat.with(|seat| seat.as_ref().and_then(|seat| seat.name.clone())))
     };
     let title = move || name().unwrap_or_else(|| "Chat".into());
+    let page_title = move || match conversation.unread.get() {
+        0 => title(),
+        unread => format!("({unread}) {}", title()),
+    };
+    Effect::new(move || {
+        browser::mark_icon(conversation.unread.get() > 0);
+        on_cleanup(|| browser::mark_icon(false));
+    });
     let key = Signal::derive(move || seat.with(|seat| seat.as_ref().and_then(|seat| seat.key.clone())));
     view! {
-        <Title text=title/>
+        <Title text=page_title/>
         <div class="chat">
             <header class="bar">
                 <a class="brand" href="/" aria-label="Watch Party, start page">
@@ -76,8 +86,13 @@ fn ChatRoom(chat_id: Uuid) -> impl IntoView {
             </header>
             <main>
                 <MessageList conversation seat/>
+                <Typing conversation/>
                 <p class="connection" role="status">
-                    {move || (!conversation.is_online.get()).then_some("Not connected. Trying again…")}
+                    {move || match conversation.link.get() {
+                        Link::Connecting | Link::Live => None,
+                        Link::Polling => Some("Messages may come a second late."),
+                        Link::Offline => Some("Not connected. Trying again…"),
+                    }}
                 </p>
                 <Composer conversation/>
             </main>
