@@ -5,6 +5,7 @@
 mod api;
 mod app;
 mod architecture;
+mod chaos;
 mod configuration;
 mod crash;
 mod documents;

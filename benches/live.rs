@@ -1,0 +1,187 @@
+//! How soon what is posted is seen by those who follow over WebSockets, and what a connection
+//! costs the server in memory. Server and followers share one machine, over loopback.
+//!
+//! `cargo bench --bench live -- --quick` is a small run of it.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use reqwest::Client;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_tungstenite::connect_async_with_config;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+const MEMBERS: usize = 6;
+
+struct Scale {
+    chats: usize,
+    posts_per_second: u64,
+    time: Duration,
+}
+
+const FULL: Scale = Scale { chats: 1_000, posts_per_second: 1_000, time: Duration::from_secs(15) };
+const QUICK: Scale = Scale { chats: 20, posts_per_second: 100, time: Duration::from_secs(2) };
+/// Posts of one moment are sent together, this often.
+const BEAT: Duration = Duration::from_millis(5);
+
+fn main() {
+    let scale = if std::env::args().any(|argument| argument == "--quick") { QUICK } else { FULL };
+    // A socket each on both sides: more than most shells allow by themselves.
+    let limit = ["--pid", &std::process::id().to_string(), "--nofile=16384:"].map(str::to_owned);
+    let _ = Command::new("prlimit").args(limit).stderr(Stdio::null()).status();
+    let server = Server::start();
+    Runtime::new().expect("a runtime can be made").block_on(measure(&server, &scale));
+}
+
+/// The program itself, which keeps its chats in memory here: what is measured is the delivery.
+struct Server {
+    child: Child,
+    site: String,
+}
+
+impl Server {
+    fn start() -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_watch-party"));
+        command.args(["--site-addr", "127.0.0.1:0", "--rate-limit", "off", "--store", "memory"]);
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the program starts");
+        let log = BufReader::new(child.stderr.take().expect("its log is piped"));
+        let mut lines = log.lines().map_while(Result::ok);
+        let site = lines.find_map(|line| line.split_once("listening on ").map(|(_, site)| site.trim().to_owned()));
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, site: site.expect("it listens") }
+    }
+
+    fn resident_bytes(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib: f64 = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(f64::NAN);
+        kib * 1024.0
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+struct Chat {
+    id: String,
+    tokens: Vec<String>,
+}
+
+async fn ask(client: &Client, address: String, token: &str, body: Value) -> Value {
+    let answer = client.post(address).bearer_auth(token).json(&body).send().await.expect("the server answers");
+    answer.error_for_status().expect("it is done").json().await.expect("it is JSON")
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("it is a text").to_owned()
+}
+
+async fn create(client: &Client, site: &str) -> Chat {
+    let created = ask(client, format!("{site}/create"), "", json!({})).await;
+    let id = text(&created["chat_id"]);
+    let mut tokens = vec![text(&created["session_token"])];
+    for guest in 1..MEMBERS {
+        let body = json!({"key": created["invite"]["key"], "username": format!("Guest {guest}")});
+        tokens.push(text(&ask(client, format!("{site}/{id}/join"), "", body).await["session_token"]));
+    }
+    Chat { id, tokens }
+}
+
+async fn measure(server: &Server, scale: &Scale) {
+    let client = Client::new();
+    let mut chats = Vec::new();
+    for _ in 0..scale.chats {
+        chats.push(Arc::new(create(&client, &server.site).await));
+    }
+    let before = server.resident_bytes();
+    let begin = Instant::now();
+    let (seen, mut latencies) = mpsc::unbounded_channel::<f64>();
+    for chat in &chats {
+        for token in &chat.tokens {
+            follow(&server.site, chat, token, begin, seen.clone()).await;
+        }
+    }
+    drop(seen);
+    #[allow(clippy::cast_precision_loss)] // far below 2^52
+    let connections = (scale.chats * MEMBERS) as f64;
+    let idle = (server.resident_bytes() - before) / connections / 1024.0;
+
+    let mut beats = interval(BEAT);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let per_beat = u64::try_from(BEAT.as_millis()).expect("it is small") * scale.posts_per_second;
+    let (started, mut posted, mut owed) = (Instant::now(), 0_usize, 0);
+    let mut posts = tokio::task::JoinSet::new();
+    while started.elapsed() < scale.time {
+        beats.tick().await;
+        owed += per_beat;
+        while owed >= 1_000 {
+            owed -= 1_000;
+            let chat = chats[posted % chats.len()].clone();
+            let (client, address) = (client.clone(), format!("{}/{}", server.site, chat.id));
+            posted += 1;
+            posts.spawn(async move {
+                let sent_at = begin.elapsed().as_secs_f64().to_string();
+                ask(&client, address, &chat.tokens[0], json!({"text": sent_at})).await;
+            });
+        }
+    }
+    while posts.join_next().await.is_some() {}
+    let took = started.elapsed().as_secs_f64();
+    let mut all = Vec::new();
+    while all.len() < posted * MEMBERS {
+        all.push(latencies.recv().await.expect("every follower sees every post"));
+    }
+    let busy = (server.resident_bytes() - before) / connections / 1024.0;
+    all.sort_by(f64::total_cmp);
+    let at = |share: f64| {
+        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let index = ((all.len() - 1) as f64 * share) as usize;
+        all[index] * 1_000.0
+    };
+    #[allow(clippy::cast_precision_loss)]
+    let (posts_rate, seen_rate) = (posted as f64 / took, all.len() as f64 / took);
+    println!("From post to seen, {connections} WebSockets in {} chats of {MEMBERS}\n", scale.chats);
+    println!("| posts per second | seen per second | p50 | p99 | max | memory per connection, idle | after |");
+    println!("|---:|---:|---:|---:|---:|---:|---:|");
+    println!(
+        "| {posts_rate:.0} | {seen_rate:.0} | {:.1} ms | {:.1} ms | {:.1} ms | {idle:.1} KiB | {busy:.1} KiB |",
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
+}
+
+/// Opens a stream, and reports how long after its sending each message is seen.
+async fn follow(site: &str, chat: &Chat, token: &str, begin: Instant, seen: mpsc::UnboundedSender<f64>) {
+    let address = format!("{}/{}/live", site.replacen("http", "ws", 1), chat.id);
+    let mut request = address.into_client_request().expect("it is an address");
+    let protocols = format!("watch-party, bearer.{token}");
+    request.headers_mut().insert("sec-websocket-protocol", protocols.parse().expect("it is a header"));
+    let config = WebSocketConfig::default().read_buffer_size(4 * 1024).write_buffer_size(0);
+    let (mut socket, _) = connect_async_with_config(request, Some(config), true).await.expect("the stream opens");
+    tokio::spawn(async move {
+        while let Some(Ok(frame)) = socket.next().await {
+            let Message::Text(text) = frame else { continue };
+            let event: Value = serde_json::from_str(&text).expect("an event is JSON");
+            let Some(sent_at) = event["message"]["text"].as_str().and_then(|text| text.parse::<f64>().ok()) else {
+                continue;
+            };
+            if seen.send(begin.elapsed().as_secs_f64() - sent_at).is_err() {
+                return;
+            }
+        }
+    });
+}
