@@ -1,7 +1,7 @@
 //! How soon what is posted is seen by those who follow over WebSockets, and what a connection
 //! costs the server in memory. Server and followers share one machine, over loopback.
 //!
-//! `cargo bench --bench live -- --quick` is a small run of it.
+//! `cargo bench --bench live -- --quick` is a small run of it; `--chats=<number>` chooses how many.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -34,7 +34,11 @@ const QUICK: Scale = Scale { chats: 20, posts_per_second: 100, time: Duration::f
 const BEAT: Duration = Duration::from_millis(5);
 
 fn main() {
-    let scale = if std::env::args().any(|argument| argument == "--quick") { QUICK } else { FULL };
+    let mut scale = if std::env::args().any(|argument| argument == "--quick") { QUICK } else { FULL };
+    let number = |name: &str| std::env::args().find_map(|argument| argument.strip_prefix(name)?.parse().ok());
+    if let Some(chats) = number("--chats=") {
+        scale.chats = chats;
+    }
     // A socket each on both sides: more than most shells allow by themselves.
     let limit = ["--pid", &std::process::id().to_string(), "--nofile=16384:"].map(str::to_owned);
     let _ = Command::new("prlimit").args(limit).stderr(Stdio::null()).status();

@@ -1,5 +1,7 @@
 //! The API as a document, made from the handlers themselves (`OpenAPI` 3.1).
 
+use std::sync::Arc;
+
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, openapi};
 use utoipa_axum::router::OpenApiRouter;
@@ -7,6 +9,7 @@ use utoipa_axum::routes;
 
 use axum::Json;
 use axum::extract::Extension;
+use axum::response::{IntoResponse as _, Response};
 
 use super::{AppState, native, ops};
 
@@ -17,7 +20,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .merge(ops::routes())
         .routes(routes!(show_document));
     name_problems(router.get_openapi_mut());
-    let document = router.get_openapi().clone();
+    // Each request carries what is laid on it: a pointer, not the document.
+    let document = Arc::new(router.get_openapi().clone());
     router.layer(Extension(document))
 }
 
@@ -77,6 +81,6 @@ impl Modify for SessionTokenScheme {
 /// This document.
 #[utoipa::path(get, path = "/openapi.json", tag = "operations",
     responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json")))]
-async fn show_document(Extension(document): Extension<openapi::OpenApi>) -> Json<openapi::OpenApi> {
-    Json(document)
+async fn show_document(Extension(document): Extension<Arc<openapi::OpenApi>>) -> Response {
+    Json(&*document).into_response()
 }

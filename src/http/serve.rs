@@ -4,6 +4,7 @@ use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
@@ -35,6 +36,12 @@ pub async fn serve(
         let _ = signal.send(());
     };
     let app = router(state).into_make_service_with_connect_info::<SocketAddr>();
+    // What happens is told at once, one small frame after the other.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection waits for more to send");
+        }
+    });
     let mut server = std::pin::pin!(axum::serve(listener, app).with_graceful_shutdown(stopping).into_future());
     let served = tokio::select! {
         served = &mut server => served,
