@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/end2end/node_modules/.bin:$(CARGO_BIN):$(PATH)
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test bench watch lint e2e build format tools rust-tools page-tools browser clean unit always
+.PHONY: help serve test bench watch lint e2e build format tools rust-tools page-tools browser clean unit small-bench always
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -24,7 +24,7 @@ serve: build ## Install what is missing, build, and run on http://127.0.0.1:3000
 	@echo "==> Watch Party: open http://$${LEPTOS_SITE_ADDR:-127.0.0.1:3000}"
 	@$(TARGET)/release/watch-party
 
-test: unit e2e ## Install what is missing and run all tests, those in the browser too
+test: unit small-bench e2e ## Install what is missing and run all tests, those in the browser too
 
 unit: rust-tools
 	@echo "==> Tests of the rules, the stores and the API"
@@ -33,6 +33,10 @@ unit: rust-tools
 e2e: build browser ## Run the tests in the browser
 	@echo "==> Tests in the browser; pictures and report go to end2end/output"
 	cd end2end && npx playwright test
+
+# The benchmark of live delivery in small, so that it keeps working; it asserts no speed.
+small-bench: rust-tools
+	cargo bench --locked --features ssr --bench live -- --quick
 
 bench: rust-tools ## Measure what is claimed of speed (minutes, and some GB of disk)
 	cargo bench --locked --features ssr

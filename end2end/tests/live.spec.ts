@@ -1,6 +1,7 @@
 // What happens shows at once, and nothing is lost or doubled when the connection is.
 import { expect, test } from "../fixtures.ts";
 import { ChatPage } from "../pages/chat.ts";
+import { HomePage } from "../pages/home.ts";
 import { newFolder, startServer } from "../server.ts";
 
 test("messages come by the stream, and the interval asks rarely while it is open", async ({ people }) => {
@@ -104,6 +105,68 @@ test("a hidden page counts what came in its title and on its icon", async ({ peo
   await hide(false);
   await expect(bob.page).toHaveTitle("Movie night · Watch Party");
   await expect(icon).toHaveAttribute("href", "/assets/icon.svg");
+});
+
+test("a hidden page tells of new messages by sound and notification, once these are chosen", async ({ people }) => {
+  const ann = await people.owner("Ann", "Movie night");
+  const bob = await people.guest(await ann.magicLink(), "Bob");
+  const page = bob.page;
+  // What the browser would show and play is noted instead.
+  await page.evaluate(() => {
+    const told: string[] = [];
+    class Noted {
+      static permission = "default";
+      static async requestPermission() {
+        Noted.permission = "granted";
+        return "granted";
+      }
+      constructor(title: string, options: NotificationOptions) {
+        told.push(`${title}: ${options.body}`);
+      }
+    }
+    const start = OscillatorNode.prototype.start;
+    OscillatorNode.prototype.start = function (when) {
+      told.push("a note");
+      start.call(this, when);
+    };
+    Object.assign(window, { told, Notification: Noted });
+  });
+  const told = () => page.evaluate(() => (window as unknown as { told: string[] }).told);
+  const hide = () =>
+    page.evaluate(() => {
+      Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
+      document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
+    });
+  await hide();
+  await ann.say("nobody asked to be told");
+  await expect(bob.messages).toHaveCount(1);
+  expect(await told()).toEqual([]);
+  await bob.openPeople();
+  await page.getByLabel("Play a sound").check();
+  await page.getByLabel("Show a notification").check();
+  expect(await told()).toEqual(["a note", "a note"]);
+  await ann.say("popcorn?");
+  await expect(bob.messages).toHaveCount(2);
+  expect((await told()).slice(2)).toEqual(["a note", "a note", "Movie night: New message from Ann"]);
+});
+
+test("ten tabs in ten chats stay live, and none holds up a page", async ({ people }) => {
+  test.slow();
+  const first = await people.owner("Ann", "Chat 0");
+  const context = first.page.context();
+  const chats = [first];
+  for (let at = 1; at < 10; at++) {
+    chats.push(await (await new HomePage(await context.newPage()).open()).startChat("Ann", `Chat ${at}`));
+  }
+  // One more page loads beside them all.
+  await new HomePage(await context.newPage()).open();
+  for (const [at, chat] of chats.entries()) {
+    const guest = await people.guest(await chat.magicLink(), "Bob");
+    await guest.say(`said in ${at}`);
+    await chat.hasTexts([`said in ${at}`]);
+    await expect(chat.page.locator(".connection")).toBeEmpty();
+    await guest.page.context().close();
+  }
 });
 
 test.describe("a server of their own", () => {

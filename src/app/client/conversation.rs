@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::connection::{Connection, Link};
 use super::storage::{self, SavedChat, Unsent};
-use super::{api, browser};
+use super::{alert, api, browser};
 use crate::app::server_fns;
 use crate::domain::{MessageId, Refusal};
 use crate::wire::{LiveEvent, MemberList, Message, Messages, Problem, Retention};
@@ -335,12 +335,26 @@ impl Conversation {
             let cursor = self.cursor.try_get_value().unwrap_or_default();
             let is_new = |message: &&Message| message.id > cursor && Some(message.member_id) != own_id;
             let new = messages.iter().filter(is_new).count();
-            if new > 0 {
+            if let Some(newest) = messages.iter().rfind(is_new) {
                 self.unread.try_update(|unread| *unread += new);
+                self.alert(newest);
             }
         }
         self.merge(messages);
         self.move_cursor(newest);
+    }
+
+    /// Tells of a message in the ways that were chosen.
+    fn alert(self, message: &Message) {
+        let alerts = storage::alerts();
+        if alerts.sound {
+            alert::sound();
+        }
+        if alerts.notification {
+            let name = self.saved().and_then(|saved| saved.name);
+            let name = name.as_deref().unwrap_or("Watch Party");
+            alert::notify(name, &message.username, &self.chat_id.to_string());
+        }
     }
 
     fn move_cursor(self, to: MessageId) {

@@ -2,6 +2,7 @@
 //!
 //! Nothing here runs on the server: pages call it from effects and event handlers alone.
 
+pub(super) mod alert;
 pub(super) mod api;
 pub(super) mod browser;
 pub(super) mod connection;

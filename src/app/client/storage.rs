@@ -14,6 +14,7 @@ use crate::domain::{MessageId, Role, Timestamp};
 use crate::wire::Joined;
 
 const USERNAME: &str = "watch-party/username";
+const ALERTS: &str = "watch-party/alerts";
 const CHAT: &str = "watch-party/chat/";
 const OUTBOX: &str = "watch-party/outbox/";
 
@@ -48,6 +49,13 @@ impl SavedChat {
     }
 }
 
+/// How one is told of new messages while the page is not seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Alerts {
+    pub(crate) sound: bool,
+    pub(crate) notification: bool,
+}
+
 /// A message that the server has not acknowledged yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Unsent {
@@ -57,6 +65,14 @@ pub(crate) struct Unsent {
 
 pub(crate) fn username() -> Option<String> {
     get(USERNAME)
+}
+
+pub(crate) fn alerts() -> Alerts {
+    get(ALERTS).unwrap_or_default()
+}
+
+pub(crate) fn save_alerts(alerts: Alerts) {
+    set(ALERTS, &alerts);
 }
 
 pub(crate) fn remember_username(username: &str) {

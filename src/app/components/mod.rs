@@ -1,5 +1,6 @@
 //! What the pages are made of.
 
+mod alerts;
 mod composer;
 mod field;
 mod frame;
@@ -11,6 +12,7 @@ mod share;
 mod typing;
 mod your_chats;
 
+pub(super) use alerts::AlertChoices;
 pub(super) use composer::Composer;
 pub(super) use field::{GeneralProblem, TextField, remembered_username};
 pub(super) use frame::PageFrame;

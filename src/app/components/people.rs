@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::AlertChoices;
 use super::menu::Menu;
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
@@ -92,6 +93,7 @@ pub(crate) fn People(
                         <button type="button" class="danger" on:click=move |_| go(Notice::Ended)>"End chat"</button>
                     })}
                 </div>
+                <AlertChoices/>
         </Menu>
     }
 }

@@ -1,0 +1,48 @@
+//! What reaches people while they do not see the page: a sound, a notification.
+
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AudioContext, Notification, NotificationOptions, NotificationPermission};
+
+/// Two short notes, in hertz, and how long each takes, in seconds.
+const NOTES: [f32; 2] = [659.0, 880.0];
+const NOTE: f64 = 0.12;
+/// How loud it is, of 1.
+const VOLUME: f32 = 0.08;
+
+/// Plays the sound; a browser that allows none stays silent.
+pub(crate) fn sound() {
+    let _ = try_sound();
+}
+
+fn try_sound() -> Result<(), wasm_bindgen::JsValue> {
+    let audio = AudioContext::new()?;
+    let volume = audio.create_gain()?;
+    volume.gain().set_value(VOLUME);
+    volume.connect_with_audio_node(&audio.destination())?;
+    let mut at = audio.current_time();
+    for pitch in NOTES {
+        let note = audio.create_oscillator()?;
+        note.frequency().set_value(pitch);
+        note.connect_with_audio_node(&volume)?;
+        note.start_with_when(at)?;
+        at += NOTE;
+        note.stop_with_when(at)?;
+    }
+    Ok(())
+}
+
+/// Asks the one in front of the screen, unless they have decided before.
+pub(crate) async fn ask_permission() -> bool {
+    let Ok(asked) = Notification::request_permission() else { return false };
+    let _ = JsFuture::from(asked).await;
+    Notification::permission() == NotificationPermission::Granted
+}
+
+/// Shows who wrote and where, never what. Notifications of one chat take each other's place.
+pub(crate) fn notify(chat: &str, author: &str, tag: &str) {
+    let options = NotificationOptions::new();
+    options.set_body(&format!("New message from {author}"));
+    options.set_tag(tag);
+    options.set_icon("/assets/icon.svg");
+    let _ = Notification::new_with_options(chat, &options);
+}

@@ -1,0 +1,58 @@
+//! How one is told of new messages while the page is not seen. Both ways are off until chosen.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::app::client::alert;
+use crate::app::client::storage::{self, Alerts};
+
+#[component]
+pub(crate) fn AlertChoices() -> impl IntoView {
+    let chosen = RwSignal::new(Alerts::default());
+    let said = RwSignal::new("");
+    Effect::new(move || chosen.set(storage::alerts()));
+    let choose = move |change: fn(&mut Alerts, bool), on: bool| {
+        chosen.update(|alerts| change(alerts, on));
+        storage::save_alerts(chosen.get_untracked());
+    };
+    let choose_sound = move |on: bool| {
+        choose(|alerts, on| alerts.sound = on, on);
+        if on {
+            // It tells what it sounds like; a browser also wants the first sound to follow a click.
+            alert::sound();
+        }
+    };
+    let choose_notification = move |on: bool| {
+        said.set("");
+        if !on {
+            return choose(|alerts, on| alerts.notification = on, false);
+        }
+        spawn_local(async move {
+            let allowed = alert::ask_permission().await;
+            choose(|alerts, on| alerts.notification = on, allowed);
+            if !allowed {
+                said.try_set("This browser does not allow notifications from here.");
+            }
+        });
+    };
+    view! {
+        <fieldset class="choices">
+            <legend>"When you look elsewhere"</legend>
+            <label>
+                <input type="checkbox" prop:checked=move || chosen.get().sound
+                    on:change=move |event| choose_sound(event_target_checked(&event))/>
+                "Play a sound"
+            </label>
+            <label>
+                <input type="checkbox" prop:checked=move || chosen.get().notification
+                    on:change=move |event| {
+                        choose_notification(event_target_checked(&event));
+                        // It is on when it is allowed.
+                        chosen.update(|_| ());
+                    }/>
+                "Show a notification"
+            </label>
+            <p class="hint" role="status">{said}</p>
+        </fieldset>
+    }
+}
