@@ -6,13 +6,13 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 use watch_party::domain::{Admission, Departure, MessageText, Settings, Username};
 use watch_party::http::serve;
 use watch_party::service::{Caller, Ending, Follower, NewChat, OsEntropy, Service, SystemClock, Update};
@@ -386,4 +386,53 @@ async fn typing_is_for_members_and_within_bounds() {
         answers.push(ann.post("/typing").answer().await.status.as_u16());
     }
     assert_eq!(answers.last(), Some(&429));
+}
+
+/// A reader that takes nothing off its socket, beside one that does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_websocket_that_is_not_read_is_cut_off_and_delays_nobody() {
+    const POSTS: u64 = 900;
+    let site = Site::start().await;
+    let chat = chat(&site.service).await;
+    let token = chat.seat.token.reveal();
+    let mut slow = {
+        let narrow = TcpSocket::new_v4().unwrap();
+        narrow.set_recv_buffer_size(16 * 1024).unwrap();
+        let stream = narrow.connect(site.address.parse().unwrap()).await.unwrap();
+        let path = format!("ws://{}/{}/live", site.address, chat.chat_id);
+        let mut request = path.into_client_request().unwrap();
+        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        client_async(request, stream).await.unwrap().0
+    };
+    let mut quick = site.follow(&chat, &token, 0).await;
+    event(&mut quick).await;
+    // More in all than the sockets' own buffers hold.
+    let long = "👩‍🚀".repeat(1_400);
+    for number in 1..=POSTS {
+        say(&site.service, &chat, &long).await;
+        assert_eq!(event(&mut quick).await["message"]["id"], number);
+    }
+    let mut seen = 0;
+    let ending = loop {
+        match slow.next().await {
+            Some(Ok(Message::Text(text))) => {
+                let event: Value = serde_json::from_str(&text).unwrap();
+                if event["type"] == "message" {
+                    seen += 1;
+                    assert_eq!(event["message"]["id"], seen, "what does arrive is in order and whole");
+                }
+            }
+            Some(Ok(Message::Close(frame))) => break frame.map(|frame| frame.code),
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => break None,
+        }
+    };
+    assert!(seen < POSTS, "it was cut off");
+    assert!(ending.is_none_or(|code| code == CloseCode::Again), "{ending:?}");
+    // It comes back with its cursor, and has it all.
+    let mut again = site.follow(&chat, &token, seen).await;
+    event(&mut again).await;
+    for number in seen + 1..=POSTS {
+        assert_eq!(event(&mut again).await["message"]["id"], number);
+    }
 }
