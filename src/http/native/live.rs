@@ -14,7 +14,7 @@ use futures_util::stream;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::messages::cursor;
-use crate::domain::{MessageId, Refusal, SessionToken};
+use crate::domain::{ChatId, MessageId, Refusal, SessionToken};
 use crate::http::auth::session_token;
 use crate::http::origin::SiteUrl;
 use crate::http::path::ChatInPath;
@@ -75,13 +75,13 @@ pub(super) async fn follow_chat(
 /// The same as server-sent events. `Last-Event-ID` stands before `after`.
 pub(super) async fn event_stream(
     service: &Service,
-    chat: ChatInPath,
+    chat_id: ChatId,
     token: &SessionToken,
     after: MessageId,
     headers: &HeaderMap,
 ) -> Answer<Response> {
     let last_event = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
-    let follower = service.follow(chat.0, token, last_event.unwrap_or(after)).await?;
+    let follower = service.follow(chat_id, token, last_event.unwrap_or(after)).await?;
     let events = stream::unfold(Some(follower), |follower| async move {
         let mut follower = follower?;
         match follower.next().await {

@@ -50,7 +50,7 @@ pub(super) async fn read_messages(
     let token = session_token(&headers)?;
     let after = cursor(&query)?;
     if accepts(&headers, "text/event-stream") {
-        return live::event_stream(&service, ChatInPath(chat_id), &token, after, &headers).await;
+        return live::event_stream(&service, chat_id, &token, after, &headers).await;
     }
     let unseen = service.read(chat_id, &token, after).await?;
     Ok(Json(Messages::from(&unseen)).into_response())

@@ -11,6 +11,7 @@ mod scrub;
 mod write;
 mod writer;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -97,6 +98,16 @@ impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SqliteStore({})", self.path.display())
     }
+}
+
+/// What the name of the write-ahead log ends with.
+const LOG: &str = "-wal";
+
+/// The file beside the database whose name ends with `end`.
+fn beside(database: &Path, end: &str) -> PathBuf {
+    let mut name = OsString::from(database);
+    name.push(end);
+    name.into()
 }
 
 /// The failure as the service knows it. SQLite's own words name files and statements, never

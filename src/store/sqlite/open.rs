@@ -1,6 +1,5 @@
 //! Opening the database: first look, and touch nothing that is not ours or not whole.
 
-use std::ffi::OsString;
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _};
@@ -12,7 +11,8 @@ use thiserror::Error;
 
 use super::connection::{keep_log_on_close, open_writer};
 use super::schema::{APPLICATION_ID, MIGRATIONS, NEWEST};
-use super::scrub::{log_path, scrub};
+use super::scrub::scrub;
+use super::{LOG, beside};
 
 /// How long the file is looked through for damage at the start; a larger one is looked at in part.
 const INSPECTION: Duration = Duration::from_secs(2);
@@ -101,7 +101,7 @@ fn check_header(path: &Path) -> Result<(), OpenError> {
         return Err(OpenError::NotADatabase(path.to_owned()));
     }
     // After a crash in its first moments, what makes a file ours is still in its log alone.
-    if header[APPLICATION_ID_AT..][..4] != APPLICATION_ID.to_be_bytes() && !log_path(path).exists() {
+    if header[APPLICATION_ID_AT..][..4] != APPLICATION_ID.to_be_bytes() && !beside(path, LOG).exists() {
         return Err(OpenError::NotOurs(path.to_owned()));
     }
     Ok(())
@@ -111,14 +111,13 @@ fn check_header(path: &Path) -> Result<(), OpenError> {
 /// the same file is kept out. The system lets go of the claim when the program ends, however it
 /// ends.
 fn claim(path: &Path) -> Result<File, OpenError> {
-    let mut beside = OsString::from(path);
-    beside.push("-lock");
-    let lock = private().create(true).truncate(false).open(&beside);
-    let lock = lock.map_err(|error| OpenError::failed(Path::new(&beside), error))?;
+    let place = beside(path, "-lock");
+    let lock = private().create(true).truncate(false).open(&place);
+    let lock = lock.map_err(|error| OpenError::failed(&place, error))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(error)) => Err(OpenError::failed(Path::new(&beside), error)),
+        Err(TryLockError::Error(error)) => Err(OpenError::failed(&place, error)),
     }
 }
 

@@ -7,13 +7,14 @@
 //! filled with zeros; then the log is brought into the database and cut to nothing.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::{Connection, Error, Result, TransactionBehavior, ffi};
+
+use super::{LOG, beside};
 
 /// The log begins with a header, and each page in it with one of its own; both are described in
 /// SQLite's "WAL-mode File Format".
@@ -24,17 +25,11 @@ const FRAME_HEADER: u64 = 24;
 /// It is 137 GB; past it the middles are left as they are.
 const MAX_PAGES: u32 = 0x0200_0000;
 
-pub(super) fn log_path(database: &Path) -> PathBuf {
-    let mut beside = OsString::from(database);
-    beside.push("-wal");
-    beside.into()
-}
-
 pub(super) fn scrub(connection: &mut Connection, database: &Path) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let page_count: u32 = transaction.query_row("PRAGMA page_count", [], |row| row.get(0))?;
     let page_size: u32 = transaction.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-    let (changed, log_bytes) = pages_in(&log_path(database), page_size).map_err(|error| io_failure(&error))?;
+    let (changed, log_bytes) = pages_in(&beside(database, LOG), page_size).map_err(|error| io_failure(&error))?;
     if log_bytes == 0 {
         return Ok(());
     }

@@ -1,7 +1,6 @@
 //! The thread that writes. All commits that wait go into one transaction, so that one wait for
 //! the disk serves them all; each is answered when it is on the disk.
 
-use std::fmt;
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,9 +11,9 @@ use rusqlite::{Connection, Error, ErrorCode, Result, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::connection::{keep_log_on_close, open_writer};
-use super::scrub::{log_path, scrub};
+use super::scrub::scrub;
 use super::write::{self, Outcome};
-use super::{SqliteOptions, unavailable};
+use super::{LOG, SqliteOptions, beside, unavailable};
 use crate::domain::Change;
 use crate::store::{CommitError, Unavailable};
 
@@ -78,12 +77,6 @@ impl Drop for Writer {
         {
             tracing::error!("the writer broke at its end");
         }
-    }
-}
-
-impl fmt::Debug for Job {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Job")
     }
 }
 
@@ -178,7 +171,7 @@ impl Desk {
     }
 
     fn log_bytes(&self) -> u64 {
-        fs::metadata(log_path(&self.path)).map_or(0, |log| log.len())
+        fs::metadata(beside(&self.path, LOG)).map_or(0, |log| log.len())
     }
 
     fn close(mut self) {
