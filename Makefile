@@ -100,6 +100,8 @@ end2end/node_modules/.package-lock.json: end2end/package.json end2end/package-lo
 browser: page-tools
 	@[ -n "$$CHROMIUM" ] || [ -x /usr/bin/chromium ] || { \
 		echo "==> Installing Chromium"; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy chromium; }
+	@command -v faketime >/dev/null || { \
+		echo "==> Installing faketime"; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy faketime; }
 
 clean: ## Remove what was built
 	cargo clean

@@ -36,6 +36,17 @@ export class People {
     return home.startChat(username, chatName);
   }
 
+  /** Someone who has started a chat that one enters only when let in. */
+  async gatekeeper(username = "Ann", chatName = "Movie night", site = "/"): Promise<ChatPage> {
+    const home = await new HomePage(await this.newcomer()).open(site);
+    return home.startChat(username, chatName, true);
+  }
+
+  /** Someone who came by a magic link and waits to be let in. */
+  async knocker(link: string, username = "Bob"): Promise<JoinPage> {
+    return new JoinPage(await this.newcomer()).askAs(link, username);
+  }
+
   /** Someone who came by a magic link. */
   async guest(link: string, username = "Bob"): Promise<ChatPage> {
     const join = await new JoinPage(await this.newcomer()).open(link);

@@ -31,9 +31,13 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** Starts the program with its chats in `folder`; at `port`, or at one of its own choice. */
-export async function startServer(folder: string, port = 0): Promise<Server> {
-  const server = spawn(program, [], {
+/**
+ * Starts the program with its chats in `folder`; at `port`, or at one of its own choice; its clock
+ * so many hours ahead.
+ */
+export async function startServer(folder: string, port = 0, hoursAhead = 0): Promise<Server> {
+  const [command, ...args] = hoursAhead ? ["faketime", "-f", `+${hoursAhead}h`, program] : [program];
+  const server = spawn(command, args, {
     cwd: root,
     env: {
       ...process.env,

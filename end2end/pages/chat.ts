@@ -10,6 +10,8 @@ export class ChatPage {
   readonly members: Locator;
   readonly kept: Locator;
   readonly typing: Locator;
+  readonly knocks: Locator;
+  readonly links: Locator;
 
   constructor(readonly page: Page) {
     this.box = page.getByRole("textbox", { name: "Message" });
@@ -19,6 +21,8 @@ export class ChatPage {
     this.newMessages = page.getByRole("button", { name: "New messages" });
     this.members = page.locator(".members li");
     this.typing = page.locator(".typing");
+    this.knocks = page.getByRole("region", { name: "Waiting to be let in" });
+    this.links = page.locator(".invites li");
     this.kept = page.locator(".panel", { has: page.getByRole("heading", { name: "What is kept" }) });
   }
 
@@ -42,12 +46,39 @@ export class ChatPage {
   }
 
   async magicLink(): Promise<string> {
-    await this.page.locator("summary", { hasText: "Invite" }).click();
-    const input = this.page.getByLabel("Magic link");
+    await this.openInvite();
+    const input = this.page.getByLabel("Magic link", { exact: true });
     await expect(input).toHaveValue(/\/join\/[0-9a-f-]{36}#\S{43}$/);
     const link = await input.inputValue();
-    await this.page.locator("summary", { hasText: "Invite" }).click();
+    await this.openInvite();
     return link;
+  }
+
+  async approve(username: string) {
+    await this.page.getByRole("button", { name: `Approve ${username}` }).click();
+  }
+
+  async decline(username: string) {
+    await this.page.getByRole("button", { name: `Decline ${username}` }).click();
+  }
+
+  async openInvite() {
+    await this.page.locator(".bar summary", { hasText: "Invite" }).click();
+  }
+
+  /** Makes a link with terms of its own; the Invite panel is open. */
+  async makeLink(terms: { label?: string; uses?: number; life?: string; asksFirst?: boolean }): Promise<string> {
+    await this.page.locator("summary", { hasText: "New link" }).click();
+    await this.page.getByLabel("For whom").fill(terms.label ?? "");
+    await this.page.getByLabel("How many may come by it").fill(terms.uses?.toString() ?? "");
+    await this.page.getByLabel("It works for").selectOption({ label: terms.life ?? "as long as the chat" });
+    await this.page.getByLabel("Ask me before someone comes in").setChecked(terms.asksFirst ?? false);
+    const input = this.page.getByLabel("Magic link", { exact: true });
+    const before = await input.inputValue();
+    await this.page.getByRole("button", { name: "Make link" }).click();
+    await expect(input).not.toHaveValue(before);
+    await this.page.locator("summary", { hasText: "New link" }).click();
+    return input.inputValue();
   }
 
   async openPeople() {

@@ -27,9 +27,12 @@ export class HomePage {
     await expect(this.start).toBeEnabled();
   }
 
-  async startChat(username: string, chatName = "") {
+  async startChat(username: string, chatName = "", asksFirst = false) {
     await this.username.fill(username);
     await this.chatName.fill(chatName);
+    if (asksFirst) {
+      await this.page.getByLabel("Ask me first").check();
+    }
     await this.start.click();
     const chat = new ChatPage(this.page);
     await chat.isReady();

@@ -5,10 +5,14 @@ import { ChatPage } from "./chat.ts";
 export class JoinPage {
   readonly username: Locator;
   readonly join: Locator;
+  readonly ask: Locator;
+  readonly waiting: Locator;
 
   constructor(readonly page: Page) {
     this.username = page.getByLabel("Your name");
-    this.join = page.getByRole("button", { name: "Join" });
+    this.join = page.getByRole("button", { name: "Join", exact: true });
+    this.ask = page.getByRole("button", { name: "Ask to join" });
+    this.waiting = page.getByText("Waiting for the owner to let you in");
   }
 
   async open(link: string) {
@@ -19,6 +23,23 @@ export class JoinPage {
 
   async isReady() {
     await expect(this.join).toBeEnabled();
+  }
+
+  /** Knocks at a chat whose owner lets people in. */
+  async askAs(link: string, username: string) {
+    await this.page.goto(link);
+    await expect(this.ask).toBeEnabled();
+    await this.username.fill(username);
+    await this.ask.click();
+    await expect(this.waiting).toBeVisible();
+    return this;
+  }
+
+  /** Has been let in. */
+  async isIn() {
+    const chat = new ChatPage(this.page);
+    await chat.isReady();
+    return chat;
   }
 
   async joinAs(username: string) {

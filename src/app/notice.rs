@@ -3,7 +3,9 @@
 use leptos::prelude::*;
 use leptos_router::components::Redirect;
 use leptos_router::hooks::use_query_map;
+use uuid::Uuid;
 
+use super::components::WaitForSeat;
 use crate::wire::{Code, Problem};
 
 /// A reason, as it stands in an address: `/?notice=chat_full`.
@@ -11,20 +13,28 @@ use crate::wire::{Code, Problem};
 pub(super) enum Notice {
     InviteNeeded,
     InvalidInvite,
+    InvalidRecovery,
     ChatFull,
     ChatNotFound,
     SessionExpired,
+    KnockDeclined,
+    KnockEnded,
+    KnockWithdrawn,
     Left,
     Ended,
 }
 
 impl Notice {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 11] = [
         Self::InviteNeeded,
         Self::InvalidInvite,
+        Self::InvalidRecovery,
         Self::ChatFull,
         Self::ChatNotFound,
         Self::SessionExpired,
+        Self::KnockDeclined,
+        Self::KnockEnded,
+        Self::KnockWithdrawn,
         Self::Left,
         Self::Ended,
     ];
@@ -33,11 +43,17 @@ impl Notice {
     pub(super) fn of(problem: &Problem) -> Option<Self> {
         match problem.code {
             Code::InvalidInvite => Some(Self::InvalidInvite),
+            Code::InvalidRecovery => Some(Self::InvalidRecovery),
             Code::ChatFull => Some(Self::ChatFull),
             Code::ChatNotFound => Some(Self::ChatNotFound),
             Code::SessionExpired | Code::SessionRequired => Some(Self::SessionExpired),
             _ => None,
         }
+    }
+
+    /// The home page with this notice, where one may wait for a seat in the chat.
+    pub(super) fn home_to_wait(chat_id: Uuid, key: &str) -> String {
+        format!("{}#{chat_id}/{key}", Self::ChatFull.home())
     }
 
     /// The home page with this notice.
@@ -49,9 +65,13 @@ impl Notice {
         match self {
             Self::InviteNeeded => "invite_needed",
             Self::InvalidInvite => "invalid_invite",
+            Self::InvalidRecovery => "invalid_recovery",
             Self::ChatFull => "chat_full",
             Self::ChatNotFound => "chat_not_found",
             Self::SessionExpired => "session_expired",
+            Self::KnockDeclined => "knock_declined",
+            Self::KnockEnded => "knock_ended",
+            Self::KnockWithdrawn => "knock_withdrawn",
             Self::Left => "left",
             Self::Ended => "ended",
         }
@@ -63,9 +83,15 @@ impl Notice {
             Self::InvalidInvite => {
                 "That invite link does not work. It may have been revoked, used up, or copied in part. Ask for a new one."
             }
+            Self::InvalidRecovery => "That owner's link does not work. Each use of it gives a new one.",
             Self::ChatFull => "That chat is full. Someone has to leave before you can join.",
             Self::ChatNotFound => "There is no such chat. It may have ended; then nothing of it is left.",
             Self::SessionExpired => "Your session in that chat has ended. You can join again with the invite link.",
+            Self::KnockDeclined => "The owner has not let you in.",
+            Self::KnockEnded => {
+                "Nobody has answered, and you are not waiting any more. You can ask again with the invite link."
+            }
+            Self::KnockWithdrawn => "You are not waiting any more.",
             Self::Left => "You have left the chat.",
             Self::Ended => "The chat has ended. Nothing of it is left.",
         }
@@ -80,7 +106,17 @@ pub(super) fn NoticeFromAddress() -> impl IntoView {
         let name = query.read().get("notice")?;
         Notice::ALL.into_iter().find(|notice| notice.name() == name)
     };
-    move || notice().map(|notice| view! { <p class="notice" role="status">{notice.sentence()}</p> })
+    move || {
+        notice().map(|notice| {
+            let may_wait = notice == Notice::ChatFull;
+            view! {
+                <div class="notice">
+                    <p role="status">{notice.sentence()}</p>
+                    {may_wait.then(|| view! { <WaitForSeat/> })}
+                </div>
+            }
+        })
+    }
 }
 
 /// Leads home, on the server already where it can.

@@ -9,7 +9,8 @@ use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::wire::{Code, Joined, Message, Problem};
+use crate::domain::Admission;
+use crate::wire::{Code, Entered, Joined, Message, Problem};
 
 /// Sets the HTTP status of a server function's answer.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub struct Started {
     pub chat_id: Uuid,
     /// The key of the chat's first invite.
     pub key: String,
+    /// What brings the owner back.
+    pub recovery_code: String,
     pub seat: Joined,
 }
 
@@ -34,6 +37,8 @@ pub struct Started {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct InvitePreview {
     pub name: Option<String>,
+    /// Whether an owner lets people in.
+    pub asks_first: bool,
 }
 
 impl FromServerFnError for Problem {
@@ -58,12 +63,21 @@ impl FromServerFnError for Problem {
 
 /// Opens a chat.
 #[server(prefix = "/sf", endpoint = "create_chat")]
-pub async fn create_chat(username: String, name: Option<String>) -> Result<Started, Problem> {
+pub async fn create_chat(
+    username: String,
+    name: Option<String>,
+    admission: Option<Admission>,
+) -> Result<Started, Problem> {
     let service: crate::service::Service = expect_context();
-    let request = crate::wire::CreateChat { username: Some(username), name, ..Default::default() };
+    let request = crate::wire::CreateChat { username: Some(username), name, admission, ..Default::default() };
     let (username, name, settings) = request.parse().map_err(refused)?;
     let new = service.create_chat(expect_context(), username, name, settings).await.map_err(refused)?;
-    Ok(Started { chat_id: new.chat_id.as_uuid(), key: new.invite.key.reveal(), seat: (&new.seat).into() })
+    Ok(Started {
+        chat_id: new.chat_id.as_uuid(),
+        key: new.invite.key.reveal(),
+        recovery_code: new.recovery.reveal(),
+        seat: (&new.seat).into(),
+    })
 }
 
 /// Looks at the chat behind a magic link, without spending it.
@@ -71,17 +85,20 @@ pub async fn create_chat(username: String, name: Option<String>) -> Result<Start
 pub async fn preview_invite(chat_id: Uuid, key: String) -> Result<InvitePreview, Problem> {
     let service: crate::service::Service = expect_context();
     let key = crate::domain::InviteKey::parse(&key).ok_or(crate::domain::Refusal::InvalidInvite).map_err(refused)?;
-    let name = service.preview_invite(expect_context(), chat_id.into(), &key).await.map_err(refused)?;
-    Ok(InvitePreview { name: name.map(|name| name.as_str().to_owned()) })
+    let preview = service.preview_invite(expect_context(), chat_id.into(), &key).await;
+    let (name, asks_first) = preview.map_err(refused)?;
+    Ok(InvitePreview { name: name.map(|name| name.as_str().to_owned()), asks_first })
 }
 
-/// Enters a chat by a magic link.
+/// Enters a chat by a magic link, or knocks at it. The same `join_id` gives the same seat again.
 #[server(prefix = "/sf", endpoint = "join_chat")]
-pub async fn join_chat(chat_id: Uuid, key: String, username: String) -> Result<Joined, Problem> {
+pub async fn join_chat(chat_id: Uuid, key: String, username: String, join_id: Uuid) -> Result<Entered, Problem> {
     let service: crate::service::Service = expect_context();
-    let (key, username) = crate::wire::JoinChat { key, username }.parse().map_err(refused)?;
-    let seat = service.join(expect_context(), chat_id.into(), &key, username).await.map_err(refused)?;
-    Ok((&seat).into())
+    let request = crate::wire::JoinChat { key, username, join_id: Some(join_id) };
+    let (key, username) = request.parse().map_err(refused)?;
+    let joiner = crate::service::Joiner::JoinId(join_id);
+    let entrance = service.join(expect_context(), chat_id.into(), &key, username, joiner).await.map_err(refused)?;
+    Ok((&entrance).into())
 }
 
 /// Says something.

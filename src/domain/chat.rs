@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::secret::{OfInvite, OfSession};
+use super::secret::{OfInvite, OfJoin, OfSession, OfTicket};
 use super::{
-    ChatId, ChatName, ClientId, Departure, Digest, Event, Invite, Member, MemberId, Message, MessageId, Refusal, Role,
-    Settings, Timestamp,
+    ChatId, ChatName, ClientId, Departure, Digest, Event, Invite, Knock, KnockId, KnockStatus, Member, MemberId,
+    Message, MessageId, Recovery, Refusal, Role, Settings, Timestamp,
 };
 
 /// How many posts are remembered by their client id.
@@ -15,6 +15,8 @@ const RECEIPTS: usize = 256;
 /// Invites kept at one time; more that are open would be a mistake, or an attack on memory.
 /// Those that let nobody in any more make room.
 pub(super) const MAX_INVITES: usize = 100;
+/// How many ways back are kept; owners who have lapsed longest lose theirs first.
+const MAX_RECOVERIES: usize = 50;
 /// How many ended sessions are remembered, to say "it has ended" rather than "who are you".
 const ENDED_SESSIONS: usize = 256;
 
@@ -39,6 +41,10 @@ pub struct Snapshot {
     pub members: Vec<Member>,
     /// Oldest first.
     pub invites: Vec<Invite>,
+    /// In the order of their last change: knocked, or decided.
+    pub knocks: Vec<Knock>,
+    /// Oldest first.
+    pub recoveries: Vec<Recovery>,
     /// Oldest first, without a gap up to `last_id`.
     pub messages: VecDeque<Message>,
     pub last_id: MessageId,
@@ -68,6 +74,8 @@ pub struct Chat {
     settings: Option<Settings>,
     pub(super) members: Vec<Member>,
     pub(super) invites: Vec<Invite>,
+    pub(super) knocks: Vec<Knock>,
+    pub(super) recoveries: Vec<Recovery>,
     messages: VecDeque<Message>,
     last_id: MessageId,
     receipts: VecDeque<Receipt>,
@@ -99,6 +107,8 @@ impl Chat {
             settings: None,
             members: Vec::new(),
             invites: Vec::new(),
+            knocks: Vec::new(),
+            recoveries: Vec::new(),
             messages: VecDeque::new(),
             last_id: 0,
             receipts: VecDeque::new(),
@@ -118,6 +128,8 @@ impl Chat {
             settings: Some(kept.settings),
             members: kept.members,
             invites: kept.invites,
+            knocks: kept.knocks,
+            recoveries: kept.recoveries,
             messages: kept.messages,
             last_id: kept.last_id,
             receipts: kept.receipts,
@@ -165,6 +177,19 @@ impl Chat {
     #[must_use]
     pub fn invites(&self) -> &[Invite] {
         &self.invites
+    }
+
+    /// All knocks that are kept, in the order in which they were made or decided; those too that
+    /// have expired.
+    #[must_use]
+    pub fn knocks(&self) -> &[Knock] {
+        &self.knocks
+    }
+
+    /// How owners come back, oldest first.
+    #[must_use]
+    pub fn recoveries(&self) -> &[Recovery] {
+        &self.recoveries
     }
 
     /// The newest message's id, whether or not the message is kept; 0 before the first.
@@ -217,24 +242,69 @@ impl Chat {
     /// As [`Chat::authenticate`], and [`Refusal::OwnerOnly`].
     pub fn authenticate_owner(&self, token: Digest<OfSession>, now: Timestamp) -> Result<&Member, Refusal> {
         let member = self.authenticate(token, now)?;
-        (member.role == Role::Owner).then_some(member).ok_or(Refusal::OwnerOnly)
+        (self.role(member, now) == Role::Owner).then_some(member).ok_or(Refusal::OwnerOnly)
     }
 
-    /// The invite that `key` opens, if someone could come in by it at `now`.
+    /// The knock that `ticket` was given for.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] where there is no such knock, any more or at all,
+    /// [`Refusal::TicketRequired`] for another's ticket, [`Refusal::ChatNotFound`].
+    pub fn knock(&self, knock_id: KnockId, ticket: Digest<OfTicket>, now: Timestamp) -> Result<&Knock, Refusal> {
+        self.settings()?;
+        let knock = self.knocks.iter().find(|knock| knock.id == knock_id && knock.is_live(now));
+        let knock = knock.ok_or(Refusal::NotFound("knock"))?;
+        (knock.ticket == ticket).then_some(knock).ok_or(Refusal::TicketRequired)
+    }
+
+    /// Who waits to be let in at `now`, longest-waiting first.
+    pub fn waiting_knocks(&self, now: Timestamp) -> impl Iterator<Item = &Knock> {
+        self.knocks.iter().filter(move |knock| knock.is_waiting(now))
+    }
+
+    /// The member who has joined as `join`.
+    #[must_use]
+    pub fn member_joined_as(&self, join: Digest<OfJoin>, now: Timestamp) -> Option<&Member> {
+        self.live_members(now).find(|member| member.join == Some(join))
+    }
+
+    /// The knock of whoever asked to join as `join`.
+    #[must_use]
+    pub fn knock_joined_as(&self, join: Digest<OfJoin>, now: Timestamp) -> Option<&Knock> {
+        self.knocks.iter().find(|knock| knock.join == join && knock.is_live(now))
+    }
+
+    /// The invite that `key` opens, if someone could come in by it at `now`. Who waits to be let in
+    /// counts as a use, so that each who is let in has one.
     ///
     /// # Errors
     /// [`Refusal::InvalidInvite`], [`Refusal::ChatFull`], or [`Refusal::ChatNotFound`].
     pub fn admit(&self, key: Digest<OfInvite>, now: Timestamp) -> Result<&Invite, Refusal> {
+        let invite = self.open_invite(key, now)?;
+        self.free_seats(now).map(|_| invite)
+    }
+
+    /// The invite that `key` opens, whether or not a seat is free.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidInvite`] or [`Refusal::ChatNotFound`].
+    pub fn open_invite(&self, key: Digest<OfInvite>, now: Timestamp) -> Result<&Invite, Refusal> {
+        self.settings()?;
+        let invite = self.invites.iter().find(|invite| invite.digest == key && invite.is_open(now));
+        let waiting = |invite: &Invite| self.waiting_knocks(now).filter(|knock| knock.invite_id == invite.id).count();
+        let has_use =
+            |invite: &&Invite| invite.max_uses.is_none_or(|max| invite.uses as usize + waiting(invite) < max as usize);
+        invite.filter(has_use).ok_or(Refusal::InvalidInvite)
+    }
+
+    /// How many seats are free at `now`; at least one.
+    ///
+    /// # Errors
+    /// [`Refusal::ChatFull`] or [`Refusal::ChatNotFound`].
+    pub fn free_seats(&self, now: Timestamp) -> Result<usize, Refusal> {
         let capacity = self.settings()?.capacity;
-        let invite = self
-            .invites
-            .iter()
-            .find(|invite| invite.digest == key && invite.is_open(now))
-            .ok_or(Refusal::InvalidInvite)?;
-        if self.live_members(now).count() >= capacity as usize {
-            return Err(Refusal::ChatFull { capacity });
-        }
-        Ok(invite)
+        let free = (capacity as usize).saturating_sub(self.live_members(now).count());
+        (free > 0).then_some(free).ok_or(Refusal::ChatFull { capacity })
     }
 
     /// What a reader whose cursor is `after` has not seen. A cursor ahead of the chat belongs to
@@ -255,15 +325,13 @@ impl Chat {
         self.last_id + 1
     }
 
-    /// When time alone will next change this chat: a session expires, or the grace of an empty
-    /// chat is over.
+    /// When time alone will next change this chat: a session or a knock expires, or the grace of
+    /// an empty chat is over.
     #[must_use]
     pub fn due_at(&self, forget_after: Duration) -> Timestamp {
-        self.members
-            .iter()
-            .map(|member| member.session.expires_at)
-            .min()
-            .unwrap_or_else(|| self.vacant_since.after(forget_after))
+        let sessions = self.members.iter().map(|member| member.session.expires_at).min();
+        let seats = sessions.unwrap_or_else(|| self.vacant_since.after(forget_after));
+        self.knocks.iter().map(|knock| knock.expires_at).fold(seats, Timestamp::min)
     }
 
     /// When nothing will be left of the chat, unless someone enters or renews a session before.
@@ -298,10 +366,18 @@ impl Chat {
                 self.invites.push(invite.clone());
             }
             Event::InviteRevoked { invite_id } => self.invites.retain(|invite| invite.id != *invite_id),
-            Event::MemberJoined { member, invite_id } => {
+            Event::MemberJoined { member } => {
                 self.members.push(member.clone());
-                if let Some(invite) = self.invites.iter_mut().find(|i| Some(i.id) == *invite_id) {
+                if let Some(invite) = self.invites.iter_mut().find(|invite| Some(invite.id) == member.invite_id) {
                     invite.uses += 1;
+                }
+            }
+            Event::RoleChanged { member_id, role } => {
+                if let Some(member) = self.members.iter_mut().find(|member| member.id == *member_id) {
+                    member.role = *role;
+                }
+                if *role == Role::Guest {
+                    self.recoveries.retain(|recovery| recovery.member_id != *member_id);
                 }
             }
             Event::MemberLeft { member_id, why, at } => self.free_seat(*member_id, *why, *at),
@@ -311,6 +387,16 @@ impl Chat {
                 }
                 self.remember_ended_session(*ended);
             }
+            Event::RecoverySet { recovery } => {
+                self.recoveries.retain(|kept| kept.member_id != recovery.member_id);
+                if self.recoveries.len() >= MAX_RECOVERIES {
+                    self.recoveries.remove(0);
+                }
+                self.recoveries.push(recovery.clone());
+            }
+            Event::Knocked { knock } => self.knocks.push(knock.clone()),
+            Event::KnockDecided { knock_id, status, expires_at } => self.decide_knock(*knock_id, *status, *expires_at),
+            Event::KnockEnded { knock_id, .. } => self.knocks.retain(|knock| knock.id != *knock_id),
             Event::MessagePosted { message } => self.keep(message),
             Event::ChatEnded => *self = Self { revision: self.revision, ended: true, ..Self::new(self.id) },
         }
@@ -322,9 +408,25 @@ impl Chat {
         };
         let member = self.members.remove(seat);
         self.receipts.retain(|receipt| receipt.member_id != member_id);
+        self.knocks.retain(|knock| knock.member_id() != member_id);
+        if why != Departure::Expired {
+            self.recoveries.retain(|recovery| recovery.member_id != member_id);
+        }
         self.remember_ended_session(member.session.digest);
         let freed_at = if why == Departure::Expired { member.session.expires_at } else { at };
         self.vacant_since = self.vacant_since.max(freed_at);
+    }
+
+    fn decide_knock(&mut self, knock_id: KnockId, status: KnockStatus, expires_at: Timestamp) {
+        let Some(at) = self.knocks.iter().position(|knock| knock.id == knock_id) else { return };
+        let knock = self.knocks.remove(at);
+        self.knocks.push(Knock { status, expires_at, ..knock });
+        let is_decided = |knock: &Knock| knock.status != KnockStatus::Pending;
+        if self.knocks.iter().filter(|knock| is_decided(knock)).count() > Knock::MAX_DECIDED
+            && let Some(first) = self.knocks.iter().position(is_decided)
+        {
+            self.knocks.remove(first);
+        }
     }
 
     fn remember_ended_session(&mut self, digest: Digest<OfSession>) {

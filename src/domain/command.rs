@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use super::secret::{OfInvite, OfSession};
-use super::{ChatName, ClientId, Digest, InviteId, InviteTerms, MemberId, MessageText, Settings, Username};
+use super::secret::{OfInvite, OfJoin, OfRecovery, OfSession, OfTicket};
+use super::{
+    ChatName, ClientId, Decision, Digest, InviteId, InviteTerms, KnockId, MemberId, MessageText, Role, Salt, Settings,
+    Username,
+};
 
 /// A request that has been read into types which cannot be wrong. `by` is the digest of the
 /// session token that came with it.
@@ -18,26 +21,55 @@ pub enum Command {
         by: Digest<OfSession>,
         terms: InviteTerms,
     },
+    /// Makes an invite worthless; who came by it stays or goes.
     RevokeInvite {
         by: Digest<OfSession>,
         invite_id: InviteId,
+        members_go: bool,
     },
+    /// Takes a seat, or knocks where the invite asks first. The same `join` has the same effect
+    /// as before.
     Join {
         key: Digest<OfInvite>,
+        join: Digest<OfJoin>,
         username: Username,
+    },
+    DecideKnock {
+        by: Digest<OfSession>,
+        knock_id: KnockId,
+        decision: Decision,
+    },
+    WithdrawKnock {
+        ticket: Digest<OfTicket>,
+        knock_id: KnockId,
     },
     Post {
         by: Digest<OfSession>,
         text: MessageText,
         client_id: Option<ClientId>,
     },
-    /// Frees the seat of `member_id`: one's own, or another's where `by` is the owner.
+    /// Frees the seat of `member_id`: one's own, or a guest's where `by` is an owner.
     Remove {
         by: Digest<OfSession>,
         member_id: MemberId,
     },
+    /// Makes a member an owner too, or oneself a guest where another owner stays.
+    SetRole {
+        by: Digest<OfSession>,
+        member_id: MemberId,
+        role: Role,
+    },
     Renew {
         by: Digest<OfSession>,
+    },
+    /// Gives an owner a new way back; the one before ends.
+    SetRecovery {
+        by: Digest<OfSession>,
+    },
+    /// Brings an owner back; the name counts where the seat has become free meanwhile.
+    Recover {
+        code: Digest<OfRecovery>,
+        username: Username,
     },
     End {
         by: Digest<OfSession>,
@@ -48,11 +80,27 @@ pub enum Command {
     },
 }
 
-/// The randomness one decision may use: a decision makes at most one new thing with an id and
-/// one new secret, of which it sees only the digest.
+/// The randomness one decision may use: a decision makes at most one new thing with an id, and
+/// sees only the digests of new secrets.
 #[derive(Clone, Copy, Debug)]
 pub struct Fresh {
     pub id: [u8; 16],
+    /// What `session`, `ticket` and `recovery` are derived with, where they are.
+    pub salt: Salt,
     pub session: Digest<OfSession>,
     pub invite: Digest<OfInvite>,
+    pub ticket: Digest<OfTicket>,
+    pub recovery: Digest<OfRecovery>,
+}
+
+impl Fresh {
+    /// For a decision that makes nothing secret and nothing with an id.
+    pub const NOTHING: Self = Self {
+        id: [0; 16],
+        salt: Salt([0; 32]),
+        session: Digest::from_stored([0; 32]),
+        invite: Digest::from_stored([0; 32]),
+        ticket: Digest::from_stored([0; 32]),
+        recovery: Digest::from_stored([0; 32]),
+    };
 }

@@ -1,69 +1,108 @@
 //! What a command does to a chat: the events it brings about, or why it may not.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::chat::MAX_INVITES;
-use super::secret::OfSession;
+use super::secret::{OfSession, OfSource};
 use super::{
-    Chat, ClientId, Command, Departure, Digest, Event, Fresh, Invite, InviteId, InviteTerms, Member, MemberId, Message,
-    MessageText, Refusal, Role, Session, Timestamp, Username,
+    Admission, Chat, ClientId, Command, Departure, Digest, Event, Fresh, Invite, InviteId, InviteTerms, KnockEnd,
+    Member, MemberId, Message, MessageText, Recovery, Refusal, Role, Session, Source, Timestamp,
 };
+
+/// How long a secret that was exchanged for a session is answered with the same one: enough to ask
+/// again when the answer was lost.
+const RETRY_WITHIN: Duration = Duration::from_mins(5);
 
 impl Chat {
     /// Decides `command` at `now`. Pure: the same arguments give the same answer.
     ///
-    /// No event means that there is nothing to change: the post was made before, or nothing is
-    /// due. Seats whose sessions have expired are freed before anything else.
+    /// No event means that there is nothing to change: it was done before, or nothing is due. What
+    /// time alone has brought about comes before anything else, and where that or the command
+    /// leaves people without an owner, one of them becomes it.
     ///
     /// # Errors
     /// The rule that says no; then nothing is to change.
     pub fn decide(&self, command: &Command, now: Timestamp, fresh: Fresh) -> Result<Vec<Event>, Refusal> {
         if let Command::Create { name, settings, username } = command {
             let created = Event::ChatCreated { name: name.clone(), settings: settings.clone(), at: now };
-            let owner = new_member(username, Role::Owner, settings.session_lifetime, now, fresh);
-            return Ok(vec![created, Event::MemberJoined { member: owner, invite_id: None }]);
+            let owner = Member {
+                id: MemberId::from_random_bytes(fresh.id),
+                username: username.clone(),
+                role: Role::Owner,
+                joined_at: now,
+                invite_id: None,
+                join: None,
+                session: Session {
+                    digest: fresh.session,
+                    expires_at: now.after(settings.session_lifetime),
+                    source: None,
+                },
+            };
+            let recovery = Recovery { member_id: owner.id, digest: fresh.recovery, source: None };
+            return Ok(vec![created, Event::MemberJoined { member: owner }, Event::RecoverySet { recovery }]);
         }
-        let session_lifetime = self.settings()?.session_lifetime;
-        let decided = match command {
-            Command::Create { .. } => unreachable!("answered above"),
+        self.settings()?;
+        let mut events = self.lapses(now);
+        let settled = self.after(&events);
+        if let Command::Sweep { forget_after } = command {
+            let is_over = settled.members.is_empty() && settled.vacant_since().after(*forget_after) <= now;
+            return Ok(if is_over { vec![Event::ChatEnded] } else { events });
+        }
+        let decided = settled.decide_settled(command, now, fresh)?;
+        if decided.is_empty() {
+            return Ok(decided);
+        }
+        let heir = decided
+            .iter()
+            .any(|event| matches!(event, Event::MemberLeft { .. } | Event::MemberJoined { .. }))
+            .then(|| settled.after(&decided).heir(now).map(succession))
+            .flatten();
+        events.extend(decided.into_iter().chain(heir));
+        Ok(events)
+    }
+
+    /// Decides on a state in which nothing is due.
+    fn decide_settled(&self, command: &Command, now: Timestamp, fresh: Fresh) -> Result<Vec<Event>, Refusal> {
+        match command {
+            Command::Create { .. } | Command::Sweep { .. } => unreachable!("decided before"),
             Command::CreateInvite { by, terms } => {
                 self.authenticate_owner(*by, now)?;
-                self.create_invite(terms, now, fresh)?
+                self.create_invite(terms, now, fresh).map(one)
             }
-            Command::RevokeInvite { by, invite_id } => {
-                self.authenticate_owner(*by, now)?;
-                self.revoke_invite(*invite_id)?
+            Command::RevokeInvite { by, invite_id, members_go } => {
+                self.revoke_invite(*by, *invite_id, *members_go, now)
             }
-            Command::Join { key, username } => {
-                let invite_id = Some(self.admit(*key, now)?.id);
-                if self.live_members(now).any(|member| member.username.same_as(username)) {
-                    return Err(Refusal::UsernameTaken);
-                }
-                let member = new_member(username, Role::Guest, session_lifetime, now, fresh);
-                Event::MemberJoined { member, invite_id }
+            Command::Join { key, join, username } => {
+                Ok(self.join(*key, *join, username, now, fresh)?.into_iter().collect())
             }
+            Command::DecideKnock { by, knock_id, decision } => self.decide_on_knock(*by, *knock_id, *decision, now),
+            Command::WithdrawKnock { ticket, knock_id } => self.withdraw_knock(*ticket, *knock_id, now),
             Command::Post { by, text, client_id } => {
                 let author = self.authenticate(*by, now)?;
-                match client_id.and_then(|id| self.posted_before(author.id, id, text)) {
-                    Some(_) => return Ok(Vec::new()),
-                    None => self.post(author, text, *client_id, now),
-                }
+                let before = client_id.and_then(|id| self.posted_before(author.id, id, text));
+                Ok(if before.is_some() { Vec::new() } else { one(self.post(author, text, *client_id, now)) })
             }
-            Command::Remove { by, member_id } => self.remove(*by, *member_id, now)?,
-            Command::Renew { by } => {
-                let member_id = self.authenticate(*by, now)?.id;
-                let session = new_session(session_lifetime, now, fresh);
-                Event::SessionRenewed { member_id, ended: *by, session }
-            }
+            Command::Remove { by, member_id } => self.remove(*by, *member_id, now).map(one),
+            Command::SetRole { by, member_id, role } => self.set_role(*by, *member_id, *role, now),
+            Command::Renew { by } => self.renew(*by, now, fresh),
+            Command::SetRecovery { by } => self.set_recovery(*by, now, fresh).map(one),
+            Command::Recover { code, username } => self.recover(*code, username, now, fresh),
             Command::End { by } => {
                 self.authenticate_owner(*by, now)?;
-                return Ok(vec![Event::ChatEnded]);
+                Ok(one(Event::ChatEnded))
             }
-            Command::Sweep { forget_after } => return Ok(self.sweep(*forget_after, now)),
-        };
-        let mut events = self.expiries(now);
-        events.push(decided);
-        Ok(events)
+        }
+    }
+
+    /// The state that `events` make of this one.
+    fn after(&self, events: &[Event]) -> Cow<'_, Self> {
+        if events.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let mut after = self.clone();
+        events.iter().for_each(|event| after.apply(event));
+        Cow::Owned(after)
     }
 
     /// The message that this member's client id has made already, if it is still remembered.
@@ -100,16 +139,27 @@ impl Chat {
                 uses: 0,
                 created_at: now,
                 expires_at: terms.lifetime.map(|lifetime| now.after(lifetime)),
+                asks_first: terms.asks_first.unwrap_or(self.settings()?.admission == Admission::Approval),
             },
         })
     }
 
-    fn revoke_invite(&self, invite_id: InviteId) -> Result<Event, Refusal> {
-        self.invites
-            .iter()
-            .any(|invite| invite.id == invite_id)
-            .then_some(Event::InviteRevoked { invite_id })
-            .ok_or(Refusal::NotFound("invite"))
+    fn revoke_invite(
+        &self,
+        by: Digest<OfSession>,
+        invite_id: InviteId,
+        members_go: bool,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Refusal> {
+        self.authenticate_owner(by, now)?;
+        if !self.invites.iter().any(|invite| invite.id == invite_id) {
+            return Err(Refusal::NotFound("invite"));
+        }
+        let goes = |member: &&Member| members_go && member.invite_id == Some(invite_id) && member.role != Role::Owner;
+        let gone = self.live_members(now).filter(goes);
+        let gone = gone.map(|member| Event::MemberLeft { member_id: member.id, why: Departure::Removed, at: now });
+        let declined = self.decline_all_by(invite_id, now);
+        Ok([Event::InviteRevoked { invite_id }].into_iter().chain(declined).chain(gone).collect())
     }
 
     fn post(&self, author: &Member, text: &MessageText, client_id: Option<ClientId>, now: Timestamp) -> Event {
@@ -130,41 +180,57 @@ impl Chat {
         if actor.id == member_id {
             return Ok(Event::MemberLeft { member_id, why: Departure::Left, at: now });
         }
-        if actor.role != Role::Owner {
-            return Err(Refusal::OwnerOnly);
+        self.authenticate_owner(by, now)?;
+        let member = self.live_members(now).find(|member| member.id == member_id).ok_or(Refusal::NotFound("member"))?;
+        if member.role == Role::Owner {
+            let problem = "is an owner too; owners cannot remove each other".into();
+            return Err(Refusal::Invalid { field: "member", problem });
         }
-        self.live_members(now)
-            .any(|member| member.id == member_id)
-            .then_some(Event::MemberLeft { member_id, why: Departure::Removed, at: now })
-            .ok_or(Refusal::NotFound("member"))
+        Ok(Event::MemberLeft { member_id, why: Departure::Removed, at: now })
     }
 
-    fn expiries(&self, now: Timestamp) -> Vec<Event> {
+    fn renew(&self, by: Digest<OfSession>, now: Timestamp, fresh: Fresh) -> Result<Vec<Event>, Refusal> {
+        if self.renewed_by(by, now).is_some() {
+            return Ok(Vec::new());
+        }
+        let member_id = self.authenticate(by, now)?.id;
+        let session = self.new_session(fresh, Some(Source { digest: by.as_source(), salt: fresh.salt }), now)?;
+        Ok(one(Event::SessionRenewed { member_id, ended: by, session }))
+    }
+
+    /// Who has had this token renewed just now.
+    #[must_use]
+    pub fn renewed_by(&self, token: Digest<OfSession>, now: Timestamp) -> Option<&Member> {
+        self.session_given_for(token.as_source(), now)
+    }
+
+    pub(super) fn session_given_for(&self, source: Digest<OfSource>, now: Timestamp) -> Option<&Member> {
+        let lifetime = self.settings().ok()?.session_lifetime;
+        let is_recent = |session: &Session| session.expires_at > now.after(lifetime.saturating_sub(RETRY_WITHIN));
+        self.live_members(now).find(|member| {
+            member.session.source.is_some_and(|given| given.digest == source) && is_recent(&member.session)
+        })
+    }
+
+    pub(super) fn new_session(&self, fresh: Fresh, source: Option<Source>, now: Timestamp) -> Result<Session, Refusal> {
+        Ok(Session { digest: fresh.session, expires_at: now.after(self.settings()?.session_lifetime), source })
+    }
+
+    /// What time alone has brought about.
+    fn lapses(&self, now: Timestamp) -> Vec<Event> {
         let expired = self.members.iter().filter(|member| !member.is_live(now));
-        expired.map(|member| Event::MemberLeft { member_id: member.id, why: Departure::Expired, at: now }).collect()
-    }
-
-    fn sweep(&self, forget_after: Duration, now: Timestamp) -> Vec<Event> {
-        let expiries = self.expiries(now);
-        let mut swept = self.clone();
-        expiries.iter().for_each(|event| swept.apply(event));
-        if swept.members.is_empty() && swept.due_at(forget_after) <= now {
-            return vec![Event::ChatEnded];
-        }
-        expiries
+        let expired =
+            expired.map(|member| Event::MemberLeft { member_id: member.id, why: Departure::Expired, at: now });
+        let knocks = self.knocks.iter().filter(|knock| !knock.is_live(now));
+        let knocks = knocks.map(|knock| Event::KnockEnded { knock_id: knock.id, why: KnockEnd::Expired });
+        expired.chain(knocks).chain(self.heir(now).map(succession)).collect()
     }
 }
 
-fn new_member(username: &Username, role: Role, lifetime: Duration, now: Timestamp, fresh: Fresh) -> Member {
-    Member {
-        id: MemberId::from_random_bytes(fresh.id),
-        username: username.clone(),
-        role,
-        joined_at: now,
-        session: new_session(lifetime, now, fresh),
-    }
+fn succession(heir: &Member) -> Event {
+    Event::RoleChanged { member_id: heir.id, role: Role::Owner }
 }
 
-fn new_session(lifetime: Duration, now: Timestamp, fresh: Fresh) -> Session {
-    Session { digest: fresh.session, expires_at: now.after(lifetime) }
+fn one(event: Event) -> Vec<Event> {
+    vec![event]
 }

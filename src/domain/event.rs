@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::secret::OfSession;
-use super::{ChatName, Digest, Invite, InviteId, Member, MemberId, Message, Session, Settings, Timestamp};
+use super::{
+    ChatName, Digest, Invite, InviteId, Knock, KnockEnd, KnockId, KnockStatus, Member, MemberId, Message, Recovery,
+    Role, Session, Settings, Timestamp,
+};
 
 /// How a seat became free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -32,10 +35,13 @@ pub enum Event {
     InviteRevoked {
         invite_id: InviteId,
     },
-    /// `invite_id` is the invite that the member came by; the creator came by none.
+    /// Someone took a seat; one use of the invite that they came by is spent.
     MemberJoined {
         member: Member,
-        invite_id: Option<InviteId>,
+    },
+    RoleChanged {
+        member_id: MemberId,
+        role: Role,
     },
     MemberLeft {
         member_id: MemberId,
@@ -47,6 +53,23 @@ pub enum Event {
         member_id: MemberId,
         ended: Digest<OfSession>,
         session: Session,
+    },
+    /// The owner comes back by this from now on, and by nothing that was given before.
+    RecoverySet {
+        recovery: Recovery,
+    },
+    Knocked {
+        knock: Knock,
+    },
+    /// It can be heard of until `expires_at`.
+    KnockDecided {
+        knock_id: KnockId,
+        status: KnockStatus,
+        expires_at: Timestamp,
+    },
+    KnockEnded {
+        knock_id: KnockId,
+        why: KnockEnd,
     },
     /// Messages past the chat's history go in the same moment.
     MessagePosted {

@@ -62,6 +62,10 @@ uuid_id!(
     InviteId
 );
 uuid_id!(
+    /// Names a knock to the owners; a member who was let in has the same.
+    KnockId
+);
+uuid_id!(
     /// What a sender calls a message of its own, so that sending it twice makes one message.
     ClientId
 );

@@ -13,6 +13,8 @@ pub struct InviteTerms {
     pub max_uses: Option<u32>,
     /// How long it holds; `None` is as long as the chat.
     pub lifetime: Option<Duration>,
+    /// Whether who comes by it must be let in; `None` is as the chat's admission has it.
+    pub asks_first: Option<bool>,
 }
 
 impl InviteTerms {
@@ -27,6 +29,7 @@ impl InviteTerms {
         label: Option<InviteLabel>,
         max_uses: Option<u32>,
         expires_in_seconds: Option<u64>,
+        asks_first: Option<bool>,
     ) -> Result<Self, Refusal> {
         if max_uses.is_some_and(|uses| !(1..=Self::MAX_USES).contains(&uses)) {
             let problem = format!("must be from 1 to {}", Self::MAX_USES);
@@ -37,7 +40,7 @@ impl InviteTerms {
             let problem = format!("must be from 1 to {longest} seconds");
             return Err(Refusal::Invalid { field: "expires_in", problem });
         }
-        Ok(Self { label, max_uses, lifetime: expires_in_seconds.map(Duration::from_secs) })
+        Ok(Self { label, max_uses, lifetime: expires_in_seconds.map(Duration::from_secs), asks_first })
     }
 }
 
@@ -51,6 +54,8 @@ pub struct Invite {
     pub uses: u32,
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
+    /// Whether who comes by it must be let in by an owner.
+    pub asks_first: bool,
 }
 
 impl Invite {

@@ -3,14 +3,14 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::secret::OfSession;
-use super::{Digest, MemberId, Timestamp, Username};
+use super::secret::{OfJoin, OfRecovery, OfSession, OfSource};
+use super::{Digest, InviteId, MemberId, Salt, Timestamp, Username};
 
 /// What a member may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Creates invites, removes others, ends the chat.
+    /// Creates invites, decides knocks, removes others, ends the chat.
     Owner,
     /// Reads and writes.
     Guest,
@@ -21,6 +21,16 @@ pub enum Role {
 pub struct Session {
     pub digest: Digest<OfSession>,
     pub expires_at: Timestamp,
+    /// `None` where the token was drawn for nothing that could be shown again.
+    pub source: Option<Source>,
+}
+
+/// The secret that a session was given for, and the salt its token was derived with: who shows
+/// the same secret again is given the same token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub digest: Digest<OfSource>,
+    pub salt: Salt,
 }
 
 /// Someone who holds a seat.
@@ -30,6 +40,10 @@ pub struct Member {
     pub username: Username,
     pub role: Role,
     pub joined_at: Timestamp,
+    /// The invite that the member came by; the creator came by none.
+    pub invite_id: Option<InviteId>,
+    /// By what the member is known who redeems the same invite again.
+    pub join: Option<Digest<OfJoin>>,
     pub session: Session,
 }
 
@@ -39,4 +53,13 @@ impl Member {
     pub fn is_live(&self, now: Timestamp) -> bool {
         now < self.session.expires_at
     }
+}
+
+/// How an owner whose session is lost comes back. It holds no name: the owner knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    pub member_id: MemberId,
+    pub digest: Digest<OfRecovery>,
+    /// The code that was used to get this one; `None` for one that was asked for.
+    pub source: Option<Digest<OfSource>>,
 }

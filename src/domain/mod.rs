@@ -7,12 +7,15 @@
 mod chat;
 mod command;
 mod decide;
+mod entry;
 mod event;
 mod ids;
 mod invite;
+mod knock;
 mod line;
 mod member;
 mod message;
+mod owners;
 mod refusal;
 mod secret;
 mod settings;
@@ -22,12 +25,16 @@ mod timestamp;
 pub use chat::{Change, Chat, MessagesAfter, Receipt, Snapshot};
 pub use command::{Command, Fresh};
 pub use event::{Departure, Event};
-pub use ids::{ChatId, ClientId, InviteId, MemberId, MessageId};
+pub use ids::{ChatId, ClientId, InviteId, KnockId, MemberId, MessageId};
 pub use invite::{Invite, InviteTerms};
+pub use knock::{Decision, Knock, KnockEnd, KnockStatus};
 pub use line::{ChatName, InviteLabel, Username};
-pub use member::{Member, Role, Session};
+pub use member::{Member, Recovery, Role, Session, Source};
 pub use message::{Message, MessageText};
 pub use refusal::Refusal;
-pub use secret::{Digest, InviteKey, OfInvite, OfSession, SECRET_BYTES, Secret, SessionToken};
+pub use secret::{
+    Digest, InviteKey, JoinSecret, OfInvite, OfJoin, OfRecovery, OfSession, OfTicket, RecoveryCode, SECRET_BYTES, Salt,
+    Secret, SessionToken, Ticket,
+};
 pub use settings::{Admission, Settings};
 pub use timestamp::Timestamp;

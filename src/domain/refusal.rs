@@ -15,8 +15,14 @@ pub enum Refusal {
     SessionExpired,
     #[error("This invite is not valid. It may have been revoked, used up, or copied in part.")]
     InvalidInvite,
+    #[error("This needs the ticket of the knock. Send it as `Authorization: Bearer`.")]
+    TicketRequired,
+    #[error("This code brings no owner back. It may have been used before: each use gives a new one.")]
+    InvalidRecovery,
     #[error("Only the chat's owner may do this.")]
     OwnerOnly,
+    #[error("Too many people are waiting to be let in. Try again in {} s.", retry_after.as_secs())]
+    TooManyKnocks { retry_after: Duration },
     #[error("There is no such chat. It may have ended.")]
     ChatNotFound,
     #[error("There is no such {0} in this chat.")]

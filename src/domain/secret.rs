@@ -1,12 +1,18 @@
 //! Secrets that prove something, and the digests that are kept of them.
+//!
+//! One secret can be exchanged for another: the new one is derived from the one that was shown and
+//! a [`Salt`] that is kept. Who shows the old one again, because the answer was lost, is given the
+//! same new one, and nothing secret needs to be kept for that.
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hkdf::Hkdf;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
+use uuid::Uuid;
 
 /// How much entropy a secret carries.
 pub const SECRET_BYTES: usize = 32;
@@ -17,11 +23,58 @@ pub enum OfSession {}
 /// Marks the secrets that let someone in.
 #[derive(Debug)]
 pub enum OfInvite {}
+/// Marks the secrets by which one who joins is known again.
+#[derive(Debug)]
+pub enum OfJoin {}
+/// Marks the secrets that prove a knock.
+#[derive(Debug)]
+pub enum OfTicket {}
+/// Marks the secrets by which an owner comes back.
+#[derive(Debug)]
+pub enum OfRecovery {}
+/// Marks whatever secret a session was given for.
+#[derive(Debug)]
+pub enum OfSource {}
+
+/// What keeps secrets of different kinds apart that are derived from the same one.
+pub trait Kind {
+    const NAME: &'static str;
+}
+
+impl Kind for OfSession {
+    const NAME: &'static str = "session";
+}
+impl Kind for OfJoin {
+    const NAME: &'static str = "join";
+}
+impl Kind for OfTicket {
+    const NAME: &'static str = "ticket";
+}
+impl Kind for OfRecovery {
+    const NAME: &'static str = "recovery";
+}
 
 /// Proves a member's seat; shown to that member alone.
 pub type SessionToken = Secret<OfSession>;
 /// What a magic link carries.
 pub type InviteKey = Secret<OfInvite>;
+/// Made of a magic link's key and a join id: who joins by both again is the same one.
+pub type JoinSecret = Secret<OfJoin>;
+/// Proves a knock to the chat that it was made at; shown to the one who knocks alone.
+pub type Ticket = Secret<OfTicket>;
+/// Brings an owner back whose session is lost; shown to that owner alone.
+pub type RecoveryCode = Secret<OfRecovery>;
+
+/// What a derived secret is made of beside the one that was shown. Random, kept, worth nothing
+/// by itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Salt(pub [u8; SECRET_BYTES]);
+
+impl fmt::Debug for Salt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Salt(…)")
+    }
+}
 
 /// 32 random bytes, written as 43 characters of base64url. `Debug` shows nothing of it.
 ///
@@ -31,12 +84,12 @@ pub type InviteKey = Secret<OfInvite>;
 /// assert_eq!(format!("{token:?}"), "Secret(…)");
 /// assert!(SessionToken::parse(&token.reveal()).is_some_and(|same| same.digest() == token.digest()));
 /// ```
-pub struct Secret<Kind> {
+pub struct Secret<K> {
     bytes: [u8; SECRET_BYTES],
-    kind: PhantomData<Kind>,
+    kind: PhantomData<K>,
 }
 
-impl<Kind> Secret<Kind> {
+impl<K> Secret<K> {
     #[must_use]
     pub const fn from_random_bytes(bytes: [u8; SECRET_BYTES]) -> Self {
         Self { bytes, kind: PhantomData }
@@ -56,26 +109,94 @@ impl<Kind> Secret<Kind> {
         URL_SAFE_NO_PAD.encode(self.bytes)
     }
 
+    /// Another secret, which nobody can make without this one (HKDF-SHA256, RFC 5869).
+    fn derive<Other: Kind>(&self, salt: Option<&Salt>, info: &[u8]) -> Secret<Other> {
+        let mut bytes = [0; SECRET_BYTES];
+        Hkdf::<Sha256>::new(salt.map(|salt| &salt.0[..]), &self.bytes)
+            .expand_multi_info(&[Other::NAME.as_bytes(), info], &mut bytes)
+            .expect("HKDF gives up to 8,160 bytes");
+        Secret::from_random_bytes(bytes)
+    }
+
     /// All that is ever stored of the secret.
     #[must_use]
-    pub fn digest(&self) -> Digest<Kind> {
+    pub fn digest(&self) -> Digest<K> {
         Digest { bytes: Sha256::digest(self.bytes).into(), kind: PhantomData }
     }
 }
 
-impl<Kind> fmt::Debug for Secret<Kind> {
+impl<K: Kind> Secret<K> {
+    /// The secret that a random UUID stands for, where that is all a caller has.
+    #[must_use]
+    pub fn from_uuid(uuid: Uuid) -> Self {
+        let mut bytes = [0; SECRET_BYTES];
+        bytes[..16].copy_from_slice(uuid.as_bytes());
+        Secret::<K>::from_random_bytes(bytes).derive(None, b"uuid")
+    }
+}
+
+impl JoinSecret {
+    /// Of one who redeems `key`, and calls that redemption `join_id`.
+    #[must_use]
+    pub fn new(key: &InviteKey, join_id: Uuid) -> Self {
+        key.derive(None, join_id.as_bytes())
+    }
+
+    #[must_use]
+    pub fn ticket(&self, salt: &Salt) -> Ticket {
+        self.derive(Some(salt), b"")
+    }
+
+    /// The session of one who joins, whether or not they had to knock.
+    #[must_use]
+    pub fn session(&self, salt: &Salt) -> SessionToken {
+        self.ticket(salt).session(salt)
+    }
+}
+
+impl Ticket {
+    /// The session of one who knocked and is let in.
+    #[must_use]
+    pub fn session(&self, salt: &Salt) -> SessionToken {
+        self.derive(Some(salt), b"")
+    }
+}
+
+impl SessionToken {
+    /// The token that takes this one's place.
+    #[must_use]
+    pub fn renewed(&self, salt: &Salt) -> Self {
+        self.derive(Some(salt), b"")
+    }
+}
+
+impl RecoveryCode {
+    /// The session of an owner who comes back.
+    #[must_use]
+    pub fn session(&self, salt: &Salt) -> SessionToken {
+        self.derive(Some(salt), b"")
+    }
+
+    /// The code that takes this one's place.
+    #[must_use]
+    pub fn next(&self, salt: &Salt) -> Self {
+        self.derive(Some(salt), b"")
+    }
+}
+
+impl<K> fmt::Debug for Secret<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
     }
 }
 
 /// SHA-256 of a secret; compared in constant time.
-pub struct Digest<Kind> {
+pub struct Digest<K> {
     bytes: [u8; 32],
-    kind: PhantomData<Kind>,
+    kind: PhantomData<K>,
 }
 
-impl<Kind> Digest<Kind> {
+impl<K> Digest<K> {
     /// The digest that [`Digest::as_bytes`] gave a store to keep.
     #[must_use]
     pub const fn from_stored(bytes: [u8; 32]) -> Self {
@@ -86,25 +207,30 @@ impl<Kind> Digest<Kind> {
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.bytes
     }
+
+    /// The same digest, as that of the secret a session was given for.
+    pub(super) const fn as_source(self) -> Digest<OfSource> {
+        Digest { bytes: self.bytes, kind: PhantomData }
+    }
 }
 
-impl<Kind> Clone for Digest<Kind> {
+impl<K> Clone for Digest<K> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<Kind> Copy for Digest<Kind> {}
+impl<K> Copy for Digest<K> {}
 
-impl<Kind> PartialEq for Digest<Kind> {
+impl<K> PartialEq for Digest<K> {
     fn eq(&self, other: &Self) -> bool {
         self.bytes.ct_eq(&other.bytes).into()
     }
 }
 
-impl<Kind> Eq for Digest<Kind> {}
+impl<K> Eq for Digest<K> {}
 
-impl<Kind> fmt::Debug for Digest<Kind> {
+impl<K> fmt::Debug for Digest<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Digest(…)")
     }
@@ -122,6 +248,28 @@ mod tests {
         assert!(InviteKey::parse(&text).is_some());
         for wrong in ["", "short", &text[1..], &format!("{text}A"), "ä", &"=".repeat(43)] {
             assert!(InviteKey::parse(wrong).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_derived_secret_needs_both_the_secret_and_the_salt() {
+        let join = |byte, id| JoinSecret::new(&InviteKey::from_random_bytes([byte; SECRET_BYTES]), Uuid::from_u128(id));
+        let (salt, other) = (Salt([1; SECRET_BYTES]), Salt([2; SECRET_BYTES]));
+        let session = join(1, 1).session(&salt).reveal();
+        assert_eq!(session, join(1, 1).session(&salt).reveal());
+        let ticket = join(1, 1).ticket(&salt).reveal();
+        let others = [
+            join(2, 1).session(&salt).reveal(),
+            join(1, 2).session(&salt).reveal(),
+            join(1, 1).session(&other).reveal(),
+            SessionToken::parse(&session).unwrap().renewed(&salt).reveal(),
+            SessionToken::from_uuid(Uuid::from_u128(1)).reveal(),
+            Ticket::from_uuid(Uuid::from_u128(1)).reveal(),
+            ticket,
+        ];
+        for (at, one) in others.iter().enumerate() {
+            assert_ne!(*one, session);
+            assert!(!others[..at].contains(one));
         }
     }
 

@@ -14,6 +14,8 @@ pub enum Admission {
     /// Whoever holds an invite's key, under a name of their own.
     #[default]
     Link,
+    /// Whoever holds an invite's key asks; an owner lets them in.
+    Approval,
 }
 
 /// The bounds a chat keeps; fixed when it is created.

@@ -30,6 +30,12 @@ impl Timestamp {
         self.0
     }
 
+    /// How long it is from `earlier` until this moment; nothing where it is not earlier.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
     /// The moment `duration` later; saturates rather than wraps.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {

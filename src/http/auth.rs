@@ -5,7 +5,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
 use super::problem::Failure;
-use crate::domain::{Refusal, SessionToken};
+use crate::domain::{Refusal, Secret, SessionToken};
 
 /// The session token of the caller, as `Bearer <token>` or bare. What cannot be a token is
 /// refused here; whether it proves a seat, the chat decides.
@@ -21,10 +21,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Bearer {
 }
 
 pub(super) fn session_token(headers: &HeaderMap) -> Result<SessionToken, Refusal> {
+    secret(headers).ok_or(Refusal::SessionRequired)
+}
+
+/// The secret of any kind that came as `Bearer <secret>` or bare.
+pub(super) fn secret<Kind>(headers: &HeaderMap) -> Option<Secret<Kind>> {
+    secret_text(headers).and_then(Secret::parse)
+}
+
+/// The same, whatever it is.
+pub(super) fn secret_text(headers: &HeaderMap) -> Option<&str> {
     let credentials = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = credentials.map(|credentials| match credentials.trim().split_once(' ') {
+    credentials.map(|credentials| match credentials.trim().split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token,
         _ => credentials,
-    });
-    token.and_then(SessionToken::parse).ok_or(Refusal::SessionRequired)
+    })
 }

@@ -1,5 +1,6 @@
 //! HTTP: the router, and what every request passes through on its way.
 
+mod accept;
 mod auth;
 mod body;
 mod docs;
@@ -12,6 +13,8 @@ mod pages;
 mod path;
 mod problem;
 mod serve;
+mod silly;
+mod sse;
 
 use std::sync::Arc;
 

@@ -11,12 +11,13 @@ use axum::Json;
 use axum::extract::Extension;
 use axum::response::{IntoResponse as _, Response};
 
-use super::{AppState, native, ops};
+use super::{AppState, native, ops, silly};
 
 /// Every call of the API, documented and routed in one.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     let mut router = OpenApiRouter::with_openapi(ApiDocument::openapi())
         .merge(native::routes())
+        .merge(silly::routes())
         .merge(ops::routes())
         .routes(routes!(show_document));
     name_problems(router.get_openapi_mut());
@@ -56,9 +57,12 @@ pub fn api_document() -> openapi::OpenApi {
     ),
     tags(
         (name = "chats", description = "Open a chat, enter it, stay, end it"),
+        (name = "sessions", description = "Stay, and come back as an owner"),
         (name = "messages", description = "Read and write"),
         (name = "members", description = "Who is in a chat"),
         (name = "invites", description = "The owner's magic links"),
+        (name = "knocks", description = "Ask to be let in, and let people in; wait for a seat"),
+        (name = "silly chat", description = "The dialect of Silly Chat: chat URLs and link URLs; `author_id` and `client_id` are credentials, never shown to others"),
         (name = "operations", description = "For those who run the server"),
     ),
     modifiers(&SessionTokenScheme)
@@ -75,6 +79,12 @@ impl Modify for SessionTokenScheme {
             .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("session_token", SecurityScheme::Http(scheme));
+        let bearer = |what: &str| {
+            SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(what)).build())
+        };
+        components
+            .add_security_scheme("ticket", bearer("The `ticket` of a knock; it proves that knock and nothing else."));
+        components.add_security_scheme("invite_key", bearer("The key of a magic link: what stands after its `#`."));
     }
 }
 

@@ -4,7 +4,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
 use super::problem::Failure;
-use crate::domain::{ChatId, InviteId, MemberId, Refusal};
+use crate::domain::{ChatId, InviteId, KnockId, MemberId, Refusal};
 
 macro_rules! id_in_path {
     ($(#[$doc:meta])* $name:ident($id:ty), $parameter:literal, $refusal:expr) => {
@@ -37,6 +37,11 @@ id_in_path!(
 id_in_path!(
     /// The invite that the path names.
     InviteInPath(InviteId), "invite_id", Refusal::NotFound("invite")
+);
+
+id_in_path!(
+    /// The knock that the path names.
+    KnockInPath(KnockId), "knock_id", Refusal::NotFound("knock")
 );
 
 async fn parameter<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Option<String> {

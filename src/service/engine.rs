@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
-use super::entropy::{Drawn, draw};
+use uuid::{Builder, Uuid};
+
+use super::entropy::random;
 use super::limits::Limits;
 use super::room::{Room, State};
 use super::{Result, Service};
-use crate::domain::{ChatId, Command, Event, Fresh, Refusal, Timestamp};
+use crate::domain::{ChatId, Command, Event, Fresh, Refusal, Salt, Secret, Timestamp};
 use crate::store::{CommitError, Unavailable};
 
 /// Conflicts in a row before a commit is given up. Each means that another node got through, so
@@ -19,8 +21,22 @@ impl Service {
         self.inner.clock.now()
     }
 
-    pub(super) fn draw(&self) -> Drawn {
-        draw(&*self.inner.entropy)
+    pub(super) fn draw_id(&self) -> [u8; 16] {
+        random(&*self.inner.entropy)
+    }
+
+    /// A random UUID that nobody can guess.
+    #[must_use]
+    pub fn draw_uuid(&self) -> Uuid {
+        Builder::from_random_bytes(self.draw_id()).into_uuid()
+    }
+
+    pub(super) fn draw_secret<Kind>(&self) -> Secret<Kind> {
+        Secret::from_random_bytes(random(&*self.inner.entropy))
+    }
+
+    pub(super) fn draw_salt(&self) -> Salt {
+        Salt(random(&*self.inner.entropy))
     }
 
     pub(super) fn limit(&self, check: impl FnOnce(&Limits) -> Result<(), Refusal>) -> Result<(), Refusal> {

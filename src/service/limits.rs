@@ -14,12 +14,16 @@ use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
 use super::Clock;
-use crate::domain::{MemberId, Refusal};
+use crate::domain::{ChatId, MemberId, Refusal};
 
 /// Chats one address may create: this many at once, then one every few seconds.
 const CREATES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
 /// Attempts to enter a chat from one address; also bounds the guessing of keys.
 const JOINS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("not zero");
+/// Times one address may knock at one chat: this many at once, then one in every so many minutes.
+/// It keeps one client from taking all the places of those who wait.
+const KNOCKS_AT_ONCE: NonZeroU32 = NonZeroU32::new(6).expect("not zero");
+const MINUTES_PER_KNOCK: u64 = 5;
 /// Messages one member may post in the long run, and how many at once before that.
 const POSTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
 const POSTS_AT_ONCE: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
@@ -48,6 +52,7 @@ impl From<IpAddr> for Caller {
 pub(super) struct Limits {
     creates: Limit<Caller>,
     joins: Limit<Caller>,
+    knocks: Limit<(Caller, ChatId)>,
     posts: Limit<MemberId>,
     typing: Limit<MemberId>,
 }
@@ -57,6 +62,7 @@ impl Limits {
         Self {
             creates: limit(Quota::per_minute(CREATES_PER_MINUTE), clock),
             joins: limit(Quota::per_minute(JOINS_PER_MINUTE), clock),
+            knocks: limit(slow(Duration::from_mins(MINUTES_PER_KNOCK)).allow_burst(KNOCKS_AT_ONCE), clock),
             posts: limit(Quota::per_second(POSTS_PER_SECOND).allow_burst(POSTS_AT_ONCE), clock),
             typing: limit(Quota::per_minute(TYPING_PER_MINUTE), clock),
         }
@@ -68,6 +74,10 @@ impl Limits {
 
     pub(super) fn check_join(&self, caller: Caller) -> Result<(), Refusal> {
         check(&self.joins, &caller)
+    }
+
+    pub(super) fn check_knock(&self, caller: Caller, chat_id: ChatId) -> Result<(), Refusal> {
+        check(&self.knocks, &(caller, chat_id))
     }
 
     pub(super) fn check_post(&self, member: MemberId) -> Result<(), Refusal> {
@@ -82,6 +92,7 @@ impl Limits {
     pub(super) fn forget_idle(&self) {
         self.creates.retain_recent();
         self.joins.retain_recent();
+        self.knocks.retain_recent();
         self.posts.retain_recent();
         self.typing.retain_recent();
     }
@@ -94,6 +105,11 @@ impl fmt::Debug for Limits {
 }
 
 type Limit<K> = RateLimiter<K, DashMapStateStore<K>, LimitClock, NoOpMiddleware<Nanos>>;
+
+/// One in every `period`.
+fn slow(period: Duration) -> Quota {
+    Quota::with_period(period).expect("a period is not nothing")
+}
 
 fn limit<K: Clone + Hash + Eq>(quota: Quota, clock: &Arc<dyn Clock>) -> Limit<K> {
     RateLimiter::dashmap_with_clock(quota, LimitClock(Arc::clone(clock)))

@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use super::room::{Happening, Room, State};
 use super::{Result, Service};
 use crate::domain::{
-    ChatId, Departure, Event, Member, MemberId, Message, MessageId, MessagesAfter, Refusal, SessionToken,
+    ChatId, Departure, Event, Knock, KnockEnd, KnockId, KnockStatus, Member, MemberId, Message, MessageId,
+    MessagesAfter, Refusal, Role, SessionToken,
 };
 
 /// What a follower learns.
@@ -32,7 +33,21 @@ pub enum Update {
     Typing {
         member_id: MemberId,
     },
-    /// There may be changes among the members that no update told of.
+    RoleChanged {
+        member_id: MemberId,
+        role: Role,
+    },
+    /// Of knocks, only owners learn.
+    Knocked(Knock),
+    KnockDecided {
+        knock_id: KnockId,
+        status: KnockStatus,
+    },
+    KnockEnded {
+        knock_id: KnockId,
+        why: KnockEnd,
+    },
+    /// There may be changes among the members and knocks that no update told of.
     MembersChanged,
 }
 
@@ -55,6 +70,7 @@ pub struct Follower {
     service: Service,
     room: Arc<Room>,
     member_id: MemberId,
+    is_owner: bool,
     /// The last message that was handed out.
     cursor: MessageId,
     waiting: VecDeque<Update>,
@@ -69,18 +85,20 @@ impl Service {
         let by = token.digest();
         let room = self.room(chat_id).await?;
         let begin = |state: &State, now| {
-            let member_id = state.chat.authenticate(by, now)?.id;
+            let member = state.chat.authenticate(by, now)?;
+            let (member_id, is_owner) = (member.id, state.chat.role(member, now) == Role::Owner);
             state.hear(member_id, now);
             // Under one lock: what is committed after this look is told to the receiver.
-            Ok::<_, Refusal>((member_id, state.chat.messages_after(after), state.follow(member_id)))
+            Ok::<_, Refusal>((member_id, is_owner, state.chat.messages_after(after), state.follow(member_id)))
         };
-        let (member_id, MessagesAfter { messages, last_id, missed }, happenings) =
+        let (member_id, is_owner, MessagesAfter { messages, last_id, missed }, happenings) =
             self.look_into(&room, chat_id, begin).await?;
         let opened = Update::Opened { last_id, missed };
         Ok(Follower {
             service: self.clone(),
             room,
             member_id,
+            is_owner,
             cursor: last_id,
             waiting: std::iter::once(opened).chain(messages.into_iter().map(Update::Posted)).collect(),
             ending: None,
@@ -164,11 +182,31 @@ impl Follower {
                 self.waiting.push_back(Update::Left { member_id: *member_id, why: *why });
             }
             Event::ChatEnded => self.ending = Some(Ending::ChatEnded),
+            Event::RoleChanged { member_id, role } => {
+                if *member_id == self.member_id {
+                    self.is_owner = *role == Role::Owner;
+                }
+                self.waiting.push_back(Update::RoleChanged { member_id: *member_id, role: *role });
+            }
+            Event::Knocked { knock } => self.tell_owner(Update::Knocked(knock.clone())),
+            Event::KnockDecided { knock_id, status, .. } => {
+                self.tell_owner(Update::KnockDecided { knock_id: *knock_id, status: *status });
+            }
+            Event::KnockEnded { knock_id, why } => {
+                self.tell_owner(Update::KnockEnded { knock_id: *knock_id, why: *why });
+            }
             // The owner asks for these; nobody else hears of them.
             Event::ChatCreated { .. }
+            | Event::RecoverySet { .. }
             | Event::InviteCreated { .. }
             | Event::InviteRevoked { .. }
             | Event::SessionRenewed { .. } => {}
+        }
+    }
+
+    fn tell_owner(&mut self, update: Update) {
+        if self.is_owner {
+            self.waiting.push_back(update);
         }
     }
 
@@ -182,14 +220,15 @@ impl Follower {
     /// Reads off the chat what no event has told.
     fn catch_up(&mut self) {
         let now = self.service.now();
-        let (unseen, is_seated) = self.room.look(|state| {
-            let is_seated = state.chat.live_members(now).any(|member| member.id == self.member_id);
-            (state.chat.messages_after(self.cursor), is_seated)
+        let (unseen, role) = self.room.look(|state| {
+            let own = state.chat.live_members(now).find(|member| member.id == self.member_id);
+            (state.chat.messages_after(self.cursor), own.map(|member| state.chat.role(member, now)))
         });
-        if !is_seated {
+        let Some(role) = role else {
             self.ending = Some(Ending::SessionEnded(Departure::Expired));
             return;
-        }
+        };
+        self.is_owner = role == Role::Owner;
         unseen.messages.iter().for_each(|message| self.take_message(message));
         self.waiting.push_back(Update::MembersChanged);
     }

@@ -3,40 +3,39 @@
 mod clock;
 mod engine;
 mod entropy;
+mod entry;
 mod limits;
 mod live;
+mod owners;
 mod room;
+mod sweep;
+mod watch;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::watch::Sender;
 
 use crate::domain::{
-    Chat, ChatId, ChatName, ClientId, Command, Event, Invite, InviteId, InviteKey, InviteTerms, Member, MemberId,
-    Message, MessageId, MessageText, MessagesAfter, Refusal, SessionToken, Settings, Timestamp, Username,
+    Chat, ChatId, ChatName, ClientId, Command, Event, Fresh, Invite, InviteKey, Member, MemberId, Message, MessageId,
+    MessageText, MessagesAfter, RecoveryCode, Refusal, SessionToken, Settings, Timestamp,
 };
-use crate::store::{CommitError, Store, Unavailable};
+use crate::store::{Store, Unavailable};
 
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, OsEntropy};
+pub use entry::{Entrance, Joiner, KnockView, SharedInvite, Standing, knock_view};
 pub use limits::Caller;
 pub use live::{Ending, Follower, Update};
+pub use watch::{WatchEnd, Watcher};
 
-use entropy::{Drawn, random};
 use limits::Limits;
 use room::Rooms;
 
 /// A member counts as online while a stream of theirs is open, and this long after anything was
 /// heard of them: a page that polls once a minute while its tab is hidden stays online.
 const ONLINE_FOR: Duration = Duration::from_secs(75);
-
-/// Chats swept at one time: enough that one commit of the store serves many, few enough that
-/// those who post meanwhile do not wait.
-const SWEEP_BATCH: usize = 64;
 
 /// Why a use case did not happen.
 #[derive(Debug, Error)]
@@ -78,6 +77,7 @@ pub struct OpenInvite {
 pub struct NewChat {
     pub chat_id: ChatId,
     pub seat: Seat,
+    pub recovery: RecoveryCode,
     pub invite: OpenInvite,
 }
 
@@ -124,107 +124,16 @@ struct Inner {
     limits: Option<Limits>,
     rooms: Rooms,
     /// Whether the server stops; those who follow a chat watch it.
-    stopping: watch::Sender<bool>,
+    stopping: Sender<bool>,
 }
 
 impl Service {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, policy: Policy) -> Self {
         let limits = policy.rate_limit.then(|| Limits::new(&clock));
-        let inner = Inner {
-            store,
-            clock,
-            entropy,
-            policy,
-            limits,
-            rooms: Rooms::default(),
-            stopping: watch::Sender::new(false),
-        };
+        let inner =
+            Inner { store, clock, entropy, policy, limits, rooms: Rooms::default(), stopping: Sender::new(false) };
         Self { inner: Arc::new(inner) }
-    }
-
-    /// Opens a chat with `username` as its owner and one invite without terms.
-    pub async fn create_chat(
-        &self,
-        caller: Caller,
-        username: Username,
-        name: Option<ChatName>,
-        settings: Settings,
-    ) -> Result<NewChat> {
-        self.limit(|limits| limits.check_create(caller))?;
-        let chat_id = ChatId::from_random_bytes(random(&*self.inner.entropy));
-        let settings = Settings { session_lifetime: self.inner.policy.session_lifetime, ..settings };
-        let Drawn { token, fresh, .. } = self.draw();
-        let create = Command::Create { name, settings, username };
-        let Drawn { key, fresh: invite_fresh, .. } = self.draw();
-        let invite = Command::CreateInvite { by: token.digest(), terms: InviteTerms::default() };
-
-        let now = self.now();
-        let chat = Chat::new(chat_id);
-        let mut events = chat.decide(&create, now, fresh)?;
-        let created = chat.change(events.clone());
-        events.extend(created.after.decide(&invite, now, invite_fresh)?);
-        let member = joined(&events);
-        let invite = invited(&events);
-        let change = chat.change(events);
-        self.to_the_end(move |service| async move {
-            match service.inner.store.commit(&change).await {
-                Ok(()) => service.inner.rooms.open(change.after, now),
-                Err(CommitError::Conflict) => {
-                    let cause = format!("a new chat's id {chat_id} is taken");
-                    return Err(Unavailable { cause }.into());
-                }
-                Err(CommitError::Unavailable(error)) => return Err(error.into()),
-            };
-            Ok(())
-        })
-        .await?;
-        Ok(NewChat { chat_id, seat: Seat { token, member }, invite: OpenInvite { key, invite } })
-    }
-
-    /// Makes another magic link; the owner's right.
-    pub async fn create_invite(&self, chat_id: ChatId, token: &SessionToken, terms: InviteTerms) -> Result<OpenInvite> {
-        let Drawn { key, fresh, .. } = self.draw();
-        let command = Command::CreateInvite { by: token.digest(), terms };
-        let events = self.change(chat_id, command, fresh).await?;
-        Ok(OpenInvite { key, invite: invited(&events) })
-    }
-
-    /// The invites of a chat, oldest first; the owner's right.
-    pub async fn list_invites(&self, chat_id: ChatId, token: &SessionToken) -> Result<Vec<Invite>> {
-        let by = token.digest();
-        self.look(chat_id, |state, now| {
-            state.chat.authenticate_owner(by, now)?;
-            Ok(state.chat.invites().to_vec())
-        })
-        .await
-    }
-
-    /// Makes a magic link worthless; the owner's right. Who came by it stays.
-    pub async fn revoke_invite(&self, chat_id: ChatId, token: &SessionToken, invite_id: InviteId) -> Result<()> {
-        let command = Command::RevokeInvite { by: token.digest(), invite_id };
-        self.change(chat_id, command, self.draw().fresh).await.map(drop)
-    }
-
-    /// What stands behind a magic link, if someone could come in by it now: the chat's name.
-    /// Changes nothing.
-    pub async fn preview_invite(&self, caller: Caller, chat_id: ChatId, key: &InviteKey) -> Result<Option<ChatName>> {
-        self.limit(|limits| limits.check_join(caller))?;
-        let key = key.digest();
-        self.look(chat_id, |state, now| {
-            state.chat.admit(key, now)?;
-            Ok(state.chat.name().cloned())
-        })
-        .await
-    }
-
-    /// Takes a seat by an invite.
-    pub async fn join(&self, caller: Caller, chat_id: ChatId, key: &InviteKey, username: Username) -> Result<Seat> {
-        self.limit(|limits| limits.check_join(caller))?;
-        let Drawn { token, fresh, .. } = self.draw();
-        let command = Command::Join { key: key.digest(), username };
-        let events = self.change(chat_id, command, fresh).await?;
-        Ok(Seat { token, member: joined(&events) })
     }
 
     /// What a member has not seen yet.
@@ -254,7 +163,7 @@ impl Service {
         })
         .await?;
         let command = Command::Post { by, text: text.clone(), client_id };
-        let events = self.change(chat_id, command, self.draw().fresh).await?;
+        let events = self.change(chat_id, command, Fresh::NOTHING).await?;
         let new = events.iter().find_map(|event| match event {
             Event::MessagePosted { message } => Some(message.clone()),
             _ => None,
@@ -282,7 +191,7 @@ impl Service {
             Ok(Roster {
                 name: state.chat.name().cloned(),
                 settings: state.chat.settings()?.clone(),
-                members: members.map(|member| (member.clone(), is_online(member))).collect(),
+                members: members.map(|member| (seen(&state.chat, member, now), is_online(member))).collect(),
             })
         })
         .await
@@ -306,80 +215,27 @@ impl Service {
         .await
     }
 
-    /// Frees a seat: one's own, or as the owner another's.
-    pub async fn remove_member(&self, chat_id: ChatId, token: &SessionToken, member_id: MemberId) -> Result<()> {
-        let command = Command::Remove { by: token.digest(), member_id };
-        self.change(chat_id, command, self.draw().fresh).await.map(drop)
+    /// Whose session it is.
+    pub async fn show_seat(&self, chat_id: ChatId, token: &SessionToken) -> Result<Member> {
+        let by = token.digest();
+        self.look(chat_id, |state, now| {
+            let member = state.chat.authenticate(by, now)?;
+            state.hear(member.id, now);
+            Ok(seen(&state.chat, member, now))
+        })
+        .await
     }
 
-    /// A new token for the same seat, with a whole lifetime before it; the old one ends.
-    pub async fn renew_session(&self, chat_id: ChatId, token: &SessionToken) -> Result<(SessionToken, Timestamp)> {
-        let Drawn { token: renewed, fresh, .. } = self.draw();
-        let events = self.change(chat_id, Command::Renew { by: token.digest() }, fresh).await?;
-        let session = events.iter().find_map(|event| match event {
-            Event::SessionRenewed { session, .. } => Some(session.clone()),
-            _ => None,
-        });
-        let session = session.expect("a renewal that is not refused renews");
-        Ok((renewed, session.expires_at))
+    /// Frees a seat: one's own, or as the owner a guest's.
+    pub async fn remove_member(&self, chat_id: ChatId, token: &SessionToken, member_id: MemberId) -> Result<()> {
+        let command = Command::Remove { by: token.digest(), member_id };
+        self.change(chat_id, command, Fresh::NOTHING).await.map(drop)
     }
 
     /// Ends the chat and forgets it; the owner's right.
     pub async fn end_chat(&self, chat_id: ChatId, token: &SessionToken) -> Result<()> {
         let command = Command::End { by: token.digest() };
-        self.change(chat_id, command, self.draw().fresh).await.map(drop)
-    }
-
-    /// Does what time alone has brought about: frees the seats of expired sessions, forgets
-    /// chats that have been empty for too long, and drops from memory what nobody uses.
-    ///
-    /// # Errors
-    /// Why the first chat that failed did; all others were swept.
-    pub async fn sweep(&self) -> Result<()> {
-        self.inner.rooms.close_idle(self.now());
-        if let Some(limits) = &self.inner.limits {
-            limits.forget_idle();
-        }
-        let Policy { forget_after, .. } = self.inner.policy;
-        let mut first_failure = Ok(());
-        // What is due still, though it was tried.
-        let mut tried = HashSet::new();
-        loop {
-            let at_most = SWEEP_BATCH + tried.len();
-            let mut due = self.inner.store.due(self.now(), forget_after, at_most).await?;
-            due.retain(|chat_id| !tried.contains(chat_id));
-            if due.is_empty() {
-                return first_failure;
-            }
-            // All at once, so that the store may take them together.
-            let swept = join_all(due.iter().map(|chat_id| self.sweep_chat(*chat_id, forget_after))).await;
-            for (chat_id, swept) in due.into_iter().zip(swept) {
-                if !matches!(swept, Ok(true)) {
-                    tried.insert(chat_id);
-                }
-                first_failure = first_failure.and(swept.map(drop));
-            }
-        }
-    }
-
-    /// Removes the last traces of what was deleted.
-    pub async fn scrub(&self) -> Result<()> {
-        Ok(self.inner.store.scrub().await?)
-    }
-
-    /// Whether there was anything to do for this chat.
-    async fn sweep_chat(&self, chat_id: ChatId, forget_after: Duration) -> Result<bool> {
-        let was_open = self.inner.rooms.is_open(chat_id);
-        let swept = self.change(chat_id, Command::Sweep { forget_after }, self.draw().fresh).await;
-        if !was_open {
-            self.inner.rooms.close_unheld(chat_id);
-        }
-        match swept {
-            Ok(events) => Ok(!events.is_empty()),
-            // It ended between the two calls.
-            Err(Error::Refused(Refusal::ChatNotFound)) => Ok(true),
-            Err(error) => Err(error),
-        }
+        self.change(chat_id, command, Fresh::NOTHING).await.map(drop)
     }
 
     /// Whether the store would answer now.
@@ -394,18 +250,7 @@ impl Service {
     }
 }
 
-fn joined(events: &[Event]) -> Member {
-    let member = events.iter().find_map(|event| match event {
-        Event::MemberJoined { member, .. } => Some(member.clone()),
-        _ => None,
-    });
-    member.expect("entering that is not refused seats a member")
-}
-
-fn invited(events: &[Event]) -> Invite {
-    let invite = events.iter().find_map(|event| match event {
-        Event::InviteCreated { invite } => Some(invite.clone()),
-        _ => None,
-    });
-    invite.expect("an invitation that is not refused makes an invite")
+/// The member as others may see them now: one of them may be an owner because no other is left.
+fn seen(chat: &Chat, member: &Member, now: Timestamp) -> Member {
+    Member { role: chat.role(member, now), ..member.clone() }
 }

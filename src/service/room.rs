@@ -75,6 +75,11 @@ impl State {
         self.happenings.subscribe()
     }
 
+    /// All that happens from now on, for one who is no member.
+    pub(super) fn subscribe(&self) -> broadcast::Receiver<Happening> {
+        self.happenings.subscribe()
+    }
+
     pub(super) fn unfollow(&self, member: MemberId, now: Timestamp) {
         if let Some(presence) = self.heard.get(&member) {
             presence.streams.fetch_sub(1, Ordering::Relaxed);

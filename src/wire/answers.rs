@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::domain::{self, MessageId, Role, Timestamp};
+use crate::domain::{self, Admission, KnockStatus, MessageId, Role, Timestamp};
 
 /// A new chat, with what its owner needs.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -15,6 +15,8 @@ pub struct Created {
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
     pub member: Member,
+    /// Brings the owner back when the session is lost; shown this once.
+    pub recovery_code: String,
     /// The chat's first magic link.
     pub invite: Invite,
 }
@@ -27,6 +29,117 @@ pub struct Joined {
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
     pub member: Member,
+}
+
+/// That one has knocked, and must wait for an owner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Knocked {
+    pub knock_id: Uuid,
+    /// Proves this knock and nothing else.
+    pub ticket: String,
+    pub status: KnockStatus,
+    /// When it is forgotten.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}
+
+/// What came of an invite: a seat, or a knock.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum Entered {
+    Seated(Joined),
+    Knocked(Knocked),
+}
+
+/// How a knock stands, for the one who knocked.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct KnockState {
+    pub status: KnockStatus,
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+    /// The seat of one who was let in, as long as this session is not renewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Joined>,
+}
+
+/// What the stream of a knock tells; each event is named by its `type`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum KnockUpdate {
+    /// No owner has decided yet.
+    Pending,
+    /// One is in; nothing comes after.
+    Approved { session: Option<Joined> },
+    /// Nothing comes after.
+    Declined,
+    /// The knock was withdrawn, has expired, or the chat has ended. Nothing comes after.
+    Ended,
+}
+
+impl KnockUpdate {
+    /// The value of `type`, which names the event too.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved { .. } => "approved",
+            Self::Declined => "declined",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// Someone who waits to be let in, as owners may know them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Knock {
+    pub knock_id: Uuid,
+    pub username: String,
+    /// The magic link they came by.
+    pub invite_id: Uuid,
+    #[schema(value_type = String, format = DateTime)]
+    pub knocked_at: Timestamp,
+    pub status: KnockStatus,
+    /// When it is forgotten.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}
+
+/// Those who wait to be let in, longest-waiting first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KnockList {
+    pub knocks: Vec<Knock>,
+}
+
+/// How many seats are free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Seats {
+    pub free: u32,
+    /// Seats in all.
+    pub capacity: u32,
+}
+
+/// One's own seat.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct OwnSeat {
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+    pub member: Member,
+}
+
+/// What brings an owner back when the session is lost.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RecoveryCode {
+    /// Shown this once; any that was given before brings nobody back any more.
+    pub recovery_code: String,
+}
+
+/// An owner's seat, and the code for the next time.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Recovered {
+    #[serde(flatten)]
+    pub seat: Joined,
+    /// Shown this once; the one that was used brings nobody back any more.
+    pub recovery_code: String,
 }
 
 /// A new proof of a seat one already has.
@@ -65,6 +178,8 @@ pub struct MemberList {
     pub capacity: u32,
     /// Messages kept.
     pub history: u32,
+    /// How others enter.
+    pub admission: Admission,
     /// What the chat is called, if it has a name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -109,12 +224,22 @@ pub struct InviteSummary {
     /// When it ends; null is as long as the chat.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
+    /// Whether an owner must let in who comes by it.
+    pub asks_first: bool,
+}
+
+/// A magic link without its key, and who of those that are here came by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InviteWithMembers {
+    #[serde(flatten)]
+    pub invite: InviteSummary,
+    pub members: Vec<Member>,
 }
 
 /// The chat's magic links, oldest first.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct InviteList {
-    pub invites: Vec<InviteSummary>,
+    pub invites: Vec<InviteWithMembers>,
 }
 
 /// Something someone said.
@@ -169,6 +294,20 @@ impl From<&domain::Invite> for InviteSummary {
             max_uses: invite.max_uses,
             uses: invite.uses,
             expires_at: invite.expires_at,
+            asks_first: invite.asks_first,
+        }
+    }
+}
+
+impl From<&domain::Knock> for Knock {
+    fn from(knock: &domain::Knock) -> Self {
+        Self {
+            knock_id: knock.id.as_uuid(),
+            username: knock.username.as_str().to_owned(),
+            invite_id: knock.invite_id.as_uuid(),
+            knocked_at: knock.knocked_at,
+            status: knock.status,
+            expires_at: knock.expires_at,
         }
     }
 }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Member, Message};
-use crate::domain::{Departure, MessageId};
+use super::{Knock, Member, Message};
+use crate::domain::{Departure, KnockEnd, KnockStatus, MessageId, Role};
 
 /// One thing that happened in a chat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -24,7 +24,15 @@ pub enum LiveEvent {
     MemberJoined { member: Member },
     /// Someone's seat became free.
     MemberLeft { member_id: Uuid, reason: Departure },
-    /// Who is in the chat may have changed in ways that no event told: ask for the members.
+    /// A member may do more, or less, than before.
+    RoleChanged { member_id: Uuid, role: Role },
+    /// Someone asks to be let in; told to owners alone, as are the two below.
+    Knocked { knock: Knock },
+    /// An owner has answered.
+    KnockDecided { knock_id: Uuid, status: KnockStatus },
+    /// Nobody waits there any more.
+    KnockEnded { knock_id: Uuid, reason: KnockEnd },
+    /// Who is in the chat, or waits to be let in, may have changed in ways that no event told: ask for the members.
     MembersChanged,
     /// Someone is writing; it holds for a few seconds.
     Typing { member_id: Uuid },
@@ -43,6 +51,10 @@ impl LiveEvent {
             Self::Message { .. } => "message",
             Self::MemberJoined { .. } => "member_joined",
             Self::MemberLeft { .. } => "member_left",
+            Self::RoleChanged { .. } => "role_changed",
+            Self::Knocked { .. } => "knocked",
+            Self::KnockDecided { .. } => "knock_decided",
+            Self::KnockEnded { .. } => "knock_ended",
             Self::MembersChanged => "members_changed",
             Self::Typing { .. } => "typing",
             Self::ChatEnded => "chat_ended",
@@ -61,6 +73,9 @@ mod tests {
         let events = [
             LiveEvent::Opened { last_id: 1, missed: 0 },
             LiveEvent::MemberLeft { member_id: id, reason: Departure::Removed },
+            LiveEvent::RoleChanged { member_id: id, role: Role::Owner },
+            LiveEvent::KnockDecided { knock_id: id, status: KnockStatus::Approved },
+            LiveEvent::KnockEnded { knock_id: id, reason: KnockEnd::Expired },
             LiveEvent::MembersChanged,
             LiveEvent::Typing { member_id: id },
             LiveEvent::ChatEnded,

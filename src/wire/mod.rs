@@ -7,11 +7,13 @@ mod answers;
 mod live;
 mod problem;
 mod requests;
+pub mod silly;
 
 pub use answers::{
-    Created, Health, Invite, InviteList, InviteSummary, Joined, Member, MemberList, MemberSummary, Message, Messages,
-    Retention, Session,
+    Created, Entered, Health, Invite, InviteList, InviteSummary, InviteWithMembers, Joined, Knock, KnockList,
+    KnockState, KnockUpdate, Knocked, Member, MemberList, MemberSummary, Message, Messages, OwnSeat, Recovered,
+    RecoveryCode, Retention, Seats, Session,
 };
 pub use live::LiveEvent;
 pub use problem::{Code, Problem};
-pub use requests::{CreateChat, CreateInvite, JoinChat, PostMessage};
+pub use requests::{ChangeMember, CreateChat, CreateInvite, DecideKnock, JoinChat, PostMessage, Recover};

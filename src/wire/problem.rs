@@ -19,6 +19,8 @@ pub enum Code {
     SessionExpired,
     /// 403: a key that opens nothing, any more or at all.
     InvalidInvite,
+    /// 403: a code that brings no owner back, any more or at all.
+    InvalidRecovery,
     /// 403: a guest asked for what is the owner's to do.
     OwnerOnly,
     OriginNotAllowed,
@@ -32,6 +34,8 @@ pub enum Code {
     ChatFull,
     /// 409: a live member has that name.
     UsernameTaken,
+    /// 409: nobody asks to be let in by this link.
+    NothingToApprove,
     /// 413: a body over 64 KiB.
     PayloadTooLarge,
     /// 429: wait as long as `Retry-After` says.
@@ -44,11 +48,12 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of their statuses.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::InvalidRequest,
         Self::SessionRequired,
         Self::SessionExpired,
         Self::InvalidInvite,
+        Self::InvalidRecovery,
         Self::OwnerOnly,
         Self::OriginNotAllowed,
         Self::ChatNotFound,
@@ -56,6 +61,7 @@ impl Code {
         Self::MethodNotAllowed,
         Self::ChatFull,
         Self::UsernameTaken,
+        Self::NothingToApprove,
         Self::PayloadTooLarge,
         Self::TooManyRequests,
         Self::InternalError,
@@ -68,10 +74,10 @@ impl Code {
         match self {
             Self::InvalidRequest => 422,
             Self::SessionRequired | Self::SessionExpired => 401,
-            Self::InvalidInvite | Self::OwnerOnly | Self::OriginNotAllowed => 403,
+            Self::InvalidInvite | Self::InvalidRecovery | Self::OwnerOnly | Self::OriginNotAllowed => 403,
             Self::ChatNotFound | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::ChatFull | Self::UsernameTaken => 409,
+            Self::ChatFull | Self::UsernameTaken | Self::NothingToApprove => 409,
             Self::PayloadTooLarge => 413,
             Self::TooManyRequests => 429,
             Self::InternalError => 500,
@@ -87,6 +93,7 @@ impl Code {
             Self::SessionRequired => "Session required",
             Self::SessionExpired => "Session ended",
             Self::InvalidInvite => "Invalid invite",
+            Self::InvalidRecovery => "Invalid recovery code",
             Self::OwnerOnly => "Owner only",
             Self::OriginNotAllowed => "Origin not allowed",
             Self::ChatNotFound => "Chat not found",
@@ -94,6 +101,7 @@ impl Code {
             Self::MethodNotAllowed => "Method not allowed",
             Self::ChatFull => "Chat full",
             Self::UsernameTaken => "Username taken",
+            Self::NothingToApprove => "Nothing to approve",
             Self::PayloadTooLarge => "Payload too large",
             Self::TooManyRequests => "Too many requests",
             Self::InternalError => "Internal error",
@@ -104,15 +112,16 @@ impl Code {
     const fn of(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::Invalid { .. } => Self::InvalidRequest,
-            Refusal::SessionRequired => Self::SessionRequired,
+            Refusal::SessionRequired | Refusal::TicketRequired => Self::SessionRequired,
             Refusal::SessionExpired => Self::SessionExpired,
             Refusal::InvalidInvite => Self::InvalidInvite,
+            Refusal::InvalidRecovery => Self::InvalidRecovery,
             Refusal::OwnerOnly => Self::OwnerOnly,
             Refusal::ChatNotFound => Self::ChatNotFound,
             Refusal::NotFound(_) => Self::NotFound,
             Refusal::ChatFull { .. } => Self::ChatFull,
             Refusal::UsernameTaken => Self::UsernameTaken,
-            Refusal::TooManyRequests { .. } => Self::TooManyRequests,
+            Refusal::TooManyRequests { .. } | Refusal::TooManyKnocks { .. } => Self::TooManyRequests,
         }
     }
 }
@@ -173,7 +182,9 @@ impl From<&Refusal> for Problem {
         let problem = Self::new(Code::of(refusal), refusal.to_string());
         match refusal {
             Refusal::Invalid { field, .. } => problem.about_field(*field),
-            Refusal::TooManyRequests { retry_after } => problem.retry_after(*retry_after),
+            Refusal::TooManyRequests { retry_after } | Refusal::TooManyKnocks { retry_after } => {
+                problem.retry_after(*retry_after)
+            }
             _ => problem,
         }
     }
@@ -208,6 +219,7 @@ mod tests {
                 "session_required",
                 "session_expired",
                 "invalid_invite",
+                "invalid_recovery",
                 "owner_only",
                 "origin_not_allowed",
                 "chat_not_found",
@@ -215,6 +227,7 @@ mod tests {
                 "method_not_allowed",
                 "chat_full",
                 "username_taken",
+                "nothing_to_approve",
                 "payload_too_large",
                 "too_many_requests",
                 "internal_error",

@@ -5,7 +5,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::{
-    Admission, ChatName, ClientId, InviteKey, InviteLabel, InviteTerms, MessageText, Refusal, Settings, Username,
+    Admission, ChatName, ClientId, Decision, InviteKey, InviteLabel, InviteTerms, MessageText, RecoveryCode, Refusal,
+    Role, Settings, Username,
 };
 
 /// Asks for a new chat; every field may be left out, and so may the body.
@@ -34,6 +35,9 @@ pub struct CreateInvite {
     pub max_uses: Option<u32>,
     /// Seconds it holds, 1 to 2,592,000; as long as the chat where it is left out.
     pub expires_in: Option<u64>,
+    /// Whether an owner must let in who comes by it; as the chat's admission has it where it is
+    /// left out.
+    pub asks_first: Option<bool>,
 }
 
 /// Asks for a seat.
@@ -43,6 +47,34 @@ pub struct JoinChat {
     pub key: String,
     /// What to be called in the chat. 1 to 32 characters.
     pub username: String,
+    /// A random UUID of the caller's own making, to be kept secret: sent again with the same key, it
+    /// gives the same seat, and spends no second use.
+    #[serde(default)]
+    pub join_id: Option<Uuid>,
+}
+
+/// Answers a knock.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DecideKnock {
+    pub decision: Decision,
+}
+
+/// Changes what a member may do.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ChangeMember {
+    /// `owner` for another; `guest` for oneself, where there is another owner.
+    pub role: Role,
+}
+
+/// Brings an owner back.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Recover {
+    /// What the owner was given to keep.
+    pub recovery_code: String,
+    /// What to be called, where the seat has become free meanwhile: no name was kept. "Owner" where
+    /// it is left out.
+    #[serde(default)]
+    pub username: Option<String>,
 }
 
 /// Says something.
@@ -74,7 +106,7 @@ impl CreateInvite {
     /// [`Refusal::Invalid`] that names the field.
     pub fn parse(&self) -> Result<InviteTerms, Refusal> {
         let label = self.label.as_deref().map(InviteLabel::parse).transpose()?;
-        InviteTerms::new(label, self.max_uses, self.expires_in)
+        InviteTerms::new(label, self.max_uses, self.expires_in, self.asks_first)
     }
 }
 
@@ -85,6 +117,16 @@ impl JoinChat {
     pub fn parse(&self) -> Result<(InviteKey, Username), Refusal> {
         let username = Username::parse(&self.username)?;
         Ok((InviteKey::parse(&self.key).ok_or(Refusal::InvalidInvite)?, username))
+    }
+}
+
+impl Recover {
+    /// # Errors
+    /// [`Refusal::Invalid`] that names the field, or [`Refusal::InvalidRecovery`] for what cannot
+    /// be a code.
+    pub fn parse(&self) -> Result<(RecoveryCode, Username), Refusal> {
+        let username = Username::parse(self.username.as_deref().unwrap_or(CreateChat::DEFAULT_USERNAME))?;
+        Ok((RecoveryCode::parse(&self.recovery_code).ok_or(Refusal::InvalidRecovery)?, username))
     }
 }
 

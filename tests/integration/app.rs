@@ -14,10 +14,11 @@ use http_body_util::BodyExt as _;
 use leptos::config::LeptosOptions;
 use serde_json::Value;
 use tower::ServiceExt as _;
+use uuid::Uuid;
 use watch_party::config::{Config, StoreChoice};
-use watch_party::domain::Timestamp;
+use watch_party::domain::{ChatId, InviteKey, SessionToken, Timestamp, Username};
 use watch_party::http::{AppState, router};
-use watch_party::service::{Clock, Entropy, Policy, Service};
+use watch_party::service::{Caller, Clock, Entrance, Entropy, Follower, Joiner, Policy, Seat, Service, Update};
 use watch_party::store::{MemoryStore, Store};
 
 /// A clock that stands still until a test moves it.
@@ -88,6 +89,16 @@ pub fn policy(rate_limit: bool) -> Policy {
     Policy { session_lifetime: Duration::from_hours(6), forget_after: Duration::from_hours(24), rate_limit }
 }
 
+/// Someone who comes by an invite that asks nobody.
+pub async fn seat(service: &Service, chat_id: ChatId, key: &InviteKey, username: &str) -> Option<Seat> {
+    let caller = Caller::from(std::net::IpAddr::from([127, 0, 0, 1]));
+    let username = Username::parse(username).unwrap();
+    match service.join(caller, chat_id, key, username, Joiner::Unknown).await.ok()? {
+        Entrance::Seated(seat) => Some(seat),
+        Entrance::Knocked { .. } => panic!("the invite asks first"),
+    }
+}
+
 impl TestApp {
     pub fn new() -> Self {
         Self::with(Options::default())
@@ -138,6 +149,15 @@ impl TestApp {
         let owner = Member::new(self, &id, &created);
         (Chat { app: self, id, key, created }, owner)
     }
+
+    /// What happens in the chat from now on, as `member` is told.
+    pub async fn follow(&self, member: &Member<'_>) -> Follower {
+        let token = SessionToken::parse(&member.token).unwrap();
+        let after = member.reads(0).await["last_id"].as_u64().unwrap();
+        let mut follower = self.service.follow(member.chat_id.parse().unwrap(), &token, after).await.unwrap();
+        assert!(matches!(follower.next().await, Ok(Update::Opened { .. })));
+        follower
+    }
 }
 
 pub fn state(service: &Service, public_url: Option<&str>, trusted: &[&str]) -> AppState {
@@ -168,9 +188,68 @@ impl<'a> Chat<'a> {
         self.app.post(format!("/{}/join", self.id)).json(&body)
     }
 
+    /// The same, by someone who is known again by `join_id`.
+    pub fn join_as(&self, key: &str, username: &str, join_id: Uuid) -> Call<'a> {
+        let body = serde_json::json!({ "key": key, "username": username, "join_id": join_id });
+        self.app.post(format!("/{}/join", self.id)).json(&body)
+    }
+
     pub async fn join(&self, username: &str) -> Member<'a> {
-        let joined = self.join_with(&self.key, username).await_status(201).await.json();
-        Member::new(self.app, &self.id, &joined)
+        self.join_by(&self.key, username).await
+    }
+
+    pub async fn join_by(&self, key: &str, username: &str) -> Member<'a> {
+        let joined = self.join_with(key, username).await_status(201).await.json();
+        self.member(&joined)
+    }
+
+    /// Whoever was given `seat`.
+    pub fn member(&self, seat: &Value) -> Member<'a> {
+        Member::new(self.app, &self.id, seat)
+    }
+
+    /// Someone who asks to be let in by the chat's first invite.
+    pub async fn knock(&self, username: &str) -> Knocker<'a> {
+        self.knock_by(&self.key, username).await
+    }
+
+    pub async fn knock_by(&self, key: &str, username: &str) -> Knocker<'a> {
+        let knocked = self.join_with(key, username).await_status(202).await.json();
+        self.knocker(&knocked)
+    }
+
+    /// Whoever was answered so.
+    pub fn knocker(&self, knocked: &Value) -> Knocker<'a> {
+        let id = knocked["knock_id"].as_str().unwrap().to_owned();
+        let path = format!("/{}/knocks/{id}", self.id);
+        Knocker { app: self.app, id, path, ticket: knocked["ticket"].as_str().unwrap().to_owned() }
+    }
+}
+
+/// Someone who waits to be let in.
+pub struct Knocker<'a> {
+    app: &'a TestApp,
+    pub id: String,
+    pub path: String,
+    pub ticket: String,
+}
+
+impl<'a> Knocker<'a> {
+    pub fn ask(&self) -> Call<'a> {
+        self.app.get(&self.path).bearer(&self.ticket)
+    }
+
+    pub fn withdraw(&self) -> Call<'a> {
+        self.app.delete(&self.path).bearer(&self.ticket)
+    }
+
+    /// How the knock stands.
+    pub async fn state(&self) -> Value {
+        self.ask().await_status(200).await.json()
+    }
+
+    pub async fn status(&self) -> String {
+        self.state().await["status"].as_str().unwrap().to_owned()
     }
 }
 
@@ -206,6 +285,30 @@ impl<'a> Member<'a> {
 
     pub fn delete(&self, path: &str) -> Call<'a> {
         self.call(Method::DELETE, path)
+    }
+
+    pub fn set_role(&self, whom: &Member<'_>, role: &str) -> Call<'a> {
+        let call = self.call(Method::PATCH, &format!("/members/{}", whom.id));
+        call.json(&serde_json::json!({ "role": role }))
+    }
+
+    pub fn decide(&self, knocker: &Knocker<'_>, decision: &str) -> Call<'a> {
+        self.post(&format!("/knocks/{}", knocker.id)).json(&serde_json::json!({ "decision": decision }))
+    }
+
+    pub async fn approves(&self, knocker: &Knocker<'_>) {
+        self.decide(knocker, "approve").await_status(200).await;
+    }
+
+    pub async fn declines(&self, knocker: &Knocker<'_>) {
+        self.decide(knocker, "decline").await_status(200).await;
+    }
+
+    /// What those are called who wait to be let in.
+    pub async fn waiting(&self) -> Vec<String> {
+        let list = self.get("/knocks").await_status(200).await.json();
+        let knocks = list["knocks"].as_array().unwrap().iter();
+        knocks.map(|knock| knock["username"].as_str().unwrap().to_owned()).collect()
     }
 
     pub fn say(&self, text: &str) -> Call<'a> {

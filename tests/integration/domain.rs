@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use watch_party::domain::{
-    Admission, Change, Chat, ChatId, ClientId, Command, Event, Fresh, InviteKey, InviteTerms, MemberId, MessageText,
-    Refusal, SessionToken, Settings, Timestamp, Username,
+    Admission, Change, Chat, ChatId, ClientId, Command, Decision, Event, Fresh, InviteKey, InviteTerms, JoinSecret,
+    Knock, KnockStatus, MemberId, MessageText, RecoveryCode, Refusal, Role, Salt, SessionToken, Settings, Ticket,
+    Timestamp, Username,
 };
 
 const LIFETIME: Duration = Duration::from_hours(6);
@@ -13,11 +14,16 @@ const LIFETIME: Duration = Duration::from_hours(6);
 /// A step that someone takes; the numbers pick among what is there.
 #[derive(Clone, Debug)]
 pub enum Step {
-    Invite { by: usize, max_uses: Option<u32>, minutes: Option<u64> },
-    Revoke { by: usize, invite: usize },
-    Join { key: usize, name: u8 },
+    Invite { by: usize, max_uses: Option<u32>, minutes: Option<u64>, asks_first: Option<bool> },
+    Revoke { by: usize, invite: usize, members_go: bool },
+    Join { key: usize, name: u8, again: bool },
+    Decide { by: usize, knock: usize, decision: Decision },
+    Withdraw { ticket: usize, knock: usize },
     Post { by: usize, client_id: Option<u8> },
     Remove { by: usize, member: usize },
+    SetRole { by: usize, member: usize, role: Role },
+    SetRecovery { by: usize },
+    Recover { code: usize, name: u8 },
     Renew { by: usize },
     End { by: usize },
     Sweep,
@@ -27,10 +33,20 @@ pub enum Step {
 pub fn step() -> impl Strategy<Value = Step> {
     let some = 0..12_usize;
     prop_oneof![
-        1 => (some.clone(), proptest::option::of(1..4_u32), proptest::option::of(1..500_u64))
-            .prop_map(|(by, max_uses, minutes)| Step::Invite { by, max_uses, minutes }),
-        1 => (some.clone(), some.clone()).prop_map(|(by, invite)| Step::Revoke { by, invite }),
-        5 => (some.clone(), 0..9_u8).prop_map(|(key, name)| Step::Join { key, name }),
+        2 => (some.clone(), proptest::option::of(1..4_u32), proptest::option::of(1..500_u64), any::<Option<bool>>())
+            .prop_map(|(by, max_uses, minutes, asks_first)| Step::Invite { by, max_uses, minutes, asks_first }),
+        1 => (some.clone(), some.clone(), any::<bool>())
+            .prop_map(|(by, invite, members_go)| Step::Revoke { by, invite, members_go }),
+        8 => (some.clone(), 0..9_u8, any::<bool>()).prop_map(|(key, name, again)| Step::Join { key, name, again }),
+        4 => (some.clone(), some.clone(), any::<bool>()).prop_map(|(by, knock, yes)| Step::Decide {
+            by, knock, decision: if yes { Decision::Approve } else { Decision::Decline },
+        }),
+        1 => (some.clone(), some.clone()).prop_map(|(ticket, knock)| Step::Withdraw { ticket, knock }),
+        2 => (some.clone(), some.clone(), any::<bool>()).prop_map(|(by, member, owner)| Step::SetRole {
+            by, member, role: if owner { Role::Owner } else { Role::Guest },
+        }),
+        1 => some.clone().prop_map(|by| Step::SetRecovery { by }),
+        2 => (some.clone(), 0..9_u8).prop_map(|(code, name)| Step::Recover { code, name }),
         8 => (some.clone(), proptest::option::of(0..9_u8)).prop_map(|(by, client_id)| Step::Post { by, client_id }),
         2 => (some.clone(), some.clone()).prop_map(|(by, member)| Step::Remove { by, member }),
         2 => some.clone().prop_map(|by| Step::Renew { by }),
@@ -54,10 +70,29 @@ fn number_bytes(number: u64, kind: u8) -> [u8; 32] {
     bytes
 }
 
+fn join(number: u64) -> JoinSecret {
+    JoinSecret::from_random_bytes(number_bytes(number, 4))
+}
+
+fn ticket(number: u64) -> Ticket {
+    Ticket::from_random_bytes(number_bytes(number, 5))
+}
+
+fn code(number: u64) -> RecoveryCode {
+    RecoveryCode::from_random_bytes(number_bytes(number, 6))
+}
+
 fn fresh(number: u64) -> Fresh {
     let mut id = [0; 16];
     id[..8].copy_from_slice(&number.to_le_bytes());
-    Fresh { id, session: token(number).digest(), invite: key(number).digest() }
+    Fresh {
+        id,
+        salt: Salt(number_bytes(number, 7)),
+        session: token(number).digest(),
+        invite: key(number).digest(),
+        ticket: ticket(number).digest(),
+        recovery: code(number).digest(),
+    }
 }
 
 fn username(number: u8) -> Username {
@@ -72,6 +107,11 @@ pub struct World {
     /// Every token ever given, the newest last, with when it was to expire.
     tokens: Vec<(u64, Timestamp)>,
     keys: Vec<u64>,
+    /// Every join secret that was ever shown, with the key it was shown with.
+    joins: Vec<(u64, u64)>,
+    /// The step of each knock.
+    knocks: Vec<u64>,
+    codes: Vec<u64>,
     last_id: u64,
     /// What the last command brought about.
     pub change: Option<Change>,
@@ -87,6 +127,9 @@ impl World {
             steps: number << 32,
             tokens: Vec::new(),
             keys: Vec::new(),
+            joins: Vec::new(),
+            knocks: Vec::new(),
+            codes: Vec::new(),
             last_id: 0,
         };
         let settings = Settings::new(Admission::Link, Some(capacity), Some(history)).unwrap();
@@ -107,7 +150,14 @@ impl World {
         for event in &events {
             self.chat.apply(event);
             match event {
-                Event::MemberJoined { member, .. } => self.tokens.push((self.steps, member.session.expires_at)),
+                Event::MemberJoined { member } => {
+                    // One who was let in has the session that was made when they knocked.
+                    let knocked =
+                        self.knocks.iter().copied().find(|number| token(*number).digest() == member.session.digest);
+                    self.tokens.push((knocked.unwrap_or(self.steps), member.session.expires_at));
+                }
+                Event::Knocked { .. } => self.knocks.push(self.steps),
+                Event::RecoverySet { .. } => self.codes.push(self.steps),
                 Event::SessionRenewed { session, ended, .. } => {
                     let old = self.tokens.iter().position(|(number, _)| token(*number).digest() == *ended).unwrap();
                     self.tokens[old].1 = self.now;
@@ -140,18 +190,43 @@ impl World {
                 self.now = self.now.after(Duration::from_secs(minutes * 60));
                 return;
             }
-            Step::Invite { by: pick, max_uses, minutes } => {
-                let terms = InviteTerms::new(None, *max_uses, minutes.map(|m| m * 60)).unwrap();
+            Step::Invite { by: pick, max_uses, minutes, asks_first } => {
+                let terms = InviteTerms::new(None, *max_uses, minutes.map(|m| m * 60), *asks_first).unwrap();
                 Command::CreateInvite { by: by(self, *pick), terms }
             }
-            Step::Revoke { by: pick, invite } => {
+            Step::Revoke { by: pick, invite, members_go } => {
                 let invites = self.chat.invites();
                 let Some(invite) = invites.get(invite % invites.len().max(1)) else { return };
-                Command::RevokeInvite { by: by(self, *pick), invite_id: invite.id }
+                Command::RevokeInvite { by: by(self, *pick), invite_id: invite.id, members_go: *members_go }
             }
-            Step::Join { key: pick, name } => {
+            Step::Join { key: pick, name, again } => {
                 let Some(number) = self.keys.get(pick % self.keys.len().max(1)) else { return };
-                Command::Join { key: key(*number).digest(), username: username(*name) }
+                let before = self.joins.get(pick % self.joins.len().max(1)).filter(|_| *again);
+                let (number, joined) = before.copied().unwrap_or((*number, self.steps + 1));
+                self.joins.push((number, joined));
+                let join = join(joined).digest();
+                Command::Join { key: key(number).digest(), join, username: username(*name) }
+            }
+            Step::Decide { by: pick, knock, decision } => {
+                let knocks = self.chat.knocks();
+                let Some(knock) = knocks.get(knock % knocks.len().max(1)) else { return };
+                Command::DecideKnock { by: by(self, *pick), knock_id: knock.id, decision: *decision }
+            }
+            Step::Withdraw { ticket: pick, knock } => {
+                let knocks = self.chat.knocks();
+                let Some(knock) = knocks.get(knock % knocks.len().max(1)) else { return };
+                let Some(number) = self.knocks.get(pick % self.knocks.len().max(1)) else { return };
+                Command::WithdrawKnock { ticket: ticket(*number).digest(), knock_id: knock.id }
+            }
+            Step::SetRole { by: pick, member, role } => {
+                let members: Vec<MemberId> = self.chat.live_members(self.now).map(|member| member.id).collect();
+                let Some(member_id) = members.get(member % members.len().max(1)) else { return };
+                Command::SetRole { by: by(self, *pick), member_id: *member_id, role: *role }
+            }
+            Step::SetRecovery { by: pick } => Command::SetRecovery { by: by(self, *pick) },
+            Step::Recover { code: pick, name } => {
+                let Some(number) = self.codes.get(pick % self.codes.len().max(1)) else { return };
+                Command::Recover { code: code(*number).digest(), username: username(*name) }
             }
             Step::Post { by: pick, client_id } => {
                 let text = MessageText::parse(&format!("said at {}", self.steps)).unwrap();
@@ -190,6 +265,26 @@ impl World {
         for invite in self.chat.invites() {
             assert!(invite.max_uses.is_none_or(|max| invite.uses <= max), "an invite used too often");
         }
+        let waiting: Vec<&Knock> = self.chat.waiting_knocks(self.now).collect();
+        assert!(waiting.len() <= Knock::MAX_WAITING, "{} wait", waiting.len());
+        for (at, knock) in waiting.iter().enumerate() {
+            assert!(knock.expires_at <= self.now.after(Knock::LIFETIME));
+            let names = live.iter().map(|member| &member.username);
+            let mut names = names.chain(waiting[..at].iter().map(|other| &other.username));
+            assert!(!names.any(|name| name.same_as(&knock.username)), "a name that waits is another's too");
+            assert!(live.iter().all(|member| member.join != Some(knock.join)), "in, and still at the door");
+            // Who waits can neither read nor write.
+            let refusal = self.chat.authenticate(knock.session, self.now).unwrap_err();
+            assert_eq!(refusal, Refusal::SessionRequired);
+        }
+        for knock in self.chat.knocks().iter().filter(|knock| knock.status == KnockStatus::Approved) {
+            let is_seated = live.iter().any(|member| member.id == knock.member_id());
+            assert!(is_seated || !knock.is_live(self.now), "approved, and not seated");
+        }
+        // Someone who is there owns the chat, and nobody whom no owner made one.
+        let owners = live.iter().filter(|member| self.chat.role(member, self.now) == Role::Owner).count();
+        assert_eq!(owners == 0, live.is_empty(), "{owners} of {} own the chat", live.len());
+        assert!(self.chat.recoveries().len() <= 50);
         for after in [0, self.last_id / 2, self.last_id] {
             let unseen = self.chat.messages_after(after);
             if !self.chat.has_ended() {
@@ -203,6 +298,7 @@ impl World {
         }
         if self.chat.has_ended() {
             assert!(live.is_empty() && self.chat.messages().is_empty() && self.chat.invites().is_empty());
+            assert!(self.chat.knocks().is_empty() && self.chat.recoveries().is_empty());
         }
     }
 }

@@ -18,7 +18,7 @@ use watch_party::http::serve;
 use watch_party::service::{Caller, Ending, Follower, NewChat, OsEntropy, Service, SystemClock, Update};
 use watch_party::store::MemoryStore;
 
-use crate::app::{TestApp, policy, state};
+use crate::app::{TestApp, policy, seat, state};
 
 fn service() -> Service {
     Service::new(Arc::new(MemoryStore::default()), Arc::new(SystemClock), Arc::new(OsEntropy), policy(false))
@@ -124,7 +124,7 @@ async fn comings_goings_and_typing_are_told_and_a_seat_that_is_lost_ends_its_str
     let (id, ann) = (chat.chat_id, &chat.seat.token);
     let mut ann_sees = service.follow(id, ann, 0).await.unwrap();
     assert!(matches!(ann_sees.next().await, Ok(Update::Opened { .. })));
-    let bob = service.join(caller(), id, &chat.invite.key, username("Bob")).await.unwrap();
+    let bob = seat(&service, id, &chat.invite.key, "Bob").await.unwrap();
     assert_eq!(ann_sees.next().await, Ok(Update::Joined(bob.member.clone())));
     let mut bob_sees = service.follow(id, &bob.token, 0).await.unwrap();
     assert!(matches!(bob_sees.next().await, Ok(Update::Opened { .. })));
@@ -170,16 +170,19 @@ async fn a_session_that_expires_ends_its_stream_before_anything_more_is_said() {
 }
 
 /// A server on a port of its own.
-struct Site {
-    service: Service,
-    address: String,
-    stop: Option<oneshot::Sender<()>>,
-    server: JoinHandle<std::io::Result<()>>,
+pub struct Site {
+    pub service: Service,
+    pub address: String,
+    pub stop: Option<oneshot::Sender<()>>,
+    pub server: JoinHandle<std::io::Result<()>>,
 }
 
 impl Site {
-    async fn start() -> Self {
-        let service = service();
+    pub async fn start() -> Self {
+        Self::of(service()).await
+    }
+
+    pub async fn of(service: Service) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -189,7 +192,7 @@ impl Site {
         Self { service, address, stop: Some(stop), server }
     }
 
-    async fn connect(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<Socket, Error> {
+    pub async fn connect(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<Socket, Error> {
         let mut request = format!("ws://{}{path}", self.address).into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
@@ -243,7 +246,7 @@ async fn a_websocket_carries_what_was_and_what_comes() {
     // What readers say is not heard, and does no harm.
     socket.send(Message::text("hello?")).await.unwrap();
 
-    let bob = site.service.join(caller(), chat.chat_id, &chat.invite.key, username("Bob")).await.unwrap();
+    let bob = seat(&site.service, chat.chat_id, &chat.invite.key, "Bob").await.unwrap();
     let joined = event(&mut socket).await;
     assert_eq!((&joined["type"], &joined["member"]["username"]), (&json!("member_joined"), &json!("Bob")));
     let mut bob_sees = site.follow(&chat, &bob.token.reveal(), 3).await;
@@ -299,27 +302,31 @@ async fn a_websocket_is_refused_before_it_opens() {
 }
 
 /// A stream of server-sent events, read line by line.
-struct Events {
+pub struct Events {
     answer: reqwest::Response,
     read: String,
 }
 
 impl Events {
-    async fn open(site: &Site, path: &str, token: &str, last_event: Option<&str>) -> Self {
+    pub async fn open(site: &Site, path: &str, token: &str, last_event: Option<&str>) -> Self {
         let request = reqwest::Client::new().get(format!("http://{}{path}", site.address)).bearer_auth(token);
-        let request = request.header("accept", "text/event-stream");
-        let request = match last_event {
+        Self::of(match last_event {
             Some(id) => request.header("last-event-id", id),
             None => request,
-        };
-        let answer = request.send().await.unwrap();
+        })
+        .await
+    }
+
+    /// What answers `request`, whose headers have come when this returns.
+    pub async fn of(request: reqwest::RequestBuilder) -> Self {
+        let answer = request.header("accept", "text/event-stream").send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
         assert_eq!(answer.headers()["content-type"], "text/event-stream");
         Self { answer, read: String::new() }
     }
 
     /// The next event as it is written, without its last empty line; `None` at the end.
-    async fn next(&mut self) -> Option<String> {
+    pub async fn next(&mut self) -> Option<String> {
         loop {
             if let Some((event, rest)) = self.read.split_once("\n\n") {
                 let (event, rest) = (event.to_owned(), rest.to_owned());

@@ -17,4 +17,5 @@ mod pages;
 mod program;
 mod service;
 mod serving;
+mod silly;
 mod store;

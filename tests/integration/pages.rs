@@ -75,8 +75,12 @@ async fn server_functions_do_what_the_api_does() {
     let id = started["chat_id"].as_str().unwrap();
     let key = started["key"].as_str().unwrap();
     let seen = form("preview_invite", format!("chat_id={id}&key={key}")).await_status(200).await.json();
-    assert_eq!(seen, json!({"name": "Movie night"}));
-    let joined = form("join_chat", format!("chat_id={id}&key={key}&username=Bob")).await_status(200).await.json();
+    assert_eq!(seen, json!({"name": "Movie night", "asks_first": false}));
+    let client = uuid::Uuid::from_u128(4);
+    let joined = form("join_chat", format!("chat_id={id}&key={key}&username=Bob&join_id={client}"))
+        .await_status(200)
+        .await
+        .json();
     let token = joined["session_token"].as_str().unwrap();
     let client_id = uuid::Uuid::from_u128(5);
     let post = || {
@@ -105,8 +109,8 @@ async fn server_functions_refuse_with_the_status_and_body_of_the_api() {
         ("preview_invite", format!("chat_id={unknown}&key={key}"), 404, "chat_not_found"),
         ("preview_invite", format!("chat_id={id}&key=x"), 403, "invalid_invite"),
         ("preview_invite", format!("chat_id=x&key={key}"), 422, "invalid_request"),
-        ("join_chat", format!("chat_id={id}&key=x&username=Bob"), 403, "invalid_invite"),
-        ("join_chat", format!("chat_id={id}&key={key}&username=ANN"), 409, "username_taken"),
+        ("join_chat", format!("chat_id={id}&key=x&username=Bob&join_id={client}"), 403, "invalid_invite"),
+        ("join_chat", format!("chat_id={id}&key={key}&username=ANN&join_id={client}"), 409, "username_taken"),
         ("post_message", format!("chat_id={id}&session_token=x&text=a&client_id={client}"), 401, "session_required"),
         (
             "post_message",

@@ -38,10 +38,11 @@ pub(crate) async fn ask_permission() -> bool {
     Notification::permission() == NotificationPermission::Granted
 }
 
-/// Shows who wrote and where, never what. Notifications of one chat take each other's place.
-pub(crate) fn notify(chat: &str, author: &str, tag: &str) {
+/// Shows that something has happened in `chat`, never what was said. Notifications of one `tag` take
+/// each other's place.
+pub(crate) fn notify(chat: &str, what: &str, tag: &str) {
     let options = NotificationOptions::new();
-    options.set_body(&format!("New message from {author}"));
+    options.set_body(what);
     options.set_tag(tag);
     options.set_icon("/assets/icon.svg");
     let _ = Notification::new_with_options(chat, &options);

@@ -17,10 +17,13 @@ pub(crate) fn fragment() -> Option<String> {
 /// The magic link for a chat: at the address that the one who runs the site gave it, else at the
 /// one by which this browser reached it.
 pub(crate) fn magic_link(chat_id: uuid::Uuid, key: &str) -> String {
+    format!("{}/join/{chat_id}#{key}", site())
+}
+
+fn site() -> String {
     let given = document().query_selector("meta[name=site-url]").ok().flatten();
-    let site = given.and_then(|meta| meta.get_attribute("content"));
-    let site = site.unwrap_or_else(|| window().location().origin().unwrap_or_default());
-    format!("{site}/join/{chat_id}#{key}")
+    let given = given.and_then(|meta| meta.get_attribute("content"));
+    given.unwrap_or_else(|| window().location().origin().unwrap_or_default())
 }
 
 /// The address of a stream on this site.
@@ -54,6 +57,23 @@ pub(crate) fn is_hidden() -> bool {
     document().hidden()
 }
 
+/// Takes away what stands after the `#`, which may be secret, and keeps the page.
+pub(crate) fn forget_fragment() {
+    let path = window().location().pathname().unwrap_or_default();
+    if let Ok(history) = window().history() {
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&path));
+    }
+}
+
+/// Calls `then` when someone does something with the page, until it is left.
+pub(crate) fn on_use(then: impl Fn() + Clone + 'static) {
+    let listeners = ["pointerdown", "keydown", "wheel", "touchmove"].map(|event| {
+        let then = then.clone();
+        window_event_listener_untyped(event, move |_| then())
+    });
+    on_cleanup(move || listeners.into_iter().for_each(WindowListenerHandle::remove));
+}
+
 /// Calls `then` when the page is seen again, shown again, or online again, or not any more; until
 /// it is left.
 pub(crate) fn on_wake(then: impl Fn() + Clone + 'static) {
@@ -79,6 +99,11 @@ pub(crate) fn on_wake(then: impl Fn() + Clone + 'static) {
         window_event_listener_untyped("visibilitychange", move |_| shown()),
     ];
     on_cleanup(move || listeners.into_iter().for_each(WindowListenerHandle::remove));
+}
+
+/// The address that brings an owner back from any browser.
+pub(crate) fn way_back(chat_id: uuid::Uuid, code: &str) -> String {
+    format!("{}/chat/{chat_id}#{code}", site())
 }
 
 /// Copies what stands in `input`, then calls `then` with whether it worked.

@@ -1,5 +1,5 @@
 //! One chat as this tab follows it: a gloo interval asks for what is new, a stream tells of it
-//! sooner while it is open, the outbox is sent. The interval alone is enough to be correct.
+//! sooner while it is open. The interval alone is enough to be correct.
 
 use futures_util::StreamExt as _;
 use futures_util::future::{AbortHandle, abortable};
@@ -8,12 +8,12 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use uuid::Uuid;
 
+use super::api::{self, ChatApi};
+use super::browser;
 use super::connection::{Connection, Link};
 use super::storage::{self, SavedChat, Unsent};
-use super::{alert, api, browser};
-use crate::app::server_fns;
-use crate::domain::{MessageId, Refusal};
-use crate::wire::{LiveEvent, MemberList, Message, Messages, Problem, Retention};
+use crate::domain::{MessageId, Refusal, Role};
+use crate::wire::{Knock, LiveEvent, MemberList, Message, Messages, Problem};
 
 /// How often it is looked whether there is something to do, in milliseconds.
 const TICK_EVERY: u32 = 1_000;
@@ -33,6 +33,12 @@ pub(crate) struct Conversation {
     /// What waits to be sent, oldest first.
     pub(crate) unsent: RwSignal<Vec<Unsent>>,
     pub(crate) roster: RwSignal<Option<MemberList>>,
+    /// This browser's seat, as storage has it.
+    pub(crate) seat: RwSignal<Option<SavedChat>>,
+    /// Who waits to be let in, as an owner sees it.
+    pub(crate) knocks: RwSignal<Vec<Knock>>,
+    /// Whether the session ends in a few minutes.
+    pub(crate) ends_soon: RwSignal<bool>,
     /// How many messages were deleted before this tab saw them.
     pub(crate) missed: RwSignal<u64>,
     pub(crate) link: RwSignal<Link>,
@@ -49,14 +55,17 @@ pub(crate) struct Conversation {
     /// The last id up to which every message was read.
     cursor: StoredValue<MessageId>,
     /// Set while this browser gives up its seat: what the server says meanwhile is no news.
-    is_leaving: StoredValue<bool>,
+    pub(super) is_leaving: StoredValue<bool>,
     is_reading: StoredValue<bool>,
-    is_sending: StoredValue<bool>,
+    pub(super) is_sending: StoredValue<bool>,
     polls: StoredValue<u32>,
     connection: StoredValue<Connection>,
     /// Ends the stream that is open or being opened.
     stream: StoredValue<Option<AbortHandle>>,
-    told_typing: StoredValue<f64>,
+    pub(super) told_typing: StoredValue<f64>,
+    /// When someone last did something with the page.
+    pub(super) last_use: StoredValue<f64>,
+    pub(super) tried_renewal: StoredValue<f64>,
 }
 
 impl Conversation {
@@ -66,6 +75,9 @@ impl Conversation {
             messages: RwSignal::new(Vec::new()),
             unsent: RwSignal::new(Vec::new()),
             roster: RwSignal::new(None),
+            seat: RwSignal::new(None),
+            knocks: RwSignal::new(Vec::new()),
+            ends_soon: RwSignal::new(false),
             missed: RwSignal::new(0),
             link: RwSignal::new(Link::Connecting),
             typing: RwSignal::new(Vec::new()),
@@ -81,11 +93,16 @@ impl Conversation {
             connection: StoredValue::new(Connection::new()),
             stream: StoredValue::new(None),
             told_typing: StoredValue::new(f64::NEG_INFINITY),
+            last_use: StoredValue::new(f64::NEG_INFINITY),
+            tried_renewal: StoredValue::new(f64::NEG_INFINITY),
         }
     }
 
     /// Follows the chat until the page is left.
     pub(crate) fn follow(self) {
+        self.seat.set(self.saved());
+        self.note_use();
+        browser::on_use(move || self.note_use());
         self.tick();
         let interval = StoredValue::new_local(Some(Interval::new(TICK_EVERY, move || self.tick())));
         on_cleanup(move || {
@@ -113,6 +130,7 @@ impl Conversation {
         if self.connect(|connection| connection.starts_stream(now)) == Some(true) {
             self.open_stream();
         }
+        self.keep_session(now);
         self.show_outbox();
         self.send();
         if self.is_reading.get_value() {
@@ -144,8 +162,8 @@ impl Conversation {
     }
 
     async fn listen(self) {
-        let (Some(SavedChat { token, .. }), Some(after)) = (self.saved(), self.cursor.try_get_value()) else { return };
-        let Some(mut stream) = api::open_stream(self.chat_id, &token, after) else { return };
+        let (Some(api), Some(after)) = (self.api(), self.cursor.try_get_value()) else { return };
+        let Some(mut stream) = api.open_stream(after) else { return };
         while let Some(Ok(frame)) = stream.next().await {
             self.connect(Connection::stream_told);
             if let Some(event) = api::read_event(frame) {
@@ -168,14 +186,28 @@ impl Conversation {
     /// `after` is where the stream began.
     fn hear(self, event: LiveEvent, after: MessageId) {
         match event {
-            LiveEvent::Opened { last_id, missed } => self.begin(last_id, missed, after),
+            LiveEvent::Opened { last_id, missed } => {
+                self.begin(last_id, missed, after);
+                if self.saved().is_some_and(|saved| saved.role == Role::Owner) {
+                    spawn_local(self.load_knocks());
+                }
+            }
             LiveEvent::Message { message } => {
                 let author = message.member_id;
                 self.typing.try_update(|typing| typing.retain(|(member_id, _)| *member_id != author));
                 self.take(vec![message]);
             }
-            LiveEvent::MemberJoined { .. } | LiveEvent::MemberLeft { .. } | LiveEvent::MembersChanged => {
-                spawn_local(self.load_roster());
+            LiveEvent::MemberJoined { .. }
+            | LiveEvent::MemberLeft { .. }
+            | LiveEvent::RoleChanged { .. }
+            | LiveEvent::MembersChanged => spawn_local(self.load_roster()),
+            LiveEvent::Knocked { knock } => {
+                let waiting = self.knocks.try_get_untracked().unwrap_or_default().into_iter();
+                let others = waiting.filter(|known| known.knock_id != knock.knock_id);
+                self.show_knocks(others.chain([knock.clone()]).collect());
+            }
+            LiveEvent::KnockDecided { knock_id, .. } | LiveEvent::KnockEnded { knock_id, .. } => {
+                self.forget_knock(knock_id);
             }
             LiveEvent::Typing { member_id } => {
                 let until = browser::now() + TYPING_FOR;
@@ -196,10 +228,10 @@ impl Conversation {
             return;
         }
         self.told_typing.set_value(now);
-        let Some(SavedChat { token, .. }) = self.saved() else { return };
+        let Some(api) = self.api() else { return };
         spawn_local(async move {
             // It is of the moment: what does not arrive is not told again.
-            let _ = api::say_typing(self.chat_id, &token).await;
+            let _ = api.say_typing().await;
         });
     }
 
@@ -209,55 +241,19 @@ impl Conversation {
         }
     }
 
-    /// Says something; it is shown and kept until the server has it.
-    pub(crate) fn say(self, text: String) {
-        let unsent = Unsent { client_id: Uuid::new_v4(), text };
-        // What is written next is news again.
-        self.told_typing.set_value(f64::NEG_INFINITY);
-        self.refused.set(None);
-        storage::change_outbox(self.chat_id, |waiting| waiting.push(unsent));
-        self.show_outbox();
-        self.send();
-    }
-
-    /// Frees this browser's seat.
-    pub(crate) async fn leave(self) -> Result<(), Problem> {
-        let Some(SavedChat { token, member_id, .. }) = self.saved() else { return Ok(()) };
-        self.give_up(api::remove_member(self.chat_id, &token, member_id)).await
-    }
-
-    /// What the server still holds of the chat; `None` where this browser has no seat.
-    pub(crate) async fn retention(self) -> Option<Result<Retention, Problem>> {
-        let SavedChat { token, .. } = self.saved()?;
-        Some(api::show_retention(self.chat_id, &token).await)
-    }
-
-    /// Removes another member; the owner's right.
-    pub(crate) async fn remove(self, member_id: Uuid) -> Result<(), Problem> {
-        let Some(SavedChat { token, .. }) = self.saved() else { return Ok(()) };
-        api::remove_member(self.chat_id, &token, member_id).await?;
-        self.load_roster().await;
-        Ok(())
-    }
-
-    /// Ends the chat for everyone; the owner's right.
-    pub(crate) async fn end(self) -> Result<(), Problem> {
-        let Some(SavedChat { token, .. }) = self.saved() else { return Ok(()) };
-        self.give_up(api::end_chat(self.chat_id, &token)).await
-    }
-
-    async fn give_up(self, call: impl Future<Output = Result<(), Problem>>) -> Result<(), Problem> {
-        self.is_leaving.try_set_value(true);
-        let answer = call.await;
-        if answer.is_err() {
-            self.is_leaving.try_set_value(false);
-        }
-        answer
-    }
-
     /// The seat as storage has it: another tab may have changed it since.
     pub(crate) fn saved(self) -> Option<SavedChat> {
         storage::chat(self.chat_id)
+    }
+
+    /// The chat's calls, with the token as storage has it.
+    pub(super) fn api(self) -> Option<ChatApi> {
+        self.saved().map(|saved| ChatApi::new(self.chat_id, &saved.token))
+    }
+
+    /// Whether this browser's seat is an owner's; what shows it, shows it anew when that changes.
+    pub(crate) fn is_owner(self) -> bool {
+        self.seat.with(|seat| seat.as_ref().is_some_and(|seat| seat.role == Role::Owner))
     }
 
     fn poll(self) {
@@ -282,7 +278,7 @@ impl Conversation {
             return;
         };
         let Some(after) = self.cursor.try_get_value() else { return };
-        let answer = api::read_messages(self.chat_id, &token, after).await;
+        let answer = ChatApi::new(self.chat_id, &token).read_messages(after).await;
         let is_reached = !answer.as_ref().is_err_and(api::is_passing);
         // The stream may have told of it while the answer was on its way.
         let newest = answer.as_ref().map_or(0, |unseen| unseen.last_id);
@@ -337,24 +333,11 @@ impl Conversation {
             let new = messages.iter().filter(is_new).count();
             if let Some(newest) = messages.iter().rfind(is_new) {
                 self.unread.try_update(|unread| *unread += new);
-                self.alert(newest);
+                self.alert(&format!("New message from {}", newest.username), false);
             }
         }
         self.merge(messages);
         self.move_cursor(newest);
-    }
-
-    /// Tells of a message in the ways that were chosen.
-    fn alert(self, message: &Message) {
-        let alerts = storage::alerts();
-        if alerts.sound {
-            alert::sound();
-        }
-        if alerts.notification {
-            let name = self.saved().and_then(|saved| saved.name);
-            let name = name.as_deref().unwrap_or("Watch Party");
-            alert::notify(name, &message.username, &self.chat_id.to_string());
-        }
     }
 
     fn move_cursor(self, to: MessageId) {
@@ -362,6 +345,7 @@ impl Conversation {
             return;
         }
         self.cursor.try_set_value(to);
+        // Nothing shows it, so only storage learns of it.
         if let Some(saved) = self.saved() {
             storage::save_chat(self.chat_id, &SavedChat { cursor: to, ..saved });
         }
@@ -378,7 +362,7 @@ impl Conversation {
     }
 
     /// Adds messages to those that are shown: each once, in order, no more than are kept.
-    fn merge(self, new: Vec<Message>) {
+    pub(super) fn merge(self, new: Vec<Message>) {
         let kept = self.roster.try_with_untracked(|roster| roster.as_ref().map(|r| r.history as usize));
         self.messages.try_update(|shown| {
             for message in new {
@@ -392,69 +376,13 @@ impl Conversation {
         self.drop_acknowledged();
     }
 
-    /// What is shown as a message waits no more.
-    fn drop_acknowledged(self) {
-        let shown = self
-            .messages
-            .try_with_untracked(|shown| shown.iter().filter_map(|message| message.client_id).collect::<Vec<_>>());
-        let Some(shown) = shown else { return };
-        storage::change_outbox(self.chat_id, |waiting| waiting.retain(|unsent| !shown.contains(&unsent.client_id)));
-        self.show_outbox();
-    }
-
-    /// Shows what waits, as all tabs of this browser left it.
-    fn show_outbox(self) {
-        let waiting = storage::outbox(self.chat_id);
-        if self.unsent.try_with_untracked(|shown| *shown != waiting) == Some(true) {
-            self.unsent.try_set(waiting);
-        }
-    }
-
-    async fn load_roster(self) {
-        let Some(SavedChat { token, .. }) = self.saved() else { return };
-        let Ok(roster) = api::list_members(self.chat_id, &token).await else { return };
-        if let Some(saved) = self.saved()
-            && saved.name != roster.name
-        {
-            storage::save_chat(self.chat_id, &SavedChat { name: roster.name.clone(), ..saved });
-        }
+    pub(super) async fn load_roster(self) {
+        let Some(api) = self.api() else { return };
+        let Ok(roster) = api.list_members().await else { return };
+        self.note_role(&roster);
         if self.roster.try_with_untracked(|shown| shown.as_ref().is_none_or(|s| !same(s, &roster))) == Some(true) {
             self.roster.set(Some(roster));
         }
-    }
-
-    /// Sends what waits, in order, one at a time.
-    fn send(self) {
-        if self.is_sending.try_get_value() != Some(false) {
-            return;
-        }
-        self.is_sending.set_value(true);
-        spawn_local(async move {
-            while let Some(unsent) = storage::outbox(self.chat_id).into_iter().next() {
-                let Some(SavedChat { token, .. }) = self.saved() else { break };
-                let sent = server_fns::post_message(self.chat_id, token, unsent.text.clone(), unsent.client_id);
-                match api::in_time(sent).await {
-                    Ok(message) => {
-                        self.merge(vec![message]);
-                        self.acknowledge(unsent.client_id);
-                    }
-                    // Without a seat it waits for the next one; reading says that there is none.
-                    Err(problem) if api::is_passing(&problem) || problem.status == 401 => break,
-                    // With nobody there to be told, it waits for their return.
-                    Err(_) if self.refused.is_disposed() => break,
-                    Err(problem) => {
-                        self.acknowledge(unsent.client_id);
-                        self.refused.try_set(Some((unsent, problem)));
-                    }
-                }
-            }
-            let _ = self.is_sending.try_set_value(false);
-        });
-    }
-
-    fn acknowledge(self, client_id: Uuid) {
-        storage::change_outbox(self.chat_id, |waiting| waiting.retain(|unsent| unsent.client_id != client_id));
-        self.show_outbox();
     }
 }
 

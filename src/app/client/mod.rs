@@ -7,4 +7,7 @@ pub(super) mod api;
 pub(super) mod browser;
 pub(super) mod connection;
 pub(super) mod conversation;
+pub(super) mod events;
+mod outbox;
+pub(super) mod seat;
 pub(super) mod storage;

@@ -11,15 +11,17 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::{MessageId, Role, Timestamp};
-use crate::wire::Joined;
+use crate::wire::{Joined, Knocked};
 
 const USERNAME: &str = "watch-party/username";
 const ALERTS: &str = "watch-party/alerts";
 const CHAT: &str = "watch-party/chat/";
 const OUTBOX: &str = "watch-party/outbox/";
+const JOIN: &str = "watch-party/join/";
+const KNOCK: &str = "watch-party/knock/";
 
 /// A seat of this browser. All its tabs share it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SavedChat {
     pub(crate) token: String,
     pub(crate) member_id: Uuid,
@@ -32,10 +34,19 @@ pub(crate) struct SavedChat {
     pub(crate) cursor: MessageId,
     /// The key of the invite that the chat can be entered by again, or shared with.
     pub(crate) key: Option<String>,
+    /// What brings an owner back.
+    #[serde(default)]
+    pub(crate) recovery_code: Option<String>,
+    /// When the token was given, by this browser's clock, in milliseconds since 1970.
+    #[serde(default)]
+    pub(crate) given_at: f64,
+    /// Whether others use the same token, so that this browser must not change it.
+    #[serde(default)]
+    pub(crate) is_borrowed: bool,
 }
 
 impl SavedChat {
-    pub(crate) fn new(seat: Joined, name: Option<String>, key: String) -> Self {
+    pub(crate) fn new(seat: Joined, name: Option<String>, key: Option<String>, now: f64) -> Self {
         Self {
             token: seat.session_token,
             member_id: seat.member.member_id,
@@ -44,9 +55,29 @@ impl SavedChat {
             name,
             expires_at: seat.expires_at,
             cursor: 0,
-            key: Some(key),
+            key,
+            recovery_code: None,
+            given_at: now,
+            is_borrowed: false,
         }
     }
+
+    /// How much of the session's life is over at `now`, from 0 to 1. `None` where this browser's
+    /// clock is too wrong to tell.
+    pub(crate) fn age(&self, now: f64) -> Option<f64> {
+        #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are exact for ages to come
+        let lifetime = self.expires_at.as_millis() as f64 - self.given_at;
+        (lifetime > 0.0).then(|| (now - self.given_at) / lifetime)
+    }
+}
+
+/// A knock of this browser that waits to be answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SavedKnock {
+    #[serde(flatten)]
+    pub(crate) knock: Knocked,
+    /// The key of the invite that it was made by.
+    pub(crate) key: String,
 }
 
 /// How one is told of new messages while the page is not seen.
@@ -91,6 +122,35 @@ pub(crate) fn save_chat(id: Uuid, chat: &SavedChat) {
 pub(crate) fn forget_chat(id: Uuid) {
     delete(&format!("{CHAT}{id}"));
     delete(&format!("{OUTBOX}{id}"));
+    forget_join_id(id);
+}
+
+/// By what this browser is known when it redeems an invite of the chat again: all its tabs say the
+/// same.
+pub(crate) fn join_id(chat_id: Uuid) -> Uuid {
+    let address = format!("{JOIN}{chat_id}");
+    get(&address).unwrap_or_else(|| {
+        let new = Uuid::new_v4();
+        set(&address, &new);
+        new
+    })
+}
+
+/// Whoever joins from here next is someone new.
+pub(crate) fn forget_join_id(chat_id: Uuid) {
+    delete(&format!("{JOIN}{chat_id}"));
+}
+
+pub(crate) fn knock(chat_id: Uuid) -> Option<SavedKnock> {
+    get(&format!("{KNOCK}{chat_id}"))
+}
+
+pub(crate) fn save_knock(chat_id: Uuid, knock: &SavedKnock) {
+    set(&format!("{KNOCK}{chat_id}"), knock);
+}
+
+pub(crate) fn forget_knock(chat_id: Uuid) {
+    delete(&format!("{KNOCK}{chat_id}"));
 }
 
 /// The chats this browser is in.

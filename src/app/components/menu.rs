@@ -4,7 +4,7 @@ use leptos::ev::{self, KeyboardEvent, MouseEvent};
 use leptos::html::Details;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
-use web_sys::{HtmlElement, Node};
+use web_sys::HtmlElement;
 
 #[component]
 pub(crate) fn Menu(
@@ -39,8 +39,9 @@ pub(crate) fn Menu(
     };
     Effect::new(move || {
         let elsewhere = move |event: MouseEvent| {
-            let target = event.target().and_then(|target| target.dyn_into::<Node>().ok());
-            let is_inside = node.try_get_untracked().flatten().is_some_and(|menu| menu.contains(target.as_ref()));
+            // What was clicked may be gone by now: its way up is as it was.
+            let menu = node.try_get_untracked().flatten();
+            let is_inside = menu.is_some_and(|menu| event.composed_path().includes(menu.as_ref(), 0));
             if !is_inside {
                 close();
             }

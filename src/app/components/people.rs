@@ -5,6 +5,7 @@ use leptos::task::spawn_local;
 
 use super::AlertChoices;
 use super::menu::Menu;
+use super::way_back::WayBack;
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
 use crate::app::client::storage::SavedChat;
@@ -27,7 +28,12 @@ pub(crate) fn People(
             .roster
             .with(|roster| roster.as_ref().map(|roster| format!("{} of {}", roster.members.len(), roster.capacity)))
     };
-    let is_owner = move || seat.with(|seat| seat.as_ref().is_some_and(|seat| seat.role == Role::Owner));
+    let owns = Memo::new(move |_| conversation.is_owner());
+    let is_owner = move || owns.get();
+    let has_other_owner = move || {
+        let owners = members().into_iter().filter(|summary| summary.member.role == Role::Owner);
+        owners.count() > 1
+    };
     let own_id = move || seat.with(|seat| seat.as_ref().map(|seat| seat.member_id));
 
     let go = move |notice: Notice| {
@@ -59,6 +65,25 @@ pub(crate) fn People(
             });
         }
     };
+    let set_role = move |member_id, role, question: String| {
+        if browser::confirm(&question) {
+            spawn_local(async move {
+                problem.try_set(conversation.set_role(member_id, role).await.err());
+            });
+        }
+    };
+    let share = move |member: MemberSummary| {
+        let question = format!(
+            "Make {} an owner too? Owners let people in, remove them, and can end the chat.",
+            member.member.username
+        );
+        set_role(member.member.member_id, Role::Owner, question);
+    };
+    let step_down = move |_| {
+        if let Some(own_id) = own_id() {
+            set_role(own_id, Role::Guest, "Stop being an owner? You stay in the chat.".into());
+        }
+    };
     let row = move |summary: MemberSummary| {
         let MemberSummary { member, online } = summary.clone();
         let is_own = own_id() == Some(member.member_id);
@@ -73,9 +98,11 @@ pub(crate) fn People(
             <li>
                 <span class="presence" class:online=online aria-hidden="true"></span>
                 <span><bdi>{member.username}</bdi>{about}<span class="unseen">{if online { ", online" } else { ", away" }}</span></span>
-                {move || (is_owner() && !is_own).then(|| {
-                    let summary = summary.clone();
+                {move || (is_owner() && !is_own && member.role == Role::Guest).then(|| {
+                    let (summary, shared) = (summary.clone(), summary.clone());
                     view! {
+                        <button type="button" class="quiet" aria-label=format!("Make owner: {username}")
+                            on:click=move |_| share(shared.clone())>"Make owner"</button>
                         <button type="button" class="quiet" aria-label=format!("Remove {username}")
                             on:click=move |_| remove(summary.clone())>"Remove"</button>
                     }
@@ -89,10 +116,14 @@ pub(crate) fn People(
                 <p class="wrong" role="alert">{move || problem.get().map(|problem| problem.detail)}</p>
                 <div class="buttons">
                     <button type="button" on:click=move |_| go(Notice::Left)>"Leave"</button>
+                    {move || (is_owner() && has_other_owner()).then(|| view! {
+                        <button type="button" on:click=step_down>"Stop being an owner"</button>
+                    })}
                     {move || is_owner().then(|| view! {
                         <button type="button" class="danger" on:click=move |_| go(Notice::Ended)>"End chat"</button>
                     })}
                 </div>
+                {move || is_owner().then(|| view! { <WayBack conversation/> })}
                 <AlertChoices/>
         </Menu>
     }

@@ -1,22 +1,24 @@
-//! Hands the magic link to people.
+//! Hands the magic link to people: copied, shared, or drawn.
 
 use leptos::html::Input;
 use leptos::prelude::*;
 use uuid::Uuid;
 
+use super::invites::Invites;
 use super::menu::Menu;
+use super::qr::QrDrawing;
 use crate::app::client::browser;
+use crate::app::client::conversation::Conversation;
 
 #[component]
-pub(crate) fn ShareLink(
-    chat_id: Uuid,
-    /// The key in the link; `None` before the page is alive, and for a seat without one.
-    key: Signal<Option<String>>,
-    title: Signal<String>,
-) -> impl IntoView {
+pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal<String>) -> impl IntoView {
     let input = NodeRef::<Input>::new();
     let said = RwSignal::new("");
-    let link = move || key.get().map(|key| browser::magic_link(chat_id, &key)).unwrap_or_default();
+    // A link that was made just now is the one to share.
+    let made = RwSignal::new(None::<String>);
+    let own = move || conversation.seat.with(|seat| seat.as_ref().and_then(|seat| seat.key.clone()));
+    // The key is known only in the browser, and a seat may be without one.
+    let link = Memo::new(move |_| made.get().or_else(own).map(|key| browser::magic_link(chat_id, &key)));
     let copy = move |_| {
         if let Some(input) = input.get_untracked() {
             browser::copy_from(input, move |copied| {
@@ -24,19 +26,32 @@ pub(crate) fn ShareLink(
             });
         }
     };
-    let can_share = move || key.get().is_some() && browser::can_share();
+    let shared = move || link.get().filter(|_| browser::can_share());
+    let reload = Trigger::new();
+    let load = Callback::new(move |()| {
+        said.set("");
+        reload.notify();
+    });
+    let is_owner = Memo::new(move |_| conversation.is_owner());
     view! {
-        <Menu label=|| "Invite">
+        <Menu label=|| "Invite" on_open=load>
+            <div class="share" hidden=move || link.with(Option::is_none)>
                 <label for="magic-link">"Magic link"</label>
-                <input node_ref=input id="magic-link" type="text" readonly dir="ltr" prop:value=link/>
-                <p class="hint">"Whoever has this link can join. Send it only to those you want here."</p>
+                <input node_ref=input id="magic-link" type="text" readonly dir="ltr" prop:value=move || link.get().unwrap_or_default()/>
                 <div class="buttons">
                     <button type="button" on:click=copy>"Copy link"</button>
-                    {move || can_share().then(|| view! {
-                        <button type="button" on:click=move |_| browser::share(&title.get_untracked(), &link())>"Share"</button>
+                    {move || shared().map(|link| view! {
+                        <button type="button" on:click=move |_| browser::share(&title.get_untracked(), &link)>"Share"</button>
                     })}
                 </div>
                 <p class="hint" role="status">{said}</p>
+                <QrDrawing text=link label="The magic link as a QR code"/>
+                <p class="hint">"Whoever has this link can come by it. Send it only to those you want here."</p>
+            </div>
+            <p class="hint" hidden=move || link.with(Option::is_some)>
+                {move || if is_owner.get() { "Make a link to invite someone." } else { "Ask an owner of the chat for a link." }}
+            </p>
+            {move || is_owner.get().then(|| view! { <Invites conversation made reload/> })}
         </Menu>
     }
 }

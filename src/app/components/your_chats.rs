@@ -4,8 +4,9 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use uuid::Uuid;
 
+use crate::app::client::api::ChatApi;
+use crate::app::client::browser;
 use crate::app::client::storage::{self, SavedChat};
-use crate::app::client::{api, browser};
 use crate::wire::Code;
 
 /// How a chat stands, as far as this browser knows.
@@ -20,7 +21,7 @@ enum State {
 
 impl State {
     async fn ask(chat_id: Uuid, saved: &SavedChat) -> Self {
-        match api::read_messages(chat_id, &saved.token, saved.cursor).await {
+        match ChatApi::new(chat_id, &saved.token).read_messages(saved.cursor).await {
             Ok(unseen) => Self::Live { new: unseen.last_id.saturating_sub(saved.cursor) },
             Err(problem) => match problem.code {
                 Code::ChatNotFound => Self::ChatEnded,
@@ -82,7 +83,9 @@ fn YourChat(id: Uuid, saved: SavedChat, forget: Callback<Uuid>) -> impl IntoView
     let name = saved.name.clone().unwrap_or_else(|| "Chat".into());
     let address = {
         let key = saved.key.clone();
+        let comes_back = saved.recovery_code.is_some();
         move || match (state.get(), &key) {
+            (State::SessionEnded, _) if comes_back => Some(format!("/chat/{id}")),
             (State::SessionEnded, Some(key)) => Some(format!("/join/{id}#{key}")),
             (State::SessionEnded, None) | (State::ChatEnded, _) => None,
             _ => Some(format!("/chat/{id}")),

@@ -1,6 +1,7 @@
 //! The chat itself. The message box is always on the screen.
 
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_params_map};
@@ -9,8 +10,9 @@ use uuid::Uuid;
 use crate::app::client::browser;
 use crate::app::client::connection::Link;
 use crate::app::client::conversation::Conversation;
-use crate::app::client::storage::{self, SavedChat};
-use crate::app::components::{Composer, Kept, MessageList, People, ShareLink, Typing};
+use crate::app::client::seat::{borrow, recover};
+use crate::app::client::storage;
+use crate::app::components::{Composer, Kept, Knocks, MessageList, People, SessionEnd, ShareLink, Typing};
 use crate::app::notice::{LedHome, Notice};
 
 #[component]
@@ -26,32 +28,70 @@ pub(crate) fn ChatPage() -> impl IntoView {
 #[component]
 fn ChatRoom(chat_id: Uuid) -> impl IntoView {
     let conversation = Conversation::new(chat_id);
-    let seat = RwSignal::new(None::<SavedChat>);
+    let seat = conversation.seat;
     let navigate = use_navigate();
     let go = StoredValue::new_local(move |address: &str| {
         navigate(address, NavigateOptions { replace: true, ..Default::default() });
     });
+    let lead = move |address: &str| {
+        go.try_with_value(|go| go(address));
+    };
 
-    Effect::new(move || match storage::chat(chat_id) {
-        Some(saved) => {
-            seat.set(Some(saved));
+    let has_seat = RwSignal::new(false);
+    Effect::new(move || {
+        let saved = storage::chat(chat_id);
+        let Some(given) = browser::fragment() else {
+            return if saved.is_some() { has_seat.set(true) } else { lead(&Notice::InviteNeeded.home()) };
+        };
+        browser::forget_fragment();
+        spawn_local(async move {
+            // A UUID stands for a seat that others use too; anything else is an owner's link.
+            let entered = match given.parse() {
+                Ok(credential) => borrow(chat_id, credential).await,
+                Err(_) => recover(chat_id, given, saved.as_ref()).await,
+            };
+            match entered {
+                Err(problem) if saved.is_none() => lead(&Notice::of(&problem).unwrap_or(Notice::InviteNeeded).home()),
+                _ => {
+                    has_seat.try_set(true);
+                }
+            }
+        });
+    });
+    Effect::new(move || {
+        if has_seat.get() {
             conversation.follow();
         }
-        None => go.with_value(|go| go(&Notice::InviteNeeded.home())),
     });
-    // A seat that is lost leads to the join form where there is a key to it, else home.
+    // A seat that cannot be got back leads to the join form where there is a key to it, else home.
     Effect::new(move || {
-        let Some(problem) = conversation.lost.get() else { return };
-        let key = storage::chat(chat_id).and_then(|saved| saved.key);
-        let notice = Notice::of(&problem).unwrap_or(Notice::SessionExpired);
-        let address = if let (Notice::SessionExpired, Some(key)) = (notice, key) {
-            // What waits to be sent waits for the next seat.
-            format!("/join/{chat_id}?notice={}#{key}", notice.name())
-        } else {
-            storage::forget_chat(chat_id);
-            notice.home()
-        };
-        go.with_value(|go| go(&address));
+        let Some(lost) = conversation.lost.get() else { return };
+        spawn_local(async move {
+            let problem = match Notice::of(&lost) {
+                Some(Notice::SessionExpired) | None => match conversation.regain().await {
+                    Ok(()) => return conversation.resume(),
+                    Err(problem) => problem,
+                },
+                Some(_) => lost,
+            };
+            let saved = storage::chat(chat_id);
+            let key = saved.as_ref().and_then(|saved| saved.key.clone());
+            let notice = Notice::of(&problem).unwrap_or(Notice::SessionExpired);
+            let keeps_code = saved.is_some_and(|saved| saved.recovery_code.is_some());
+            match (notice, key) {
+                // What waits to be sent waits for the next seat.
+                (Notice::SessionExpired | Notice::InvalidRecovery, Some(key)) => {
+                    lead(&format!("/join/{chat_id}?notice={}#{key}", Notice::SessionExpired.name()));
+                }
+                (Notice::ChatFull, Some(key)) => lead(&Notice::home_to_wait(chat_id, &key)),
+                // An owner may try again with the code.
+                (Notice::ChatFull, None) if keeps_code => lead(&notice.home()),
+                _ => {
+                    storage::forget_chat(chat_id);
+                    lead(&notice.home());
+                }
+            }
+        });
     });
     let leave = Callback::new(move |notice: Notice| {
         storage::forget_chat(chat_id);
@@ -63,15 +103,18 @@ fn ChatRoom(chat_id: Uuid) -> impl IntoView {
         from_roster.unwrap_or_else(|| seat.with(|seat| seat.as_ref().and_then(|seat| seat.name.clone())))
     };
     let title = move || name().unwrap_or_else(|| "Chat".into());
-    let page_title = move || match conversation.unread.get() {
-        0 => title(),
-        unread => format!("({unread}) {}", title()),
+    let page_title = move || {
+        let knocking = conversation.knocks.with(|knocks| knocks.last().map(|knock| knock.username.clone()));
+        match (knocking, conversation.unread.get()) {
+            (Some(name), _) => format!("{name} wants to come in · {}", title()),
+            (None, 0) => title(),
+            (None, unread) => format!("({unread}) {}", title()),
+        }
     };
     Effect::new(move || {
-        browser::mark_icon(conversation.unread.get() > 0);
+        browser::mark_icon(conversation.unread.get() > 0 || conversation.knocks.with(|knocks| !knocks.is_empty()));
         on_cleanup(|| browser::mark_icon(false));
     });
-    let key = Signal::derive(move || seat.with(|seat| seat.as_ref().and_then(|seat| seat.key.clone())));
     view! {
         <Title text=page_title/>
         <div class="chat">
@@ -81,12 +124,14 @@ fn ChatRoom(chat_id: Uuid) -> impl IntoView {
                 </a>
                 <h1><bdi>{title}</bdi></h1>
                 <Kept conversation/>
-                <ShareLink chat_id key title=Signal::derive(title)/>
+                <ShareLink chat_id conversation title=Signal::derive(title)/>
                 <People conversation seat leave/>
             </header>
             <main>
+                <Knocks conversation/>
                 <MessageList conversation seat/>
                 <Typing conversation/>
+                <SessionEnd conversation/>
                 <p class="connection" role="status">
                     {move || match conversation.link.get() {
                         Link::Connecting | Link::Live => None,

@@ -8,11 +8,12 @@ use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 
+use crate::app::client::browser;
 use crate::app::client::storage::{self, SavedChat};
 use crate::app::components::{GeneralProblem, PageFrame, TextField, YourChats, remembered_username};
 use crate::app::notice::NoticeFromAddress;
 use crate::app::server_fns;
-use crate::domain::Settings;
+use crate::domain::{Admission, Settings};
 use crate::wire::Problem;
 
 #[component]
@@ -41,6 +42,7 @@ pub(crate) fn HomePage() -> impl IntoView {
 fn StartChat() -> impl IntoView {
     let username = NodeRef::<Input>::new();
     let name = NodeRef::<Input>::new();
+    let asks_first = NodeRef::<Input>::new();
     let problem = RwSignal::new(None::<Problem>);
     // Until the page is alive a form would be sent without it, and what was typed lost.
     let is_ready = RwSignal::new(false);
@@ -52,13 +54,17 @@ fn StartChat() -> impl IntoView {
         event.prevent_default();
         let value = |node: NodeRef<Input>| node.get_untracked().map(|input| input.value()).unwrap_or_default();
         let (username, name) = (value(username), Some(value(name)).filter(|name| !name.trim().is_empty()));
+        let asks_first = asks_first.get_untracked().is_some_and(|input| input.checked());
+        let admission = if asks_first { Admission::Approval } else { Admission::Link };
         is_ready.set(false);
         let navigate = navigate.clone();
         spawn_local(async move {
-            match server_fns::create_chat(username, name.clone()).await {
+            match server_fns::create_chat(username, name.clone(), Some(admission)).await {
                 Ok(started) => {
                     storage::remember_username(&started.seat.member.username);
-                    storage::save_chat(started.chat_id, &SavedChat::new(started.seat, name, started.key));
+                    let saved = SavedChat::new(started.seat, name, Some(started.key), browser::now());
+                    let recovery_code = Some(started.recovery_code);
+                    storage::save_chat(started.chat_id, &SavedChat { recovery_code, ..saved });
                     navigate(&format!("/chat/{}", started.chat_id), NavigateOptions::default());
                 }
                 Err(refusal) => {
@@ -72,6 +78,11 @@ fn StartChat() -> impl IntoView {
         <form class="card" method="post" on:submit=start>
             <TextField name="username" label="Your name" node=username problem autocomplete="nickname" is_required=true/>
             <TextField name="name" label="Name of the chat (optional)" node=name problem autocomplete="off"/>
+            <fieldset class="choices">
+                <legend>"Who may come in"</legend>
+                <label><input type="radio" name="admission" value="link" checked=true/>"Anyone with the link"</label>
+                <label><input node_ref=asks_first type="radio" name="admission" value="approval"/>"Ask me first"</label>
+            </fieldset>
             <GeneralProblem problem/>
             <button type="submit" class="main-button" disabled=move || !is_ready.get()>"Start a chat"</button>
             <noscript><p class="hint">"Chatting needs JavaScript. Scripts can use the API instead."</p></noscript>

@@ -1,5 +1,9 @@
-//! Where a magic link leads: asks for a name, then enters. Opening it changes nothing.
+//! Where a magic link leads: asks for a name, then enters, or waits to be let in. Opening it changes
+//! nothing.
 
+use std::ops::ControlFlow;
+
+use futures_util::future::{AbortHandle, abortable};
 use leptos::ev::SubmitEvent;
 use leptos::html::Input;
 use leptos::prelude::*;
@@ -9,12 +13,14 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_params_map};
 use uuid::Uuid;
 
-use crate::app::client::storage::{self, SavedChat};
-use crate::app::client::{api, browser};
+use crate::app::client::api::{self, ChatApi};
+use crate::app::client::browser;
+use crate::app::client::events::listen;
+use crate::app::client::storage::{self, SavedChat, SavedKnock};
 use crate::app::components::{GeneralProblem, PageFrame, TextField, remembered_username};
 use crate::app::notice::{LedHome, Notice, NoticeFromAddress};
 use crate::app::server_fns;
-use crate::wire::{Code, Problem};
+use crate::wire::{Code, Entered, Joined, KnockUpdate, Problem};
 
 #[component]
 pub(crate) fn JoinPage() -> impl IntoView {
@@ -31,11 +37,21 @@ pub(crate) fn JoinPage() -> impl IntoView {
     }
 }
 
+/// What the page shows.
+#[derive(Clone, PartialEq, Eq)]
+enum Step {
+    AskName,
+    /// Waits for an owner's answer.
+    Wait(SavedKnock),
+}
+
 #[component]
 fn JoinChat(chat_id: Uuid) -> impl IntoView {
     let username = NodeRef::<Input>::new();
     let problem = RwSignal::new(None::<Problem>);
     let chat_name = RwSignal::new(None::<String>);
+    let asks_first = RwSignal::new(false);
+    let step = RwSignal::new(Step::AskName);
     // The key is known only in the browser; until then, and while joining, nothing can be sent.
     let key = RwSignal::new(None::<String>);
     let is_joining = RwSignal::new(false);
@@ -47,6 +63,17 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
     // The page may have been left while an answer was on its way.
     let lead = move |address: &str| {
         go.try_with_value(|go| go(address));
+    };
+    let lead_home = move |notice: Notice, key: &str| match notice {
+        Notice::ChatFull => lead(&Notice::home_to_wait(chat_id, key)),
+        notice => lead(&notice.home()),
+    };
+    let enter = move |seat: Joined, key: String| {
+        storage::forget_knock(chat_id);
+        storage::remember_username(&seat.member.username);
+        let saved = SavedChat::new(seat, chat_name.try_get_untracked().flatten(), Some(key), browser::now());
+        storage::save_chat(chat_id, &saved);
+        lead(&format!("/chat/{chat_id}"));
     };
     let hash = use_location().hash;
 
@@ -63,13 +90,21 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
             let Some(found) = browser::fragment() else {
                 return lead(&Notice::InviteNeeded.home());
             };
+            // Made before anything is sent, so that all tabs say the same.
+            storage::join_id(chat_id);
+            // Who waits here already goes on waiting, in whichever tab.
+            if let Some(waiting) = storage::knock(chat_id).filter(|waiting| waiting.key == found) {
+                step.try_set(Step::Wait(waiting));
+                return;
+            }
             match server_fns::preview_invite(chat_id, found.clone()).await {
                 Ok(preview) => {
                     chat_name.try_set(preview.name);
+                    asks_first.try_set(preview.asks_first);
                 }
                 Err(refusal) => {
                     if let Some(notice) = Notice::of(&refusal) {
-                        return lead(&notice.home());
+                        return lead_home(notice, &found);
                     }
                     problem.try_set(Some(refusal));
                 }
@@ -82,18 +117,23 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
         event.prevent_default();
         let Some(key) = key.get_untracked() else { return };
         let username = username.get_untracked().map(|input| input.value()).unwrap_or_default();
-        let name = chat_name.get_untracked();
+        let seat_before = storage::chat(chat_id);
         is_joining.set(true);
         spawn_local(async move {
-            match server_fns::join_chat(chat_id, key.clone(), username).await {
-                Ok(seat) => {
-                    storage::remember_username(&seat.member.username);
-                    storage::save_chat(chat_id, &SavedChat::new(seat, name, key));
-                    lead(&format!("/chat/{chat_id}"));
+            match server_fns::join_chat(chat_id, key.clone(), username, storage::join_id(chat_id)).await {
+                Ok(Entered::Seated(seat)) => enter(seat, key),
+                Ok(Entered::Knocked(knock)) => {
+                    let waiting = SavedKnock { knock, key };
+                    storage::save_knock(chat_id, &waiting);
+                    step.try_set(Step::Wait(waiting));
                 }
                 Err(refusal) => {
+                    // Another tab may have been quicker.
+                    if storage::chat(chat_id).is_some_and(|saved| Some(&saved) != seat_before.as_ref()) {
+                        return lead(&format!("/chat/{chat_id}"));
+                    }
                     if let Some(notice) = Notice::of(&refusal) {
-                        return lead(&notice.home());
+                        return lead_home(notice, &key);
                     }
                     let taken = refusal.code == Code::UsernameTaken;
                     problem.try_set(Some(if taken { refusal.about_field("username") } else { refusal }));
@@ -102,6 +142,13 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
             }
         });
     };
+    // The knock is over, without a seat.
+    let give_up = Callback::new(move |notice: Notice| {
+        storage::forget_knock(chat_id);
+        storage::forget_join_id(chat_id);
+        lead(&notice.home());
+    });
+    let let_in = Callback::new(move |(seat, key): (Joined, String)| enter(seat, key));
     view! {
         <NoticeFromAddress/>
         <h1>
@@ -110,23 +157,90 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
                 |name| view! { "Join "<bdi>{name}</bdi> }.into_any(),
             )}
         </h1>
-        <p class="lead">"Someone invited you to a private chat. Choose the name that the others will see."</p>
-        <form class="card" method="post" on:submit=join>
-            <TextField name="username" label="Your name" node=username problem autocomplete="nickname" is_required=true/>
-            <GeneralProblem problem/>
-            <button type="submit" class="main-button" disabled=move || key.get().is_none() || is_joining.get()>
-                "Join"
-            </button>
-            <noscript><p class="hint">"Chatting needs JavaScript. Scripts can use the API instead."</p></noscript>
-        </form>
+        {move || match step.get() {
+            Step::AskName => view! {
+                <p class="lead">"Someone invited you to a private chat. Choose the name that the others will see."</p>
+                <form class="card" method="post" on:submit=join>
+                    <TextField name="username" label="Your name" node=username problem autocomplete="nickname" is_required=true/>
+                    <p class="hint" hidden=move || !asks_first.get()>"The owner of the chat lets people in: they will see this name."</p>
+                    <GeneralProblem problem/>
+                    <button type="submit" class="main-button" disabled=move || key.get().is_none() || is_joining.get()>
+                        {move || if asks_first.get() { "Ask to join" } else { "Join" }}
+                    </button>
+                    <noscript><p class="hint">"Chatting needs JavaScript. Scripts can use the API instead."</p></noscript>
+                </form>
+            }
+            .into_any(),
+            Step::Wait(waiting) => view! { <WaitForOwner chat_id waiting let_in give_up/> }.into_any(),
+        }}
     }
 }
 
-/// Whether the seat that this browser remembers still holds; where the server cannot say, it is
-/// taken to.
+/// Waits until an owner has answered, then enters without anything more to do.
+#[component]
+fn WaitForOwner(
+    chat_id: Uuid,
+    waiting: SavedKnock,
+    let_in: Callback<(Joined, String)>,
+    give_up: Callback<Notice>,
+) -> impl IntoView {
+    let SavedKnock { knock, key } = waiting;
+    let listening = StoredValue::new(None::<AbortHandle>);
+    on_cleanup(move || {
+        if let Some(Some(handle)) = listening.try_update_value(Option::take) {
+            handle.abort();
+        }
+    });
+    let api = ChatApi::new(chat_id, &knock.ticket);
+    let address = format!("/{chat_id}/knocks/{}", knock.knock_id);
+    Effect::new(move || {
+        let (address, ticket, key) = (address.clone(), knock.ticket.clone(), key.clone());
+        let (answer, handle) = abortable(async move {
+            let mut answer = KnockUpdate::Ended;
+            let heard = listen(&address, &ticket, |_, data| match serde_json::from_str(data) {
+                Ok(KnockUpdate::Pending) | Err(_) => ControlFlow::Continue(()),
+                Ok(update) => {
+                    answer = update;
+                    ControlFlow::Break(())
+                }
+            });
+            // A refusal means that the knock is not there any more.
+            let _ = heard.await;
+            answer
+        });
+        listening.set_value(Some(handle));
+        spawn_local(async move {
+            let Ok(answer) = answer.await else { return };
+            match answer {
+                KnockUpdate::Approved { session: Some(seat) } => let_in.try_run((seat, key)),
+                KnockUpdate::Declined => give_up.try_run(Notice::KnockDeclined),
+                _ => give_up.try_run(Notice::KnockEnded),
+            };
+        });
+    });
+    let withdraw = move |_| {
+        let api = api.clone();
+        spawn_local(async move {
+            // If it does not arrive, the knock expires by itself.
+            let _ = api.withdraw_knock(knock.knock_id).await;
+            give_up.try_run(Notice::KnockWithdrawn);
+        });
+    };
+    view! {
+        <div class="card waiting-room">
+            <p class="lead" role="status">"Waiting for the owner to let you in…"</p>
+            <p class="hint">"They were told at once. Keep this page open: you enter by yourself."</p>
+            <button type="button" on:click=withdraw>"Stop waiting"</button>
+        </div>
+    }
+}
+
+/// Whether the seat that this browser remembers still holds, or can be got back; where the server
+/// cannot say, it is taken to.
 async fn holds(chat_id: Uuid, saved: &SavedChat) -> bool {
-    match api::read_messages(chat_id, &saved.token, saved.cursor).await {
+    match ChatApi::new(chat_id, &saved.token).read_messages(saved.cursor).await {
         Ok(_) => true,
+        Err(problem) if problem.code == Code::SessionExpired => saved.recovery_code.is_some(),
         Err(problem) => api::is_passing(&problem),
     }
 }

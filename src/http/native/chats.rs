@@ -1,4 +1,4 @@
-//! Opening a chat, entering it, staying, and ending it.
+//! Opening a chat, entering it, and ending it.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,8 +10,8 @@ use crate::http::body::{JsonBody, OptionalJsonBody};
 use crate::http::origin::SiteUrl;
 use crate::http::path::ChatInPath;
 use crate::http::problem::Answer;
-use crate::service::{Caller, Service};
-use crate::wire::{self, Created, Joined, Problem, Retention};
+use crate::service::{Caller, Entrance, Joiner, Service};
+use crate::wire::{self, Created, Entered, Joined, Problem, Retention};
 
 /// Open a chat. The caller becomes its owner.
 #[utoipa::path(post, path = "/create", tag = "chats", request_body(content = Option<wire::CreateChat>),
@@ -37,24 +37,30 @@ pub(super) async fn create_chat(
         session_token,
         expires_at,
         member,
+        recovery_code: new.recovery.reveal(),
         invite: open_invite(&site, new.chat_id, &new.invite),
     };
     Ok((StatusCode::CREATED, Json(created)))
 }
 
 /// Enter a chat by an invite's key.
+///
+/// Where the invite asks first, this knocks: show the `ticket` at `/{chat_id}/knocks/{knock_id}` to
+/// learn what an owner says. With a `join_id`, the same call made again gives the same seat, or the
+/// same knock, and spends no second use of the invite.
 #[utoipa::path(post, path = "/{chat_id}/join", tag = "chats",
     params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
     request_body = wire::JoinChat,
     responses(
         (status = 201, description = "A seat and its session", body = Joined),
+        (status = 202, description = "A knock, for an owner to answer", body = wire::Knocked),
         (status = 400, description = "`invalid_request`: not JSON", body = Problem),
         (status = 403, description = "`invalid_invite`", body = Problem),
         (status = 404, description = "`chat_not_found`", body = Problem),
         (status = 409, description = "`chat_full` or `username_taken`", body = Problem),
         (status = 413, description = "`payload_too_large`", body = Problem),
         (status = 422, description = "`invalid_request`: a field is wrong", body = Problem),
-        (status = 429, description = "`too_many_requests`", body = Problem),
+        (status = 429, description = "`too_many_requests`: from here, or too many wait already", body = Problem),
         (status = 503, description = "`unavailable`", body = Problem),
     ))]
 pub(super) async fn join_chat(
@@ -62,29 +68,15 @@ pub(super) async fn join_chat(
     Extension(caller): Extension<Caller>,
     ChatInPath(chat_id): ChatInPath,
     JsonBody(request): JsonBody<wire::JoinChat>,
-) -> Answer<(StatusCode, Json<Joined>)> {
+) -> Answer<(StatusCode, Json<Entered>)> {
     let (key, username) = request.parse()?;
-    let seat = service.join(caller, chat_id, &key, username).await?;
-    Ok((StatusCode::CREATED, Json(Joined::from(&seat))))
-}
-
-/// Get a new token for the same seat, good for a whole session lifetime. The old one ends.
-#[utoipa::path(post, path = "/{chat_id}/session", tag = "chats",
-    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
-    security(("session_token" = [])),
-    responses(
-        (status = 200, description = "The new session", body = wire::Session),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
-    ))]
-pub(super) async fn renew_session(
-    State(service): State<Service>,
-    ChatInPath(chat_id): ChatInPath,
-    Bearer(token): Bearer,
-) -> Answer<Json<wire::Session>> {
-    let (token, expires_at) = service.renew_session(chat_id, &token).await?;
-    Ok(Json(wire::Session { session_token: token.reveal(), expires_at }))
+    let joiner = request.join_id.map_or(Joiner::Unknown, Joiner::JoinId);
+    let entrance = service.join(caller, chat_id, &key, username, joiner).await?;
+    let status = match entrance {
+        Entrance::Seated(_) => StatusCode::CREATED,
+        Entrance::Knocked { .. } => StatusCode::ACCEPTED,
+    };
+    Ok((status, Json(Entered::from(&entrance))))
 }
 
 /// What the server still holds of the chat, and until when.

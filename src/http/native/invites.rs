@@ -1,7 +1,7 @@
 //! The owner's magic links.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 
 use super::open_invite;
@@ -10,8 +10,8 @@ use crate::http::body::OptionalJsonBody;
 use crate::http::origin::SiteUrl;
 use crate::http::path::{ChatInPath, InviteInPath};
 use crate::http::problem::Answer;
-use crate::service::Service;
-use crate::wire::{self, Invite, InviteList, InviteSummary, Problem};
+use crate::service::{Service, SharedInvite};
+use crate::wire::{self, Invite, InviteList, InviteSummary, InviteWithMembers, Member, Problem};
 
 /// Make another magic link.
 #[utoipa::path(post, path = "/{chat_id}/invite", tag = "invites",
@@ -39,7 +39,7 @@ pub(super) async fn create_invite(
     Ok((StatusCode::CREATED, Json(open_invite(&site, chat_id, &invite))))
 }
 
-/// List the magic links, without their keys.
+/// List the magic links, without their keys, each with those who came by it and are here.
 #[utoipa::path(get, path = "/{chat_id}/invites", tag = "invites",
     params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
     security(("session_token" = [])),
@@ -56,18 +56,24 @@ pub(super) async fn list_invites(
     Bearer(token): Bearer,
 ) -> Answer<Json<InviteList>> {
     let invites = service.list_invites(chat_id, &token).await?;
-    Ok(Json(InviteList { invites: invites.iter().map(InviteSummary::from).collect() }))
+    let with_members = |shared: &SharedInvite| InviteWithMembers {
+        invite: InviteSummary::from(&shared.invite),
+        members: shared.members.iter().map(Member::from).collect(),
+    };
+    Ok(Json(InviteList { invites: invites.iter().map(with_members).collect() }))
 }
 
-/// Revoke a magic link. Who came by it stays.
+/// Revoke a magic link. Who waits by it is declined; who came by it stays, or goes with it.
 #[utoipa::path(delete, path = "/{chat_id}/invites/{invite_id}", tag = "invites",
     params(
         ("chat_id" = uuid::Uuid, Path, description = "The chat"),
         ("invite_id" = uuid::Uuid, Path, description = "The invite"),
+        ("members" = Option<String>, Query, description = "`stay`, which it is where left out, or `go`: the guests who came by it lose their seats"),
     ),
     security(("session_token" = [])),
     responses(
         (status = 204, description = "The link opens nothing any more"),
+        (status = 400, description = "`invalid_request`: `members` is neither `stay` nor `go`", body = Problem),
         (status = 401, description = "`session_required` or `session_expired`", body = Problem),
         (status = 403, description = "`owner_only`", body = Problem),
         (status = 404, description = "`chat_not_found` or `not_found`", body = Problem),
@@ -78,7 +84,14 @@ pub(super) async fn revoke_invite(
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
     InviteInPath(invite_id): InviteInPath,
+    Query(query): Query<Vec<(String, String)>>,
 ) -> Answer<StatusCode> {
-    service.revoke_invite(chat_id, &token, invite_id).await?;
+    let members = query.iter().find(|(name, _)| name == "members").map(|(_, value)| &**value);
+    let members_go = match members {
+        None | Some("stay") => false,
+        Some("go") => true,
+        Some(_) => return Err(Problem::unreadable("members must be stay or go.").about_field("members").into()),
+    };
+    service.revoke_invite(chat_id, &token, invite_id, members_go).await?;
     Ok(StatusCode::NO_CONTENT)
 }

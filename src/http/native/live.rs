@@ -8,8 +8,8 @@ use axum::extract::ws::{self, CloseFrame, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use axum::response::sse::Event;
 use futures_util::stream;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -19,15 +19,12 @@ use crate::http::auth::session_token;
 use crate::http::origin::SiteUrl;
 use crate::http::path::ChatInPath;
 use crate::http::problem::{Answer, Failure};
+use crate::http::sse::{self, KEEP_ALIVE};
 use crate::service::{Ending, Follower, Service, Update};
 use crate::wire::{Code, LiveEvent, Problem};
 
-/// How often a stream that says nothing shows that it is alive.
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// How long a frame may wait for a reader who takes nothing.
 const SEND_PATIENCE: Duration = Duration::from_secs(20);
-/// How soon a client comes back after the server has stopped.
-const COME_BACK: Duration = Duration::from_secs(1);
 /// The subprotocol that is spoken, and what the token stands behind in another, for browsers can
 /// send no header of their own.
 const PROTOCOL: &str = "watch-party";
@@ -87,23 +84,20 @@ pub(super) async fn event_stream(
         match follower.next().await {
             Ok(update) => Some((written(&update.into()), Some(follower))),
             Err(ending) => {
-                let last = last_event_of(ending).map(|event| written(&event));
-                let last = last.unwrap_or_else(|| Ok(Event::default().retry(COME_BACK)));
+                let last = last_event_of(ending).map_or_else(sse::come_back, |event| written(&event));
                 Some((last, None))
             }
         }
     });
-    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-    // A proxy that buffers would hold back what happens.
-    Ok(([("x-accel-buffering", "no")], Sse::new(events).keep_alive(keep_alive)).into_response())
+    Ok(sse::answer(events))
 }
 
-fn written(event: &LiveEvent) -> Result<Event, axum::Error> {
-    let frame = Event::default().event(event.name()).json_data(event)?;
-    Ok(match event {
+fn written(event: &LiveEvent) -> Event {
+    let frame = sse::event(event.name(), event);
+    match event {
         LiveEvent::Message { message } => frame.id(message.id.to_string()),
         _ => frame,
-    })
+    }
 }
 
 async fn carry(mut socket: WebSocket, mut follower: Follower) {
@@ -164,6 +158,10 @@ impl From<Update> for LiveEvent {
             Update::Joined(member) => Self::MemberJoined { member: (&member).into() },
             Update::Left { member_id, why } => Self::MemberLeft { member_id: member_id.as_uuid(), reason: why },
             Update::Typing { member_id } => Self::Typing { member_id: member_id.as_uuid() },
+            Update::RoleChanged { member_id, role } => Self::RoleChanged { member_id: member_id.as_uuid(), role },
+            Update::Knocked(knock) => Self::Knocked { knock: (&knock).into() },
+            Update::KnockDecided { knock_id, status } => Self::KnockDecided { knock_id: knock_id.as_uuid(), status },
+            Update::KnockEnded { knock_id, why } => Self::KnockEnded { knock_id: knock_id.as_uuid(), reason: why },
             Update::MembersChanged => Self::MembersChanged,
         }
     }

@@ -5,10 +5,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use crate::http::auth::Bearer;
+use crate::http::body::JsonBody;
 use crate::http::path::{ChatInPath, MemberInPath};
 use crate::http::problem::Answer;
 use crate::service::Service;
-use crate::wire::{MemberList, MemberSummary, Problem};
+use crate::wire::{self, Member, MemberList, MemberSummary, Problem};
 
 /// List who holds a seat, longest-seated first.
 #[utoipa::path(get, path = "/{chat_id}/members", tag = "members",
@@ -31,11 +32,12 @@ pub(super) async fn list_members(
         members: members.map(|(member, online)| MemberSummary { member: member.into(), online: *online }).collect(),
         capacity: roster.settings.capacity,
         history: roster.settings.history,
+        admission: roster.settings.admission,
         name: roster.name.map(|name| name.as_str().to_owned()),
     }))
 }
 
-/// Free a seat: leave with one's own id, or remove another as the owner.
+/// Free a seat: leave with one's own id, or remove a guest as an owner.
 #[utoipa::path(delete, path = "/{chat_id}/members/{member_id}", tag = "members",
     params(
         ("chat_id" = uuid::Uuid, Path, description = "The chat"),
@@ -47,6 +49,7 @@ pub(super) async fn list_members(
         (status = 401, description = "`session_required` or `session_expired`", body = Problem),
         (status = 403, description = "`owner_only`", body = Problem),
         (status = 404, description = "`chat_not_found` or `not_found`", body = Problem),
+        (status = 422, description = "`invalid_request`: the member is an owner too", body = Problem),
         (status = 503, description = "`unavailable`", body = Problem),
     ))]
 pub(super) async fn remove_member(
@@ -57,4 +60,33 @@ pub(super) async fn remove_member(
 ) -> Answer<StatusCode> {
     service.remove_member(chat_id, &token, member_id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Make a member an owner too, or give up being one oneself.
+#[utoipa::path(patch, path = "/{chat_id}/members/{member_id}", tag = "members",
+    params(
+        ("chat_id" = uuid::Uuid, Path, description = "The chat"),
+        ("member_id" = uuid::Uuid, Path, description = "The member"),
+    ),
+    request_body = wire::ChangeMember,
+    security(("session_token" = [])),
+    responses(
+        (status = 200, description = "The member as they are now", body = Member),
+        (status = 400, description = "`invalid_request`: not JSON", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
+        (status = 403, description = "`owner_only`", body = Problem),
+        (status = 404, description = "`chat_not_found` or `not_found`", body = Problem),
+        (status = 413, description = "`payload_too_large`", body = Problem),
+        (status = 422, description = "`invalid_request`: another's ownership, or the only one", body = Problem),
+        (status = 503, description = "`unavailable`", body = Problem),
+    ))]
+pub(super) async fn change_member(
+    State(service): State<Service>,
+    ChatInPath(chat_id): ChatInPath,
+    Bearer(token): Bearer,
+    MemberInPath(member_id): MemberInPath,
+    JsonBody(request): JsonBody<wire::ChangeMember>,
+) -> Answer<Json<Member>> {
+    let member = service.set_role(chat_id, &token, member_id, request.role).await?;
+    Ok(Json(Member::from(&member)))
 }

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::live;
 use crate::domain::{ClientId, MessageId};
+use crate::http::accept::{wants_events, wants_page};
 use crate::http::auth::{Bearer, session_token};
 use crate::http::body::MessageBody;
 use crate::http::path::ChatInPath;
@@ -42,14 +43,14 @@ pub(super) async fn read_messages(
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Answer<Response> {
-    if wants_page(&headers) {
+    if wants_page(&headers) && !headers.contains_key(header::AUTHORIZATION) {
         let page = chat.map_or_else(|_| "/?notice=chat_not_found".into(), |ChatInPath(id)| format!("/chat/{id}"));
         return Ok(Redirect::to(&page).into_response());
     }
     let ChatInPath(chat_id) = chat?;
     let token = session_token(&headers)?;
     let after = cursor(&query)?;
-    if accepts(&headers, "text/event-stream") {
+    if wants_events(&headers) {
         return live::event_stream(&service, chat_id, &token, after, &headers).await;
     }
     let unseen = service.read(chat_id, &token, after).await?;
@@ -117,15 +118,6 @@ pub(super) fn cursor(query: &[(String, String)]) -> Result<MessageId, Failure> {
     let after = query.iter().find(|(name, _)| name == "after").map_or(Ok(0), |(_, value)| value.parse());
     let unreadable = |_| Problem::unreadable("after must be the id of a message, a whole number.").about_field("after");
     Ok(after.map_err(unreadable)?)
-}
-
-fn wants_page(headers: &HeaderMap) -> bool {
-    accepts(headers, "text/html") && !headers.contains_key(header::AUTHORIZATION)
-}
-
-fn accepts(headers: &HeaderMap, kind: &str) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    accept.is_some_and(|accept| accept.contains(kind))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<ClientId>, Failure> {

@@ -2,16 +2,18 @@
 
 mod chats;
 mod invites;
+mod knocks;
 mod live;
 mod members;
 mod messages;
+mod sessions;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::AppState;
 use crate::domain::ChatId;
-use crate::service::{OpenInvite, Seat};
+use crate::service::{Entrance, KnockView, OpenInvite, Seat};
 use crate::wire;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -21,13 +23,18 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(live::follow_chat))
         .routes(routes!(messages::say_typing))
         .routes(routes!(chats::join_chat))
-        .routes(routes!(chats::renew_session))
+        .routes(routes!(sessions::renew_session, sessions::show_session))
+        .routes(routes!(sessions::renew_recovery))
+        .routes(routes!(sessions::recover))
+        .routes(routes!(knocks::show_seats))
         .routes(routes!(chats::show_retention))
         .routes(routes!(invites::create_invite))
         .routes(routes!(invites::list_invites))
         .routes(routes!(invites::revoke_invite))
         .routes(routes!(members::list_members))
-        .routes(routes!(members::remove_member))
+        .routes(routes!(members::remove_member, members::change_member))
+        .routes(routes!(knocks::list_knocks))
+        .routes(routes!(knocks::show_knock, knocks::decide_knock, knocks::withdraw_knock))
 }
 
 /// An invite with its magic link. The key stands in the fragment, which no browser sends.
@@ -40,5 +47,25 @@ fn open_invite(site: &str, chat_id: ChatId, OpenInvite { key, invite }: &OpenInv
 impl From<&Seat> for wire::Joined {
     fn from(Seat { token, member }: &Seat) -> Self {
         Self { session_token: token.reveal(), expires_at: member.session.expires_at, member: member.into() }
+    }
+}
+
+impl From<&Entrance> for wire::Entered {
+    fn from(entrance: &Entrance) -> Self {
+        match entrance {
+            Entrance::Seated(seat) => Self::Seated(seat.into()),
+            Entrance::Knocked { knock, ticket } => Self::Knocked(wire::Knocked {
+                knock_id: knock.id.as_uuid(),
+                ticket: ticket.reveal(),
+                status: knock.status,
+                expires_at: knock.expires_at,
+            }),
+        }
+    }
+}
+
+impl From<&KnockView> for wire::KnockState {
+    fn from(KnockView { knock, seat }: &KnockView) -> Self {
+        Self { status: knock.status, expires_at: knock.expires_at, session: seat.as_ref().map(wire::Joined::from) }
     }
 }

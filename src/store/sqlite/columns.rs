@@ -6,11 +6,12 @@ use rusqlite::types::Type;
 use rusqlite::{Error, Result, Row};
 use uuid::Uuid;
 
-use crate::domain::{Admission, Role, Timestamp};
+use crate::domain::{Admission, KnockStatus, Role, Timestamp};
 
 pub(super) fn admission_name(admission: Admission) -> &'static str {
     match admission {
         Admission::Link => "link",
+        Admission::Approval => "approval",
     }
 }
 
@@ -21,8 +22,21 @@ pub(super) fn role_name(role: Role) -> &'static str {
     }
 }
 
+pub(super) fn knock_status_name(status: KnockStatus) -> &'static str {
+    match status {
+        KnockStatus::Pending => "pending",
+        KnockStatus::Approved => "approved",
+        KnockStatus::Declined => "declined",
+    }
+}
+
+pub(super) fn knock_status(row: &Row<'_>, column: usize) -> Result<KnockStatus> {
+    let all = [KnockStatus::Pending, KnockStatus::Approved, KnockStatus::Declined];
+    named(row, column, &all, knock_status_name)
+}
+
 pub(super) fn admission(row: &Row<'_>, column: usize) -> Result<Admission> {
-    named(row, column, &[Admission::Link], admission_name)
+    named(row, column, &[Admission::Link, Admission::Approval], admission_name)
 }
 
 pub(super) fn role(row: &Row<'_>, column: usize) -> Result<Role> {

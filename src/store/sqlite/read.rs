@@ -1,14 +1,14 @@
 //! From rows to chats.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Result, Row};
 
-use super::columns::{admission, counter, id, millis, moment, optional_id, role};
+use super::columns::{admission, counter, id, knock_status, millis, moment, optional_id, role};
 use crate::domain::{
-    Chat, ChatId, ChatName, Digest, Invite, InviteLabel, Member, Message, MessageText, Receipt, Session, Settings,
-    Snapshot, Timestamp, Username,
+    Chat, ChatId, ChatName, Digest, Invite, InviteLabel, Knock, Member, Message, MessageText, Receipt, Recovery, Salt,
+    Session, Settings, Snapshot, Source, Timestamp, Username,
 };
 
 /// The whole chat, as of one moment.
@@ -35,16 +35,30 @@ pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Optio
         messages,
         members: all(
             &moment,
-            "SELECT member_id, username, role, joined_at, token, expires_at FROM session WHERE chat_id = ?1 ORDER BY id",
+            "SELECT member_id, username, role, joined_at, token, expires_at, invite_id, joined_as, source, salt
+             FROM session WHERE chat_id = ?1 ORDER BY id",
             of_chat,
             member,
         )?,
         invites: all(
             &moment,
-            "SELECT invite_id, key, label, max_uses, uses, created_at, expires_at
+            "SELECT invite_id, key, label, max_uses, uses, created_at, expires_at, asks_first
              FROM invite WHERE chat_id = ?1 ORDER BY id",
             of_chat,
             invite,
+        )?,
+        knocks: all(
+            &moment,
+            "SELECT knock_id, ticket, joined_as, salt, token, invite_id, username, knocked_at, status, expires_at
+             FROM knock WHERE chat_id = ?1 ORDER BY id",
+            of_chat,
+            knock,
+        )?,
+        recoveries: all(
+            &moment,
+            "SELECT member_id, code, source FROM recovery WHERE chat_id = ?1 ORDER BY id",
+            of_chat,
+            recovery,
         )?,
         receipts: all(
             &moment,
@@ -63,7 +77,7 @@ pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Optio
     Ok(Some(Chat::restore(kept)))
 }
 
-/// The chats that have a session which has expired, or that were empty for too long.
+/// The chats that have a session or a knock which has expired, or that were empty for too long.
 pub(super) fn due(
     connection: &mut Connection,
     now: Timestamp,
@@ -72,17 +86,21 @@ pub(super) fn due(
 ) -> Result<Vec<ChatId>> {
     let emptied_before = now.as_millis().saturating_sub(millis(forget_after));
     let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
-    // The cross join makes the index of expiries lead, so that the limit ends the search early.
-    all(
+    // The cross joins make the indexes of expiries lead, so that the limit ends the search early.
+    let due: Vec<ChatId> = all(
         connection,
         "SELECT DISTINCT hash_key FROM session CROSS JOIN chat ON chat.id = session.chat_id WHERE expires_at <= ?1
+         UNION ALL
+         SELECT hash_key FROM knock CROSS JOIN chat ON chat.id = knock.chat_id WHERE expires_at <= ?1
          UNION ALL
          SELECT hash_key FROM chat
          WHERE vacant_since <= ?2 AND NOT EXISTS (SELECT 1 FROM session WHERE chat_id = chat.id)
          LIMIT ?3",
         (now.as_millis(), emptied_before, at_most),
         |row| id(row, 0),
-    )
+    )?;
+    let mut seen = HashSet::new();
+    Ok(due.into_iter().filter(|chat_id| seen.insert(*chat_id)).collect())
 }
 
 /// Asks for as little as there is.
@@ -114,6 +132,8 @@ fn bare_chat(chat_id: ChatId, row: &Row<'_>) -> Result<Snapshot> {
         last_id: 0,
         members: Vec::new(),
         invites: Vec::new(),
+        knocks: Vec::new(),
+        recoveries: Vec::new(),
         messages: VecDeque::new(),
         receipts: VecDeque::new(),
         ended_sessions: VecDeque::new(),
@@ -126,7 +146,40 @@ fn member(row: &Row<'_>) -> Result<Member> {
         username: Username::from_stored(row.get_ref(1)?.as_str()?),
         role: role(row, 2)?,
         joined_at: moment(row, 3)?,
-        session: Session { digest: Digest::from_stored(row.get(4)?), expires_at: moment(row, 5)? },
+        invite_id: optional_id(row, 6)?,
+        join: row.get::<_, Option<_>>(7)?.map(Digest::from_stored),
+        session: Session {
+            digest: Digest::from_stored(row.get(4)?),
+            expires_at: moment(row, 5)?,
+            source: source(row.get(8)?, row.get(9)?),
+        },
+    })
+}
+
+fn source(digest: Option<[u8; 32]>, salt: Option<[u8; 32]>) -> Option<Source> {
+    Some(Source { digest: Digest::from_stored(digest?), salt: Salt(salt?) })
+}
+
+fn knock(row: &Row<'_>) -> Result<Knock> {
+    Ok(Knock {
+        id: id(row, 0)?,
+        ticket: Digest::from_stored(row.get(1)?),
+        join: Digest::from_stored(row.get(2)?),
+        salt: Salt(row.get(3)?),
+        session: Digest::from_stored(row.get(4)?),
+        invite_id: id(row, 5)?,
+        username: Username::from_stored(row.get_ref(6)?.as_str()?),
+        knocked_at: moment(row, 7)?,
+        status: knock_status(row, 8)?,
+        expires_at: moment(row, 9)?,
+    })
+}
+
+fn recovery(row: &Row<'_>) -> Result<Recovery> {
+    Ok(Recovery {
+        member_id: id(row, 0)?,
+        digest: Digest::from_stored(row.get(1)?),
+        source: row.get::<_, Option<_>>(2)?.map(Digest::from_stored),
     })
 }
 
@@ -139,6 +192,7 @@ fn invite(row: &Row<'_>) -> Result<Invite> {
         uses: row.get(4)?,
         created_at: moment(row, 5)?,
         expires_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_millis),
+        asks_first: row.get(7)?,
     })
 }
 

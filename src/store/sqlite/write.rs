@@ -3,10 +3,10 @@
 
 use rusqlite::{Connection, Error, OptionalExtension as _, Params, Result};
 
-use super::columns::{admission_name, counter, millis, role_name};
+use super::columns::{admission_name, counter, knock_status_name, millis, role_name};
 use crate::domain::{
-    Change, Chat, ChatName, Event, Invite, InviteId, InviteLabel, Member, MemberId, Message, Session, Settings,
-    Timestamp,
+    Change, Chat, ChatName, Digest, Event, Invite, InviteId, InviteLabel, Knock, Member, MemberId, Message, Recovery,
+    Role, Session, Settings, Timestamp,
 };
 
 /// What became of a change.
@@ -83,14 +83,22 @@ impl RowWriter<'_> {
             Event::ChatCreated { .. } | Event::ChatEnded => Ok(()),
             Event::InviteCreated { invite } => self.add_invite(invite),
             Event::InviteRevoked { invite_id } => self.remove_invite(*invite_id),
-            Event::MemberJoined { member, invite_id } => {
+            Event::MemberJoined { member } => {
                 self.add_member(member)?;
-                invite_id.map_or(Ok(()), |invite_id| self.count_uses(invite_id))
+                member.invite_id.map_or(Ok(()), |invite_id| self.count_uses(invite_id))
             }
             Event::MemberLeft { member_id, .. } => {
                 self.remember_session(*member_id, revision)?;
-                self.remove_member(*member_id)
+                self.remove_member(*member_id)?;
+                self.keep_knocks()?;
+                self.keep_recoveries()
             }
+            Event::RoleChanged { member_id, role } => {
+                self.set_role(*member_id, *role)?;
+                self.keep_recoveries()
+            }
+            Event::RecoverySet { .. } => self.keep_recoveries(),
+            Event::Knocked { .. } | Event::KnockDecided { .. } | Event::KnockEnded { .. } => self.keep_knocks(),
             Event::SessionRenewed { member_id, session, .. } => {
                 self.remember_session(*member_id, revision)?;
                 self.renew_session(*member_id, session)
@@ -106,8 +114,8 @@ impl RowWriter<'_> {
 
     fn add_invite(&self, invite: &Invite) -> Result<()> {
         self.execute(
-            "INSERT INTO invite (chat_id, invite_id, key, label, max_uses, uses, created_at, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO invite (chat_id, invite_id, key, label, max_uses, uses, created_at, expires_at, asks_first)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             (
                 self.chat_id,
                 invite.id.as_uuid().into_bytes(),
@@ -117,6 +125,7 @@ impl RowWriter<'_> {
                 invite.uses,
                 invite.created_at.as_millis(),
                 invite.expires_at.map(Timestamp::as_millis),
+                invite.asks_first,
             ),
         )?;
         let kept: Vec<InviteId> = self.after.invites().iter().map(|invite| invite.id).collect();
@@ -142,8 +151,9 @@ impl RowWriter<'_> {
 
     fn add_member(&self, member: &Member) -> Result<()> {
         self.execute(
-            "INSERT INTO session (chat_id, member_id, token, username, folded_username, role, joined_at, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO session (chat_id, member_id, token, username, folded_username, role, joined_at, expires_at,
+                 invite_id, joined_as, source, salt)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             (
                 self.chat_id,
                 member.id.as_uuid().into_bytes(),
@@ -153,6 +163,10 @@ impl RowWriter<'_> {
                 role_name(member.role),
                 member.joined_at.as_millis(),
                 member.session.expires_at.as_millis(),
+                member.invite_id.map(|id| id.as_uuid().into_bytes()),
+                member.join.as_ref().map(Digest::as_bytes),
+                member.session.source.as_ref().map(|source| source.digest.as_bytes()),
+                member.session.source.as_ref().map(|source| source.salt.0),
             ),
         )
     }
@@ -164,9 +178,63 @@ impl RowWriter<'_> {
     }
 
     fn renew_session(&self, member_id: MemberId, session: &Session) -> Result<()> {
+        self.execute(
+            "UPDATE session SET token = ?3, expires_at = ?4, source = ?5, salt = ?6 WHERE chat_id = ?1 AND member_id = ?2",
+            (
+                self.chat_id,
+                member_id.as_uuid().into_bytes(),
+                session.digest.as_bytes(),
+                session.expires_at.as_millis(),
+                session.source.as_ref().map(|source| source.digest.as_bytes()),
+                session.source.as_ref().map(|source| source.salt.0),
+            ),
+        )
+    }
+
+    fn set_role(&self, member_id: MemberId, role: Role) -> Result<()> {
+        let columns = (self.chat_id, member_id.as_uuid().into_bytes(), role_name(role));
+        self.execute("UPDATE session SET role = ?3 WHERE chat_id = ?1 AND member_id = ?2", columns)
+    }
+
+    /// Writes all knocks anew: they are few, and seldom.
+    fn keep_knocks(&self) -> Result<()> {
+        self.execute("DELETE FROM knock WHERE chat_id = ?1", [self.chat_id])?;
+        self.after.knocks().iter().try_for_each(|knock| self.add_knock(knock))
+    }
+
+    fn add_knock(&self, knock: &Knock) -> Result<()> {
+        self.execute(
+            "INSERT INTO knock (chat_id, knock_id, ticket, joined_as, salt, token, invite_id, username, knocked_at,
+                 status, expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            (
+                self.chat_id,
+                knock.id.as_uuid().into_bytes(),
+                knock.ticket.as_bytes(),
+                knock.join.as_bytes(),
+                knock.salt.0,
+                knock.session.as_bytes(),
+                knock.invite_id.as_uuid().into_bytes(),
+                knock.username.as_str(),
+                knock.knocked_at.as_millis(),
+                knock_status_name(knock.status),
+                knock.expires_at.as_millis(),
+            ),
+        )
+    }
+
+    /// Writes all ways back anew, as with knocks.
+    fn keep_recoveries(&self) -> Result<()> {
+        self.execute("DELETE FROM recovery WHERE chat_id = ?1", [self.chat_id])?;
+        self.after.recoveries().iter().try_for_each(|recovery| self.add_recovery(recovery))
+    }
+
+    fn add_recovery(&self, Recovery { member_id, digest, source }: &Recovery) -> Result<()> {
         let member_id = member_id.as_uuid().into_bytes();
-        let columns = (self.chat_id, member_id, session.digest.as_bytes(), session.expires_at.as_millis());
-        self.execute("UPDATE session SET token = ?3, expires_at = ?4 WHERE chat_id = ?1 AND member_id = ?2", columns)
+        self.execute(
+            "INSERT INTO recovery (chat_id, member_id, code, source) VALUES (?1, ?2, ?3, ?4)",
+            (self.chat_id, member_id, digest.as_bytes(), source.as_ref().map(Digest::as_bytes)),
+        )
     }
 
     /// The member's session ends with the event of this revision.

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
+use axum::http::Method;
+use futures_util::FutureExt as _;
 use serde_json::{Value, json};
+use uuid::Uuid;
+use watch_party::domain::Departure;
+use watch_party::service::Update;
 
-use crate::app::TestApp;
+use crate::app::{Member, TestApp};
 
 #[tokio::test]
 async fn the_owner_makes_an_invite_with_terms() {
@@ -119,4 +124,212 @@ async fn open_invites_are_bounded() {
     ann.post("/invite").await_status(201).await;
     let kept = ann.get("/invites").await_status(200).await.json();
     assert_eq!(kept["invites"].as_array().unwrap().len(), 2, "spent invites make room");
+}
+
+#[tokio::test]
+async fn an_invite_asks_first_as_the_chat_does_or_as_it_is_told() {
+    let app = TestApp::new();
+    for (admission, as_the_chat) in [("link", false), ("approval", true)] {
+        let (chat, ann) = app.chat(json!({"admission": admission})).await;
+        assert_eq!(chat.created["invite"]["asks_first"], as_the_chat);
+        for (number, (asked, asks_first)) in
+            [(json!(null), as_the_chat), (json!(true), true), (json!(false), false)].into_iter().enumerate()
+        {
+            let invite = ann.post("/invite").json(&json!({"asks_first": asked})).await_status(201).await.json();
+            assert_eq!(invite["asks_first"], asks_first);
+            let status = if asks_first { 202 } else { 201 };
+            let guest = format!("Guest {number}");
+            chat.join_with(invite["key"].as_str().unwrap(), &guest).await_status(status).await;
+        }
+        let list = ann.get("/invites").await_status(200).await.json();
+        let listed: Vec<&Value> =
+            list["invites"].as_array().unwrap().iter().map(|invite| &invite["asks_first"]).collect();
+        assert_eq!(listed, [as_the_chat, as_the_chat, true, false]);
+    }
+    let (_, ann) = app.chat(json!({})).await;
+    let problem = ann.post("/invite").json(&json!({"asks_first": "yes"})).await_problem(422, "invalid_request").await;
+    assert_eq!(problem["field"], "asks_first");
+}
+
+/// Those who came by each invite.
+async fn came_by(owner: &Member<'_>) -> Vec<Vec<String>> {
+    let list = owner.get("/invites").await_status(200).await.json();
+    let invites = list["invites"].as_array().unwrap().iter();
+    invites
+        .map(|invite| {
+            let members = invite["members"].as_array().unwrap().iter();
+            members.map(|member| member["username"].as_str().unwrap().to_owned()).collect()
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_owner_sees_who_of_those_that_are_here_came_by_which_invite() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
+    let second = ann.post("/invite").json(&json!({"asks_first": true})).await_status(201).await.json();
+    let second = second["key"].as_str().unwrap();
+    let bob = chat.join("Bob").await;
+    let cem = chat.knock_by(second, "Cem").await;
+    assert_eq!(came_by(&ann).await, [vec!["Bob"], vec![]]);
+    ann.approves(&cem).await;
+    chat.join("Dan").await;
+    assert_eq!(came_by(&ann).await, [vec!["Bob", "Dan"], vec!["Cem"]]);
+    let list = ann.get("/invites").await_status(200).await.json();
+    assert_eq!(
+        list["invites"][0]["members"][0],
+        json!({"member_id": bob.id, "username": "Bob", "role": "guest", "since": "2027-01-15T08:00:00Z"})
+    );
+    bob.delete(&format!("/members/{}", bob.id)).await_status(204).await;
+    assert_eq!(came_by(&ann).await, [vec!["Dan"], vec!["Cem"]]);
+    let list = ann.get("/invites").await_status(200).await.json();
+    assert_eq!(list["invites"][0]["uses"], 2, "who has gone has come all the same");
+}
+
+#[tokio::test]
+async fn an_invite_is_revoked_with_the_guests_who_came_by_it_where_the_owner_says_so() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
+    let second = ann.post("/invite").await_status(201).await.json();
+    let (bob, dan) = (chat.join("Bob").await, chat.join("Dan").await);
+    let cem = chat.join_by(second["key"].as_str().unwrap(), "Cem").await;
+    ann.set_role(&dan, "owner").await_status(200).await;
+    let mut cem_sees = app.follow(&cem).await;
+    let path = format!("/invites/{}", chat.created["invite"]["invite_id"].as_str().unwrap());
+    for wrong in ["", "leave", "GO", "true"] {
+        let problem = ann.delete(&format!("{path}?members={wrong}")).await_problem(400, "invalid_request").await;
+        assert_eq!(problem["field"], "members");
+    }
+    cem.delete(&format!("{path}?members=go")).await_problem(403, "owner_only").await;
+    assert_eq!(ann.usernames().await, ["Ann", "Bob", "Dan", "Cem"]);
+
+    ann.delete(&format!("{path}?members=go")).await_status(204).await;
+    assert_eq!(ann.usernames().await, ["Ann", "Dan", "Cem"]);
+    bob.say("still here?").await_problem(401, "session_expired").await;
+    let left = Update::Left { member_id: bob.id.parse().unwrap(), why: Departure::Removed };
+    assert_eq!(cem_sees.next().await, Ok(left));
+    dan.says("an owner stays").await;
+    chat.join_with(&chat.key, "Bob").await_problem(403, "invalid_invite").await;
+    assert_eq!(came_by(&ann).await, [["Cem"]]);
+}
+
+#[tokio::test]
+async fn whoever_came_by_a_revoked_invite_stays_where_the_owner_says_so() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
+    let bob = chat.join("Bob").await;
+    let path = format!("/invites/{}?members=stay", chat.created["invite"]["invite_id"].as_str().unwrap());
+    ann.delete(&path).await_status(204).await;
+    bob.says("still here").await;
+    assert_eq!(ann.usernames().await, ["Ann", "Bob"]);
+}
+
+#[tokio::test]
+async fn who_redeems_an_invite_twice_with_one_join_id_has_one_seat_and_spends_one_use() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
+    let invite = ann.post("/invite").json(&json!({"max_uses": 2})).await_status(201).await.json();
+    let key = invite["key"].as_str().unwrap();
+    let uses = async || ann.get("/invites").await_status(200).await.json()["invites"][1]["uses"].clone();
+    let mut ann_sees = app.follow(&ann).await;
+    let join = || chat.join_as(key, "Bob", Uuid::from_u128(1));
+    let seat = join().await_status(201).await.json();
+    app.clock.advance(Duration::from_hours(1));
+    assert_eq!(join().await_status(201).await.json(), seat);
+    assert_eq!(chat.join_as(key, "Robert", Uuid::from_u128(1)).await_status(201).await.json(), seat);
+    assert_eq!((uses().await, ann.usernames().await), (json!(1), vec!["Ann".to_owned(), "Bob".to_owned()]));
+    assert!(matches!(ann_sees.next().await, Ok(Update::Joined(_))));
+    assert!(ann_sees.next().now_or_never().is_none(), "one seat is told once");
+
+    chat.join_as(key, "Bob", Uuid::from_u128(2)).await_problem(409, "username_taken").await;
+    let other = chat.join_as(key, "Cem", Uuid::from_u128(2)).await_status(201).await.json();
+    assert_ne!(other["member"]["member_id"], seat["member"]["member_id"]);
+    assert_ne!(other["session_token"], seat["session_token"]);
+    assert_eq!(uses().await, 2);
+    chat.join_as(key, "Dan", Uuid::from_u128(3)).await_problem(403, "invalid_invite").await;
+    assert_eq!(join().await_status(201).await.json(), seat, "though it is used up");
+    ann.delete(&format!("/invites/{}", invite["invite_id"].as_str().unwrap())).await_status(204).await;
+    assert_eq!(join().await_status(201).await.json(), seat, "though it is revoked");
+    chat.member(&seat).says("one of me").await;
+}
+
+#[tokio::test]
+async fn a_join_id_is_worth_nothing_without_its_key() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
+    let join_id = Uuid::from_u128(1);
+    let seat = chat.join_as(&chat.key, "Bob", join_id).await_status(201).await.json();
+    for wrong in ["A".repeat(43), join_id.to_string(), String::new()] {
+        chat.join_as(&wrong, "Bob", join_id).await_problem(403, "invalid_invite").await;
+    }
+    let second = ann.post("/invite").await_status(201).await.json();
+    let second = second["key"].as_str().unwrap();
+    chat.join_as(second, "Bob", join_id).await_problem(409, "username_taken").await;
+    let other = chat.join_as(second, "Cem", join_id).await_status(201).await.json();
+    assert_ne!(other["session_token"], seat["session_token"]);
+    let body = json!({"key": chat.key, "username": "Bob", "join_id": "not a uuid"});
+    let problem = app.post(format!("/{}/join", chat.id)).json(&body).await_problem(422, "invalid_request").await;
+    assert_eq!(problem["field"], "join_id");
+}
+
+#[tokio::test]
+async fn who_has_left_and_joins_with_the_same_join_id_is_new() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
+    let join = || chat.join_as(&chat.key, "Bob", Uuid::from_u128(1));
+    let first = join().await_status(201).await.json();
+    ann.delete(&format!("/members/{}", chat.member(&first).id)).await_status(204).await;
+    let second = join().await_status(201).await.json();
+    assert_ne!(second["member"]["member_id"], first["member"]["member_id"]);
+    assert_ne!(second["session_token"], first["session_token"]);
+    chat.member(&first).get("").await_problem(401, "session_expired").await;
+    chat.member(&second).says("back").await;
+}
+
+#[tokio::test]
+async fn what_previews_links_for_others_changes_nothing() {
+    const AGENTS: [&str; 12] = [
+        "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
+        "Slack-ImgProxy (+https://api.slack.com/robots)",
+        "Twitterbot/1.0",
+        "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
+        "WhatsApp/2.23.20.0 A",
+        "Mozilla/5.0 (compatible; Discordbot/2.0; +https://discordapp.com)",
+        "TelegramBot (like TwitterBot)",
+        "LinkedInBot/1.0 (compatible; Mozilla/5.0; Apache-HttpClient +http://www.linkedin.com)",
+        "Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5 skype-url-preview@microsoft.com",
+        "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_11_1) AppleWebKit/601.2.4 (KHTML, like Gecko) Version/9.0.1 \
+         Safari/601.2.4 facebookexternalhit/1.1 Facebot Twitterbot/1.0",
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_5) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/13.1.1 \
+         Safari/605.1.15 (Applebot/0.1; +http://www.apple.com/go/applebot)",
+    ];
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann", "admission": "approval"})).await;
+    let (bob, _) = (chat.knock("Bob").await, chat.knock("Cem").await);
+    ann.approves(&bob).await;
+    ann.post("/invite").json(&json!({"max_uses": 1, "asks_first": false})).await_status(201).await;
+    let all = async || {
+        let mut seen = Vec::new();
+        for path in ["/members", "/invites", "/knocks", "/retention", ""] {
+            seen.push(ann.get(path).await_status(200).await.json());
+        }
+        seen
+    };
+    let before = all().await;
+    let mut ann_sees = app.follow(&ann).await;
+    for agent in AGENTS {
+        for accept in ["*/*", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"] {
+            for path in [format!("/join/{}", chat.id), format!("/chat/{}", chat.id), format!("/{}", chat.id)] {
+                for method in [Method::GET, Method::HEAD] {
+                    let call = app.call(method.clone(), &path).header("user-agent", agent).header("accept", accept);
+                    let answer = call.header("sec-purpose", "prefetch;prerender").answer().await;
+                    let known = [200, 303, 401].contains(&answer.status.as_u16());
+                    assert!(known && answer.header("set-cookie").is_none(), "{method} {path} {agent}: {answer:?}");
+                }
+            }
+        }
+    }
+    assert_eq!(all().await, before);
+    assert!(ann_sees.next().now_or_never().is_none());
 }

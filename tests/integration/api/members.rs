@@ -22,6 +22,7 @@ async fn members_are_listed_with_role_since_and_presence() {
             ],
             "capacity": 6,
             "history": 30,
+            "admission": "link",
         })
     );
     let online = |list: &serde_json::Value| -> Vec<bool> {

@@ -2,8 +2,10 @@
 
 mod chats;
 mod invites;
+mod knocks;
 mod members;
 mod messages;
+mod owners;
 mod requests;
 mod retention;
 mod sessions;

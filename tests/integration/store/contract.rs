@@ -7,13 +7,13 @@ use futures_util::future::join_all;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use watch_party::domain::{
-    Admission, Change, Chat, ChatId, ClientId, Command, Fresh, InviteKey, InviteTerms, MessageText, SessionToken,
-    Settings, Timestamp, Username,
+    Admission, Change, Chat, ChatId, ClientId, Command, Fresh, InviteKey, InviteTerms, JoinSecret, MessageText,
+    RecoveryCode, Salt, SessionToken, Settings, Ticket, Timestamp, Username,
 };
 use watch_party::service::{Caller, Service};
 use watch_party::store::{CommitError, Store};
 
-use crate::app::{CountingEntropy, ManualClock, policy};
+use crate::app::{CountingEntropy, ManualClock, policy, seat};
 use crate::domain::{World, step};
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -31,7 +31,14 @@ fn token(number: u8) -> SessionToken {
 
 fn fresh(number: u8) -> Fresh {
     let (token, key) = (SessionToken::from_random_bytes([number; 32]), InviteKey::from_random_bytes([number; 32]));
-    Fresh { id: [number; 16], session: token.digest(), invite: key.digest() }
+    Fresh {
+        id: [number; 16],
+        salt: Salt([number; 32]),
+        session: token.digest(),
+        invite: key.digest(),
+        ticket: Ticket::from_random_bytes([number; 32]).digest(),
+        recovery: RecoveryCode::from_random_bytes([number; 32]).digest(),
+    }
 }
 
 fn decide(chat: &Chat, command: &Command, number: u8) -> Change {
@@ -71,13 +78,14 @@ pub async fn what_was_committed_is_loaded(store: Arc<dyn Store>) {
     let created = create(1);
     store.commit(&created).await.unwrap();
     assert_eq!(kept(&*store, id(1)).await.as_ref(), Some(&*created.after));
-    let terms = InviteTerms::new(None, Some(2), Some(60)).unwrap();
+    let terms = InviteTerms::new(None, Some(2), Some(60), None).unwrap();
     let by = token(1).digest();
     let steps: [Step; 6] = [
         &|chat| decide(chat, &Command::CreateInvite { by, terms: terms.clone() }, 2),
         &|chat| {
             let key = InviteKey::from_random_bytes([2; 32]).digest();
-            decide(chat, &Command::Join { key, username: Username::parse("Bob 王").unwrap() }, 3)
+            let join = JoinSecret::from_random_bytes([2; 32]).digest();
+            decide(chat, &Command::Join { key, join, username: Username::parse("Bob 王").unwrap() }, 3)
         },
         &|chat| post(chat, 1, "one"),
         &|chat| post(chat, 1, "with id"),
@@ -189,9 +197,9 @@ pub async fn many_writers_on_one_chat_leave_no_id_twice_and_no_gap(store: Arc<dy
     let username = |name: &str| Username::parse(name).unwrap();
     let new = service.create_chat(caller, username("Ann"), None, settings).await.unwrap();
     let mut seats = vec![new.seat.token];
-    let guests = (0..12).map(|guest| username(&format!("Guest {guest}")));
-    let joins = join_all(guests.map(|guest| service.join(caller, new.chat_id, &new.invite.key, guest))).await;
-    seats.extend(joins.into_iter().filter_map(Result::ok).map(|seat| seat.token));
+    let guests: Vec<String> = (0..12).map(|guest| format!("Guest {guest}")).collect();
+    let joins = join_all(guests.iter().map(|guest| seat(&service, new.chat_id, &new.invite.key, guest))).await;
+    seats.extend(joins.into_iter().flatten().map(|seat| seat.token));
     assert_eq!(seats.len(), 4, "the chat has four seats");
 
     let seats = Arc::new(seats);

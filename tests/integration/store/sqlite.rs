@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use rusqlite::Connection;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
+use uuid::Uuid;
 use watch_party::domain::{
-    Admission, Change, Chat, ChatId, Command, Fresh, InviteKey, MessageText, SessionToken, Settings, Timestamp,
-    Username,
+    Admission, Change, Chat, ChatId, Command, Fresh, InviteKey, MessageText, RecoveryCode, SessionToken, Settings,
+    Timestamp, Username,
 };
 use watch_party::service::{Caller, Entropy as _, NewChat, Service};
 use watch_party::store::{CommitError, OpenError, SqliteOptions, SqliteStore, Store};
@@ -247,7 +248,7 @@ async fn what_many_stored_chats_cost_is_disk_and_not_memory() {
 
 const COUNT_ROWS: &str = "SELECT (SELECT count(*) FROM chat) + (SELECT count(*) FROM session)
     + (SELECT count(*) FROM ended_session) + (SELECT count(*) FROM invite) + (SELECT count(*) FROM message)
-    + (SELECT count(*) FROM receipt)";
+    + (SELECT count(*) FROM receipt) + (SELECT count(*) FROM knock) + (SELECT count(*) FROM recovery)";
 
 /// The schema's own bounds: states that no rule allows cannot be written by hand either.
 #[tokio::test]
@@ -260,9 +261,9 @@ async fn the_tables_cannot_hold_what_no_rule_allows() {
     database.execute_batch("PRAGMA foreign_keys = ON").unwrap();
     let wrong = [
         // Two seats of one name, one token for two seats, a seat, a message and a receipt in no chat.
-        "INSERT INTO session SELECT NULL, chat_id, randomblob(16), randomblob(32), 'aNN', 'ann', role, 0, 0 FROM session",
-        "INSERT INTO session SELECT NULL, chat_id, randomblob(16), token, 'Bob', 'bob', role, 0, 0 FROM session",
-        "INSERT INTO session SELECT NULL, 99, randomblob(16), randomblob(32), 'Bob', 'bob', role, 0, 0 FROM session",
+        "INSERT INTO session SELECT NULL, chat_id, randomblob(16), randomblob(32), 'aNN', 'ann', role, 0, 0, NULL, NULL, NULL, NULL FROM session",
+        "INSERT INTO session SELECT NULL, chat_id, randomblob(16), token, 'Bob', 'bob', role, 0, 0, NULL, NULL, NULL, NULL FROM session",
+        "INSERT INTO session SELECT NULL, 99, randomblob(16), randomblob(32), 'Bob', 'bob', role, 0, 0, NULL, NULL, NULL, NULL FROM session",
         "INSERT INTO message VALUES (99, 1, 1, 0, randomblob(16), 'Ann', 'hello', NULL)",
         "INSERT INTO receipt VALUES (1, 1, randomblob(16), randomblob(16), 0)",
         // A token in clear, an id that is none, an invite used too often, a chat that keeps nothing.
@@ -426,6 +427,8 @@ async fn a_commit_that_the_tables_refuse_does_not_fail_its_neighbours() {
             id: [id; 16],
             session: SessionToken::from_random_bytes([secret; 32]).digest(),
             invite: InviteKey::from_random_bytes([secret; 32]).digest(),
+            recovery: RecoveryCode::from_random_bytes([id; 32]).digest(),
+            ..Fresh::NOTHING
         };
         let settings = Settings::new(Admission::Link, None, None).unwrap();
         let create = Command::Create { name: None, settings, username: Username::parse("Ann").unwrap() };
@@ -442,4 +445,47 @@ async fn a_commit_that_the_tables_refuse_does_not_fail_its_neighbours() {
     for (change, number) in changes.iter().zip(1..) {
         assert_eq!(store.load(change.after.id()).await.unwrap().is_some(), number != 60);
     }
+}
+
+#[tokio::test]
+async fn knocks_and_ways_back_outlive_the_memory_that_held_them() {
+    let folder = TempDir::new().unwrap();
+    let app = app(&folder);
+    let forget = async || {
+        app.clock.advance(Duration::from_mins(11));
+        app.service.sweep().await.unwrap();
+        assert_eq!(app.service.open_rooms(), 0);
+    };
+    let (chat, ann) = app.chat(json!({"username": "Ann", "admission": "approval"})).await;
+    let join = || chat.join_as(&chat.key, "Bob", Uuid::from_u128(1));
+    let knocked = join().await_status(202).await.json();
+    let (bob, cem) = (chat.knocker(&knocked), chat.knock("Cem").await);
+    forget().await;
+    assert_eq!(join().await_status(202).await.json(), knocked);
+    assert_eq!((bob.status().await, ann.waiting().await), ("pending".into(), vec!["Bob".into(), "Cem".into()]));
+    ann.approves(&bob).await;
+    ann.declines(&cem).await;
+    let seat = bob.state().await["session"].clone();
+    forget().await;
+    assert_eq!((&bob.state().await["session"], cem.status().await), (&seat, "declined".into()));
+    assert_eq!(join().await_status(201).await.json(), seat);
+    ann.set_role(&chat.member(&seat), "owner").await_status(200).await;
+    let renewed = ann.post("/session").await_status(200).await.json();
+    app.clock.advance(Duration::from_hours(6));
+    forget().await;
+
+    let recover = |code: &Value| {
+        app.post(format!("/{}/recover", chat.id)).json(&json!({"recovery_code": code, "username": "Ann"}))
+    };
+    app.get(format!("/{}", chat.id))
+        .bearer(renewed["session_token"].as_str().unwrap())
+        .await_problem(401, "session_expired")
+        .await;
+    let first = recover(&chat.created["recovery_code"]).await_status(200).await.json();
+    assert_eq!((&first["member"]["member_id"], &first["member"]["role"]), (&json!(ann.id), &json!("owner")));
+    app.clock.advance(Duration::from_hours(6));
+    forget().await;
+    let second = recover(&first["recovery_code"]).await_status(200).await.json();
+    assert_eq!(recover(&first["recovery_code"]).await_status(200).await.json(), second);
+    assert_eq!(chat.member(&second).usernames().await, ["Ann"]);
 }

@@ -1,0 +1,358 @@
+// Who gets in: knocks, links with a life of their own, owners who find their way back.
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { expect, test } from "../fixtures.ts";
+import { ChatPage } from "../pages/chat.ts";
+import { HomePage } from "../pages/home.ts";
+import { JoinPage } from "../pages/join.ts";
+import { newFolder, startServer } from "../server.ts";
+
+/** The chat's id and what the browser keeps of it. */
+const savedChat = (page: Page) =>
+  page.evaluate(() => {
+    const key = Object.keys(localStorage).find((key) => key.startsWith("watch-party/chat/"))!;
+    return { id: key.split("/").pop()!, ...JSON.parse(localStorage[key]) };
+  });
+
+test("an owner lets one in and not another, and both hear at once", async ({ people }) => {
+  const ann = await people.gatekeeper("Ann", "Movie night");
+  await ann.say("before anyone was there");
+  const link = await ann.magicLink();
+  const bob = await people.knocker(link, "Bob");
+  await expect(ann.knocks).toContainText("Bob wants to come in");
+  await expect(ann.page).toHaveTitle("Bob wants to come in · Movie night · Watch Party");
+  const eve = await people.knocker(link, "Eve");
+  await expect(ann.knocks.getByRole("listitem")).toHaveCount(2);
+  await ann.decline("Eve");
+  await new HomePage(eve.page).isShownBecause(/not let you in/);
+  await ann.approve("Bob");
+  const guest = await bob.isIn();
+  await expect(ann.knocks).toBeHidden();
+  await guest.hasTexts(["before anyone was there"]);
+  await guest.say("thank you");
+  await ann.hasTexts(["before anyone was there", "thank you"]);
+  await ann.openPeople();
+  await expect(ann.members).toHaveCount(2);
+});
+
+test("who waits goes on waiting after a reload, in a second tab, and may stop", async ({ people }) => {
+  const ann = await people.gatekeeper();
+  const link = await ann.magicLink();
+  const bob = await people.knocker(link, "Bob");
+  await bob.page.reload();
+  await expect(bob.waiting).toBeVisible();
+  const tab = new JoinPage(await bob.page.context().newPage());
+  await tab.page.goto(link);
+  await expect(tab.waiting).toBeVisible();
+  await expect(ann.knocks.getByRole("listitem")).toHaveCount(1);
+  await ann.approve("Bob");
+  await bob.isIn();
+  await tab.isIn();
+  await ann.openPeople();
+  await expect(ann.members).toHaveCount(2);
+  const cem = await people.knocker(link, "Cem");
+  await expect(ann.knocks).toContainText("Cem");
+  await cem.page.getByRole("button", { name: "Stop waiting" }).click();
+  await expect(ann.knocks).toBeHidden();
+  await new HomePage(cem.page).isShownBecause(/not waiting any more/);
+});
+
+test("an owner who looks elsewhere is told of a knock by sound and notification", async ({ people }) => {
+  const ann = await people.gatekeeper("Ann", "Movie night");
+  const link = await ann.magicLink();
+  await ann.page.evaluate(() => {
+    const told: string[] = [];
+    class Noted {
+      static permission = "granted";
+      static async requestPermission() {
+        return "granted";
+      }
+      constructor(title: string, options: NotificationOptions) {
+        told.push(`${title}: ${options.body}`);
+      }
+    }
+    const start = OscillatorNode.prototype.start;
+    OscillatorNode.prototype.start = function (when) {
+      told.push("a note");
+      start.call(this, when);
+    };
+    Object.assign(window, { told, Notification: Noted });
+    localStorage["watch-party/alerts"] = JSON.stringify({ sound: true, notification: true });
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
+    document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
+  });
+  await people.knocker(link, "Bob");
+  await expect(ann.knocks).toContainText("Bob");
+  const told = await ann.page.evaluate(() => (window as unknown as { told: string[] }).told);
+  expect(told).toEqual(["a note", "a note", "Movie night: Bob wants to come in"]);
+  await expect(ann.page.locator("link[rel=icon]")).toHaveAttribute("href", "/assets/icon-unread.svg");
+});
+
+test("a link has a life of its own, is listed with who came by it, and is revoked with or without them", async ({ people }) => {
+  const ann = await people.owner("Ann");
+  await ann.openInvite();
+  await expect(ann.links).toHaveCount(1);
+  const once = await ann.makeLink({ label: "for Bob", uses: 1, life: "1 hour" });
+  await expect(ann.links.nth(1)).toContainText("0 of 1 used");
+  const bob = await people.guest(once, "Bob");
+  const late = await people.newcomer();
+  await late.goto(once);
+  await new HomePage(late).isShownBecause(/does not work/);
+  const asking = await ann.makeLink({ label: "for friends of Bob", asksFirst: true });
+  const cem = await people.knocker(asking, "Cem");
+  await ann.page.keyboard.press("Escape");
+  await ann.approve("Cem");
+  const guest = await cem.isIn();
+  await ann.openInvite();
+  const forBob = ann.links.filter({ hasText: "for Bob" });
+  const forFriends = ann.links.filter({ hasText: "for friends of Bob" });
+  await expect(forBob).toContainText("1 of 1 used");
+  await expect(forBob).toContainText("Came by it: Bob");
+  await expect(forFriends).toContainText("asks first");
+  await expect(forFriends).toContainText("Came by it: Cem");
+  await forBob.getByRole("button", { name: /Revoke/ }).click();
+  await forBob.getByRole("button", { name: "Revoke, people stay" }).click();
+  await expect(ann.links).toHaveCount(2);
+  await forFriends.getByRole("button", { name: /Revoke/ }).click();
+  await forFriends.getByRole("button", { name: "Revoke, people go" }).click();
+  await expect(ann.links).toHaveCount(1);
+  await expect(guest.page).not.toHaveURL(/\/chat\//);
+  await bob.say("still here");
+  await ann.hasTexts(["still here"]);
+  await ann.openPeople();
+  await expect(ann.members).toHaveCount(2);
+});
+
+test("following a link again by reload, second tab and back button spends one use and keeps one seat", async ({ people }) => {
+  const ann = await people.owner("Ann");
+  await ann.openInvite();
+  const link = await ann.makeLink({ label: "twice", uses: 2 });
+  const page = await people.newcomer();
+  const join = await new JoinPage(page).open(link);
+  const tab = await new JoinPage(await page.context().newPage()).open(link);
+  const [bob, again] = await Promise.all([join.joinAs("Bob"), tab.joinAs("Bob")]);
+  await bob.page.goBack();
+  await bob.page.goto(link);
+  await bob.isReady();
+  await again.page.reload();
+  await again.isReady();
+  await again.say("one of me");
+  await ann.hasTexts(["one of me"]);
+  await ann.page.keyboard.press("Escape");
+  await ann.openInvite();
+  await expect(ann.links.filter({ hasText: "twice" })).toContainText("1 of 2 used");
+});
+
+test("the answer to a join that is lost is asked for again and gives the same seat", async ({ people }) => {
+  const ann = await people.owner("Ann");
+  const link = await ann.magicLink();
+  const join = await new JoinPage(await people.newcomer()).open(link);
+  let lost = 0;
+  await join.page.route("**/sf/join_chat", async (route) => {
+    await route.fetch();
+    lost += 1;
+    await route.abort();
+  }, { times: 1 });
+  await join.username.fill("Bob");
+  await join.join.click();
+  await expect(join.page.getByText(/cannot be reached/)).toBeVisible();
+  expect(lost).toBe(1);
+  await join.joinAs("Bob");
+  await ann.openPeople();
+  await expect(ann.members).toHaveCount(2);
+});
+
+test("ownership is shared, given up, and inherited by the longest-seated", async ({ people }) => {
+  const ann = await people.owner("Ann");
+  const link = await ann.magicLink();
+  const bob = await people.guest(link, "Bob");
+  const cem = await people.guest(link, "Cem");
+  for (const person of [ann, bob, cem]) {
+    person.page.on("dialog", (dialog) => dialog.accept());
+  }
+  await ann.openPeople();
+  await ann.page.getByRole("button", { name: "Make owner: Cem" }).click();
+  await expect(ann.members.filter({ hasText: "Cem" })).toContainText("owner");
+  await ann.page.getByRole("button", { name: "Stop being an owner" }).click();
+  await expect(ann.members.filter({ hasText: "Ann" })).not.toContainText("owner");
+  await expect(ann.page.getByRole("button", { name: "End chat" })).toBeHidden();
+  await cem.openPeople();
+  await expect(cem.page.getByRole("button", { name: "End chat" })).toBeVisible();
+  await cem.page.getByRole("button", { name: "Leave" }).click();
+  await new HomePage(cem.page).isShownBecause(/have left/);
+  // Ann has been there longest.
+  await expect(ann.page.getByRole("button", { name: "End chat" })).toBeVisible();
+  await bob.openPeople();
+  await expect(bob.members.filter({ hasText: "Ann" })).toContainText("owner");
+});
+
+test("an owner's link brings the owner back in another browser, once", async ({ people }) => {
+  const ann = await people.owner("Ann", "Movie night");
+  const bob = await people.guest(await ann.magicLink(), "Bob");
+  await ann.openPeople();
+  await ann.page.locator("summary", { hasText: "Your way back" }).click();
+  await ann.page.getByRole("button", { name: "Show an owner's link" }).click();
+  const input = ann.page.getByLabel("Owner's link, shown this once");
+  await expect(input).toHaveValue(/\/chat\/[0-9a-f-]{36}#\S{43}$/);
+  const link = await input.inputValue();
+  const elsewhere = new ChatPage(await people.newcomer());
+  await elsewhere.page.goto(link);
+  await elsewhere.isReady();
+  await elsewhere.say("from my phone");
+  await bob.hasTexts(["from my phone"]);
+  await elsewhere.openPeople();
+  await expect(elsewhere.members).toHaveCount(2);
+  await expect(elsewhere.members.filter({ hasText: "Ann" })).toContainText("you, owner");
+});
+
+test("a full chat may be waited for, and the page tells when a seat is free", async ({ people, request }) => {
+  const made = await (await request.post("/create", { data: { capacity: 2 } })).json();
+  const bob = await people.guest(made.invite.magic_link, "Bob");
+  const late = await people.newcomer();
+  await late.goto(made.invite.magic_link);
+  await new HomePage(late).isShownBecause(/full/);
+  await late.getByRole("button", { name: "Tell me when a seat is free" }).click();
+  await expect(late.getByText("Waiting for a seat")).toBeVisible();
+  bob.page.on("dialog", (dialog) => dialog.accept());
+  await bob.openPeople();
+  await bob.page.getByRole("button", { name: "Leave" }).click();
+  await expect(late.getByRole("alert").filter({ hasText: "A seat is free" })).toBeVisible();
+  await expect(late).toHaveTitle(/A seat is free/);
+  await late.getByRole("link", { name: "Join now" }).click();
+  const join = new JoinPage(late);
+  await join.isReady();
+  await join.joinAs("Cem");
+});
+
+test("the session renews itself while the page is in use, and warns before it ends where it is not", async ({ people, request }) => {
+  const ann = await people.owner("Ann");
+  const before = await savedChat(ann.page);
+  // As if four of the six hours were over.
+  const age = (hours: number) =>
+    ann.page.evaluate((hours) => {
+      const key = Object.keys(localStorage).find((key) => key.startsWith("watch-party/chat/"))!;
+      const saved = JSON.parse(localStorage[key]);
+      const given_at = Date.now() - hours * 3_600_000;
+      const expires_at = new Date(given_at + 6 * 3_600_000).toISOString();
+      localStorage[key] = JSON.stringify({ ...saved, given_at, expires_at });
+    }, hours);
+  await age(4);
+  await expect.poll(async () => (await savedChat(ann.page)).token).not.toBe(before.token);
+  await ann.say("renewed");
+  await ann.hasTexts(["renewed"]);
+  const old = await request.get(`/${before.id}`, { headers: { authorization: `Bearer ${before.token}` } });
+  expect(old.status()).toBe(401);
+  // Nobody looks at the page: it only warns.
+  await ann.page.evaluate(() => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
+  });
+  const renewed = await savedChat(ann.page);
+  await age(5.9);
+  await expect(ann.page.getByText(/Your session ends at/)).toBeVisible();
+  expect((await savedChat(ann.page)).token).toBe(renewed.token);
+  await ann.page.getByRole("button", { name: "Stay" }).click();
+  await expect(ann.page.getByText(/Your session ends at/)).toBeHidden();
+  expect((await savedChat(ann.page)).token).not.toBe(renewed.token);
+});
+
+test.describe("a server of their own", () => {
+  test("an owner who closes the browser for seven hours comes back as owner", async ({ people }) => {
+    const { folder, remove } = await newFolder();
+    let server = await startServer(folder);
+    const { site } = server;
+    try {
+      const ann = await people.gatekeeper("Ann", "Movie night", site);
+      const link = await ann.magicLink();
+      await ann.say("see you later");
+      await ann.hasTexts(["see you later"]);
+      const context = ann.page.context();
+      await ann.page.close();
+      await server.stop();
+      server = await startServer(folder, Number(new URL(site).port), 7);
+      const bob = await people.knocker(link, "Bob");
+      const home = await new HomePage(await context.newPage()).open(site);
+      await expect(home.yourChats).toContainText("Your session has ended");
+      await home.yourChats.getByRole("link", { name: "Movie night" }).click();
+      const back = new ChatPage(home.page);
+      await back.isReady();
+      await back.hasTexts(["see you later"]);
+      await back.approve("Bob");
+      const guest = await bob.isIn();
+      await guest.say("good morning");
+      await back.hasTexts(["see you later", "good morning"]);
+      await back.openPeople();
+      await expect(back.members.filter({ hasText: "Ann" })).toContainText("you, owner");
+    } finally {
+      await server.stop();
+      await remove();
+    }
+  });
+});
+
+test("a chat that was made by another dialect opens in the page, and its guests knock there", async ({ people, request }) => {
+  const made = await (await request.post("/v1/chats", { data: {} })).json();
+  const owner = new ChatPage(await people.newcomer());
+  await owner.page.goto(`${made.chat_url}#${made.author_id}`);
+  await owner.isReady();
+  expect(owner.page.url()).not.toContain(made.author_id);
+  const { link_url } = await (await request.post("/v1/links", { data: made })).json();
+  const asked = await request.get(link_url, { headers: { accept: "application/json" } });
+  expect(asked.status()).toBe(202);
+  const { client_id } = await asked.json();
+  await owner.approve("Guest");
+  await expect(owner.knocks).toBeHidden();
+  const let_in = await request.get(`${link_url}?client_id=${client_id}`, { headers: { accept: "application/json" } });
+  expect((await let_in.json()).chat).toBe(made.chat_url);
+  await request.post(made.chat_url, { data: { author_id: client_id, message: "hello from a script" } });
+  await owner.hasTexts(["hello from a script"]);
+  // The same link in a browser.
+  const bob = await people.knocker(link_url, "Bob");
+  await owner.approve("Bob");
+  await (await bob.isIn()).hasTexts(["hello from a script"]);
+});
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test.describe(colorScheme, () => {
+    test.use({ colorScheme });
+
+    test("what is new to see is accessible, and is kept as a picture", async ({ people, request }, info) => {
+      const keep = async (page: Page, name: string) => {
+        const { violations } = await new AxeBuilder({ page }).analyze();
+        expect(violations.map(({ id, nodes }) => ({ id, at: nodes.map((node) => node.target) }))).toEqual([]);
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        expect(over).toBeLessThanOrEqual(0);
+        await page.screenshot({ path: `output/screenshots/${name}-${info.project.name}-${colorScheme}.png` });
+      };
+      const ann = await people.gatekeeper("Ann", "Movie night");
+      const link = await ann.magicLink();
+      const asking = new JoinPage(await people.newcomer());
+      await asking.page.goto(link);
+      await expect(asking.ask).toBeEnabled();
+      await keep(asking.page, "ask");
+      const bob = await people.knocker(link, "Bob");
+      await keep(bob.page, "wait");
+      await people.knocker(link, "王小明");
+      await expect(ann.knocks.getByRole("listitem")).toHaveCount(2);
+      await ann.say("Let me see who is there.");
+      await keep(ann.page, "knocks");
+      await ann.approve("Bob");
+      await bob.isIn();
+      await ann.openInvite();
+      await ann.makeLink({ label: "for the neighbours", uses: 3, life: "1 day", asksFirst: true });
+      await expect(ann.links).toHaveCount(2);
+      await keep(ann.page, "share");
+      await ann.links.first().getByRole("button", { name: /Revoke/ }).click();
+      await ann.links.last().scrollIntoViewIfNeeded();
+      await keep(ann.page, "invites");
+      await ann.openPeople();
+      await ann.page.locator("summary", { hasText: "Your way back" }).click();
+      await keep(ann.page, "owner");
+      const made = await (await request.post("/create", { data: { capacity: 1 } })).json();
+      const late = await people.newcomer();
+      await late.goto(made.invite.magic_link);
+      await late.getByRole("button", { name: "Tell me when a seat is free" }).click();
+      await expect(late.getByText("Waiting for a seat")).toBeVisible();
+      await keep(late, "full");
+    });
+  });
+}

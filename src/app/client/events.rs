@@ -1,0 +1,100 @@
+//! Server-sent events, read with a secret in the header, which a browser's own reader cannot send.
+
+use std::ops::ControlFlow;
+
+use futures_util::StreamExt as _;
+use gloo_net::http::RequestBuilder;
+use gloo_timers::future::TimeoutFuture;
+use js_sys::Uint8Array;
+use wasm_bindgen::JsCast as _;
+use wasm_streams::ReadableStream;
+
+use super::api::{accepted, is_passing, unreachable};
+use crate::wire::Problem;
+
+/// How long until a stream that broke is opened again, in milliseconds.
+const RETRY: u32 = 1_500;
+
+/// Hears the events at `address` until `hear`, which is given each one's name and data, has heard
+/// enough. A stream that breaks is opened again.
+///
+/// # Errors
+/// What the server says to that, where it is for good.
+pub(crate) async fn listen(
+    address: &str,
+    bearer: &str,
+    mut hear: impl FnMut(&str, &str) -> ControlFlow<()>,
+) -> Result<(), Problem> {
+    loop {
+        match listen_once(address, bearer, &mut hear).await {
+            Ok(ControlFlow::Break(())) => return Ok(()),
+            Err(problem) if !is_passing(&problem) => return Err(problem),
+            Ok(ControlFlow::Continue(())) | Err(_) => TimeoutFuture::new(RETRY).await,
+        }
+    }
+}
+
+async fn listen_once(
+    address: &str,
+    bearer: &str,
+    hear: &mut impl FnMut(&str, &str) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, Problem> {
+    let request = RequestBuilder::new(address)
+        .header("Accept", "text/event-stream")
+        .header("Authorization", &format!("Bearer {bearer}"));
+    let response = accepted(request.send().await.map_err(|_| unreachable())?).await?;
+    let Some(body) = response.body() else { return Err(unreachable()) };
+    // Dropping it ends the request.
+    let mut chunks = ReadableStream::from_raw(body).into_stream();
+    let mut reader = Reader::default();
+    while let Some(Ok(chunk)) = chunks.next().await {
+        let Ok(bytes) = chunk.dyn_into::<Uint8Array>() else { break };
+        for (name, data) in reader.take(&bytes.to_vec()) {
+            if hear(&name, &data).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// Puts events together out of pieces of any size.
+#[derive(Default)]
+struct Reader {
+    rest: Vec<u8>,
+}
+
+impl Reader {
+    /// The events, as name and data, that `bytes` complete. The server ends lines with `\n` and
+    /// writes one line of data.
+    fn take(&mut self, bytes: &[u8]) -> Vec<(String, String)> {
+        self.rest.extend_from_slice(bytes);
+        let mut events = Vec::new();
+        while let Some(end) = self.rest.windows(2).position(|pair| pair == b"\n\n") {
+            let block: Vec<u8> = self.rest.drain(..end + 2).collect();
+            let block = String::from_utf8_lossy(&block).into_owned();
+            let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::trim_start);
+            if let (Some(name), Some(data)) = (field("event:"), field("data:")) {
+                events.push((name.to_owned(), data.to_owned()));
+            }
+        }
+        events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_read_whole_however_they_are_cut() {
+        let text =
+            ": hello\n\nevent: pending\ndata: {}\n\nretry: 1000\n\nevent:declined\ndata:{\"a\":\"ä\"}\n\nevent: cut";
+        let expected = [("pending".to_owned(), "{}".to_owned()), ("declined".to_owned(), "{\"a\":\"ä\"}".to_owned())];
+        for size in 1..text.len() {
+            let mut reader = Reader::default();
+            let events: Vec<_> = text.as_bytes().chunks(size).flat_map(|chunk| reader.take(chunk)).collect();
+            assert_eq!(events, expected, "in pieces of {size}");
+        }
+    }
+}

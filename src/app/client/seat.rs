@@ -1,0 +1,284 @@
+//! This browser's seat: kept while the page is in use, got back, given up; and what an owner may do.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use uuid::Uuid;
+
+use super::api::ChatApi;
+use super::conversation::Conversation;
+use super::storage::{self, SavedChat};
+use super::{alert, api, browser};
+use crate::app::server_fns;
+use crate::domain::{Admission, Decision, Role, SessionToken};
+use crate::wire::{
+    Code, CreateInvite, Invite, InviteWithMembers, Joined, Knock, MemberList, OwnSeat, Problem, Recovered, Retention,
+};
+
+/// The page is in use for so long after someone did something with it, in milliseconds.
+const IN_USE_FOR: f64 = 10.0 * 60_000.0;
+/// After so much of a session's life it is renewed, if the page is in use.
+const RENEW_AT_AGE: f64 = 0.5;
+/// After so much of it, people are told that it ends: ten minutes before the end of six hours.
+const WARN_AT_AGE: f64 = 1.0 - 10.0 / 360.0;
+/// Tries to renew are so many milliseconds apart.
+const RENEW_EVERY: f64 = 30_000.0;
+
+impl Conversation {
+    /// Frees this browser's seat.
+    pub(crate) async fn leave(self) -> Result<(), Problem> {
+        let (Some(api), Some(saved)) = (self.api(), self.saved()) else { return Ok(()) };
+        self.give_up(api.remove_member(saved.member_id)).await
+    }
+
+    /// What the server still holds of the chat; `None` where this browser has no seat.
+    pub(crate) async fn retention(self) -> Option<Result<Retention, Problem>> {
+        Some(self.api()?.show_retention().await)
+    }
+
+    /// Removes another member; the owner's right.
+    pub(crate) async fn remove(self, member_id: Uuid) -> Result<(), Problem> {
+        let Some(api) = self.api() else { return Ok(()) };
+        api.remove_member(member_id).await?;
+        self.load_roster().await;
+        Ok(())
+    }
+
+    /// Ends the chat for everyone; the owner's right.
+    pub(crate) async fn end(self) -> Result<(), Problem> {
+        let Some(api) = self.api() else { return Ok(()) };
+        self.give_up(api.end_chat()).await
+    }
+
+    async fn give_up(self, call: impl Future<Output = Result<(), Problem>>) -> Result<(), Problem> {
+        self.is_leaving.try_set_value(true);
+        let answer = call.await;
+        if answer.is_err() {
+            self.is_leaving.try_set_value(false);
+        }
+        answer
+    }
+
+    /// Changes what this browser remembers of its seat.
+    pub(super) fn remember(self, change: impl FnOnce(&mut SavedChat)) {
+        let Some(before) = self.saved() else { return };
+        let mut saved = before.clone();
+        change(&mut saved);
+        if saved != before {
+            storage::save_chat(self.chat_id, &saved);
+            self.seat.try_set(Some(saved));
+        }
+    }
+
+    /// Takes over what is known of this browser's own seat.
+    pub(super) fn note_role(self, roster: &MemberList) {
+        let Some(saved) = self.saved() else { return };
+        let own = roster.members.iter().find(|summary| summary.member.member_id == saved.member_id);
+        let Some(role) = own.map(|summary| summary.member.role) else { return };
+        self.remember(|saved| {
+            saved.role = role;
+            saved.name.clone_from(&roster.name);
+        });
+        if role == Role::Owner {
+            spawn_local(self.load_knocks());
+            if saved.recovery_code.is_none() && !saved.is_borrowed {
+                spawn_local(async move {
+                    // Without one now, the next look at the members asks again.
+                    let _ = self.renew_recovery().await;
+                });
+            }
+        } else {
+            self.knocks.try_set(Vec::new());
+        }
+    }
+
+    /// A new way back for this owner; the one before ends.
+    pub(crate) async fn renew_recovery(self) -> Result<String, Problem> {
+        let api = self.api().ok_or_else(api::unreachable)?;
+        let code = api.renew_recovery().await?.recovery_code;
+        self.remember(|saved| saved.recovery_code = Some(code.clone()));
+        Ok(code)
+    }
+
+    /// Notes that someone does something with the page.
+    pub(super) fn note_use(self) {
+        self.last_use.try_set_value(browser::now());
+    }
+
+    /// Renews the session while the page is in use, and warns before it ends.
+    pub(super) fn keep_session(self, now: f64) {
+        let Some(saved) = self.saved() else { return };
+        let age = saved.age(now).unwrap_or(0.0);
+        let warns = (WARN_AT_AGE..1.0).contains(&age);
+        if self.ends_soon.try_get_untracked() != Some(warns) {
+            self.ends_soon.try_set(warns);
+        }
+        let is_used = !browser::is_hidden() && now - self.last_use.get_value() < IN_USE_FOR;
+        if age >= RENEW_AT_AGE && is_used && !saved.is_borrowed && now - self.tried_renewal.get_value() >= RENEW_EVERY {
+            self.tried_renewal.set_value(now);
+            spawn_local(async move {
+                // It is tried again in a while.
+                let _ = self.renew().await;
+            });
+        }
+    }
+
+    /// A whole lifetime more for this seat.
+    pub(crate) async fn renew(self) -> Result<(), Problem> {
+        let api = self.api().ok_or_else(api::unreachable)?;
+        let session = api.renew_session().await?;
+        self.remember(|saved| {
+            saved.token = session.session_token;
+            saved.expires_at = session.expires_at;
+            saved.given_at = browser::now();
+        });
+        self.ends_soon.try_set(false);
+        Ok(())
+    }
+
+    /// Gets back a seat that seems lost: the session may have been renewed without the answer
+    /// coming through, and an owner has a code.
+    ///
+    /// # Errors
+    /// Why it is lost for good, or for now.
+    pub(crate) async fn regain(self) -> Result<(), Problem> {
+        let lost = match self.renew().await {
+            Ok(()) => return Ok(()),
+            Err(problem) => problem,
+        };
+        let Some(saved) = self.saved() else { return Err(lost) };
+        let Some(code) = saved.recovery_code.clone() else { return Err(lost) };
+        let saved = recover(self.chat_id, code, Some(&saved)).await?;
+        self.seat.try_set(Some(saved));
+        Ok(())
+    }
+
+    /// Goes on with the seat that was got back.
+    pub(crate) fn resume(self) {
+        self.lost.try_set(None);
+        self.ends_soon.try_set(false);
+    }
+
+    /// Makes a member an owner too, or oneself a guest.
+    pub(crate) async fn set_role(self, member_id: Uuid, role: Role) -> Result<(), Problem> {
+        let Some(api) = self.api() else { return Ok(()) };
+        api.set_role(member_id, role).await?;
+        self.load_roster().await;
+        Ok(())
+    }
+
+    pub(super) async fn load_knocks(self) {
+        let Some(api) = self.api() else { return };
+        if let Ok(list) = api.list_knocks().await {
+            self.show_knocks(list.knocks);
+        }
+    }
+
+    /// Shows who waits, and tells of those who are new.
+    pub(super) fn show_knocks(self, waiting: Vec<Knock>) {
+        let new = self.knocks.try_with_untracked(|shown| {
+            let is_new = |knock: &&Knock| shown.iter().all(|known| known.knock_id != knock.knock_id);
+            waiting.iter().rfind(is_new).cloned()
+        });
+        if let Some(Some(knock)) = new {
+            self.alert(&format!("{} wants to come in", knock.username), true);
+        }
+        if self.knocks.try_with_untracked(|shown| *shown != waiting) == Some(true) {
+            self.knocks.try_set(waiting);
+        }
+    }
+
+    /// Lets someone in, or does not.
+    pub(crate) async fn decide(self, knock_id: Uuid, decision: Decision) -> Result<(), Problem> {
+        let Some(api) = self.api() else { return Ok(()) };
+        match api.decide_knock(knock_id, decision).await {
+            // It was answered or withdrawn meanwhile: it is no more, either way.
+            Err(problem) if problem.code != Code::NotFound => return Err(problem),
+            _ => {}
+        }
+        self.forget_knock(knock_id);
+        Ok(())
+    }
+
+    pub(super) fn forget_knock(self, knock_id: Uuid) {
+        self.knocks.try_update(|knocks| knocks.retain(|knock| knock.knock_id != knock_id));
+    }
+
+    pub(crate) async fn invites(self) -> Result<Vec<InviteWithMembers>, Problem> {
+        let Some(api) = self.api() else { return Ok(Vec::new()) };
+        Ok(api.list_invites().await?.invites)
+    }
+
+    pub(crate) async fn create_invite(self, terms: CreateInvite) -> Result<Invite, Problem> {
+        let api = self.api().ok_or_else(api::unreachable)?;
+        api.create_invite(&terms).await
+    }
+
+    pub(crate) async fn revoke_invite(self, invite_id: Uuid, members_go: bool) -> Result<(), Problem> {
+        let Some(api) = self.api() else { return Ok(()) };
+        api.revoke_invite(invite_id, members_go).await
+    }
+
+    /// Forgets this browser's magic link if it opens nothing any more.
+    pub(crate) async fn check_key(self) {
+        let Some(key) = self.saved().and_then(|saved| saved.key) else { return };
+        let answer = server_fns::preview_invite(self.chat_id, key).await;
+        if answer.is_err_and(|problem| problem.code == Code::InvalidInvite) {
+            self.remember(|saved| saved.key = None);
+        }
+    }
+
+    /// Whether links of this chat ask an owner first, where they do not say otherwise.
+    pub(crate) fn asks_first(self) -> bool {
+        let admission = self.roster.with_untracked(|roster| roster.as_ref().map(|roster| roster.admission));
+        admission == Some(Admission::Approval)
+    }
+
+    /// Tells of something in the ways that were chosen; what is for an owner to answer sounds even
+    /// while the page is seen.
+    pub(super) fn alert(self, what: &str, is_urgent: bool) {
+        let alerts = storage::alerts();
+        let is_hidden = browser::is_hidden();
+        if alerts.sound && (is_hidden || is_urgent) {
+            alert::sound();
+        }
+        if alerts.notification && is_hidden {
+            let name = self.saved().and_then(|saved| saved.name);
+            alert::notify(name.as_deref().unwrap_or("Watch Party"), what, &self.chat_id.to_string());
+        }
+    }
+}
+
+/// Comes back with an owner's code, and remembers the seat. `before` is what this browser knows of
+/// the chat already.
+pub(crate) async fn recover(chat_id: Uuid, code: String, before: Option<&SavedChat>) -> Result<SavedChat, Problem> {
+    let own_name = before.map(|before| before.username.clone()).or_else(storage::username);
+    // Someone may have taken the name meanwhile.
+    let names = own_name.into_iter().chain(["Owner".to_owned(), "Owner 2".to_owned()]);
+    let mut answer = Err(api::unreachable());
+    for name in names {
+        answer = api::recover(chat_id, code.clone(), name).await;
+        if !answer.as_ref().is_err_and(|problem| problem.code == Code::UsernameTaken) {
+            break;
+        }
+    }
+    let Recovered { seat, recovery_code } = answer?;
+    let name = before.and_then(|before| before.name.clone());
+    let key = before.and_then(|before| before.key.clone());
+    let saved = SavedChat {
+        recovery_code: Some(recovery_code),
+        cursor: before.map_or(0, |before| before.cursor),
+        ..SavedChat::new(seat, name, key, browser::now())
+    };
+    storage::save_chat(chat_id, &saved);
+    Ok(saved)
+}
+
+/// Takes the seat whose token stands for `credential`, which others go on using.
+pub(crate) async fn borrow(chat_id: Uuid, credential: Uuid) -> Result<SavedChat, Problem> {
+    let token = SessionToken::from_uuid(credential).reveal();
+    let OwnSeat { expires_at, member } = ChatApi::new(chat_id, &token).show_seat().await?;
+    let seat = Joined { session_token: token, expires_at, member };
+    let saved = SavedChat { is_borrowed: true, ..SavedChat::new(seat, None, None, browser::now()) };
+    storage::save_chat(chat_id, &saved);
+    Ok(saved)
+}

@@ -1,0 +1,102 @@
+//! For one whom a full chat has sent home: to be told when a seat is free. None is held.
+
+use std::ops::ControlFlow;
+
+use futures_util::future::{AbortHandle, abortable};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use leptos_meta::Title;
+use uuid::Uuid;
+
+use crate::app::client::events::listen;
+use crate::app::client::{alert, browser, storage};
+use crate::wire::Seats;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Asked,
+    Waiting,
+    Free,
+    Over,
+}
+
+/// The chat and the key that stand after the `#` of the address.
+fn chat_and_key() -> Option<(Uuid, String)> {
+    let fragment = browser::fragment()?;
+    let (chat_id, key) = fragment.split_once('/')?;
+    Some((chat_id.parse().ok()?, key.to_owned()))
+}
+
+#[component]
+pub(crate) fn WaitForSeat() -> impl IntoView {
+    let place = RwSignal::new(None::<(Uuid, String)>);
+    let state = RwSignal::new(State::Asked);
+    let waiting = StoredValue::new(None::<AbortHandle>);
+    Effect::new(move || place.set(chat_and_key()));
+    on_cleanup(move || {
+        if let Some(Some(handle)) = waiting.try_update_value(Option::take) {
+            handle.abort();
+        }
+    });
+    let wait = move |_| {
+        let Some((chat_id, key)) = place.get_untracked() else { return };
+        state.set(State::Waiting);
+        let listening = async move {
+            let address = format!("/{chat_id}/seats");
+            let heard = listen(&address, &key, |name, data| match name {
+                "seats" if serde_json::from_str::<Seats>(data).is_ok_and(|seats| seats.free > 0) => {
+                    state.try_set(State::Free);
+                    ControlFlow::Break(())
+                }
+                "ended" => {
+                    state.try_set(State::Over);
+                    ControlFlow::Break(())
+                }
+                _ => ControlFlow::Continue(()),
+            });
+            if heard.await.is_err() {
+                state.try_set(State::Over);
+            }
+            if state.try_get_untracked() == Some(State::Free) {
+                tell(chat_id);
+            }
+        };
+        let (listening, handle) = abortable(listening);
+        waiting.set_value(Some(handle));
+        spawn_local(async move {
+            let _ = listening.await;
+        });
+    };
+    let link = move || place.get().map(|(chat_id, key)| format!("/join/{chat_id}#{key}"));
+    move || {
+        place.get()?;
+        Some(match state.get() {
+            State::Asked => view! {
+                <button type="button" on:click=wait>"Tell me when a seat is free"</button>
+            }
+            .into_any(),
+            State::Waiting => view! {
+                <p class="hint" role="status">"Waiting for a seat. Keep this page open; no seat is held for you."</p>
+            }
+            .into_any(),
+            State::Free => view! {
+                <Title text="A seat is free"/>
+                <p role="alert">"A seat is free. "<a href=link rel="external">"Join now"</a></p>
+            }
+            .into_any(),
+            State::Over => {
+                view! { <p class="hint" role="status">"That invite link does not work any more."</p> }.into_any()
+            }
+        })
+    }
+}
+
+fn tell(chat_id: Uuid) {
+    let alerts = storage::alerts();
+    if alerts.sound {
+        alert::sound();
+    }
+    if alerts.notification && browser::is_hidden() {
+        alert::notify("Watch Party", "A seat is free", &chat_id.to_string());
+    }
+}

@@ -1,0 +1,56 @@
+//! An owner's way back from any browser: a link to keep, shown once.
+
+use leptos::html::Input;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::app::client::browser;
+use crate::app::client::conversation::Conversation;
+use crate::wire::Problem;
+
+#[component]
+pub(crate) fn WayBack(conversation: Conversation) -> impl IntoView {
+    let input = NodeRef::<Input>::new();
+    let link = RwSignal::new(None::<String>);
+    let said = RwSignal::new("");
+    let problem = RwSignal::new(None::<Problem>);
+    let show = move |_| {
+        said.set("");
+        spawn_local(async move {
+            match conversation.renew_recovery().await {
+                Ok(code) => {
+                    link.try_set(Some(browser::way_back(conversation.chat_id, &code)));
+                    problem.try_set(None);
+                }
+                Err(refusal) => {
+                    problem.try_set(Some(refusal));
+                }
+            }
+        });
+    };
+    let copy = move |_| {
+        if let Some(input) = input.get_untracked() {
+            browser::copy_from(input, move |copied| {
+                said.try_set(if copied { "Copied." } else { "Could not copy. The link is selected: copy it by hand." });
+            });
+        }
+    };
+    view! {
+        <details class="more">
+            <summary>"Your way back"</summary>
+            <p class="hint">
+                "This browser brings you back as an owner by itself. To come back from another one, keep an owner's link: it works once, and anyone who has it can own the chat."
+            </p>
+            {move || match link.get() {
+                None => view! { <button type="button" on:click=show>"Show an owner's link"</button> }.into_any(),
+                Some(link) => view! {
+                    <label for="way-back">"Owner's link, shown this once"</label>
+                    <input node_ref=input id="way-back" type="text" readonly dir="ltr" prop:value=link/>
+                    <button type="button" on:click=copy>"Copy owner's link"</button>
+                }.into_any(),
+            }}
+            <p class="hint" role="status">{said}</p>
+            <p class="wrong" role="alert">{move || problem.get().map(|problem| problem.detail)}</p>
+        </details>
+    }
+}

@@ -1,0 +1,149 @@
+//! How one gets in: by an invite at once, or by a knock that an owner answers.
+
+use super::secret::{OfInvite, OfJoin, OfSession, OfTicket};
+use super::{
+    Chat, Decision, Departure, Digest, Event, Fresh, Invite, InviteId, Knock, KnockEnd, KnockId, KnockStatus, Member,
+    MemberId, Refusal, Role, Session, Source, Timestamp, Username,
+};
+
+impl Chat {
+    /// Seats someone, or lets them knock. Whoever has joined as `join` before is there already.
+    pub(super) fn join(
+        &self,
+        key: Digest<OfInvite>,
+        join: Digest<OfJoin>,
+        username: &Username,
+        now: Timestamp,
+        fresh: Fresh,
+    ) -> Result<Option<Event>, Refusal> {
+        let source = Source { digest: join.as_source(), salt: fresh.salt };
+        let session = self.new_session(fresh, Some(source), now)?;
+        if let Some(member) = self.member_joined_as(join, now) {
+            let is_known = member.session.source.is_some_and(|source| source.digest == join.as_source());
+            let renewed = Event::SessionRenewed { member_id: member.id, ended: member.session.digest, session };
+            return Ok((!is_known).then_some(renewed));
+        }
+        if self.knock_joined_as(join, now).is_some() {
+            return Ok(None);
+        }
+        let invite = self.admit(key, now)?;
+        self.check_name(username, now)?;
+        if invite.asks_first {
+            return self.knock_at(invite, join, username, now, fresh).map(Some);
+        }
+        let member = Member {
+            id: MemberId::from_random_bytes(fresh.id),
+            username: username.clone(),
+            role: Role::Guest,
+            joined_at: now,
+            invite_id: Some(invite.id),
+            join: Some(join),
+            session,
+        };
+        Ok(Some(Event::MemberJoined { member }))
+    }
+
+    fn knock_at(
+        &self,
+        invite: &Invite,
+        join: Digest<OfJoin>,
+        username: &Username,
+        now: Timestamp,
+        fresh: Fresh,
+    ) -> Result<Event, Refusal> {
+        if self.waiting_knocks(now).count() >= Knock::MAX_WAITING {
+            let first = self.waiting_knocks(now).map(|knock| knock.expires_at).min().unwrap_or(now);
+            return Err(Refusal::TooManyKnocks { retry_after: first.since(now) });
+        }
+        let knock = Knock {
+            id: KnockId::from_random_bytes(fresh.id),
+            ticket: fresh.ticket,
+            join,
+            salt: fresh.salt,
+            session: fresh.session,
+            invite_id: invite.id,
+            username: username.clone(),
+            knocked_at: now,
+            status: KnockStatus::Pending,
+            expires_at: now.after(Knock::LIFETIME),
+        };
+        Ok(Event::Knocked { knock })
+    }
+
+    pub(super) fn decide_on_knock(
+        &self,
+        by: Digest<OfSession>,
+        knock_id: KnockId,
+        decision: Decision,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Refusal> {
+        self.authenticate_owner(by, now)?;
+        let knock = self.waiting_knocks(now).find(|knock| knock.id == knock_id);
+        let knock = knock.ok_or(Refusal::NotFound("knock that waits"))?;
+        match decision {
+            Decision::Approve => {
+                self.free_seats(now)?;
+                let member = Member {
+                    id: knock.member_id(),
+                    username: knock.username.clone(),
+                    role: Role::Guest,
+                    joined_at: now,
+                    invite_id: Some(knock.invite_id),
+                    join: Some(knock.join),
+                    session: Session {
+                        digest: knock.session,
+                        expires_at: now.after(self.settings()?.session_lifetime),
+                        source: Some(Source { digest: knock.join.as_source(), salt: knock.salt }),
+                    },
+                };
+                Ok(vec![decided(knock, KnockStatus::Approved, now), Event::MemberJoined { member }])
+            }
+            Decision::Decline => Ok(vec![decided(knock, KnockStatus::Declined, now)]),
+        }
+    }
+
+    /// Who gives up after being let in, not knowing it yet, leaves the seat too.
+    pub(super) fn withdraw_knock(
+        &self,
+        ticket: Digest<OfTicket>,
+        knock_id: KnockId,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Refusal> {
+        let knock = self.knock(knock_id, ticket, now)?;
+        let ended = Event::KnockEnded { knock_id, why: KnockEnd::Withdrawn };
+        let left = self.member_by_knock(knock, now).map(|member| Event::MemberLeft {
+            member_id: member.id,
+            why: Departure::Left,
+            at: now,
+        });
+        Ok([ended].into_iter().chain(left).collect())
+    }
+
+    /// The member that came of `knock`, as long as the session is the one that came of it.
+    #[must_use]
+    pub fn member_by_knock(&self, knock: &Knock, now: Timestamp) -> Option<&Member> {
+        let is_of_knock = |member: &&Member| member.id == knock.member_id() && member.session.digest == knock.session;
+        self.live_members(now).find(is_of_knock)
+    }
+
+    /// Those who wait by an invite that opens nothing any more are told no.
+    pub(super) fn decline_all_by(&self, invite_id: InviteId, now: Timestamp) -> impl Iterator<Item = Event> {
+        let waiting = self.waiting_knocks(now).filter(move |knock| knock.invite_id == invite_id);
+        waiting.map(move |knock| decided(knock, KnockStatus::Declined, now))
+    }
+
+    /// A name is one member's, or one's who waits to be let in.
+    ///
+    /// # Errors
+    /// [`Refusal::UsernameTaken`].
+    pub fn check_name(&self, username: &Username, now: Timestamp) -> Result<(), Refusal> {
+        let members = self.live_members(now).map(|member| &member.username);
+        let waiting = self.waiting_knocks(now).map(|knock| &knock.username);
+        let is_taken = members.chain(waiting).any(|taken| taken.same_as(username));
+        if is_taken { Err(Refusal::UsernameTaken) } else { Ok(()) }
+    }
+}
+
+fn decided(knock: &Knock, status: KnockStatus, now: Timestamp) -> Event {
+    Event::KnockDecided { knock_id: knock.id, status, expires_at: now.after(Knock::LIFETIME) }
+}

@@ -1,0 +1,96 @@
+//! Who owns a chat: there is an owner whenever someone is there, and an owner finds the way back.
+
+use super::secret::{OfRecovery, OfSession, OfSource};
+use super::{Chat, Digest, Event, Fresh, Member, MemberId, Recovery, Refusal, Role, Source, Timestamp, Username};
+
+impl Chat {
+    /// What `member` may do at `now`. Where no owner is there, the longest-seated member is one.
+    #[must_use]
+    pub fn role(&self, member: &Member, now: Timestamp) -> Role {
+        if self.heir(now).is_some_and(|heir| heir.id == member.id) { Role::Owner } else { member.role }
+    }
+
+    /// Who becomes an owner, because none is left.
+    pub(super) fn heir(&self, now: Timestamp) -> Option<&Member> {
+        let has_owner = self.live_members(now).any(|member| member.role == Role::Owner);
+        self.live_members(now).next().filter(|_| !has_owner)
+    }
+
+    pub(super) fn set_role(
+        &self,
+        by: Digest<OfSession>,
+        member_id: MemberId,
+        role: Role,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Refusal> {
+        let actor = self.authenticate_owner(by, now)?;
+        let member = self.live_members(now).find(|member| member.id == member_id).ok_or(Refusal::NotFound("member"))?;
+        if member.role == role {
+            return Ok(Vec::new());
+        }
+        if role == Role::Guest {
+            let invalid = |problem: &str| Err(Refusal::Invalid { field: "role", problem: problem.into() });
+            if actor.id != member_id {
+                return invalid("of an owner is that owner's alone to give up");
+            }
+            if self.live_members(now).filter(|member| member.role == Role::Owner).count() < 2 {
+                return invalid("cannot be given up before someone else is an owner too");
+            }
+        }
+        Ok(vec![Event::RoleChanged { member_id, role }])
+    }
+
+    pub(super) fn set_recovery(&self, by: Digest<OfSession>, now: Timestamp, fresh: Fresh) -> Result<Event, Refusal> {
+        let owner = self.authenticate_owner(by, now)?;
+        Ok(recovery_set(owner, fresh, None))
+    }
+
+    /// An owner comes back: to the seat, if it is still theirs, else to a free one. A code that was
+    /// used just now does what it did: its answer may have been lost.
+    pub(super) fn recover(
+        &self,
+        code: Digest<OfRecovery>,
+        username: &Username,
+        now: Timestamp,
+        fresh: Fresh,
+    ) -> Result<Vec<Event>, Refusal> {
+        if self.recovered_by(code, now).is_some() {
+            return Ok(Vec::new());
+        }
+        let recovery = self.recoveries.iter().find(|recovery| recovery.digest == code);
+        let recovery = recovery.ok_or(Refusal::InvalidRecovery)?;
+        let given_for = Some(code.as_source());
+        let session = self.new_session(fresh, Some(Source { digest: code.as_source(), salt: fresh.salt }), now)?;
+        if let Some(member) = self.live_members(now).find(|member| member.id == recovery.member_id) {
+            let renewed = Event::SessionRenewed { member_id: member.id, ended: member.session.digest, session };
+            return Ok(vec![renewed, recovery_set(member, fresh, given_for)]);
+        }
+        self.free_seats(now)?;
+        self.check_name(username, now)?;
+        let member = Member {
+            id: recovery.member_id,
+            username: username.clone(),
+            role: Role::Owner,
+            joined_at: now,
+            invite_id: None,
+            join: None,
+            session,
+        };
+        let recovery = recovery_set(&member, fresh, given_for);
+        Ok(vec![Event::MemberJoined { member }, recovery])
+    }
+
+    /// Who has come back by `code` just now, and has still what it gave.
+    #[must_use]
+    pub fn recovered_by(&self, code: Digest<OfRecovery>, now: Timestamp) -> Option<&Member> {
+        let member = self.session_given_for(code.as_source(), now)?;
+        let is_of_code =
+            |recovery: &&Recovery| recovery.member_id == member.id && recovery.source == Some(code.as_source());
+        self.recoveries.iter().find(is_of_code).map(|_| member)
+    }
+}
+
+fn recovery_set(owner: &Member, fresh: Fresh, source: Option<Digest<OfSource>>) -> Event {
+    let recovery = Recovery { member_id: owner.id, digest: fresh.recovery, source };
+    Event::RecoverySet { recovery }
+}

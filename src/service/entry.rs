@@ -1,0 +1,319 @@
+//! How people get in: invites, joining, knocking.
+
+use uuid::Uuid;
+
+use super::watch::Watcher;
+use super::{Caller, OpenInvite, Result, Seat, Service, seen};
+use crate::domain::{
+    Chat, ChatId, ChatName, Command, Decision, Digest, Event, Fresh, Invite, InviteId, InviteKey, InviteTerms,
+    JoinSecret, Knock, KnockId, KnockStatus, Member, OfInvite, OfJoin, OfTicket, Refusal, Salt, SessionToken, Ticket,
+    Timestamp, Username,
+};
+
+/// By what one who joins is known again.
+#[derive(Clone, Copy, Debug)]
+pub enum Joiner {
+    /// By nothing: whoever joins so is someone new.
+    Unknown,
+    /// By an id of their own making: with the same key it gives the same seat.
+    JoinId(Uuid),
+    /// The same, and the id is all that they will ever show, for their session as well.
+    Credential(Uuid),
+}
+
+/// What came of an invite.
+#[derive(Debug)]
+pub enum Entrance {
+    Seated(Seat),
+    Knocked { knock: Knock, ticket: Ticket },
+}
+
+/// A knock as the one who knocked sees it.
+#[derive(Debug)]
+pub struct KnockView {
+    pub knock: Knock,
+    /// The seat of one who was let in, as long as its session is the one that came of the knock.
+    pub seat: Option<Seat>,
+}
+
+/// How one who has asked to join stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Seated,
+    Knocked { knock_id: KnockId, status: KnockStatus },
+}
+
+/// An invite, and who of those that are here came by it.
+#[derive(Debug)]
+pub struct SharedInvite {
+    pub invite: Invite,
+    pub members: Vec<Member>,
+}
+
+/// The secrets of one who joins.
+struct Secrets {
+    joiner: Joiner,
+    join: JoinSecret,
+}
+
+impl Secrets {
+    fn ticket(&self, salt: &Salt) -> Ticket {
+        match self.joiner {
+            Joiner::Credential(id) => Ticket::from_uuid(id),
+            _ => self.join.ticket(salt),
+        }
+    }
+
+    fn session(&self, salt: &Salt) -> SessionToken {
+        match self.joiner {
+            Joiner::Credential(id) => SessionToken::from_uuid(id),
+            _ => self.join.session(salt),
+        }
+    }
+}
+
+impl Service {
+    pub(super) fn draw_invite(&self) -> (InviteKey, Fresh) {
+        let key: InviteKey = self.draw_secret();
+        let fresh = Fresh { id: self.draw_id(), invite: key.digest(), ..Fresh::NOTHING };
+        (key, fresh)
+    }
+
+    fn secrets_of(&self, joiner: Joiner, key: &InviteKey) -> Secrets {
+        let join = match joiner {
+            Joiner::Unknown => self.draw_secret(),
+            Joiner::JoinId(id) | Joiner::Credential(id) => JoinSecret::new(key, id),
+        };
+        Secrets { joiner, join }
+    }
+
+    /// Makes another magic link; the owner's right.
+    pub async fn create_invite(&self, chat_id: ChatId, token: &SessionToken, terms: InviteTerms) -> Result<OpenInvite> {
+        let (key, fresh) = self.draw_invite();
+        let command = Command::CreateInvite { by: token.digest(), terms };
+        let events = self.change(chat_id, command, fresh).await?;
+        let invite = events.iter().find_map(|event| match event {
+            Event::InviteCreated { invite } => Some(invite.clone()),
+            _ => None,
+        });
+        Ok(OpenInvite { key, invite: invite.expect("an invitation that is not refused makes an invite") })
+    }
+
+    /// The invites of a chat, oldest first; the owner's right.
+    pub async fn list_invites(&self, chat_id: ChatId, token: &SessionToken) -> Result<Vec<SharedInvite>> {
+        let by = token.digest();
+        self.look(chat_id, |state, now| {
+            let chat = &state.chat;
+            chat.authenticate_owner(by, now)?;
+            let came_by = |invite: &Invite| {
+                let members = chat.live_members(now).filter(|member| member.invite_id == Some(invite.id));
+                members.map(|member| seen(chat, member, now)).collect()
+            };
+            let invites = chat.invites().iter();
+            Ok(invites.map(|invite| SharedInvite { members: came_by(invite), invite: invite.clone() }).collect())
+        })
+        .await
+    }
+
+    /// Makes a magic link worthless; the owner's right. Who came by it stays or goes; who waits by
+    /// it is declined.
+    pub async fn revoke_invite(
+        &self,
+        chat_id: ChatId,
+        token: &SessionToken,
+        invite_id: InviteId,
+        members_go: bool,
+    ) -> Result<()> {
+        let command = Command::RevokeInvite { by: token.digest(), invite_id, members_go };
+        self.change(chat_id, command, Fresh::NOTHING).await.map(drop)
+    }
+
+    /// What stands behind a magic link, if someone could come in by it now: the chat's name, and
+    /// whether an owner is asked first. Changes nothing.
+    pub async fn preview_invite(
+        &self,
+        caller: Caller,
+        chat_id: ChatId,
+        key: &InviteKey,
+    ) -> Result<(Option<ChatName>, bool)> {
+        self.limit(|limits| limits.check_join(caller))?;
+        let key = key.digest();
+        self.look(chat_id, |state, now| {
+            let invite = state.chat.admit(key, now)?;
+            Ok((state.chat.name().cloned(), invite.asks_first))
+        })
+        .await
+    }
+
+    /// Takes a seat by an invite, or knocks where the invite asks first.
+    pub async fn join(
+        &self,
+        caller: Caller,
+        chat_id: ChatId,
+        key: &InviteKey,
+        username: Username,
+        joiner: Joiner,
+    ) -> Result<Entrance> {
+        self.limit(|limits| limits.check_join(caller))?;
+        let secrets = self.secrets_of(joiner, key);
+        let command = Command::Join { key: key.digest(), join: secrets.join.digest(), username };
+        let salt = self.draw_salt();
+        let fresh = Fresh {
+            id: self.draw_id(),
+            salt,
+            session: secrets.session(&salt).digest(),
+            ticket: secrets.ticket(&salt).digest(),
+            ..Fresh::NOTHING
+        };
+        // Only what would be a knock counts as one.
+        self.look(chat_id, |state, now| {
+            let knocks = state.chat.decide(&command, now, fresh)?.iter().any(|e| matches!(e, Event::Knocked { .. }));
+            if knocks { self.limit(|limits| limits.check_knock(caller, chat_id)) } else { Ok(()) }
+        })
+        .await?;
+        self.change(chat_id, command, fresh).await?;
+        self.look(chat_id, |state, now| entrance(&state.chat, &secrets, now)).await
+    }
+
+    /// How one who has asked to join stands, without asking. `None` where they never have, though
+    /// there is such an invite.
+    pub async fn find_standing(&self, chat_id: ChatId, key: &InviteKey, joiner: Joiner) -> Result<Option<Standing>> {
+        let (key_digest, join) = (key.digest(), self.secrets_of(joiner, key).join.digest());
+        self.look(chat_id, |state, now| {
+            let standing = standing(&state.chat, join, now)?;
+            if standing.is_none() && state.chat.invites().iter().all(|invite| invite.digest != key_digest) {
+                return Err(Refusal::InvalidInvite);
+            }
+            Ok(standing)
+        })
+        .await
+    }
+
+    /// How one who has asked to join stands, each time that has changed.
+    pub async fn watch_standing(&self, chat_id: ChatId, key: &InviteKey, joiner: Joiner) -> Result<Watcher<Standing>> {
+        let join = self.secrets_of(joiner, key).join.digest();
+        self.watch(chat_id, move |chat, now| standing(chat, join, now)?.ok_or(Refusal::NotFound("knock"))).await
+    }
+
+    /// The first of `names` that nobody in the chat has.
+    pub async fn first_free_name(&self, chat_id: ChatId, names: &[Username]) -> Result<Username> {
+        self.look(chat_id, |state, now| {
+            let free = names.iter().find(|name| state.chat.check_name(name, now).is_ok());
+            free.cloned().ok_or(Refusal::UsernameTaken)
+        })
+        .await
+    }
+
+    /// Those who wait to be let in, longest-waiting first; the owner's right.
+    pub async fn list_knocks(&self, chat_id: ChatId, token: &SessionToken) -> Result<Vec<Knock>> {
+        let by = token.digest();
+        self.look(chat_id, |state, now| {
+            let owner = state.chat.authenticate_owner(by, now)?;
+            state.hear(owner.id, now);
+            Ok(state.chat.waiting_knocks(now).cloned().collect())
+        })
+        .await
+    }
+
+    /// Lets someone in who waits, or does not; the owner's right.
+    pub async fn decide_knock(
+        &self,
+        chat_id: ChatId,
+        token: &SessionToken,
+        knock_id: KnockId,
+        decision: Decision,
+    ) -> Result<Knock> {
+        let command = Command::DecideKnock { by: token.digest(), knock_id, decision };
+        self.change(chat_id, command, Fresh::NOTHING).await?;
+        self.look(chat_id, |state, _| {
+            let knock = state.chat.knocks().iter().find(|knock| knock.id == knock_id);
+            knock.cloned().ok_or(Refusal::NotFound("knock"))
+        })
+        .await
+    }
+
+    /// How a knock stands, for the one who holds its ticket.
+    pub async fn show_knock(&self, chat_id: ChatId, knock_id: KnockId, ticket: &Ticket) -> Result<KnockView> {
+        let digest = ticket.digest();
+        let (knock, member) =
+            self.look(chat_id, |state, now| knock_and_member(&state.chat, knock_id, digest, now)).await?;
+        Ok(knock_view(knock, member, ticket))
+    }
+
+    /// The same, each time it has changed.
+    pub async fn watch_knock(
+        &self,
+        chat_id: ChatId,
+        knock_id: KnockId,
+        ticket: &Ticket,
+    ) -> Result<Watcher<(Knock, Option<Member>)>> {
+        let digest = ticket.digest();
+        self.watch(chat_id, move |chat, now| knock_and_member(chat, knock_id, digest, now)).await
+    }
+
+    /// Gives up a knock.
+    pub async fn withdraw_knock(&self, chat_id: ChatId, knock_id: KnockId, ticket: &Ticket) -> Result<()> {
+        let command = Command::WithdrawKnock { ticket: ticket.digest(), knock_id };
+        self.change(chat_id, command, Fresh::NOTHING).await.map(drop)
+    }
+
+    /// How many seats are free of how many, for whoever could come in by `key`.
+    pub async fn show_seats(&self, caller: Caller, chat_id: ChatId, key: &InviteKey) -> Result<(usize, u32)> {
+        self.limit(|limits| limits.check_join(caller))?;
+        let key = key.digest();
+        self.look(chat_id, |state, now| seats(&state.chat, key, now)).await
+    }
+
+    /// The same, each time it has changed.
+    pub async fn watch_seats(&self, caller: Caller, chat_id: ChatId, key: &InviteKey) -> Result<Watcher<(usize, u32)>> {
+        self.limit(|limits| limits.check_join(caller))?;
+        let key = key.digest();
+        self.watch(chat_id, move |chat, now| seats(chat, key, now)).await
+    }
+}
+
+/// What the one with `ticket` sees of a knock and of the member that came of it.
+#[must_use]
+pub fn knock_view(knock: Knock, member: Option<Member>, ticket: &Ticket) -> KnockView {
+    let token = ticket.session(&knock.salt);
+    // Who was let in by a credential of their own has no other token.
+    let member = member.filter(|_| token.digest() == knock.session);
+    KnockView { seat: member.map(|member| Seat { token, member }), knock }
+}
+
+fn standing(chat: &Chat, join: Digest<OfJoin>, now: Timestamp) -> Result<Option<Standing>, Refusal> {
+    chat.settings()?;
+    let knocked = chat.knock_joined_as(join, now);
+    let knocked = knocked.map(|knock| Standing::Knocked { knock_id: knock.id, status: knock.status });
+    Ok(chat.member_joined_as(join, now).map(|_| Standing::Seated).or(knocked))
+}
+
+/// What came of asking with `secrets`. That they have asked, the caller has seen to.
+fn entrance(chat: &Chat, secrets: &Secrets, now: Timestamp) -> Result<Entrance, Refusal> {
+    let join = secrets.join.digest();
+    if let Some(member) = chat.member_joined_as(join, now) {
+        let token = member.session.source.map(|source| secrets.session(&source.salt));
+        let token = token.filter(|token| token.digest() == member.session.digest);
+        let token = token.ok_or(Refusal::SessionExpired)?;
+        return Ok(Entrance::Seated(Seat { token, member: seen(chat, member, now) }));
+    }
+    let knock = chat.knock_joined_as(join, now).ok_or(Refusal::SessionExpired)?;
+    Ok(Entrance::Knocked { knock: knock.clone(), ticket: secrets.ticket(&knock.salt) })
+}
+
+fn knock_and_member(
+    chat: &Chat,
+    knock_id: KnockId,
+    ticket: Digest<OfTicket>,
+    now: Timestamp,
+) -> Result<(Knock, Option<Member>), Refusal> {
+    let knock = chat.knock(knock_id, ticket, now)?;
+    let member = chat.member_by_knock(knock, now).map(|member| seen(chat, member, now));
+    Ok((knock.clone(), member))
+}
+
+fn seats(chat: &Chat, key: Digest<OfInvite>, now: Timestamp) -> Result<(usize, u32), Refusal> {
+    chat.open_invite(key, now)?;
+    let capacity = chat.settings()?.capacity;
+    Ok((chat.free_seats(now).unwrap_or(0), capacity))
+}

@@ -1,0 +1,133 @@
+//! What is an owner's: opening a chat, sharing the ownership, coming back.
+
+use super::{Caller, NewChat, OpenInvite, Result, Seat, Service, seen};
+use crate::domain::{
+    Chat, ChatId, ChatName, Command, Fresh, InviteTerms, Member, MemberId, RecoveryCode, Refusal, Role, SessionToken,
+    Settings, Timestamp, Username,
+};
+use crate::store::{CommitError, Unavailable};
+
+impl Service {
+    /// Opens a chat with `username` as its owner and one invite without terms.
+    pub async fn create_chat(
+        &self,
+        caller: Caller,
+        username: Username,
+        name: Option<ChatName>,
+        settings: Settings,
+    ) -> Result<NewChat> {
+        self.create_chat_with(caller, username, name, settings, self.draw_secret()).await
+    }
+
+    /// The same, where the caller has the owner's token already.
+    pub async fn create_chat_with(
+        &self,
+        caller: Caller,
+        username: Username,
+        name: Option<ChatName>,
+        settings: Settings,
+        token: SessionToken,
+    ) -> Result<NewChat> {
+        self.limit(|limits| limits.check_create(caller))?;
+        let chat_id = ChatId::from_random_bytes(self.draw_id());
+        let settings = Settings { session_lifetime: self.inner.policy.session_lifetime, ..settings };
+        let recovery: RecoveryCode = self.draw_secret();
+        let create = Command::Create { name, settings, username };
+        let owner =
+            Fresh { id: self.draw_id(), session: token.digest(), recovery: recovery.digest(), ..Fresh::NOTHING };
+        let (key, invite_fresh) = self.draw_invite();
+        let invite = Command::CreateInvite { by: token.digest(), terms: InviteTerms::default() };
+
+        let now = self.now();
+        let chat = Chat::new(chat_id);
+        let mut events = chat.decide(&create, now, owner)?;
+        let created = chat.change(events.clone());
+        events.extend(created.after.decide(&invite, now, invite_fresh)?);
+        let change = chat.change(events);
+        let after = change.after.clone();
+        self.to_the_end(move |service| async move {
+            match service.inner.store.commit(&change).await {
+                Ok(()) => service.inner.rooms.open(change.after, now),
+                Err(CommitError::Conflict) => {
+                    let cause = format!("a new chat's id {chat_id} is taken");
+                    return Err(Unavailable { cause }.into());
+                }
+                Err(CommitError::Unavailable(error)) => return Err(error.into()),
+            };
+            Ok(())
+        })
+        .await?;
+        let member = after.live_members(now).next().expect("a chat begins with its owner").clone();
+        let invite = after.invites().first().expect("a chat begins with an invite").clone();
+        Ok(NewChat { chat_id, seat: Seat { token, member }, recovery, invite: OpenInvite { key, invite } })
+    }
+
+    /// Makes a member an owner too, or oneself a guest.
+    pub async fn set_role(
+        &self,
+        chat_id: ChatId,
+        token: &SessionToken,
+        member_id: MemberId,
+        role: Role,
+    ) -> Result<Member> {
+        let by = token.digest();
+        self.change(chat_id, Command::SetRole { by, member_id, role }, Fresh::NOTHING).await?;
+        self.look(chat_id, |state, now| {
+            let member = state.chat.live_members(now).find(|member| member.id == member_id);
+            member.map(|member| seen(&state.chat, member, now)).ok_or(Refusal::NotFound("member"))
+        })
+        .await
+    }
+
+    /// A new token for the same seat, with a whole lifetime before it; the old one ends. Asked
+    /// again with the old one soon after, it gives the same new one.
+    pub async fn renew_session(&self, chat_id: ChatId, token: &SessionToken) -> Result<(SessionToken, Timestamp)> {
+        let salt = self.draw_salt();
+        let by = token.digest();
+        let fresh = Fresh { salt, session: token.renewed(&salt).digest(), ..Fresh::NOTHING };
+        self.change(chat_id, Command::Renew { by }, fresh).await?;
+        self.look(chat_id, |state, now| {
+            let session = state.chat.renewed_by(by, now).map(|member| member.session.clone());
+            let session = session.ok_or(Refusal::SessionExpired)?;
+            let source = session.source.ok_or(Refusal::SessionExpired)?;
+            Ok((token.renewed(&source.salt), session.expires_at))
+        })
+        .await
+    }
+
+    /// A new way back for an owner; the one before ends.
+    pub async fn renew_recovery(&self, chat_id: ChatId, token: &SessionToken) -> Result<RecoveryCode> {
+        let code: RecoveryCode = self.draw_secret();
+        let fresh = Fresh { recovery: code.digest(), ..Fresh::NOTHING };
+        self.change(chat_id, Command::SetRecovery { by: token.digest() }, fresh).await?;
+        Ok(code)
+    }
+
+    /// Brings an owner back, and gives the code for the next time. Asked again with the same code
+    /// soon after, it gives the same.
+    pub async fn recover(
+        &self,
+        caller: Caller,
+        chat_id: ChatId,
+        code: &RecoveryCode,
+        username: Username,
+    ) -> Result<(Seat, RecoveryCode)> {
+        self.limit(|limits| limits.check_join(caller))?;
+        let salt = self.draw_salt();
+        let digest = code.digest();
+        let fresh = Fresh {
+            salt,
+            session: code.session(&salt).digest(),
+            recovery: code.next(&salt).digest(),
+            ..Fresh::NOTHING
+        };
+        self.change(chat_id, Command::Recover { code: digest, username }, fresh).await?;
+        self.look(chat_id, |state, now| {
+            let member = state.chat.recovered_by(digest, now).ok_or(Refusal::InvalidRecovery)?;
+            let source = member.session.source.ok_or(Refusal::InvalidRecovery)?;
+            let seat = Seat { token: code.session(&source.salt), member: seen(&state.chat, member, now) };
+            Ok((seat, code.next(&source.salt)))
+        })
+        .await
+    }
+}

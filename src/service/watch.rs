@@ -1,0 +1,91 @@
+//! One thing about a chat, told anew each time it has changed.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
+
+use super::room::{Happening, Room};
+use super::{Result, Service};
+use crate::domain::{Chat, ChatId, Event, Refusal, Timestamp};
+
+/// Why there is nothing more to come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WatchEnd {
+    /// The one who watches may not any more, or there is nothing left to see.
+    Refused(Refusal),
+    /// The server stops; one may come back in a moment.
+    Stopping,
+}
+
+type View<T> = Box<dyn Fn(&Chat, Timestamp) -> Result<T, Refusal> + Send + Sync>;
+
+/// Someone who watches one thing about a chat. Dropping it ends that.
+pub struct Watcher<T> {
+    service: Service,
+    room: Arc<Room>,
+    view: View<T>,
+    last: Option<T>,
+    happenings: Receiver<Happening>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Service {
+    /// Watches what `view` sees; fails at once where that is refused already.
+    pub(super) async fn watch<T>(
+        &self,
+        chat_id: ChatId,
+        view: impl Fn(&Chat, Timestamp) -> Result<T, Refusal> + Send + Sync + 'static,
+    ) -> Result<Watcher<T>> {
+        let room = self.room(chat_id).await?;
+        let begin = |state: &super::room::State, now| view(&state.chat, now).map(|_| state.subscribe());
+        let happenings = self.look_into(&room, chat_id, begin).await?;
+        Ok(Watcher {
+            service: self.clone(),
+            room,
+            view: Box::new(view),
+            last: None,
+            happenings,
+            stopping: self.inner.stopping.subscribe(),
+        })
+    }
+}
+
+impl<T: Clone + PartialEq> Watcher<T> {
+    /// What is seen now, and then each time it is something else.
+    ///
+    /// # Errors
+    /// Why nothing more will come.
+    pub async fn next(&mut self) -> std::result::Result<T, WatchEnd> {
+        loop {
+            let now = self.service.now();
+            let seen = self.room.look(|state| (self.view)(&state.chat, now)).map_err(WatchEnd::Refused)?;
+            if self.last.as_ref() != Some(&seen) {
+                self.last = Some(seen.clone());
+                return Ok(seen);
+            }
+            let happening = tokio::select! {
+                biased;
+                happening = self.happenings.recv() => happening,
+                _ = self.stopping.wait_for(|stopping| *stopping) => return Err(WatchEnd::Stopping),
+            };
+            match happening {
+                // It may have ended on another node, where nothing here shows it.
+                Ok(Happening::Changed(events)) if events.contains(&Event::ChatEnded) => {
+                    return Err(WatchEnd::Refused(Refusal::ChatNotFound));
+                }
+                // What was missed can be seen all the same.
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return Err(WatchEnd::Refused(Refusal::ChatNotFound)),
+            }
+        }
+    }
+}
+
+impl<T> fmt::Debug for Watcher<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watcher")
+    }
+}

@@ -1,0 +1,747 @@
+//! Asking to be let in, and being answered.
+
+use std::time::Duration;
+
+use axum::http::Method;
+use futures_util::FutureExt as _;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Error;
+use uuid::Uuid;
+use watch_party::domain::{
+    Admission, ChatId, Decision, Knock, KnockEnd, KnockId, KnockStatus, Refusal, Settings, Ticket, Username,
+};
+use watch_party::service::{Caller, Entrance, Follower, Joiner, NewChat, Update, WatchEnd, Watcher};
+
+use crate::app::{Chat, Knocker, Member, Options, TestApp};
+use crate::live::{Events, Site};
+
+/// A moment less than a knock waits, and than it is heard of after that.
+const JUST_BEFORE: Duration = Duration::from_millis(15 * 60 * 1_000 - 1);
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// A chat whose invites ask first, and Ann who owns it.
+async fn asking_chat(app: &TestApp) -> (Chat<'_>, Member<'_>) {
+    app.chat(json!({"username": "Ann", "admission": "approval"})).await
+}
+
+async fn admit<'a>(chat: &Chat<'a>, owner: &Member<'a>, username: &str) -> Member<'a> {
+    let knocker = chat.knock(username).await;
+    owner.approves(&knocker).await;
+    chat.member(&knocker.state().await["session"])
+}
+
+#[tokio::test]
+async fn who_knocks_is_seen_by_the_owner_let_in_and_takes_part() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    ann.says("hello").await;
+    let knocked = chat.join_with(&chat.key, "Bob").await_status(202).await.json();
+    let bob = chat.knocker(&knocked);
+    assert_eq!(
+        knocked,
+        json!({"knock_id": bob.id, "ticket": bob.ticket, "status": "pending", "expires_at": "2027-01-15T08:15:00Z"})
+    );
+    assert_eq!(bob.state().await, json!({"status": "pending", "expires_at": "2027-01-15T08:15:00Z"}));
+    let knock = json!({
+        "knock_id": bob.id,
+        "username": "Bob",
+        "invite_id": chat.created["invite"]["invite_id"],
+        "knocked_at": "2027-01-15T08:00:00Z",
+        "status": "pending",
+        "expires_at": "2027-01-15T08:15:00Z",
+    });
+    assert_eq!(ann.get("/knocks").await_status(200).await.json(), json!({"knocks": [knock]}));
+    assert_eq!(ann.usernames().await, ["Ann"]);
+
+    app.clock.advance(Duration::from_mins(1));
+    let decided = ann.decide(&bob, "approve").await_status(200).await.json();
+    let mut approved = knock.clone();
+    approved["status"] = json!("approved");
+    approved["expires_at"] = json!("2027-01-15T08:16:00Z");
+    assert_eq!(decided, approved);
+    assert_eq!(ann.waiting().await, [""; 0]);
+    assert_eq!(ann.usernames().await, ["Ann", "Bob"]);
+
+    let state = bob.state().await;
+    let member = json!({"member_id": bob.id, "username": "Bob", "role": "guest", "since": "2027-01-15T08:01:00Z"});
+    assert_eq!((&state["status"], &state["session"]["member"]), (&json!("approved"), &member));
+    assert_eq!(state["session"]["expires_at"], "2027-01-15T14:01:00Z");
+    let bob = chat.member(&state["session"]);
+    assert_eq!(bob.texts().await, ["hello"]);
+    bob.says("thank you").await;
+    assert_eq!(ann.texts().await, ["hello", "thank you"]);
+}
+
+#[tokio::test]
+async fn whoever_waits_can_do_nothing_in_the_chat() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    ann.says("secret").await;
+    let bob = chat.knock("Bob").await;
+    let invite_id = chat.created["invite"]["invite_id"].as_str().unwrap();
+    let id = &chat.id;
+    let calls = [
+        (Method::GET, format!("/{id}")),
+        (Method::GET, format!("/{id}?after=0")),
+        (Method::HEAD, format!("/{id}")),
+        (Method::POST, format!("/{id}")),
+        (Method::DELETE, format!("/{id}")),
+        (Method::GET, format!("/{id}/members")),
+        (Method::DELETE, format!("/{id}/members/{}", ann.id)),
+        (Method::DELETE, format!("/{id}/members/{}", bob.id)),
+        (Method::PATCH, format!("/{id}/members/{}", bob.id)),
+        (Method::POST, format!("/{id}/typing")),
+        (Method::GET, format!("/{id}/retention")),
+        (Method::GET, format!("/{id}/session")),
+        (Method::POST, format!("/{id}/session")),
+        (Method::POST, format!("/{id}/recovery")),
+        (Method::POST, format!("/{id}/invite")),
+        (Method::GET, format!("/{id}/invites")),
+        (Method::DELETE, format!("/{id}/invites/{invite_id}")),
+        (Method::GET, format!("/{id}/knocks")),
+        (Method::POST, bob.path.clone()),
+        (Method::GET, format!("/v1/chats/{id}")),
+    ];
+    let (members, knocks) = (ann.get("/members").await_status(200).await.json(), ann.waiting().await);
+    for (method, path) in &calls {
+        for secret in [&bob.ticket, &chat.key, &bob.id] {
+            for accept in ["application/json", "text/event-stream"] {
+                let body = json!({"text": "let me in", "role": "owner", "decision": "approve"});
+                let call = app.call(method.clone(), path).json(&body).bearer(secret).header("accept", accept);
+                let answer = call.await_status(401).await;
+                assert!(!answer.text().contains("secret"), "{answer:?}");
+            }
+        }
+    }
+    let recovery = json!({"recovery_code": bob.ticket});
+    app.post(format!("/{id}/recover")).json(&recovery).await_problem(403, "invalid_recovery").await;
+    chat.join_with(&bob.ticket, "Cem").await_problem(403, "invalid_invite").await;
+    assert_eq!(ann.texts().await, ["secret"]);
+    assert_eq!(ann.get("/members").await_status(200).await.json(), members);
+    assert_eq!(ann.waiting().await, knocks);
+}
+
+#[tokio::test]
+async fn a_knock_is_its_tickets_alone() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let bob = chat.knock("Bob").await;
+    let cem = chat.knock("Cem").await;
+    let forged = "A".repeat(43);
+    for method in [Method::GET, Method::DELETE] {
+        let call = || app.call(method.clone(), &bob.path);
+        let missing = call().await_status(401).await;
+        assert_eq!(missing.header("www-authenticate"), Some("Bearer"));
+        call().await_problem(401, "session_required").await;
+        for wrong in [&cem.ticket, &forged, &ann.token, &chat.key, &bob.id, "nonsense", ""] {
+            call().bearer(wrong).await_problem(401, "session_required").await;
+            let stream = call().bearer(wrong).header("accept", "text/event-stream");
+            stream.await_problem(401, "session_required").await;
+        }
+    }
+    assert_eq!(ann.waiting().await, ["Bob", "Cem"]);
+
+    let (elsewhere, _) = asking_chat(&app).await;
+    for path in [
+        format!("/{}/knocks/{}", chat.id, Uuid::from_u128(7)),
+        format!("/{}/knocks/nonsense", chat.id),
+        format!("/{}/knocks/{}", elsewhere.id, bob.id),
+    ] {
+        app.get(&path).bearer(&bob.ticket).await_problem(404, "not_found").await;
+        app.delete(&path).bearer(&bob.ticket).await_problem(404, "not_found").await;
+    }
+    let nowhere = format!("/{}/knocks/{}", Uuid::from_u128(7), bob.id);
+    app.get(nowhere).bearer(&bob.ticket).await_problem(404, "chat_not_found").await;
+}
+
+#[tokio::test]
+async fn who_is_declined_hears_of_it_for_a_quarter_of_an_hour_and_gets_no_session() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let bob = chat.knock("Bob").await;
+    app.clock.advance(JUST_BEFORE);
+    assert_eq!(ann.decide(&bob, "decline").await_status(200).await.json()["status"], "declined");
+    assert_eq!(ann.waiting().await, [""; 0]);
+    assert_eq!(ann.usernames().await, ["Ann"]);
+    app.clock.advance(JUST_BEFORE);
+    assert_eq!(bob.state().await, json!({"status": "declined", "expires_at": "2027-01-15T08:29:59.999Z"}));
+    app.clock.advance(MOMENT);
+    bob.ask().await_problem(404, "not_found").await;
+}
+
+#[tokio::test]
+async fn who_was_let_in_can_fetch_the_session_for_a_quarter_of_an_hour() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let bob = chat.knock("Bob").await;
+    ann.approves(&bob).await;
+    app.clock.advance(JUST_BEFORE);
+    let seat = bob.state().await["session"].clone();
+    app.clock.advance(MOMENT);
+    bob.ask().await_problem(404, "not_found").await;
+    chat.member(&seat).says("in all the same").await;
+}
+
+#[tokio::test]
+async fn a_knock_that_is_withdrawn_is_gone() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let bob = chat.knock("Bob").await;
+    bob.withdraw().await_status(204).await;
+    assert_eq!(ann.waiting().await, [""; 0]);
+    bob.ask().await_problem(404, "not_found").await;
+    bob.withdraw().await_problem(404, "not_found").await;
+    ann.decide(&bob, "approve").await_problem(404, "not_found").await;
+    assert_eq!(ann.usernames().await, ["Ann"]);
+    let again = chat.knock("Bob").await;
+    assert_ne!(again.id, bob.id);
+}
+
+#[tokio::test]
+async fn a_knock_that_nobody_answers_is_gone_after_exactly_a_quarter_of_an_hour() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let bob = chat.knock("Bob").await;
+    app.clock.advance(JUST_BEFORE);
+    assert_eq!(bob.status().await, "pending");
+    assert_eq!(ann.waiting().await, ["Bob"]);
+    app.clock.advance(MOMENT);
+    bob.ask().await_problem(404, "not_found").await;
+    bob.withdraw().await_problem(404, "not_found").await;
+    assert_eq!(ann.waiting().await, [""; 0]);
+    for decision in ["approve", "decline"] {
+        ann.decide(&bob, decision).await_problem(404, "not_found").await;
+    }
+    assert_eq!(ann.usernames().await, ["Ann"]);
+    chat.knock("Bob").await;
+}
+
+#[tokio::test]
+async fn twenty_may_wait_and_whoever_comes_then_is_told_when_to_come_again() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let first = || chat.join_as(&chat.key, "Guest 0", Uuid::from_u128(1)).await_status(202);
+    let knocked = first().await.json();
+    app.clock.advance(Duration::from_mins(1));
+    for number in 1..20 {
+        chat.knock(&format!("Guest {number}")).await;
+    }
+    let before =
+        (ann.get("/knocks").await_status(200).await.json(), ann.get("/invites").await_status(200).await.json());
+    let mut follower = app.follow(&ann).await;
+    let problem = chat.join_with(&chat.key, "Bob").await_problem(429, "too_many_requests").await;
+    assert_eq!(problem["retry_after"], 14 * 60);
+    let answer = chat.join_with(&chat.key, "Bob").await_status(429).await;
+    assert_eq!(answer.header("retry-after"), Some("840"));
+    let after = (ann.get("/knocks").await_status(200).await.json(), ann.get("/invites").await_status(200).await.json());
+    assert_eq!(after, before);
+    assert_eq!(first().await.json(), knocked, "who is among them is");
+    assert!(follower.next().now_or_never().is_none());
+    app.clock.advance(Duration::from_mins(14));
+    chat.knock("Bob").await;
+    assert_eq!(ann.waiting().await.len(), 20);
+}
+
+#[tokio::test]
+async fn those_who_are_answered_make_room_at_the_door() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let mut knockers = Vec::new();
+    for number in 0..20 {
+        knockers.push(chat.knock(&format!("Guest {number}")).await);
+    }
+    chat.join_with(&chat.key, "Bob").await_problem(429, "too_many_requests").await;
+    ann.declines(&knockers[0]).await;
+    chat.knock("Bob").await;
+    chat.join_with(&chat.key, "Cem").await_problem(429, "too_many_requests").await;
+    knockers[1].withdraw().await_status(204).await;
+    chat.knock("Cem").await;
+}
+
+#[tokio::test]
+async fn one_address_knocks_six_times_at_a_chat_and_asking_again_is_no_knock() {
+    let options = Options { rate_limit: true, trusted_proxies: &["127.0.0.1/32"], ..Options::default() };
+    let app = TestApp::with(options);
+    let (chat, ann) = asking_chat(&app).await;
+    let (other, _) = asking_chat(&app).await;
+    let knock = |chat: &Chat<'_>, number: u128, address: &str| {
+        let username = format!("Guest {number}");
+        let path = format!("/{}/join", chat.id);
+        let body = json!({"key": chat.key, "username": username, "join_id": Uuid::from_u128(number)});
+        app.post(path).json(&body).header("x-forwarded-for", address)
+    };
+    for number in 0..6 {
+        knock(&chat, number, "192.0.2.1").await_status(202).await;
+        knock(&chat, number, "192.0.2.1").await_status(202).await;
+    }
+    let refused = knock(&chat, 6, "192.0.2.1").await_status(429).await;
+    assert_eq!(refused.header("retry-after"), Some("300"));
+    assert_eq!(refused.json()["code"], "too_many_requests");
+    assert_eq!(ann.waiting().await.len(), 6);
+    knock(&chat, 5, "192.0.2.1").await_status(202).await;
+    knock(&other, 6, "192.0.2.1").await_status(202).await;
+    knock(&chat, 6, "192.0.2.2").await_status(202).await;
+    app.clock.advance(Duration::from_mins(5));
+    knock(&chat, 7, "192.0.2.1").await_status(202).await;
+    knock(&chat, 8, "192.0.2.1").await_problem(429, "too_many_requests").await;
+}
+
+#[tokio::test]
+async fn only_an_owner_answers_and_only_who_waits() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let bob = admit(&chat, &ann, "Bob").await;
+    let cem = chat.knock("Cem").await;
+    bob.get("/knocks").await_problem(403, "owner_only").await;
+    for decision in ["approve", "decline"] {
+        bob.decide(&cem, decision).await_problem(403, "owner_only").await;
+        let call = app.post(&cem.path).json(&json!({"decision": decision}));
+        call.await_problem(401, "session_required").await;
+    }
+    for unknown in [Uuid::from_u128(7).to_string(), bob.id.clone(), "nonsense".into()] {
+        let call = ann.post(&format!("/knocks/{unknown}")).json(&json!({"decision": "approve"}));
+        call.await_problem(404, "not_found").await;
+    }
+    assert_eq!(cem.status().await, "pending");
+    ann.declines(&cem).await;
+    for decision in ["approve", "decline"] {
+        ann.decide(&cem, decision).await_problem(404, "not_found").await;
+    }
+    assert_eq!(cem.status().await, "declined");
+    assert_eq!(ann.usernames().await, ["Ann", "Bob"]);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_none_is_refused() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let bob = chat.knock("Bob").await;
+    let path = format!("/knocks/{}", bob.id);
+    for body in [json!({}), json!({"decision": "maybe"}), json!({"decision": ""}), json!({"decision": true})] {
+        let problem = ann.post(&path).json(&body).await_problem(422, "invalid_request").await;
+        assert_eq!(problem["field"], "decision", "{body}");
+    }
+    ann.post(&path).json(&json!(["approve"])).await_problem(422, "invalid_request").await;
+    for body in ["", "approve", "{"] {
+        ann.post(&path).body(body).await_problem(400, "invalid_request").await;
+    }
+    assert_eq!(bob.status().await, "pending");
+}
+
+#[tokio::test]
+async fn nobody_is_let_into_a_full_chat_and_who_waits_goes_on_waiting() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann", "admission": "approval", "capacity": 2})).await;
+    let (bob, cem) = (chat.knock("Bob").await, chat.knock("Cem").await);
+    ann.approves(&bob).await;
+    ann.decide(&cem, "approve").await_problem(409, "chat_full").await;
+    assert_eq!(cem.status().await, "pending");
+    assert_eq!((ann.waiting().await, ann.usernames().await), (vec!["Cem".into()], vec!["Ann".into(), "Bob".into()]));
+    chat.join_with(&chat.key, "Dan").await_problem(409, "chat_full").await;
+
+    let bob = chat.member(&bob.state().await["session"]);
+    bob.delete(&format!("/members/{}", bob.id)).await_status(204).await;
+    ann.approves(&cem).await;
+    assert_eq!(ann.usernames().await, ["Ann", "Cem"]);
+}
+
+#[tokio::test]
+async fn a_name_is_taken_by_a_member_and_by_who_waits() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let open = ann.post("/invite").json(&json!({"asks_first": false})).await_status(201).await.json();
+    let open = open["key"].as_str().unwrap();
+    let bob = chat.knock("Bob").await;
+    // Whoever comes by a link that asks nobody cannot take the name away either.
+    for (key, name) in [(&*chat.key, "Ann"), (&*chat.key, "BOB"), (open, "ann"), (open, "Bob")] {
+        chat.join_with(key, name).await_problem(409, "username_taken").await;
+    }
+    assert_eq!(ann.waiting().await, ["Bob"]);
+    ann.declines(&bob).await;
+    chat.join_by(open, "Bob").await;
+    chat.join_with(&chat.key, "bob").await_problem(409, "username_taken").await;
+}
+
+#[tokio::test]
+async fn the_same_join_id_is_the_same_knock_and_then_the_same_seat() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let mut follower = app.follow(&ann).await;
+    let ask = || chat.join_as(&chat.key, "Bob", Uuid::from_u128(1));
+    let knocked = ask().await_status(202).await.json();
+    app.clock.advance(Duration::from_mins(1));
+    assert_eq!(ask().await_status(202).await.json(), knocked);
+    assert_eq!(chat.join_as(&chat.key, "Bobby", Uuid::from_u128(1)).await_status(202).await.json(), knocked);
+    assert_eq!(ann.waiting().await, ["Bob"]);
+    assert!(matches!(follower.next().await, Ok(Update::Knocked(_))));
+    assert!(follower.next().now_or_never().is_none(), "one knock is told once");
+
+    let bob = chat.knocker(&knocked);
+    ann.approves(&bob).await;
+    let seat = ask().await_status(201).await.json();
+    assert_eq!(seat, ask().await_status(201).await.json());
+    assert_eq!(seat, bob.state().await["session"]);
+    assert_eq!(seat["member"]["member_id"], bob.id);
+    assert_eq!(ann.usernames().await, ["Ann", "Bob"]);
+    let invites = ann.get("/invites").await_status(200).await.json();
+    assert_eq!(invites["invites"][0]["uses"], 1);
+    chat.member(&seat).says("hello").await;
+}
+
+#[tokio::test]
+async fn a_declined_join_id_stays_declined_and_another_may_ask_again() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let ask = |join_id| chat.join_as(&chat.key, "Bob", Uuid::from_u128(join_id));
+    let bob = chat.knocker(&ask(1).await_status(202).await.json());
+    ann.declines(&bob).await;
+    let again = ask(1).await_status(202).await.json();
+    assert_eq!((&again["status"], &again["ticket"]), (&json!("declined"), &json!(bob.ticket)));
+    assert_eq!(ann.waiting().await, [""; 0]);
+    let other = ask(2).await_status(202).await.json();
+    assert_eq!(other["status"], "pending");
+    assert_ne!((&other["knock_id"], &other["ticket"]), (&again["knock_id"], &again["ticket"]));
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_is_given_again_until_the_session_is_renewed() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let knocker = chat.knock("Bob").await;
+    ann.approves(&knocker).await;
+    let first = knocker.state().await;
+    app.clock.advance(Duration::from_mins(10));
+    assert_eq!(knocker.state().await, first);
+
+    let bob = chat.member(&first["session"]);
+    let renewed = bob.post("/session").await_status(200).await.json();
+    let state = knocker.state().await;
+    assert_eq!((&state["status"], state.get("session")), (&json!("approved"), None));
+    let token = renewed["session_token"].as_str().unwrap();
+    app.get(format!("/{}", chat.id)).bearer(token).await_status(200).await;
+    bob.get("").await_problem(401, "session_expired").await;
+}
+
+#[tokio::test]
+async fn a_knock_that_was_approved_and_is_withdrawn_leaves_no_seat_behind() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let bob = chat.knock("Bob").await;
+    ann.approves(&bob).await;
+    let withdrawn = bob.withdraw().answer().await;
+    let seats = ann.usernames().await;
+    assert!(withdrawn.status != 204 || seats == ["Ann"], "{withdrawn:?} and yet {seats:?}");
+}
+
+#[tokio::test]
+async fn the_ticket_of_one_who_has_left_again_is_worth_nothing() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let knocker = chat.knock("Bob").await;
+    ann.approves(&knocker).await;
+    ann.delete(&format!("/members/{}", knocker.id)).await_status(204).await;
+    knocker.ask().await_problem(404, "not_found").await;
+}
+
+#[tokio::test]
+async fn those_who_wait_count_as_uses() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let invite = ann.post("/invite").json(&json!({"max_uses": 2})).await_status(201).await.json();
+    assert_eq!(invite["asks_first"], true);
+    let key = invite["key"].as_str().unwrap();
+    let uses = async || ann.get("/invites").await_status(200).await.json()["invites"][1]["uses"].clone();
+    let (bob, cem) = (chat.knock_by(key, "Bob").await, chat.knock_by(key, "Cem").await);
+    assert_eq!(uses().await, 0);
+    chat.join_with(key, "Dan").await_problem(403, "invalid_invite").await;
+    ann.declines(&bob).await;
+    let dan = chat.knock_by(key, "Dan").await;
+    for knocker in [&cem, &dan] {
+        ann.approves(knocker).await;
+    }
+    assert_eq!(uses().await, 2);
+    chat.join_with(key, "Eve").await_problem(403, "invalid_invite").await;
+}
+
+#[tokio::test]
+async fn who_waits_by_an_invite_that_expires_can_still_be_let_in() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let invite = ann.post("/invite").json(&json!({"expires_in": 60})).await_status(201).await.json();
+    let key = invite["key"].as_str().unwrap();
+    let bob = chat.knock_by(key, "Bob").await;
+    app.clock.advance(Duration::from_mins(1));
+    chat.join_with(key, "Cem").await_problem(403, "invalid_invite").await;
+    ann.approves(&bob).await;
+    assert_eq!(ann.usernames().await, ["Ann", "Bob"]);
+}
+
+#[tokio::test]
+async fn a_revoked_invite_declines_who_waits_by_it() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let other = ann.post("/invite").await_status(201).await.json();
+    let (bob, cem) = (chat.knock("Bob").await, chat.knock_by(other["key"].as_str().unwrap(), "Cem").await);
+    let mut follower = app.follow(&ann).await;
+    let invite_id = chat.created["invite"]["invite_id"].as_str().unwrap();
+    ann.delete(&format!("/invites/{invite_id}")).await_status(204).await;
+    assert_eq!((bob.status().await, cem.status().await), ("declined".into(), "pending".into()));
+    assert_eq!(ann.waiting().await, ["Cem"]);
+    assert_eq!(follower.next().await, Ok(decided(&bob, KnockStatus::Declined)));
+    ann.decide(&bob, "approve").await_problem(404, "not_found").await;
+}
+
+fn knock_id(knocker: &Knocker<'_>) -> KnockId {
+    knocker.id.parse().unwrap()
+}
+
+fn decided(knocker: &Knocker<'_>, status: KnockStatus) -> Update {
+    Update::KnockDecided { knock_id: knock_id(knocker), status }
+}
+
+fn ended(knocker: &Knocker<'_>, why: KnockEnd) -> Update {
+    Update::KnockEnded { knock_id: knock_id(knocker), why }
+}
+
+/// Expects that a follower is told of this one's knock.
+async fn hears_of(follower: &mut Follower, knocker: &Knocker<'_>, username: &str) {
+    match follower.next().await {
+        Ok(Update::Knocked(Knock { id, username: seen, status: KnockStatus::Pending, .. })) => {
+            assert_eq!((id, seen.as_str()), (knock_id(knocker), username));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn owners_are_told_of_knocks_and_what_becomes_of_them_and_guests_are_not() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let bob = admit(&chat, &ann, "Bob").await;
+    let (mut ann_sees, mut bob_sees) = (app.follow(&ann).await, app.follow(&bob).await);
+    let cem = chat.knock("Cem").await;
+    hears_of(&mut ann_sees, &cem, "Cem").await;
+    ann.approves(&cem).await;
+    assert_eq!(ann_sees.next().await, Ok(decided(&cem, KnockStatus::Approved)));
+    for follower in [&mut ann_sees, &mut bob_sees] {
+        match follower.next().await {
+            Ok(Update::Joined(member)) => assert_eq!(member.id.to_string(), cem.id),
+            other => panic!("{other:?}"),
+        }
+    }
+    let (dan, eve) = (chat.knock("Dan").await, chat.knock("Eve").await);
+    ann.declines(&dan).await;
+    eve.withdraw().await_status(204).await;
+    hears_of(&mut ann_sees, &dan, "Dan").await;
+    hears_of(&mut ann_sees, &eve, "Eve").await;
+    assert_eq!(ann_sees.next().await, Ok(decided(&dan, KnockStatus::Declined)));
+    assert_eq!(ann_sees.next().await, Ok(ended(&eve, KnockEnd::Withdrawn)));
+    assert!(bob_sees.next().now_or_never().is_none());
+    assert!(ann_sees.next().now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn who_becomes_an_owner_is_told_of_knocks_from_then_on() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let bob = admit(&chat, &ann, "Bob").await;
+    let (mut ann_sees, mut bob_sees) = (app.follow(&ann).await, app.follow(&bob).await);
+    ann.set_role(&bob, "owner").await_status(200).await;
+    let cem = chat.knock("Cem").await;
+    ann.set_role(&ann, "guest").await_status(200).await;
+    bob.declines(&cem).await;
+    for follower in [&mut ann_sees, &mut bob_sees] {
+        assert!(matches!(follower.next().await, Ok(Update::RoleChanged { .. })));
+        hears_of(follower, &cem, "Cem").await;
+        assert!(matches!(follower.next().await, Ok(Update::RoleChanged { .. })));
+    }
+    assert_eq!(bob_sees.next().await, Ok(decided(&cem, KnockStatus::Declined)));
+    assert!(ann_sees.next().now_or_never().is_none());
+}
+
+type KnockWatcher = Watcher<(Knock, Option<watch_party::domain::Member>)>;
+
+/// Watches what becomes of a knock, and has seen that it waits.
+async fn watch(app: &TestApp, chat: &Chat<'_>, knocker: &Knocker<'_>) -> KnockWatcher {
+    let ticket = Ticket::parse(&knocker.ticket).unwrap();
+    let mut watcher = app.service.watch_knock(chat.id.parse().unwrap(), knock_id(knocker), &ticket).await.unwrap();
+    let (knock, member) = watcher.next().await.unwrap();
+    assert_eq!((knock.status, member), (KnockStatus::Pending, None));
+    watcher
+}
+
+#[tokio::test]
+async fn who_waits_is_told_at_once_what_becomes_of_it() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let (bob, cem, dan) = (chat.knock("Bob").await, chat.knock("Cem").await, chat.knock("Dan").await);
+    let (mut bob_sees, mut cem_sees) = (watch(&app, &chat, &bob).await, watch(&app, &chat, &cem).await);
+    let mut dan_sees = watch(&app, &chat, &dan).await;
+    ann.says("not for them").await;
+    ann.approves(&bob).await;
+    ann.declines(&cem).await;
+    dan.withdraw().await_status(204).await;
+    let (knock, member) = bob_sees.next().await.unwrap();
+    assert_eq!((knock.status, member.unwrap().id.to_string()), (KnockStatus::Approved, bob.id));
+    let (knock, member) = cem_sees.next().await.unwrap();
+    assert_eq!((knock.status, member), (KnockStatus::Declined, None));
+    assert_eq!(dan_sees.next().await, Err(WatchEnd::Refused(Refusal::NotFound("knock"))));
+    assert!(cem_sees.next().now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn who_waits_is_told_that_the_chat_has_ended() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let bob = chat.knock("Bob").await;
+    let mut bob_sees = watch(&app, &chat, &bob).await;
+    ann.delete("").await_status(204).await;
+    assert_eq!(bob_sees.next().await, Err(WatchEnd::Refused(Refusal::ChatNotFound)));
+    bob.ask().await_problem(404, "chat_not_found").await;
+}
+
+#[tokio::test]
+async fn the_sweep_ends_knocks_whose_time_is_over_and_tells_of_it() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let (bob, cem) = (chat.knock("Bob").await, chat.knock("Cem").await);
+    ann.declines(&cem).await;
+    let mut ann_sees = app.follow(&ann).await;
+    let mut bob_sees = watch(&app, &chat, &bob).await;
+    app.clock.advance(JUST_BEFORE);
+    app.service.sweep().await.unwrap();
+    assert!(ann_sees.next().now_or_never().is_none());
+    assert!(bob_sees.next().now_or_never().is_none());
+    app.clock.advance(MOMENT);
+    app.service.sweep().await.unwrap();
+    assert_eq!(ann_sees.next().await, Ok(ended(&bob, KnockEnd::Expired)));
+    assert_eq!(ann_sees.next().await, Ok(ended(&cem, KnockEnd::Expired)));
+    assert_eq!(bob_sees.next().await, Err(WatchEnd::Refused(Refusal::NotFound("knock"))));
+}
+
+#[tokio::test]
+async fn however_many_were_answered_since_who_knocked_before_them_hears_the_answer() {
+    let app = TestApp::new();
+    let (chat, ann) = asking_chat(&app).await;
+    let bob = chat.knock("Bob").await;
+    let mut bob_sees = watch(&app, &chat, &bob).await;
+    for number in 0..20 {
+        let guest = chat.knock(&format!("Guest {number}")).await;
+        ann.declines(&guest).await;
+    }
+    assert_eq!(ann.decide(&bob, "approve").await_status(200).await.json()["status"], "approved");
+    assert_eq!(bob_sees.next().await.unwrap().0.status, KnockStatus::Approved);
+    chat.member(&bob.state().await["session"]).says("at last").await;
+}
+
+#[tokio::test]
+async fn a_server_that_stops_tells_those_who_wait_to_come_back_and_is_gone() {
+    let mut site = Site::start().await;
+    let chat = asking_chat_at(&site).await;
+    let (bob, ticket) = knock_at(&site, &chat, "Bob").await;
+    let mut bob_sees = stream_of(&site, chat.chat_id, &bob, &ticket).await;
+    let seats = format!("/{}/seats", chat.chat_id);
+    let mut seats = Events::open(&site, &seats, &chat.invite.key.reveal(), None).await;
+    assert_eq!(data(&mut seats, "seats").await, json!({"free": 5, "capacity": 6}));
+    site.stop.take().unwrap().send(()).unwrap();
+    for events in [&mut bob_sees, &mut seats] {
+        assert_eq!(events.next().await.unwrap(), "retry: 1000");
+        assert_eq!(events.next().await, None);
+    }
+    drop((bob_sees, seats));
+    site.server.await.unwrap().unwrap();
+}
+
+/// A chat whose invites ask first, at a site with a port.
+async fn asking_chat_at(site: &Site) -> NewChat {
+    let settings = Settings::new(Admission::Approval, None, None).unwrap();
+    site.service.create_chat(caller(), Username::parse("Ann").unwrap(), None, settings).await.unwrap()
+}
+
+fn caller() -> Caller {
+    std::net::IpAddr::from([127, 0, 0, 1]).into()
+}
+
+async fn knock_at(site: &Site, chat: &NewChat, username: &str) -> (Knock, Ticket) {
+    let username = Username::parse(username).unwrap();
+    match site.service.join(caller(), chat.chat_id, &chat.invite.key, username, Joiner::Unknown).await.unwrap() {
+        Entrance::Knocked { knock, ticket } => (knock, ticket),
+        Entrance::Seated(_) => panic!("the invite asks first"),
+    }
+}
+
+/// The stream of a knock, of which it is seen that it waits.
+async fn stream_of(site: &Site, chat_id: ChatId, knock: &Knock, ticket: &Ticket) -> Events {
+    let mut events = Events::open(site, &format!("/{chat_id}/knocks/{}", knock.id), &ticket.reveal(), None).await;
+    assert_eq!(events.next().await.unwrap(), "event: pending\ndata: {\"type\":\"pending\"}");
+    events
+}
+
+/// The data of the next event, which has this name.
+async fn data(events: &mut Events, name: &str) -> Value {
+    let event = events.next().await.unwrap();
+    let data = event.strip_prefix(&format!("event: {name}\ndata: "));
+    serde_json::from_str(data.unwrap_or_else(|| panic!("{event}"))).unwrap()
+}
+
+#[tokio::test]
+async fn server_sent_events_tell_the_owner_of_knocks_and_who_waits_of_the_answer() {
+    let site = Site::start().await;
+    let chat = asking_chat_at(&site).await;
+    let (id, ann) = (chat.chat_id, &chat.seat.token);
+    let mut ann_sees = Events::open(&site, &format!("/{id}"), &ann.reveal(), None).await;
+    ann_sees.next().await.unwrap();
+    let (bob, bobs) = knock_at(&site, &chat, "Bob").await;
+    let told = data(&mut ann_sees, "knocked").await;
+    let bob_id = bob.id.to_string();
+    assert_eq!(
+        (&told["type"], &told["knock"]["knock_id"], &told["knock"]["username"], &told["knock"]["status"]),
+        (&json!("knocked"), &json!(bob_id), &json!("Bob"), &json!("pending"))
+    );
+    let mut bob_sees = stream_of(&site, id, &bob, &bobs).await;
+    site.service.decide_knock(id, ann, bob.id, Decision::Approve).await.unwrap();
+    let decided = json!({"type": "knock_decided", "knock_id": bob_id, "status": "approved"});
+    assert_eq!(data(&mut ann_sees, "knock_decided").await, decided);
+    assert_eq!(data(&mut ann_sees, "member_joined").await["member"]["member_id"], bob_id);
+    let approved = data(&mut bob_sees, "approved").await;
+    assert_eq!(bob_sees.next().await, None);
+    assert_eq!(approved["session"]["member"]["member_id"], bob_id);
+    let bob_token = approved["session"]["session_token"].as_str().unwrap();
+    let mut bob_sees = Events::open(&site, &format!("/{id}"), bob_token, None).await;
+    assert!(bob_sees.next().await.unwrap().starts_with("event: opened"));
+
+    let (cem, cems) = knock_at(&site, &chat, "Cem").await;
+    let mut cem_sees = stream_of(&site, id, &cem, &cems).await;
+    site.service.decide_knock(id, ann, cem.id, Decision::Decline).await.unwrap();
+    assert_eq!(data(&mut cem_sees, "declined").await, json!({"type": "declined"}));
+    assert_eq!(cem_sees.next().await, None);
+    let (dan, dans) = knock_at(&site, &chat, "Dan").await;
+    let mut dan_sees = stream_of(&site, id, &dan, &dans).await;
+    site.service.withdraw_knock(id, dan.id, &dans).await.unwrap();
+    assert_eq!(data(&mut dan_sees, "ended").await, json!({"type": "ended"}));
+    assert_eq!(dan_sees.next().await, None);
+    for name in ["knocked", "knock_decided", "knocked"] {
+        data(&mut ann_sees, name).await;
+    }
+    let withdrawn = json!({"type": "knock_ended", "knock_id": dan.id.to_string(), "reason": "withdrawn"});
+    assert_eq!(data(&mut ann_sees, "knock_ended").await, withdrawn);
+    site.service.end_chat(id, ann).await.unwrap();
+    data(&mut bob_sees, "chat_ended").await;
+}
+
+#[tokio::test]
+async fn who_waits_follows_the_chat_over_no_websocket() {
+    let site = Site::start().await;
+    let chat = asking_chat_at(&site).await;
+    let (_, ticket) = knock_at(&site, &chat, "Bob").await;
+    let path = format!("/{}/live", chat.chat_id);
+    for secret in [ticket.reveal(), chat.invite.key.reveal()] {
+        let (bearer, protocols) = (format!("Bearer {secret}"), format!("watch-party, bearer.{secret}"));
+        for header in [("authorization", &*bearer), ("sec-websocket-protocol", &*protocols)] {
+            match site.connect(&path, &[header]).await {
+                Err(Error::Http(answer)) => assert_eq!(answer.status(), 401),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}

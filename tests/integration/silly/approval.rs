@@ -1,0 +1,177 @@
+//! Whether a guest is approved, and who may say so.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{chat, text_of};
+use crate::app::TestApp;
+
+const NOBODY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+
+#[tokio::test]
+async fn the_approval_is_shown_before_and_after() {
+    let app = TestApp::new();
+    let owned = chat(&app).await;
+    let link = owned.link().await;
+    let guest = link.ask(&app).await;
+    assert!(!link.is_approved(&app, &guest).await);
+    owned.approves(&link, None).await;
+    assert!(link.is_approved(&app, &guest).await);
+    // With the credential in a header, and the URL escaped.
+    let escaped = link.url.replace(':', "%3A").replace('/', "%2F");
+    let call = app.get(format!("/v1/approval/?link_url={escaped}")).bearer(&guest);
+    assert_eq!(call.await_status(200).await.json(), json!({"approval_status": true}));
+    // It is so after the request itself is forgotten.
+    app.clock.advance(Duration::from_hours(1));
+    assert!(link.is_approved(&app, &guest).await);
+}
+
+#[tokio::test]
+async fn the_approval_is_shown_to_those_who_asked() {
+    let app = TestApp::new();
+    let owned = chat(&app).await;
+    let link = owned.link().await;
+    link.status(&app, NOBODY).await_problem(404, "not_found").await;
+    let missing = app.get(format!("/v1/approval/?client_id={NOBODY}")).await_problem(422, "invalid_request").await;
+    assert_eq!(missing["field"], "link_url");
+    for query in ["", "&client_id=", "&client_id=nonsense"] {
+        let call = app.get(format!("/v1/approval/?link_url={}{query}", link.url));
+        assert_eq!(call.await_problem(422, "invalid_request").await["field"], "client_id");
+    }
+    assert!(owned.knocks().await.is_empty(), "to look is not to ask");
+}
+
+#[tokio::test]
+async fn who_is_not_named_is_approved_in_the_order_of_asking() {
+    let app = TestApp::new();
+    let owned = chat(&app).await;
+    let link = owned.link().await;
+    let mut guests = Vec::new();
+    for _ in 0..3 {
+        guests.push(link.ask(&app).await);
+        app.clock.advance(Duration::from_secs(1));
+    }
+    for approved in 0..=3 {
+        for (place, guest) in guests.iter().enumerate() {
+            assert_eq!(link.is_approved(&app, guest).await, place < approved);
+        }
+        if approved < 3 {
+            owned.approves(&link, None).await;
+        }
+    }
+    owned.approve(&link, None).await_problem(409, "nothing_to_approve").await;
+}
+
+#[tokio::test]
+async fn a_guest_is_approved_by_request_id_or_by_client_id() {
+    let app = TestApp::new();
+    let owned = chat(&app).await;
+    let link = owned.link().await;
+    let (first, second, third) = (link.ask(&app).await, link.ask(&app).await, link.ask(&app).await);
+    let request_ids: Vec<String> = owned.knocks().await.iter().map(|knock| text_of(&knock["knock_id"])).collect();
+    owned.approves(&link, Some(&request_ids[1])).await;
+    assert!(link.is_approved(&app, &second).await);
+    owned.approves(&link, Some(&third)).await;
+    assert!(link.is_approved(&app, &third).await);
+    assert!(!link.is_approved(&app, &first).await);
+    // The guest may do it twice, which changes nothing.
+    owned.approves(&link, Some(&third)).await;
+    assert_eq!(owned.knocks().await.len(), 1);
+    owned.approve(&link, Some(NOBODY)).await_problem(409, "nothing_to_approve").await;
+    owned.approve(&link, Some(&request_ids[1])).await_problem(409, "nothing_to_approve").await;
+    assert!(!link.is_approved(&app, &first).await);
+}
+
+#[tokio::test]
+async fn there_is_nothing_to_approve_where_nobody_asks() {
+    let app = TestApp::new();
+    let owned = chat(&app).await;
+    let (link, other) = (owned.link().await, owned.link().await);
+    owned.approve(&link, None).await_problem(409, "nothing_to_approve").await;
+    let guest = other.ask(&app).await;
+    // Someone asks, but by another link.
+    owned.approve(&link, None).await_problem(409, "nothing_to_approve").await;
+    owned.approve(&link, Some(&guest)).await_problem(409, "nothing_to_approve").await;
+    let request_id = text_of(&owned.knocks().await[0]["knock_id"]);
+    owned.approve(&link, Some(&request_id)).await_problem(409, "nothing_to_approve").await;
+    assert!(!other.is_approved(&app, &guest).await);
+    owned.approves(&other, None).await;
+    owned.approve(&other, None).await_problem(409, "nothing_to_approve").await;
+}
+
+#[tokio::test]
+async fn what_is_not_approved_is_left_pending() {
+    let app = TestApp::new();
+    let owned = chat(&app).await;
+    let link = owned.link().await;
+    let guest = link.ask(&app).await;
+    let body = json!({"link_url": link.url, "author_id": owned.author_id, "approval_status": false});
+    let problem = app.post("/v1/approval/").json(&body).await_problem(422, "invalid_request").await;
+    assert_eq!(problem["field"], "approval_status");
+    assert_eq!(link.exchange_as(&app, &guest).await_status(202).await.json()["approval_status"], false);
+    owned.approves(&link, None).await;
+}
+
+#[tokio::test]
+async fn only_the_owner_approves() {
+    let app = TestApp::new();
+    let (owned, other) = (chat(&app).await, chat(&app).await);
+    let link = owned.link().await;
+    let (seated, waiting) = (link.ask(&app).await, link.ask(&app).await);
+    owned.approves(&link, Some(&seated)).await;
+    let requests = owned.knocks().await;
+    let request_id = text_of(&requests[0]["knock_id"]);
+    for client_id in [None, Some(&*waiting), Some(&*request_id)] {
+        owned.approve_as(&seated, &link, client_id).await_problem(403, "owner_only").await;
+        for forged in [NOBODY, &waiting, &request_id, &other.author_id] {
+            let problem = owned.approve_as(forged, &link, client_id).await_problem(401, "session_required").await;
+            assert_eq!(problem["field"], "author_id");
+        }
+    }
+    assert!(!link.is_approved(&app, &waiting).await);
+    assert_eq!(owned.knocks().await, requests);
+}
+
+#[tokio::test]
+async fn a_client_id_is_nobodys_before_it_is_approved() {
+    let app = TestApp::new();
+    let owned = chat(&app).await;
+    let link = owned.link().await;
+    let guest = link.ask(&app).await;
+    let requests = owned.knocks().await;
+    let body = json!({"chat_url": owned.chat_url, "author_id": guest});
+    let calls = [
+        owned.say_as(&guest, "me too"),
+        owned.read_as(&guest),
+        owned.read_as(&guest).header("accept", "text/event-stream"),
+        owned.approve_as(&guest, &link, None),
+        owned.approve_as(&guest, &link, Some(&guest)),
+        app.post("/v1/links").json(&body),
+    ];
+    for call in calls {
+        assert_eq!(call.await_problem(401, "session_required").await["field"], "author_id");
+    }
+    assert!(owned.texts().await.is_empty());
+    assert_eq!(owned.knocks().await, requests);
+    assert!(!link.is_approved(&app, &guest).await);
+    let invites = owned.native(app.get(format!("/{}/invites", owned.id()))).await_status(200).await.json();
+    assert_eq!(invites["invites"].as_array().unwrap().len(), 2, "the chat's first, and the one link: {invites}");
+    owned.approves(&link, None).await;
+    owned.say_as(&guest, "me too").await_status(201).await;
+    assert_eq!(owned.texts().await, ["me too"]);
+}
+
+#[tokio::test]
+async fn the_approval_by_a_link_that_opens_nothing_is_refused() {
+    let app = TestApp::new();
+    let (owned, other) = (chat(&app).await, chat(&app).await);
+    let link = owned.link().await;
+    let guest = link.ask(&app).await;
+    let others = other.link().await;
+    for key in [others.key(), "nonsense"] {
+        let url = format!("http://chat.test/v1/links/{}.{key}", owned.id());
+        let call = app.get(format!("/v1/approval/?link_url={url}&client_id={guest}"));
+        call.await_problem(403, "invalid_invite").await;
+    }
+}

@@ -1,0 +1,345 @@
+//! What is told at once, over a real port: a stream is open before anything happens, and what
+//! happens comes by it, without another request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use watch_party::service::{OsEntropy, Service, SystemClock};
+use watch_party::store::MemoryStore;
+
+use super::{native_token, opaque, path, text_of};
+use crate::app::policy;
+use crate::live::{Events, Site};
+
+/// A safety net only: nothing here waits for time to pass.
+async fn soon<T>(happening: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(30), happening).await.expect("it happens at all")
+}
+
+/// The body of an answer of this status.
+pub async fn post(url: &str, body: &Value, status: u16) -> Value {
+    answered(Client::new().post(url).json(body), status).await
+}
+
+pub async fn get(url: &str, status: u16) -> Value {
+    answered(Client::new().get(url), status).await
+}
+
+pub async fn answered(request: reqwest::RequestBuilder, status: u16) -> Value {
+    let answer = soon(request.send()).await.unwrap();
+    let (found, url) = (answer.status().as_u16(), answer.url().clone());
+    let body = answer.text().await.unwrap();
+    assert_eq!(found, status, "{url}: {body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+pub async fn listen(url: &str) -> Events {
+    soon(Events::of(Client::new().get(url))).await
+}
+
+/// The next event's name and data; `None` at the end.
+pub async fn told(events: &mut Events) -> Option<(String, Value)> {
+    soon(async {
+        loop {
+            let event = events.next().await?;
+            let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+            // What has no data only keeps the connection alive.
+            if let (Some(name), Some(data)) = (field("event: "), field("data: ")) {
+                return Some((name, serde_json::from_str(&data).unwrap()));
+            }
+        }
+    })
+    .await
+}
+
+/// The next event's data, which has this name.
+pub async fn told_of(events: &mut Events, name: &str) -> Value {
+    let (found, data) = told(events).await.expect("there is more to come");
+    assert_eq!(found, name, "{data}");
+    data
+}
+
+fn texts(conversation: &Value) -> Vec<&str> {
+    conversation["messages"].as_array().unwrap().iter().map(|said| said["message"].as_str().unwrap()).collect()
+}
+
+/// A request of the native API by whoever `credential` stands for.
+pub fn by(credential: &str, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+    request.bearer_auth(native_token(credential))
+}
+
+/// A chat on a real port, with a link by which guests must be approved.
+pub struct Open {
+    pub site: Site,
+    pub chat_url: String,
+    pub author_id: String,
+    pub link_url: String,
+    pub link_id: String,
+}
+
+impl Open {
+    pub async fn start() -> Self {
+        Self::at(Site::start().await).await
+    }
+
+    async fn at(site: Site) -> Self {
+        let created = post(&format!("http://{}/v1/chats", site.address), &json!({}), 201).await;
+        let (chat_url, author_id) = (text_of(&created["chat_url"]), text_of(&created["author_id"]));
+        let body = json!({"chat_url": chat_url, "author_id": author_id});
+        let link = post(&format!("http://{}/v1/links", site.address), &body, 201).await;
+        Self { site, chat_url, author_id, link_url: text_of(&link["link_url"]), link_id: text_of(&link["link_id"]) }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.site.address)
+    }
+
+    /// An address of the native API for this chat.
+    pub fn native(&self, path: &str) -> String {
+        self.url(&format!("/{}{path}", opaque(&self.chat_url)))
+    }
+
+    pub fn read_url(&self, author_id: &str) -> String {
+        format!("{}?author_id={author_id}", self.chat_url)
+    }
+
+    pub async fn say(&self, author_id: &str, message: &str, status: u16) -> Value {
+        post(&self.chat_url, &json!({"author_id": author_id, "message": message}), status).await
+    }
+
+    /// Someone new asks by the link; their `client_id`.
+    pub async fn ask(&self) -> String {
+        text_of(&get(&self.link_url, 202).await["client_id"])
+    }
+
+    pub fn exchange_url(&self, client_id: &str) -> String {
+        format!("{}?client_id={client_id}", self.link_url)
+    }
+
+    pub async fn approve(&self, link_url: &str, client_id: Option<&str>) -> Value {
+        let body = json!({
+            "link_url": link_url, "author_id": self.author_id, "approval_status": true, "client_id": client_id,
+        });
+        post(&self.url("/v1/approval/"), &body, 200).await
+    }
+
+    async fn decline(&self, request_id: &str) {
+        let request = Client::new().post(self.native(&format!("/knocks/{request_id}")));
+        let request = by(&self.author_id, request).json(&json!({"decision": "decline"}));
+        answered(request, 200).await;
+    }
+}
+
+#[tokio::test]
+async fn milestone_1_a_guest_joins_once_the_owner_has_approved() {
+    // "`User1` (owner) already created a chat, a link and passed the link to `User2` (guest)."
+    let site = Site::start().await;
+    let created = post(&format!("http://{}/v1/chats", site.address), &json!({}), 201).await;
+    let (chat_url, owner) = (text_of(&created["chat_url"]), text_of(&created["author_id"]));
+    let body = json!({"chat_url": chat_url, "author_id": owner});
+    let link_url = text_of(&post(&format!("http://{}/v1/links", site.address), &body, 201).await["link_url"]);
+    let read_url = |by: &str| format!("{chat_url}?author_id={by}");
+    let say = |by: &str, message: &str| json!({"author_id": by, "message": message});
+    let approval_url = format!("http://{}/v1/approval/", site.address);
+
+    // "Only the owner can post and read messages in this chat at this point."
+    post(&chat_url, &say(&owner, "nobody but me"), 201).await;
+    assert_eq!(texts(&get(&read_url(&owner), 200).await), ["nobody but me"]);
+    let made_up = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+    post(&chat_url, &say(made_up, "and me"), 401).await;
+    get(&read_url(made_up), 401).await;
+    get(&chat_url, 401).await;
+
+    // "Assume that both users are online and their UIs are open."
+    let mut owner_sees = listen(&read_url(&owner)).await;
+    assert_eq!(told_of(&mut owner_sees, "message").await["message"], "nobody but me");
+
+    // "When the guest tries to exchange their link URL for the chat URL": "The ENDPOINT returns
+    // link URL (Pending Approval Status), Request_sent_Status, Approval_Status, chat, client_id."
+    let asked = get(&link_url, 202).await;
+    let guest = text_of(&asked["client_id"]);
+    let pending = json!({
+        "link_url": link_url, "request_sent_status": true, "approval_status": false, "chat": null, "client_id": guest,
+    });
+    assert_eq!(asked, pending);
+    let mut guest_sees = listen(&format!("{link_url}?client_id={guest}")).await;
+    assert_eq!(told_of(&mut guest_sees, "pending").await, pending);
+
+    // "The owner receives a real-time notification of the request."
+    let request = told_of(&mut owner_sees, "approval_request").await;
+    assert_eq!(request["username"], "Guest");
+
+    // "Only the owner can post and read", still; "Client/User2 can check status of approval."
+    post(&chat_url, &say(&guest, "am I in?"), 401).await;
+    get(&read_url(&guest), 401).await;
+    let status_url = format!("{approval_url}?link_url={link_url}&client_id={guest}");
+    assert_eq!(get(&status_url, 200).await, json!({"approval_status": false}));
+    assert_eq!(get(&format!("{link_url}?client_id={guest}"), 202).await, pending);
+
+    // "The owner may approve the join request": "Chat creator change link URL to approved (`True`)."
+    let body = json!({"link_url": link_url, "author_id": owner, "approval_status": true});
+    assert_eq!(post(&approval_url, &body, 200).await, json!({"approval_status": true}));
+
+    // "Then the guest receives a real-time notification of approval."
+    let approved = json!({
+        "link_url": link_url, "request_sent_status": true, "approval_status": true, "chat": chat_url,
+        "client_id": guest,
+    });
+    assert_eq!(told_of(&mut guest_sees, "approved").await, approved);
+    assert_eq!(told(&mut guest_sees).await, None, "there is nothing more to wait for");
+    assert_eq!(get(&status_url, 200).await, json!({"approval_status": true}));
+
+    // "Guest link exchange now succeeds."
+    assert_eq!(get(&format!("{link_url}?client_id={guest}"), 200).await, approved);
+
+    // "Both the owner and the guest can post and read messages in this chat now."
+    post(&chat_url, &say(&guest, "thank you"), 201).await;
+    post(&chat_url, &say(&owner, "welcome"), 201).await;
+    let all = ["nobody but me", "thank you", "welcome"];
+    assert_eq!(texts(&get(&read_url(&owner), 200).await), all);
+    assert_eq!(texts(&get(&read_url(&guest), 200).await), all);
+    for expected in ["thank you", "welcome"] {
+        assert_eq!(told_of(&mut owner_sees, "message").await["message"], expected);
+    }
+}
+
+#[tokio::test]
+async fn the_owner_is_told_of_each_request_once_and_guests_of_none() {
+    let open = Open::start().await;
+    let seated = open.ask().await;
+    open.approve(&open.link_url, Some(&seated)).await;
+    let mut owner_sees = listen(&open.read_url(&open.author_id)).await;
+    let mut guest_sees = listen(&open.read_url(&seated)).await;
+    let first = open.ask().await;
+    let request = told_of(&mut owner_sees, "approval_request").await;
+    assert_eq!((&request["username"], &request["link_id"]), (&json!("Guest 2"), &json!(open.link_id)));
+    // The same guest asks again, and listens; then another asks.
+    get(&open.exchange_url(&first), 202).await;
+    let _listening = listen(&open.exchange_url(&first)).await;
+    open.ask().await;
+    let other = told_of(&mut owner_sees, "approval_request").await;
+    assert_eq!(other["username"], "Guest 3");
+    assert_ne!(other["request_id"], request["request_id"]);
+    open.approve(&open.link_url, Some(&text_of(&other["request_id"]))).await;
+    open.say(&open.author_id, "so much for that", 201).await;
+    for events in [&mut owner_sees, &mut guest_sees] {
+        assert_eq!(told_of(events, "message").await["message"], "so much for that");
+    }
+}
+
+#[tokio::test]
+async fn an_owner_who_comes_back_is_told_who_waits() {
+    let open = Open::start().await;
+    open.say(&open.author_id, "one", 201).await;
+    let (first, second) = (open.ask().await, open.ask().await);
+    open.approve(&open.link_url, Some(&first)).await;
+    let mut owner_sees = listen(&open.read_url(&open.author_id)).await;
+    assert_eq!(told_of(&mut owner_sees, "approval_request").await["username"], "Guest 2");
+    assert_eq!(told_of(&mut owner_sees, "message").await["message"], "one");
+    // The credential may come in a header as well.
+    let request = Client::new().get(&open.chat_url).bearer_auth(&open.author_id);
+    let mut by_header = soon(Events::of(request)).await;
+    assert_eq!(told_of(&mut by_header, "approval_request").await["username"], "Guest 2");
+    open.approve(&open.link_url, Some(&second)).await;
+    let mut owner_sees = listen(&open.read_url(&open.author_id)).await;
+    assert_eq!(told_of(&mut owner_sees, "message").await["message"], "one");
+}
+
+#[tokio::test]
+async fn to_listen_by_a_link_is_to_ask() {
+    let open = Open::start().await;
+    let mut owner_sees = listen(&open.read_url(&open.author_id)).await;
+    let mut guest_sees = listen(&open.link_url).await;
+    let guest = text_of(&told_of(&mut guest_sees, "pending").await["client_id"]);
+    let request = told_of(&mut owner_sees, "approval_request").await;
+    open.approve(&open.link_url, Some(&text_of(&request["request_id"]))).await;
+    let approved = told_of(&mut guest_sees, "approved").await;
+    assert_eq!((&approved["client_id"], &approved["chat"]), (&json!(guest), &json!(open.chat_url)));
+    // Whoever listens after that learns it as well.
+    let mut again = listen(&open.exchange_url(&guest)).await;
+    assert_eq!(told_of(&mut again, "approved").await, approved);
+    assert_eq!(told(&mut again).await, None);
+}
+
+#[tokio::test]
+async fn a_guest_who_is_approved_hears_of_it_and_the_others_do_not() {
+    let open = Open::start().await;
+    let (first, second) = (open.ask().await, open.ask().await);
+    let mut first_sees = listen(&open.exchange_url(&first)).await;
+    let mut second_sees = listen(&open.exchange_url(&second)).await;
+    for events in [&mut first_sees, &mut second_sees] {
+        told_of(events, "pending").await;
+    }
+    open.approve(&open.link_url, Some(&second)).await;
+    told_of(&mut second_sees, "approved").await;
+    open.approve(&open.link_url, Some(&first)).await;
+    assert_eq!(told_of(&mut first_sees, "approved").await["client_id"], json!(first));
+}
+
+#[tokio::test]
+async fn a_guest_who_is_declined_hears_of_it_at_once() {
+    let open = Open::start().await;
+    let mut owner_sees = listen(&open.read_url(&open.author_id)).await;
+    let guest = open.ask().await;
+    let mut guest_sees = listen(&open.exchange_url(&guest)).await;
+    told_of(&mut guest_sees, "pending").await;
+    let request = told_of(&mut owner_sees, "approval_request").await;
+    open.decline(&text_of(&request["request_id"])).await;
+    let declined = told_of(&mut guest_sees, "declined").await;
+    assert_eq!((&declined["approval_status"], &declined["chat"]), (&json!(false), &json!(null)));
+    assert_eq!(told(&mut guest_sees).await, None);
+    assert_eq!(get(&open.exchange_url(&guest), 403).await["code"], "invalid_invite");
+}
+
+#[tokio::test]
+async fn the_end_of_a_chat_ends_what_is_listened_to() {
+    let open = Open::start().await;
+    let mut owner_sees = listen(&open.read_url(&open.author_id)).await;
+    let guest = open.ask().await;
+    told_of(&mut owner_sees, "approval_request").await;
+    let mut guest_sees = listen(&open.exchange_url(&guest)).await;
+    told_of(&mut guest_sees, "pending").await;
+    let request = by(&open.author_id, Client::new().delete(open.native("")));
+    assert_eq!(soon(request.send()).await.unwrap().status(), 204);
+    let ended = told_of(&mut guest_sees, "ended").await;
+    assert_eq!((&ended["approval_status"], &ended["chat"]), (&json!(false), &json!(null)));
+    assert_eq!(told(&mut guest_sees).await, None);
+    assert_eq!(told(&mut owner_sees).await, None);
+}
+
+#[tokio::test]
+async fn an_owner_is_told_of_a_request_that_was_made_at_another_node() {
+    let store = Arc::new(MemoryStore::default());
+    let node = || Service::new(store.clone(), Arc::new(SystemClock), Arc::new(OsEntropy), policy(false));
+    let open = Open::at(Site::of(node()).await).await;
+    let other = Site::of(node()).await;
+    let mut owner_sees = listen(&open.read_url(&open.author_id)).await;
+    get(&format!("http://{}{}", other.address, path(&open.link_url)), 202).await;
+    // No store carries events between these nodes: one learns of the other when it writes.
+    open.say(&open.author_id, "is anybody there?", 201).await;
+    let knocks = by(&open.author_id, Client::new().get(open.native("/knocks")));
+    assert_eq!(answered(knocks, 200).await["knocks"].as_array().unwrap().len(), 1, "the node knows by now");
+    let mut names = Vec::new();
+    for _ in 0..2 {
+        names.push(told(&mut owner_sees).await.unwrap().0);
+    }
+    names.sort();
+    assert_eq!(names, ["approval_request", "message"]);
+}
+
+#[tokio::test]
+async fn a_guest_who_is_made_an_owner_is_told_who_waits() {
+    let open = Open::start().await;
+    let first = open.ask().await;
+    open.approve(&open.link_url, None).await;
+    let mut first_sees = listen(&open.read_url(&first)).await;
+    let member_id = text_of(&open.say(&first, "hello", 201).await["author"]);
+    told_of(&mut first_sees, "message").await;
+    open.ask().await;
+    let promote = Client::new().patch(open.native(&format!("/members/{member_id}")));
+    answered(by(&open.author_id, promote).json(&json!({"role": "owner"})), 200).await;
+    open.say(&open.author_id, "you decide", 201).await;
+    assert_eq!(told_of(&mut first_sees, "approval_request").await["username"], "Guest 2");
+}
