@@ -72,7 +72,9 @@ export class ChatPage {
     await this.page.getByLabel("For whom").fill(terms.label ?? "");
     await this.page.getByLabel("How many may come by it").fill(terms.uses?.toString() ?? "");
     await this.page.getByLabel("It works for").selectOption({ label: terms.life ?? "as long as the chat" });
-    await this.page.getByLabel("Ask me before someone comes in").setChecked(terms.asksFirst ?? false);
+    if (terms.asksFirst !== undefined) {
+      await this.page.getByLabel("Ask me before someone comes in").setChecked(terms.asksFirst);
+    }
     const input = this.page.getByLabel("Magic link", { exact: true });
     const before = await input.inputValue();
     await this.page.getByRole("button", { name: "Make link" }).click();

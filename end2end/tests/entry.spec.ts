@@ -186,23 +186,34 @@ test("ownership is shared, given up, and inherited by the longest-seated", async
   await expect(bob.members.filter({ hasText: "Ann" })).toContainText("owner");
 });
 
-test("an owner's link brings the owner back in another browser, once", async ({ people }) => {
-  const ann = await people.owner("Ann", "Movie night");
-  const bob = await people.guest(await ann.magicLink(), "Bob");
-  await ann.openPeople();
-  await ann.page.locator("summary", { hasText: "Your way back" }).click();
-  await ann.page.getByRole("button", { name: "Show an owner's link" }).click();
-  const input = ann.page.getByLabel("Owner's link, shown this once");
-  await expect(input).toHaveValue(/\/chat\/[0-9a-f-]{36}#\S{43}$/);
-  const link = await input.inputValue();
-  const elsewhere = new ChatPage(await people.newcomer());
-  await elsewhere.page.goto(link);
-  await elsewhere.isReady();
-  await elsewhere.say("from my phone");
-  await bob.hasTexts(["from my phone"]);
-  await elsewhere.openPeople();
-  await expect(elsewhere.members).toHaveCount(2);
-  await expect(elsewhere.members.filter({ hasText: "Ann" })).toContainText("you, owner");
+test("a link that says nothing of it asks first where the chat does", async ({ people }) => {
+  const ann = await people.gatekeeper("Ann");
+  await ann.openInvite();
+  const link = await ann.makeLink({ label: "left as it was" });
+  await expect(ann.links.filter({ hasText: "left as it was" })).toContainText("asks first");
+  await ann.page.keyboard.press("Escape");
+  await people.knocker(link, "Bob");
+  await expect(ann.knocks).toContainText("Bob");
+});
+
+test("who reloads after a lost answer keeps the seat, though the link is used up by it", async ({ people }) => {
+  const ann = await people.owner("Ann");
+  await ann.openInvite();
+  const link = await ann.makeLink({ label: "once", uses: 1 });
+  const join = await new JoinPage(await people.newcomer()).open(link);
+  const lost = join.page.waitForEvent("requestfailed");
+  await join.page.route("**/sf/join_chat", async (route) => {
+    await route.fetch();
+    await route.abort();
+  }, { times: 1 });
+  await join.username.fill("Bob");
+  await join.join.click();
+  await lost;
+  await join.page.reload();
+  await join.isReady();
+  const bob = await join.joinAs("Bob");
+  await bob.say("in after all");
+  await ann.hasTexts(["in after all"]);
 });
 
 test("a full chat may be waited for, and the page tells when a seat is free", async ({ people, request }) => {
@@ -282,6 +293,46 @@ test.describe("a server of their own", () => {
       await back.hasTexts(["see you later", "good morning"]);
       await back.openPeople();
       await expect(back.members.filter({ hasText: "Ann" })).toContainText("you, owner");
+    } finally {
+      await server.stop();
+      await remove();
+    }
+  });
+
+  test("an owner's link brings the owner back in another browser, and works once", async ({ people }) => {
+    const { folder, remove } = await newFolder();
+    let server = await startServer(folder);
+    const { site } = server;
+    try {
+      const ann = await people.owner("Ann", "Movie night", site);
+      const bob = await people.guest(await ann.magicLink(), "Bob");
+      await ann.openPeople();
+      await ann.page.locator("summary", { hasText: "Your way back" }).click();
+      await ann.page.getByRole("button", { name: "Show an owner's link" }).click();
+      const input = ann.page.getByLabel("Owner's link, shown this once");
+      await expect(input).toHaveValue(/\/chat\/[0-9a-f-]{36}#\S{43}$/);
+      const link = await input.inputValue();
+      const first = ann.page.context();
+      await ann.page.close();
+      const elsewhere = new ChatPage(await people.newcomer());
+      await elsewhere.page.goto(link);
+      await elsewhere.isReady();
+      expect(elsewhere.page.url()).not.toContain("#");
+      await elsewhere.say("from my phone");
+      await bob.hasTexts(["from my phone"]);
+      await elsewhere.openPeople();
+      await expect(elsewhere.members).toHaveCount(2);
+      await expect(elsewhere.members.filter({ hasText: "Ann" })).toContainText("you, owner");
+      // An hour later the link is spent, for a stranger and for the first browser alike.
+      await server.stop();
+      server = await startServer(folder, Number(new URL(site).port), 1);
+      const third = await people.newcomer();
+      await third.goto(link);
+      await new HomePage(third).isShownBecause(/owner's link does not work/);
+      const before = await first.newPage();
+      await before.goto(link.replace(/#.*/, ""));
+      await expect(before).toHaveURL(/\/join\/.*notice=session_expired#/);
+      await expect(new JoinPage(before).join).toBeEnabled();
     } finally {
       await server.stop();
       await remove();

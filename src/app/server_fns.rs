@@ -82,10 +82,11 @@ pub async fn create_chat(
 
 /// Looks at the chat behind a magic link, without spending it.
 #[server(prefix = "/sf", endpoint = "preview_invite")]
-pub async fn preview_invite(chat_id: Uuid, key: String) -> Result<InvitePreview, Problem> {
+pub async fn preview_invite(chat_id: Uuid, key: String, join_id: Uuid) -> Result<InvitePreview, Problem> {
     let service: crate::service::Service = expect_context();
     let key = crate::domain::InviteKey::parse(&key).ok_or(crate::domain::Refusal::InvalidInvite).map_err(refused)?;
-    let preview = service.preview_invite(expect_context(), chat_id.into(), &key).await;
+    let preview =
+        service.preview_invite(expect_context(), chat_id.into(), &key, crate::service::Joiner::JoinId(join_id)).await;
     let (name, asks_first) = preview.map_err(refused)?;
     Ok(InvitePreview { name: name.map(|name| name.as_str().to_owned()), asks_first })
 }

@@ -381,7 +381,7 @@ impl Chat {
                 }
             }
             Event::MemberLeft { member_id, why, at } => self.free_seat(*member_id, *why, *at),
-            Event::SessionRenewed { member_id, ended, session } => {
+            Event::SessionRenewed { member_id, ended, session, .. } => {
                 if let Some(member) = self.members.iter_mut().find(|m| m.id == *member_id) {
                     member.session = session.clone();
                 }
@@ -422,10 +422,12 @@ impl Chat {
         let knock = self.knocks.remove(at);
         self.knocks.push(Knock { status, expires_at, ..knock });
         let is_decided = |knock: &Knock| knock.status != KnockStatus::Pending;
-        if self.knocks.iter().filter(|knock| is_decided(knock)).count() > Knock::MAX_DECIDED
-            && let Some(first) = self.knocks.iter().position(is_decided)
-        {
-            self.knocks.remove(first);
+        if self.knocks.iter().filter(|knock| is_decided(knock)).count() > Knock::MAX_DECIDED {
+            // Who was let in has a seat to hear of; who was not loses nothing.
+            let declined = self.knocks.iter().position(|knock| knock.status == KnockStatus::Declined);
+            if let Some(first) = declined.or_else(|| self.knocks.iter().position(is_decided)) {
+                self.knocks.remove(first);
+            }
         }
     }
 

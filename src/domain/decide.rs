@@ -195,7 +195,7 @@ impl Chat {
         }
         let member_id = self.authenticate(by, now)?.id;
         let session = self.new_session(fresh, Some(Source { digest: by.as_source(), salt: fresh.salt }), now)?;
-        Ok(one(Event::SessionRenewed { member_id, ended: by, session }))
+        Ok(one(Event::SessionRenewed { member_id, ended: by, session, is_taken_back: false }))
     }
 
     /// Who has had this token renewed just now.

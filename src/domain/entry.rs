@@ -20,7 +20,12 @@ impl Chat {
         let session = self.new_session(fresh, Some(source), now)?;
         if let Some(member) = self.member_joined_as(join, now) {
             let is_known = member.session.source.is_some_and(|source| source.digest == join.as_source());
-            let renewed = Event::SessionRenewed { member_id: member.id, ended: member.session.digest, session };
+            let renewed = Event::SessionRenewed {
+                member_id: member.id,
+                ended: member.session.digest,
+                session,
+                is_taken_back: false,
+            };
             return Ok((!is_known).then_some(renewed));
         }
         if self.knock_joined_as(join, now).is_some() {

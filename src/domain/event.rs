@@ -53,6 +53,8 @@ pub enum Event {
         member_id: MemberId,
         ended: Digest<OfSession>,
         session: Session,
+        /// Whether an owner took the seat back from whoever had it.
+        is_taken_back: bool,
     },
     /// The owner comes back by this from now on, and by nothing that was given before.
     RecoverySet {

@@ -62,7 +62,12 @@ impl Chat {
         let given_for = Some(code.as_source());
         let session = self.new_session(fresh, Some(Source { digest: code.as_source(), salt: fresh.salt }), now)?;
         if let Some(member) = self.live_members(now).find(|member| member.id == recovery.member_id) {
-            let renewed = Event::SessionRenewed { member_id: member.id, ended: member.session.digest, session };
+            let renewed = Event::SessionRenewed {
+                member_id: member.id,
+                ended: member.session.digest,
+                session,
+                is_taken_back: true,
+            };
             return Ok(vec![renewed, recovery_set(member, fresh, given_for)]);
         }
         self.free_seats(now)?;

@@ -207,10 +207,14 @@ impl<K> Digest<K> {
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.bytes
     }
+}
 
-    /// The same digest, as that of the secret a session was given for.
-    pub(super) const fn as_source(self) -> Digest<OfSource> {
-        Digest { bytes: self.bytes, kind: PhantomData }
+impl<K: Kind> Digest<K> {
+    /// Names the secret as that which a session was given for; secrets of different kinds are never
+    /// taken for each other.
+    pub(super) fn as_source(self) -> Digest<OfSource> {
+        let bytes = Sha256::new().chain_update(K::NAME).chain_update(self.bytes).finalize().into();
+        Digest { bytes, kind: PhantomData }
     }
 }
 

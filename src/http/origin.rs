@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use ipnet::IpNet;
@@ -51,6 +51,17 @@ impl FromRequestParts<AppState> for SiteUrl {
             .map_or_else(|| state.leptos.site_addr.to_string(), |host| host.to_string());
         Ok(Self(format!("{scheme}://{host}")))
     }
+}
+
+/// Whether the two name one host. Schemes and their ports are not compared: a proxy may have taken
+/// the encryption off.
+pub(super) fn is_same_host(a: &Uri, b: &Uri) -> bool {
+    let host = |uri: &Uri| {
+        let authority = uri.authority().map(Authority::as_str)?;
+        let host = authority.strip_suffix(":80").or_else(|| authority.strip_suffix(":443")).unwrap_or(authority);
+        Some(host.to_ascii_lowercase())
+    };
+    host(a).is_some_and(|a| host(b) == Some(a))
 }
 
 /// The nearest address that no trusted proxy vouches for by being one itself. Headers count only

@@ -8,7 +8,6 @@ use axum::Json;
 use std::collections::VecDeque;
 
 use axum::extract::{Extension, Path, Query, State};
-use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use futures_util::stream;
@@ -20,12 +19,12 @@ use super::AppState;
 use super::accept::{wants_events, wants_page};
 use super::auth::secret_text;
 use super::body::{JsonBody, OptionalJsonBody};
-use super::origin::SiteUrl;
+use super::origin::{SiteUrl, is_same_host};
 use super::problem::{Answer, Failure};
 use super::sse;
 use crate::domain::{
-    Admission, ChatId, Decision, InviteKey, InviteTerms, Knock, KnockId, KnockStatus, MessageText, Refusal,
-    SessionToken, Settings, Username,
+    Admission, ChatId, Decision, InviteKey, InviteTerms, Knock, KnockId, KnockStatus, MessageText, RecoveryCode,
+    Refusal, SessionToken, Settings, Username,
 };
 use crate::service::{Caller, Error, Follower, Joiner, Service, Standing, Update};
 use crate::wire::silly::{
@@ -66,9 +65,10 @@ async fn create_chat(
 ) -> Answer<(StatusCode, Json<NewChat>)> {
     let settings = Settings::new(Admission::Approval, Some(Settings::MAX_CAPACITY), Some(Settings::MAX_HISTORY))?;
     let author_id = service.draw_uuid();
-    let token = SessionToken::from_uuid(author_id);
-    let new = service.create_chat_with(caller, Username::parse("Owner")?, None, settings, token).await?;
-    let chat_url = format!("{site}{CHATS}{}", new.chat_id);
+    // The same id brings the owner back when the session has ended.
+    let (token, recovery) = (SessionToken::from_uuid(author_id), RecoveryCode::from_uuid(author_id));
+    let (chat_id, _) = service.open_chat(caller, Username::parse("Owner")?, None, settings, &token, &recovery).await?;
+    let chat_url = format!("{site}{CHATS}{chat_id}");
     Ok((StatusCode::CREATED, Json(NewChat { chat_url, author_id })))
 }
 
@@ -244,10 +244,11 @@ async fn exchange_link(
         // The key goes to where no server sees it.
         return Ok(Redirect::to(&format!("/join/{chat_id}#{}", key.reveal())).into_response());
     }
-    if method == Method::HEAD || is_preview(&headers) {
+    let given = credential(&query, "client_id", &headers)?;
+    if given.is_none() && (method == Method::HEAD || is_preview(&headers)) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let client = known_client(&service, chat_id, &key, credential(&query, "client_id", &headers)?).await?;
+    let client = known_client(&service, chat_id, &key, given).await?;
     let client_id = match client {
         Some(client_id) => client_id,
         None => ask(&service, caller, chat_id, &key).await?,
@@ -330,14 +331,17 @@ async fn approve(
     }
     let token = SessionToken::from_uuid(request.author_id);
     let invites = service.list_invites(chat_id, &token).await.map_err(as_author)?;
-    let invite = invites.iter().map(|shared| &shared.invite).find(|invite| invite.digest == key.digest());
-    let invite_id = invite.ok_or(Refusal::InvalidInvite)?.id;
+    let shared = invites.iter().find(|shared| shared.invite.digest == key.digest()).ok_or(Refusal::InvalidInvite)?;
+    let invite_id = shared.invite.id;
     let by_client = match request.client_id {
         None => None,
         Some(id) => match service.find_standing(chat_id, &key, Joiner::Credential(id)).await? {
             Some(Standing::Knocked { knock_id, .. }) => Some(knock_id),
             // Approved before: it stays so.
             Some(Standing::Seated) => return Ok(Json(IsApproved { approval_status: true })),
+            None if shared.members.iter().any(|member| member.id == id.into()) => {
+                return Ok(Json(IsApproved { approval_status: true }));
+            }
             None => Some(KnockId::from(id)),
         },
     };
@@ -391,8 +395,26 @@ fn credential(query: &[(String, String)], name: &'static str, headers: &HeaderMa
 /// Whether a program asks that shows people what stands behind a link before they follow it. They
 /// say so themselves, by name.
 fn is_preview(headers: &HeaderMap) -> bool {
-    const NAMES: [&str; 8] =
-        ["bot", "crawler", "spider", "preview", "facebookexternalhit", "whatsapp", "skypeuripreview", "slurp"];
+    const NAMES: [&str; 18] = [
+        "applebot",
+        "bingbot",
+        "bingpreview",
+        "bitlybot",
+        "discordbot",
+        "embedly",
+        "facebookexternalhit",
+        "facebot",
+        "googlebot",
+        "iframely",
+        "linkedinbot",
+        "pinterestbot",
+        "redditbot",
+        "skypeuripreview",
+        "slackbot",
+        "telegrambot",
+        "twitterbot",
+        "whatsapp",
+    ];
     let value = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
     let agent = value(header::USER_AGENT.as_str());
     NAMES.iter().any(|name| agent.contains(name))
@@ -412,14 +434,12 @@ fn link_url(site: &str, chat_id: ChatId, key: &InviteKey) -> String {
     format!("{site}{LINKS}{chat_id}.{}", key.reveal())
 }
 
-/// What stands after `path` in a URL of this very site. The scheme is not compared: a proxy may
-/// have taken the encryption off.
+/// What stands after `path` in a URL of this very site.
 fn opaque_of<'a>(field: &'static str, url: &'a str, site: &str, path: &str) -> Result<&'a str, Refusal> {
     let wrong = || invalid(field, "must be a URL that this site has given");
     let parsed: Uri = url.trim().parse().map_err(|_| wrong())?;
     let own: Uri = site.parse().map_err(|_| wrong())?;
-    let host = |uri: &Uri| uri.authority().map(|authority: &Authority| authority.as_str().to_ascii_lowercase());
-    if host(&parsed) != host(&own) {
+    if !is_same_host(&parsed, &own) {
         return Err(wrong());
     }
     let opaque = url.trim().split_once(path).map(|(_, opaque)| opaque).ok_or_else(wrong)?;

@@ -101,10 +101,11 @@ impl Service {
                 let now = service.now();
                 let chat = room.look(|state| Arc::clone(&state.chat));
                 let change = match chat.decide(&command, now, fresh) {
-                    Ok(events) if events.is_empty() => return Ok(events.into()),
-                    Ok(events) => chat.change(events),
+                    Ok(events) if events.is_empty() && is_fresh => return Ok(events.into()),
+                    Ok(events) if !events.is_empty() => chat.change(events),
                     Err(refusal) if is_fresh => return Err(refusal.into()),
-                    Err(_) => {
+                    // That there is nothing to change may be as stale as a refusal.
+                    Ok(_) | Err(_) => {
                         service.refresh(chat_id, &room).await?;
                         is_fresh = true;
                         continue;

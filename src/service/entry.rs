@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::watch::Watcher;
-use super::{Caller, OpenInvite, Result, Seat, Service, seen};
+use super::{Caller, Error, OpenInvite, Result, Seat, Service, seen};
 use crate::domain::{
     Chat, ChatId, ChatName, Command, Decision, Digest, Event, Fresh, Invite, InviteId, InviteKey, InviteTerms,
     JoinSecret, Knock, KnockId, KnockStatus, Member, OfInvite, OfJoin, OfTicket, Refusal, Salt, SessionToken, Ticket,
@@ -128,19 +128,24 @@ impl Service {
         self.change(chat_id, command, Fresh::NOTHING).await.map(drop)
     }
 
-    /// What stands behind a magic link, if someone could come in by it now: the chat's name, and
-    /// whether an owner is asked first. Changes nothing.
+    /// What stands behind a magic link, if the caller could come in by it now, or has already: the
+    /// chat's name, and whether an owner is asked first. Changes nothing.
     pub async fn preview_invite(
         &self,
         caller: Caller,
         chat_id: ChatId,
         key: &InviteKey,
+        joiner: Joiner,
     ) -> Result<(Option<ChatName>, bool)> {
         self.limit(|limits| limits.check_join(caller))?;
-        let key = key.digest();
+        let (key, join) = (key.digest(), self.secrets_of(joiner, key).join.digest());
         self.look(chat_id, |state, now| {
-            let invite = state.chat.admit(key, now)?;
-            Ok((state.chat.name().cloned(), invite.asks_first))
+            let chat = &state.chat;
+            let asks_first = match standing(chat, join, now)? {
+                Some(standing) => standing != Standing::Seated,
+                None => chat.admit(key, now)?.asks_first,
+            };
+            Ok((chat.name().cloned(), asks_first))
         })
         .await
     }
@@ -179,14 +184,19 @@ impl Service {
     /// there is such an invite.
     pub async fn find_standing(&self, chat_id: ChatId, key: &InviteKey, joiner: Joiner) -> Result<Option<Standing>> {
         let (key_digest, join) = (key.digest(), self.secrets_of(joiner, key).join.digest());
-        self.look(chat_id, |state, now| {
-            let standing = standing(&state.chat, join, now)?;
-            if standing.is_none() && state.chat.invites().iter().all(|invite| invite.digest != key_digest) {
-                return Err(Refusal::InvalidInvite);
+        let found = self.look(chat_id, |state, now| {
+            let is_invite = |invite: &Invite| invite.digest == key_digest;
+            match standing(&state.chat, join, now)? {
+                Some(standing) => Ok(standing),
+                None if state.chat.invites().iter().any(is_invite) => Err(Refusal::NotFound("request")),
+                None => Err(Refusal::InvalidInvite),
             }
-            Ok(standing)
-        })
-        .await
+        });
+        match found.await {
+            Ok(standing) => Ok(Some(standing)),
+            Err(Error::Refused(Refusal::NotFound(_))) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// How one who has asked to join stands, each time that has changed.

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use super::room::{Happening, Room, State};
 use super::{Result, Service};
 use crate::domain::{
-    ChatId, Departure, Event, Knock, KnockEnd, KnockId, KnockStatus, Member, MemberId, Message, MessageId,
-    MessagesAfter, Refusal, Role, SessionToken,
+    ChatId, Departure, Digest, Event, Knock, KnockEnd, KnockId, KnockStatus, Member, MemberId, Message, MessageId,
+    MessagesAfter, OfSession, Refusal, Role, SessionToken,
 };
 
 /// What a follower learns.
@@ -58,6 +58,9 @@ pub enum Ending {
     ChatEnded,
     /// The follower's seat is free.
     SessionEnded(Departure),
+    /// An owner took the follower's seat back, by a code; the follower may come back with the token
+    /// that it was given then.
+    TakenBack,
     /// The follower was too slow; it may come back with its cursor.
     TooSlow,
     /// The server stops; the follower may come back in a moment.
@@ -71,6 +74,7 @@ pub struct Follower {
     room: Arc<Room>,
     member_id: MemberId,
     is_owner: bool,
+    session: Digest<OfSession>,
     /// The last message that was handed out.
     cursor: MessageId,
     waiting: VecDeque<Update>,
@@ -87,11 +91,12 @@ impl Service {
         let begin = |state: &State, now| {
             let member = state.chat.authenticate(by, now)?;
             let (member_id, is_owner) = (member.id, state.chat.role(member, now) == Role::Owner);
+            let session = member.session.digest;
             state.hear(member_id, now);
             // Under one lock: what is committed after this look is told to the receiver.
-            Ok::<_, Refusal>((member_id, is_owner, state.chat.messages_after(after), state.follow(member_id)))
+            Ok::<_, Refusal>((member_id, is_owner, session, state.chat.messages_after(after), state.follow(member_id)))
         };
-        let (member_id, is_owner, MessagesAfter { messages, last_id, missed }, happenings) =
+        let (member_id, is_owner, session, MessagesAfter { messages, last_id, missed }, happenings) =
             self.look_into(&room, chat_id, begin).await?;
         let opened = Update::Opened { last_id, missed };
         Ok(Follower {
@@ -99,6 +104,7 @@ impl Service {
             room,
             member_id,
             is_owner,
+            session,
             cursor: last_id,
             waiting: std::iter::once(opened).chain(messages.into_iter().map(Update::Posted)).collect(),
             ending: None,
@@ -195,6 +201,12 @@ impl Follower {
             Event::KnockEnded { knock_id, why } => {
                 self.tell_owner(Update::KnockEnded { knock_id: *knock_id, why: *why });
             }
+            Event::SessionRenewed { member_id, session, is_taken_back, .. } if *member_id == self.member_id => {
+                self.session = session.digest;
+                if *is_taken_back {
+                    self.ending = Some(Ending::TakenBack);
+                }
+            }
             // The owner asks for these; nobody else hears of them.
             Event::ChatCreated { .. }
             | Event::RecoverySet { .. }
@@ -220,15 +232,21 @@ impl Follower {
     /// Reads off the chat what no event has told.
     fn catch_up(&mut self) {
         let now = self.service.now();
-        let (unseen, role) = self.room.look(|state| {
+        let (unseen, own) = self.room.look(|state| {
             let own = state.chat.live_members(now).find(|member| member.id == self.member_id);
-            (state.chat.messages_after(self.cursor), own.map(|member| state.chat.role(member, now)))
+            let own = own.map(|member| (state.chat.role(member, now), member.session.digest));
+            (state.chat.messages_after(self.cursor), own)
         });
-        let Some(role) = role else {
+        let Some((role, session)) = own else {
             self.ending = Some(Ending::SessionEnded(Departure::Expired));
             return;
         };
         self.is_owner = role == Role::Owner;
+        if session != self.session {
+            // It was renewed or taken back: whoever has the new token comes back.
+            self.ending = Some(Ending::TakenBack);
+            return;
+        }
         unseen.messages.iter().for_each(|message| self.take_message(message));
         self.waiting.push_back(Update::MembersChanged);
     }

@@ -1,5 +1,7 @@
 //! What is an owner's: opening a chat, sharing the ownership, coming back.
 
+use std::sync::Arc;
+
 use super::{Caller, NewChat, OpenInvite, Result, Seat, Service, seen};
 use crate::domain::{
     Chat, ChatId, ChatName, Command, Fresh, InviteTerms, Member, MemberId, RecoveryCode, Refusal, Role, SessionToken,
@@ -16,35 +18,56 @@ impl Service {
         name: Option<ChatName>,
         settings: Settings,
     ) -> Result<NewChat> {
-        self.create_chat_with(caller, username, name, settings, self.draw_secret()).await
+        let (token, recovery): (SessionToken, RecoveryCode) = (self.draw_secret(), self.draw_secret());
+        let (key, fresh) = self.draw_invite();
+        let invite = Command::CreateInvite { by: token.digest(), terms: InviteTerms::default() };
+        let first = Some((invite, fresh));
+        let (chat_id, chat) = self.open(caller, username, name, settings, &token, &recovery, first).await?;
+        let member = chat.live_members(self.now()).next().expect("a chat begins with its owner").clone();
+        let invite = chat.invites().first().expect("it begins with an invite").clone();
+        Ok(NewChat { chat_id, seat: Seat { token, member }, recovery, invite: OpenInvite { key, invite } })
     }
 
-    /// The same, where the caller has the owner's token already.
-    pub async fn create_chat_with(
+    /// Opens a chat without an invite, where the owner's secrets are there already.
+    pub async fn open_chat(
         &self,
         caller: Caller,
         username: Username,
         name: Option<ChatName>,
         settings: Settings,
-        token: SessionToken,
-    ) -> Result<NewChat> {
+        token: &SessionToken,
+        recovery: &RecoveryCode,
+    ) -> Result<(ChatId, Arc<Chat>)> {
+        self.open(caller, username, name, settings, token, recovery, None).await
+    }
+
+    #[allow(clippy::too_many_arguments)] // all that makes a chat, in one commit
+    async fn open(
+        &self,
+        caller: Caller,
+        username: Username,
+        name: Option<ChatName>,
+        settings: Settings,
+        token: &SessionToken,
+        recovery: &RecoveryCode,
+        first: Option<(Command, Fresh)>,
+    ) -> Result<(ChatId, Arc<Chat>)> {
         self.limit(|limits| limits.check_create(caller))?;
         let chat_id = ChatId::from_random_bytes(self.draw_id());
         let settings = Settings { session_lifetime: self.inner.policy.session_lifetime, ..settings };
-        let recovery: RecoveryCode = self.draw_secret();
         let create = Command::Create { name, settings, username };
         let owner =
             Fresh { id: self.draw_id(), session: token.digest(), recovery: recovery.digest(), ..Fresh::NOTHING };
-        let (key, invite_fresh) = self.draw_invite();
-        let invite = Command::CreateInvite { by: token.digest(), terms: InviteTerms::default() };
 
         let now = self.now();
         let chat = Chat::new(chat_id);
         let mut events = chat.decide(&create, now, owner)?;
-        let created = chat.change(events.clone());
-        events.extend(created.after.decide(&invite, now, invite_fresh)?);
+        if let Some((command, fresh)) = first {
+            let created = chat.change(events.clone());
+            events.extend(created.after.decide(&command, now, fresh)?);
+        }
         let change = chat.change(events);
-        let after = change.after.clone();
+        let after = Arc::clone(&change.after);
         self.to_the_end(move |service| async move {
             match service.inner.store.commit(&change).await {
                 Ok(()) => service.inner.rooms.open(change.after, now),
@@ -57,9 +80,7 @@ impl Service {
             Ok(())
         })
         .await?;
-        let member = after.live_members(now).next().expect("a chat begins with its owner").clone();
-        let invite = after.invites().first().expect("a chat begins with an invite").clone();
-        Ok(NewChat { chat_id, seat: Seat { token, member }, recovery, invite: OpenInvite { key, invite } })
+        Ok((chat_id, after))
     }
 
     /// Makes a member an owner too, or oneself a guest.

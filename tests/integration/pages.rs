@@ -74,9 +74,10 @@ async fn server_functions_do_what_the_api_does() {
     let started = form("create_chat", "username=Ann&name=Movie%20night".into()).await_status(200).await.json();
     let id = started["chat_id"].as_str().unwrap();
     let key = started["key"].as_str().unwrap();
-    let seen = form("preview_invite", format!("chat_id={id}&key={key}")).await_status(200).await.json();
-    assert_eq!(seen, json!({"name": "Movie night", "asks_first": false}));
     let client = uuid::Uuid::from_u128(4);
+    let seen =
+        form("preview_invite", format!("chat_id={id}&key={key}&join_id={client}")).await_status(200).await.json();
+    assert_eq!(seen, json!({"name": "Movie night", "asks_first": false}));
     let joined = form("join_chat", format!("chat_id={id}&key={key}&username=Bob&join_id={client}"))
         .await_status(200)
         .await
@@ -106,9 +107,9 @@ async fn server_functions_refuse_with_the_status_and_body_of_the_api() {
     let wrong = [
         ("create_chat", "username=%20".to_owned(), 422, "invalid_request"),
         ("create_chat", "name=x".into(), 422, "invalid_request"),
-        ("preview_invite", format!("chat_id={unknown}&key={key}"), 404, "chat_not_found"),
-        ("preview_invite", format!("chat_id={id}&key=x"), 403, "invalid_invite"),
-        ("preview_invite", format!("chat_id=x&key={key}"), 422, "invalid_request"),
+        ("preview_invite", format!("chat_id={unknown}&key={key}&join_id={client}"), 404, "chat_not_found"),
+        ("preview_invite", format!("chat_id={id}&key=x&join_id={client}"), 403, "invalid_invite"),
+        ("preview_invite", format!("chat_id=x&key={key}&join_id={client}"), 422, "invalid_request"),
         ("join_chat", format!("chat_id={id}&key=x&username=Bob&join_id={client}"), 403, "invalid_invite"),
         ("join_chat", format!("chat_id={id}&key={key}&username=ANN&join_id={client}"), 409, "username_taken"),
         ("post_message", format!("chat_id={id}&session_token=x&text=a&client_id={client}"), 401, "session_required"),
@@ -135,7 +136,8 @@ async fn looking_at_an_invite_neither_spends_it_nor_takes_a_seat() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"capacity": 2})).await;
     let invite = ann.post("/invite").json(&json!({"max_uses": 1})).await_status(201).await.json();
-    let body = format!("chat_id={}&key={}", chat.id, invite["key"].as_str().unwrap());
+    let join_id = uuid::Uuid::from_u128(6);
+    let body = format!("chat_id={}&key={}&join_id={join_id}", chat.id, invite["key"].as_str().unwrap());
     let look = || {
         app.post("/sf/preview_invite").header("content-type", "application/x-www-form-urlencoded").body(body.clone())
     };
@@ -146,4 +148,22 @@ async fn looking_at_an_invite_neither_spends_it_nor_takes_a_seat() {
     assert_eq!(ann.get("/invites").await_status(200).await.json()["invites"][1]["uses"], 0);
     chat.join("Bob").await;
     assert_eq!(look().await_status(409).await.json()["code"], "chat_full");
+}
+
+#[tokio::test]
+async fn who_is_in_already_is_not_sent_away_by_a_full_chat_or_a_link_that_is_used_up() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"capacity": 2})).await;
+    let invite = ann.post("/invite").json(&json!({"max_uses": 1})).await_status(201).await.json();
+    let (id, key, join_id) = (&chat.id, invite["key"].as_str().unwrap(), uuid::Uuid::from_u128(6));
+    let form = |path: &str, body: String| {
+        app.post(format!("/sf/{path}")).header("content-type", "application/x-www-form-urlencoded").body(body)
+    };
+    let join = || form("join_chat", format!("chat_id={id}&key={key}&username=Bob&join_id={join_id}"));
+    let joined = join().await_status(200).await.json();
+    // The answer was lost, and the page is loaded again.
+    form("preview_invite", format!("chat_id={id}&key={key}&join_id={join_id}")).await_status(200).await;
+    assert_eq!(join().await_status(200).await.json(), joined);
+    let stranger = uuid::Uuid::from_u128(7);
+    form("preview_invite", format!("chat_id={id}&key={key}&join_id={stranger}")).await_status(403).await;
 }

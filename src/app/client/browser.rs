@@ -143,6 +143,15 @@ pub(crate) fn share(title: &str, url: &str) {
     });
 }
 
+/// Moves the focus to the first element that `selector` names; where it would bring up a keyboard on
+/// the screen, it stays.
+pub(crate) fn focus_first(selector: &str) {
+    let first = document().query_selector(selector).ok().flatten();
+    if let Some(element) = first.filter(|_| has_keyboard()) {
+        let _ = element.unchecked_into::<web_sys::HtmlElement>().focus();
+    }
+}
+
 /// Whether people here type on keys of their own: then a focused box brings up no keyboard that
 /// would cover half the screen.
 pub(crate) fn has_keyboard() -> bool {

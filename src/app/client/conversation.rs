@@ -66,6 +66,7 @@ pub(crate) struct Conversation {
     /// When someone last did something with the page.
     pub(super) last_use: StoredValue<f64>,
     pub(super) tried_renewal: StoredValue<f64>,
+    pub(super) is_getting_code: StoredValue<bool>,
 }
 
 impl Conversation {
@@ -95,6 +96,7 @@ impl Conversation {
             told_typing: StoredValue::new(f64::NEG_INFINITY),
             last_use: StoredValue::new(f64::NEG_INFINITY),
             tried_renewal: StoredValue::new(f64::NEG_INFINITY),
+            is_getting_code: StoredValue::new(false),
         }
     }
 

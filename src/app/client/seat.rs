@@ -1,5 +1,6 @@
 //! This browser's seat: kept while the page is in use, got back, given up; and what an owner may do.
 
+use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use uuid::Uuid;
@@ -9,7 +10,7 @@ use super::conversation::Conversation;
 use super::storage::{self, SavedChat};
 use super::{alert, api, browser};
 use crate::app::server_fns;
-use crate::domain::{Admission, Decision, Role, SessionToken};
+use crate::domain::{Admission, Decision, RecoveryCode, Refusal, Role, SessionToken};
 use crate::wire::{
     Code, CreateInvite, Invite, InviteWithMembers, Joined, Knock, MemberList, OwnSeat, Problem, Recovered, Retention,
 };
@@ -20,6 +21,8 @@ const IN_USE_FOR: f64 = 10.0 * 60_000.0;
 const RENEW_AT_AGE: f64 = 0.5;
 /// After so much of it, people are told that it ends: ten minutes before the end of six hours.
 const WARN_AT_AGE: f64 = 1.0 - 10.0 / 360.0;
+/// How long until a server that could not answer is asked again, in milliseconds.
+const ASK_AGAIN: u32 = 2_000;
 /// Tries to renew are so many milliseconds apart.
 const RENEW_EVERY: f64 = 30_000.0;
 
@@ -77,18 +80,31 @@ impl Conversation {
         self.remember(|saved| {
             saved.role = role;
             saved.name.clone_from(&roster.name);
+            if role == Role::Guest {
+                // It ended with the ownership.
+                saved.recovery_code = None;
+            }
         });
         if role == Role::Owner {
             spawn_local(self.load_knocks());
-            if saved.recovery_code.is_none() && !saved.is_borrowed {
-                spawn_local(async move {
-                    // Without one now, the next look at the members asks again.
-                    let _ = self.renew_recovery().await;
-                });
-            }
+            self.get_recovery_code();
         } else {
             self.knocks.try_set(Vec::new());
         }
+    }
+
+    /// Sees to it that this owner has a way back.
+    fn get_recovery_code(self) {
+        let lacks_code = self.saved().is_some_and(|saved| saved.recovery_code.is_none() && !saved.is_borrowed);
+        if !lacks_code || self.is_getting_code.try_get_value() != Some(false) {
+            return;
+        }
+        self.is_getting_code.set_value(true);
+        spawn_local(async move {
+            // Without one now, the next look at the members asks again.
+            let _ = self.renew_recovery().await;
+            let _ = self.is_getting_code.try_set_value(false);
+        });
     }
 
     /// A new way back for this owner; the one before ends.
@@ -136,20 +152,30 @@ impl Conversation {
     }
 
     /// Gets back a seat that seems lost: the session may have been renewed without the answer
-    /// coming through, and an owner has a code.
+    /// coming through, and an owner has a code. Where the server cannot say, it is asked again.
     ///
     /// # Errors
-    /// Why it is lost for good, or for now.
+    /// Why it is lost.
     pub(crate) async fn regain(self) -> Result<(), Problem> {
-        let lost = match self.renew().await {
-            Ok(()) => return Ok(()),
-            Err(problem) => problem,
-        };
-        let Some(saved) = self.saved() else { return Err(lost) };
-        let Some(code) = saved.recovery_code.clone() else { return Err(lost) };
-        let saved = recover(self.chat_id, code, Some(&saved)).await?;
-        self.seat.try_set(Some(saved));
-        Ok(())
+        let is_borrowed = self.saved().is_some_and(|saved| saved.is_borrowed);
+        if !is_borrowed && persist(|| self.renew()).await.is_ok() {
+            return Ok(());
+        }
+        let saved = self.saved().ok_or_else(|| Problem::from(Refusal::SessionRequired))?;
+        let code = saved.recovery_code.clone().ok_or_else(|| Problem::from(Refusal::SessionExpired))?;
+        match persist(|| recover(self.chat_id, code.clone(), Some(&saved))).await {
+            Ok(saved) => {
+                self.seat.try_set(Some(saved));
+                Ok(())
+            }
+            Err(problem) => {
+                if problem.code == Code::InvalidRecovery {
+                    // Another browser has used it, or the ownership was given up.
+                    self.remember(|saved| saved.recovery_code = None);
+                }
+                Err(problem)
+            }
+        }
     }
 
     /// Goes on with the seat that was got back.
@@ -221,7 +247,8 @@ impl Conversation {
     /// Forgets this browser's magic link if it opens nothing any more.
     pub(crate) async fn check_key(self) {
         let Some(key) = self.saved().and_then(|saved| saved.key) else { return };
-        let answer = server_fns::preview_invite(self.chat_id, key).await;
+        // Asked as a stranger: what counts is whether others can come by it.
+        let answer = server_fns::preview_invite(self.chat_id, key, Uuid::new_v4()).await;
         if answer.is_err_and(|problem| problem.code == Code::InvalidInvite) {
             self.remember(|saved| saved.key = None);
         }
@@ -229,7 +256,7 @@ impl Conversation {
 
     /// Whether links of this chat ask an owner first, where they do not say otherwise.
     pub(crate) fn asks_first(self) -> bool {
-        let admission = self.roster.with_untracked(|roster| roster.as_ref().map(|roster| roster.admission));
+        let admission = self.roster.with(|roster| roster.as_ref().map(|roster| roster.admission));
         admission == Some(Admission::Approval)
     }
 
@@ -253,7 +280,8 @@ impl Conversation {
 pub(crate) async fn recover(chat_id: Uuid, code: String, before: Option<&SavedChat>) -> Result<SavedChat, Problem> {
     let own_name = before.map(|before| before.username.clone()).or_else(storage::username);
     // Someone may have taken the name meanwhile.
-    let names = own_name.into_iter().chain(["Owner".to_owned(), "Owner 2".to_owned()]);
+    let other_name = format!("Owner {:.0}", 100.0 + browser::chance() * 900.0);
+    let names = own_name.into_iter().chain(["Owner".to_owned(), other_name]);
     let mut answer = Err(api::unreachable());
     for name in names {
         answer = api::recover(chat_id, code.clone(), name).await;
@@ -273,8 +301,28 @@ pub(crate) async fn recover(chat_id: Uuid, code: String, before: Option<&SavedCh
     Ok(saved)
 }
 
-/// Takes the seat whose token stands for `credential`, which others go on using.
+/// Does `call` again while the server cannot be reached or asks to wait.
+pub(crate) async fn persist<T, F: Future<Output = Result<T, Problem>>>(call: impl Fn() -> F) -> Result<T, Problem> {
+    loop {
+        match call().await {
+            Err(problem) if api::is_passing(&problem) => TimeoutFuture::new(ASK_AGAIN).await,
+            answer => return answer,
+        }
+    }
+}
+
+/// Takes the seat whose token stands for `credential`, which others go on using. Once the session
+/// has ended, an owner's brings that owner back.
 pub(crate) async fn borrow(chat_id: Uuid, credential: Uuid) -> Result<SavedChat, Problem> {
+    match take_over(chat_id, credential).await {
+        Err(problem) if problem.status == 401 => {
+            recover(chat_id, RecoveryCode::from_uuid(credential).reveal(), None).await
+        }
+        taken => taken,
+    }
+}
+
+async fn take_over(chat_id: Uuid, credential: Uuid) -> Result<SavedChat, Problem> {
     let token = SessionToken::from_uuid(credential).reveal();
     let OwnSeat { expires_at, member } = ChatApi::new(chat_id, &token).show_seat().await?;
     let seat = Joined { session_token: token, expires_at, member };

@@ -123,6 +123,7 @@ pub(crate) fn forget_chat(id: Uuid) {
     delete(&format!("{CHAT}{id}"));
     delete(&format!("{OUTBOX}{id}"));
     forget_join_id(id);
+    forget_knock(id);
 }
 
 /// By what this browser is known when it redeems an invite of the chat again: all its tabs say the
@@ -155,15 +156,28 @@ pub(crate) fn forget_knock(chat_id: Uuid) {
 
 /// The chats this browser is in.
 pub(crate) fn chats() -> Vec<(Uuid, SavedChat)> {
+    let mut chats: Vec<_> = ids(CHAT).filter_map(|id| Some((id, chat(id)?))).collect();
+    chats.sort_by_key(|(_, chat)| std::cmp::Reverse(chat.expires_at));
+    chats
+}
+
+/// Forgets the knocks that nobody answers any more.
+pub(crate) fn forget_expired_knocks(now: f64) {
+    #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are exact for ages to come
+    let is_expired = |waiting: SavedKnock| (waiting.knock.expires_at.as_millis() as f64) < now;
+    for id in ids(KNOCK).filter(|id| knock(*id).is_some_and(is_expired)) {
+        forget_knock(id);
+        forget_join_id(id);
+    }
+}
+
+/// The ids that stand after `kind` in what is stored.
+fn ids(kind: &'static str) -> impl Iterator<Item = Uuid> {
     let stored = is_allowed().then(LocalStorage::raw);
     let stored = stored.iter().flat_map(|storage| (0..storage.length().unwrap_or(0)).map(|at| storage.key(at)));
     let held = HELD.with_borrow(|held| held.keys().cloned().collect::<Vec<_>>());
     let keys: BTreeSet<String> = stored.filter_map(|key| key.ok().flatten()).chain(held).collect();
-    let keys = keys.into_iter();
-    let ids = keys.filter_map(|key| key.strip_prefix(CHAT)?.parse().ok());
-    let mut chats: Vec<_> = ids.filter_map(|id| Some((id, chat(id)?))).collect();
-    chats.sort_by_key(|(_, chat)| std::cmp::Reverse(chat.expires_at));
-    chats
+    keys.into_iter().filter_map(move |key| key.strip_prefix(kind)?.parse().ok())
 }
 
 /// What waits to be sent to a chat, oldest first.

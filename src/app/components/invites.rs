@@ -1,15 +1,17 @@
 //! The owner's magic links: made with a life of their own, listed, revoked.
 
 use leptos::ev::SubmitEvent;
-use leptos::html::{Input, Select};
+use leptos::html::{Div, Input, Select};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use uuid::Uuid;
+use wasm_bindgen::JsCast as _;
+use web_sys::HtmlElement;
 
 use super::{GeneralProblem, TextField};
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
-use crate::wire::{CreateInvite, InviteWithMembers, Problem};
+use crate::wire::{Code, CreateInvite, InviteWithMembers, Problem};
 
 /// How long a link may hold, in seconds, and how people call it.
 const LIVES: [(u64, &str); 4] = [(600, "10 minutes"), (3_600, "1 hour"), (86_400, "1 day"), (604_800, "1 week")];
@@ -69,7 +71,9 @@ pub(crate) fn Invites(
 
 #[component]
 fn NewInvite(conversation: Conversation, made: Callback<String>) -> impl IntoView {
-    let (label, max_uses, asks_first) = (NodeRef::<Input>::new(), NodeRef::<Input>::new(), NodeRef::<Input>::new());
+    let (label, max_uses) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
+    // What the box says once it was touched; until then it is as the chat has it.
+    let asks_first = RwSignal::new(None::<bool>);
     let life = NodeRef::<Select>::new();
     let problem = RwSignal::new(None::<Problem>);
     let is_making = RwSignal::new(false);
@@ -79,11 +83,16 @@ fn NewInvite(conversation: Conversation, made: Callback<String>) -> impl IntoVie
             let value = node.get_untracked().map(|input| input.value()).unwrap_or_default();
             Some(value).filter(|value| !value.trim().is_empty())
         };
+        let uses = text(max_uses).map(|uses| uses.trim().parse()).transpose();
+        let Ok(max_uses_given) = uses else {
+            let detail = "How many may come by it must be a whole number from 1 to 1,000.";
+            return problem.set(Some(Problem::new(Code::InvalidRequest, detail)));
+        };
         let terms = CreateInvite {
             label: text(label),
-            max_uses: text(max_uses).and_then(|uses| uses.trim().parse().ok()),
+            max_uses: max_uses_given,
             expires_in: life.get_untracked().and_then(|life| life.value().parse().ok()),
-            asks_first: asks_first.get_untracked().map(|input| input.checked()),
+            asks_first: asks_first.get_untracked(),
         };
         is_making.set(true);
         spawn_local(async move {
@@ -102,7 +111,6 @@ fn NewInvite(conversation: Conversation, made: Callback<String>) -> impl IntoVie
             is_making.try_set(false);
         });
     };
-    let asks_by_default = conversation.asks_first();
     view! {
         <form class="fields" method="post" on:submit=make>
             <TextField name="label" label="For whom (only you see it)" node=label problem autocomplete="off"/>
@@ -118,7 +126,9 @@ fn NewInvite(conversation: Conversation, made: Callback<String>) -> impl IntoVie
                 </select>
             </div>
             <label class="choice">
-                <input node_ref=asks_first type="checkbox" name="asks_first" checked=asks_by_default/>
+                <input type="checkbox" name="asks_first"
+                    prop:checked=move || asks_first.get().unwrap_or_else(|| conversation.asks_first())
+                    on:change=move |event| asks_first.set(Some(event_target_checked(&event)))/>
                 "Ask me before someone comes in"
             </label>
             <GeneralProblem problem/>
@@ -153,6 +163,13 @@ fn InviteRow(shared: InviteWithMembers, revoke: Callback<(Uuid, bool)>) -> impl 
     });
     let names = names.collect_view();
     let label = format!("Revoke the link {name}");
+    let group = NodeRef::<Div>::new();
+    Effect::new(move || {
+        // What was pressed is gone: its answers take the focus.
+        if let Some(Ok(Some(first))) = group.get().map(|group| group.query_selector("button")) {
+            let _ = first.unchecked_into::<HtmlElement>().focus();
+        }
+    });
     view! {
         <li>
             <p class="name"><bdi>{name}</bdi></p>
@@ -160,7 +177,7 @@ fn InviteRow(shared: InviteWithMembers, revoke: Callback<(Uuid, bool)>) -> impl 
             {has_members.then(|| view! { <p class="hint">"Came by it: "{names}</p> })}
             {move || if is_revoking.get() {
                 view! {
-                    <div class="buttons" role="group" aria-label="Revoke">
+                    <div node_ref=group class="buttons" role="group" aria-label=label.clone()>
                         <button type="button" class="danger" on:click=move |_| revoke.run((id, false))>
                             {if has_members { "Revoke, people stay" } else { "Revoke" }}
                         </button>

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use uuid::Uuid;
 
+use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
 use crate::domain::Decision;
 use crate::wire::Problem;
@@ -18,12 +19,21 @@ pub(crate) fn Knocks(conversation: Conversation) -> impl IntoView {
         spawn_local(async move {
             problem.try_set(conversation.decide(knock_id, decision).await.err());
             answered.try_update(|answered| answered.retain(|id| *id != knock_id));
+            // The button that had the focus is gone.
+            browser::focus_first(".knocks button, #message");
         });
     };
     let is_empty = move || conversation.knocks.with(Vec::is_empty);
+    let last = Memo::new(move |_| conversation.knocks.with(|knocks| knocks.last().map(|knock| knock.username.clone())));
+    Effect::new(move || {
+        conversation.knocks.track();
+        problem.set(None);
+    });
     view! {
+        // It is there before there is anything to tell, so that listeners hear of the first one too.
+        <p class="unseen" role="alert">{move || last.get().map(|name| format!("{name} wants to come in"))}</p>
         <section class="knocks" aria-label="Waiting to be let in" hidden=is_empty>
-            <ul aria-live="assertive">
+            <ul>
                 <For each=move || conversation.knocks.get() key=|knock| knock.knock_id children=move |knock| {
                     let id = knock.knock_id;
                     let is_answered = move || answered.with(|answered| answered.contains(&id));

@@ -39,7 +39,7 @@ pub(crate) fn WayBack(conversation: Conversation) -> impl IntoView {
         <details class="more">
             <summary>"Your way back"</summary>
             <p class="hint">
-                "This browser brings you back as an owner by itself. To come back from another one, keep an owner's link: it works once, and anyone who has it can own the chat."
+                "This browser brings you back as an owner by itself. To come back from another one, take an owner's link there: it works until either browser has come back, and anyone who has it can own the chat."
             </p>
             {move || match link.get() {
                 None => view! { <button type="button" on:click=show>"Show an owner's link"</button> }.into_any(),

@@ -52,7 +52,10 @@ impl State {
 #[component]
 pub(crate) fn YourChats() -> impl IntoView {
     let chats = RwSignal::new(Vec::new());
-    Effect::new(move || chats.set(storage::chats()));
+    Effect::new(move || {
+        storage::forget_expired_knocks(browser::now());
+        chats.set(storage::chats());
+    });
     let forget = move |id: Uuid| {
         storage::forget_chat(id);
         chats.update(|chats| chats.retain(|(chat_id, _)| *chat_id != id));

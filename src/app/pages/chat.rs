@@ -4,13 +4,13 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
 use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_navigate, use_params_map};
+use leptos_router::hooks::{use_location, use_navigate, use_params_map};
 use uuid::Uuid;
 
 use crate::app::client::browser;
 use crate::app::client::connection::Link;
 use crate::app::client::conversation::Conversation;
-use crate::app::client::seat::{borrow, recover};
+use crate::app::client::seat::{borrow, persist, recover};
 use crate::app::client::storage;
 use crate::app::components::{Composer, Kept, Knocks, MessageList, People, SessionEnd, ShareLink, Typing};
 use crate::app::notice::{LedHome, Notice};
@@ -38,28 +38,37 @@ fn ChatRoom(chat_id: Uuid) -> impl IntoView {
     };
 
     let has_seat = RwSignal::new(false);
+    let hash = use_location().hash;
     Effect::new(move || {
+        // An owner's link to this very chat changes only what stands after the `#`.
+        hash.track();
         let saved = storage::chat(chat_id);
         let Some(given) = browser::fragment() else {
             return if saved.is_some() { has_seat.set(true) } else { lead(&Notice::InviteNeeded.home()) };
         };
-        browser::forget_fragment();
         spawn_local(async move {
             // A UUID stands for a seat that others use too; anything else is an owner's link.
             let entered = match given.parse() {
-                Ok(credential) => borrow(chat_id, credential).await,
-                Err(_) => recover(chat_id, given, saved.as_ref()).await,
+                Ok(_) if saved.as_ref().is_some_and(|saved| !saved.is_borrowed) => Ok(None),
+                Ok(credential) => persist(|| borrow(chat_id, credential)).await.map(Some),
+                Err(_) => persist(|| recover(chat_id, given.clone(), saved.as_ref())).await.map(Some),
             };
+            browser::forget_fragment();
             match entered {
-                Err(problem) if saved.is_none() => lead(&Notice::of(&problem).unwrap_or(Notice::InviteNeeded).home()),
-                _ => {
-                    has_seat.try_set(true);
+                Err(problem) if saved.is_none() => {
+                    return lead(&Notice::of(&problem).unwrap_or(Notice::InviteNeeded).home());
                 }
+                Ok(Some(entered)) => {
+                    conversation.seat.try_set(Some(entered));
+                }
+                _ => {}
             }
+            has_seat.try_set(true);
         });
     });
+    let is_seated = Memo::new(move |_| has_seat.get());
     Effect::new(move || {
-        if has_seat.get() {
+        if is_seated.get() {
             conversation.follow();
         }
     });
@@ -76,18 +85,17 @@ fn ChatRoom(chat_id: Uuid) -> impl IntoView {
             };
             let saved = storage::chat(chat_id);
             let key = saved.as_ref().and_then(|saved| saved.key.clone());
-            let notice = Notice::of(&problem).unwrap_or(Notice::SessionExpired);
-            let keeps_code = saved.is_some_and(|saved| saved.recovery_code.is_some());
-            match (notice, key) {
+            match (Notice::of(&problem).unwrap_or(Notice::SessionExpired), key) {
                 // What waits to be sent waits for the next seat.
                 (Notice::SessionExpired | Notice::InvalidRecovery, Some(key)) => {
                     lead(&format!("/join/{chat_id}?notice={}#{key}", Notice::SessionExpired.name()));
                 }
                 (Notice::ChatFull, Some(key)) => lead(&Notice::home_to_wait(chat_id, &key)),
-                // An owner may try again with the code.
-                (Notice::ChatFull, None) if keeps_code => lead(&notice.home()),
-                _ => {
-                    storage::forget_chat(chat_id);
+                (notice, _) => {
+                    // An owner who still has a code may try again with it.
+                    if saved.is_none_or(|saved| saved.recovery_code.is_none()) || notice == Notice::ChatNotFound {
+                        storage::forget_chat(chat_id);
+                    }
                     lead(&notice.home());
                 }
             }

@@ -91,13 +91,13 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
                 return lead(&Notice::InviteNeeded.home());
             };
             // Made before anything is sent, so that all tabs say the same.
-            storage::join_id(chat_id);
+            let join_id = storage::join_id(chat_id);
             // Who waits here already goes on waiting, in whichever tab.
             if let Some(waiting) = storage::knock(chat_id).filter(|waiting| waiting.key == found) {
                 step.try_set(Step::Wait(waiting));
                 return;
             }
-            match server_fns::preview_invite(chat_id, found.clone()).await {
+            match server_fns::preview_invite(chat_id, found.clone(), join_id).await {
                 Ok(preview) => {
                     chat_name.try_set(preview.name);
                     asks_first.try_set(preview.asks_first);
@@ -218,12 +218,19 @@ fn WaitForOwner(
             };
         });
     });
+    let problem = RwSignal::new(None::<Problem>);
     let withdraw = move |_| {
         let api = api.clone();
         spawn_local(async move {
-            // If it does not arrive, the knock expires by itself.
-            let _ = api.withdraw_knock(knock.knock_id).await;
-            give_up.try_run(Notice::KnockWithdrawn);
+            match api.withdraw_knock(knock.knock_id).await {
+                // As long as the knock may stand, an owner may still let one in.
+                Err(refusal) if api::is_passing(&refusal) => {
+                    problem.try_set(Some(refusal));
+                }
+                _ => {
+                    give_up.try_run(Notice::KnockWithdrawn);
+                }
+            }
         });
     };
     view! {
@@ -231,6 +238,7 @@ fn WaitForOwner(
             <p class="lead" role="status">"Waiting for the owner to let you in…"</p>
             <p class="hint">"They were told at once. Keep this page open: you enter by yourself."</p>
             <button type="button" on:click=withdraw>"Stop waiting"</button>
+            <p class="wrong" role="alert">{move || problem.get().map(|problem| problem.detail)}</p>
         </div>
     }
 }
@@ -240,7 +248,7 @@ fn WaitForOwner(
 async fn holds(chat_id: Uuid, saved: &SavedChat) -> bool {
     match ChatApi::new(chat_id, &saved.token).read_messages(saved.cursor).await {
         Ok(_) => true,
-        Err(problem) if problem.code == Code::SessionExpired => saved.recovery_code.is_some(),
+        Err(problem) if problem.status == 401 => saved.recovery_code.is_some(),
         Err(problem) => api::is_passing(&problem),
     }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{self, CloseFrame, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
-use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::Response;
 use axum::response::sse::Event;
@@ -16,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::messages::cursor;
 use crate::domain::{ChatId, MessageId, Refusal, SessionToken};
 use crate::http::auth::session_token;
-use crate::http::origin::SiteUrl;
+use crate::http::origin::{SiteUrl, is_same_host};
 use crate::http::path::ChatInPath;
 use crate::http::problem::{Answer, Failure};
 use crate::http::sse::{self, KEEP_ALIVE};
@@ -145,6 +144,7 @@ fn close(ending: Ending) -> ws::Message {
     let (code, reason) = match ending {
         Ending::ChatEnded | Ending::SessionEnded(_) => (ws::close_code::NORMAL, ""),
         Ending::TooSlow => (ws::close_code::AGAIN, "too slow"),
+        Ending::TakenBack => (ws::close_code::AGAIN, "session changed"),
         Ending::Stopping => (ws::close_code::RESTART, "restarting"),
     };
     ws::Message::Close(Some(CloseFrame { code, reason: reason.into() }))
@@ -172,7 +172,7 @@ fn last_event_of(ending: Ending) -> Option<LiveEvent> {
     match ending {
         Ending::ChatEnded => Some(LiveEvent::ChatEnded),
         Ending::SessionEnded(reason) => Some(LiveEvent::SessionEnded { reason }),
-        Ending::TooSlow | Ending::Stopping => None,
+        Ending::TakenBack | Ending::TooSlow | Ending::Stopping => None,
     }
 }
 
@@ -192,13 +192,7 @@ fn check_origin(headers: &HeaderMap, site: &str) -> Result<(), Failure> {
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let own: Option<Uri> = site.parse().ok();
     let origin: Option<Uri> = origin.to_str().ok().and_then(|origin| origin.parse().ok());
-    let host = |uri: &Uri| {
-        let authority = uri.authority().map(Authority::as_str)?;
-        let host = authority.strip_suffix(":80").or_else(|| authority.strip_suffix(":443")).unwrap_or(authority);
-        Some(host.to_ascii_lowercase())
-    };
-    let (own, origin) = (own.as_ref().and_then(host), origin.as_ref().and_then(host));
-    if own.is_some() && own == origin {
+    if own.zip(origin).is_some_and(|(own, origin)| is_same_host(&own, &origin)) {
         return Ok(());
     }
     Err(Problem::new(Code::OriginNotAllowed, "A page of another site may not follow this chat.").into())

@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use watch_party::domain::{Departure, InviteKey, Refusal, Role};
-use watch_party::service::{Caller, Update, WatchEnd};
+use watch_party::service::{Caller, Ending, Update, WatchEnd};
 
 use crate::app::{Call, Chat, Member, Options, TestApp};
 use crate::live::{Events, Site};
@@ -555,4 +555,20 @@ async fn server_sent_events_tell_of_free_seats() {
     let body = json!({"key": key, "username": "Bob"});
     client.post(url(&format!("/{id}/join"))).json(&body).send().await.unwrap().error_for_status().unwrap();
     assert_eq!(events.next().await.unwrap(), "event: seats\ndata: {\"free\":0,\"capacity\":1}");
+}
+
+#[tokio::test]
+async fn a_seat_that_is_taken_back_ends_the_streams_of_who_had_it() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
+    let mut thief = app.follow(&ann).await;
+    let renewed = ann.post("/session").await_status(200).await.json();
+    let bob = chat.join("Bob").await;
+    assert!(matches!(thief.next().await, Ok(Update::Joined(_))), "a renewal goes on");
+    let code = json!({"recovery_code": chat.created["recovery_code"]});
+    app.post(format!("/{}/recover", chat.id)).json(&code).await_status(200).await;
+    bob.says("nobody but Ann hears this").await;
+    assert_eq!(thief.next().await, Err(Ending::TakenBack));
+    let token = renewed["session_token"].as_str().unwrap();
+    app.get(format!("/{}", chat.id)).bearer(token).await_problem(401, "session_expired").await;
 }
