@@ -243,7 +243,7 @@ test("the session renews itself while the page is in use, and warns before it en
     ann.page.evaluate((hours) => {
       const key = Object.keys(localStorage).find((key) => key.startsWith("watch-party/chat/"))!;
       const saved = JSON.parse(localStorage[key]);
-      const given_at = Date.now() - hours * 3_600_000;
+      const given_at = Math.round(Date.now() - hours * 3_600_000);
       const expires_at = new Date(given_at + 6 * 3_600_000).toISOString();
       localStorage[key] = JSON.stringify({ ...saved, given_at, expires_at });
     }, hours);

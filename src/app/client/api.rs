@@ -166,6 +166,9 @@ async fn send(request: RequestBuilder, body: Option<&impl Serialize>) -> Answer<
         None => request.build(),
     };
     let response = request.map_err(|_| unreachable())?.send().await.map_err(|_| unreachable())?;
+    if let Some(date) = response.headers().get("date") {
+        browser::note_server_time(&date);
+    }
     accepted(response).await
 }
 

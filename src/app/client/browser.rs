@@ -1,5 +1,7 @@
 //! What the page asks of the browser itself.
 
+use std::cell::Cell;
+
 use leptos::prelude::{WindowListenerHandle, document, on_cleanup, window, window_event_listener_untyped};
 use leptos::task::spawn_local;
 use wasm_bindgen::{JsCast as _, JsValue};
@@ -45,6 +47,24 @@ pub(crate) fn mark_icon(is_unread: bool) {
 /// Milliseconds since 1970.
 pub(crate) fn now() -> f64 {
     js_sys::Date::now()
+}
+
+thread_local! {
+    /// How far the server's clock is ahead of this browser's, in milliseconds.
+    static SERVER_AHEAD: Cell<f64> = const { Cell::new(0.0) };
+}
+
+/// Notes what time the server says it is, as HTTP writes it.
+pub(crate) fn note_server_time(date: &str) {
+    let time = js_sys::Date::parse(date);
+    if time.is_finite() {
+        SERVER_AHEAD.set(time - now());
+    }
+}
+
+/// Milliseconds since 1970 by the server's clock, to a second or so.
+pub(crate) fn server_time() -> f64 {
+    now() + SERVER_AHEAD.get()
 }
 
 /// Anything between 0 and 1.

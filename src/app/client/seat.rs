@@ -123,7 +123,7 @@ impl Conversation {
     /// Renews the session while the page is in use, and warns before it ends.
     pub(super) fn keep_session(self, now: f64) {
         let Some(saved) = self.saved() else { return };
-        let age = saved.age(now).unwrap_or(0.0);
+        let age = saved.age(browser::server_time());
         let warns = (WARN_AT_AGE..1.0).contains(&age);
         if self.ends_soon.try_get_untracked() != Some(warns) {
             self.ends_soon.try_set(warns);
@@ -142,11 +142,7 @@ impl Conversation {
     pub(crate) async fn renew(self) -> Result<(), Problem> {
         let api = self.api().ok_or_else(api::unreachable)?;
         let session = api.renew_session().await?;
-        self.remember(|saved| {
-            saved.token = session.session_token;
-            saved.expires_at = session.expires_at;
-            saved.given_at = browser::now();
-        });
+        self.remember(|saved| saved.renew(session));
         self.ends_soon.try_set(false);
         Ok(())
     }
@@ -295,7 +291,7 @@ pub(crate) async fn recover(chat_id: Uuid, code: String, before: Option<&SavedCh
     let saved = SavedChat {
         recovery_code: Some(recovery_code),
         cursor: before.map_or(0, |before| before.cursor),
-        ..SavedChat::new(seat, name, key, browser::now())
+        ..SavedChat::new(seat, name, key)
     };
     storage::save_chat(chat_id, &saved);
     Ok(saved)
@@ -326,7 +322,7 @@ async fn take_over(chat_id: Uuid, credential: Uuid) -> Result<SavedChat, Problem
     let token = SessionToken::from_uuid(credential).reveal();
     let OwnSeat { expires_at, member } = ChatApi::new(chat_id, &token).show_seat().await?;
     let seat = Joined { session_token: token, expires_at, member };
-    let saved = SavedChat { is_borrowed: true, ..SavedChat::new(seat, None, None, browser::now()) };
+    let saved = SavedChat { is_borrowed: true, ..SavedChat::new(seat, None, None) };
     storage::save_chat(chat_id, &saved);
     Ok(saved)
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::{MessageId, Role, Timestamp};
-use crate::wire::{Joined, Knocked};
+use crate::wire::{Joined, Knocked, Session};
 
 const USERNAME: &str = "watch-party/username";
 const ALERTS: &str = "watch-party/alerts";
@@ -37,16 +37,16 @@ pub(crate) struct SavedChat {
     /// What brings an owner back.
     #[serde(default)]
     pub(crate) recovery_code: Option<String>,
-    /// When the token was given, by this browser's clock, in milliseconds since 1970.
+    /// When the token was given, by the server's clock, in milliseconds since 1970.
     #[serde(default)]
-    pub(crate) given_at: f64,
+    pub(crate) given_at: i64,
     /// Whether others use the same token, so that this browser must not change it.
     #[serde(default)]
     pub(crate) is_borrowed: bool,
 }
 
 impl SavedChat {
-    pub(crate) fn new(seat: Joined, name: Option<String>, key: Option<String>, now: f64) -> Self {
+    pub(crate) fn new(seat: Joined, name: Option<String>, key: Option<String>) -> Self {
         Self {
             token: seat.session_token,
             member_id: seat.member.member_id,
@@ -57,17 +57,26 @@ impl SavedChat {
             cursor: 0,
             key,
             recovery_code: None,
-            given_at: now,
+            // For a seat that was there before it is earlier than that, and renewed the sooner.
+            given_at: seat.member.since.as_millis(),
             is_borrowed: false,
         }
     }
 
-    /// How much of the session's life is over at `now`, from 0 to 1. `None` where this browser's
-    /// clock is too wrong to tell.
-    pub(crate) fn age(&self, now: f64) -> Option<f64> {
-        #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are exact for ages to come
-        let lifetime = self.expires_at.as_millis() as f64 - self.given_at;
-        (lifetime > 0.0).then(|| (now - self.given_at) / lifetime)
+    /// How much of the session's life is over at `now`, in milliseconds of the server's clock; from 0
+    /// to 1.
+    #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are exact for ages to come
+    pub(crate) fn age(&self, now: f64) -> f64 {
+        let lifetime = (self.expires_at.as_millis() - self.given_at).max(1) as f64;
+        (now - self.given_at as f64) / lifetime
+    }
+
+    /// Takes the token that another one was renewed to.
+    pub(crate) fn renew(&mut self, session: Session) {
+        let lifetime = self.expires_at.as_millis() - self.given_at;
+        self.given_at = session.expires_at.as_millis() - lifetime;
+        self.token = session.session_token;
+        self.expires_at = session.expires_at;
     }
 }
 
@@ -228,5 +237,23 @@ fn delete(key: &str) {
     HELD.with_borrow_mut(|held| held.remove(key));
     if is_allowed() {
         LocalStorage::delete(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Member;
+
+    #[test]
+    fn a_session_ages_by_the_servers_clock_and_is_young_again_when_renewed() {
+        let moment = |hours: i64| Timestamp::from_millis(hours * 3_600_000);
+        let member = Member { member_id: Uuid::nil(), username: "Ann".into(), role: Role::Owner, since: moment(0) };
+        let seat = Joined { session_token: "first".into(), expires_at: moment(6), member };
+        let mut saved = SavedChat::new(seat, None, None);
+        assert!((saved.age(3.0 * 3_600_000.0) - 0.5).abs() < 1e-9);
+        saved.renew(Session { session_token: "second".into(), expires_at: moment(10) });
+        assert_eq!((saved.token.as_str(), saved.expires_at), ("second", moment(10)));
+        assert!((saved.age(7.0 * 3_600_000.0) - 0.5).abs() < 1e-9);
     }
 }

@@ -53,7 +53,7 @@ impl State {
 pub(crate) fn YourChats() -> impl IntoView {
     let chats = RwSignal::new(Vec::new());
     Effect::new(move || {
-        storage::forget_expired_knocks(browser::now());
+        storage::forget_expired_knocks(browser::server_time());
         chats.set(storage::chats());
     });
     let forget = move |id: Uuid| {

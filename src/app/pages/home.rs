@@ -8,7 +8,6 @@ use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 
-use crate::app::client::browser;
 use crate::app::client::storage::{self, SavedChat};
 use crate::app::components::{GeneralProblem, PageFrame, TextField, YourChats, remembered_username};
 use crate::app::notice::NoticeFromAddress;
@@ -62,7 +61,7 @@ fn StartChat() -> impl IntoView {
             match server_fns::create_chat(username, name.clone(), Some(admission)).await {
                 Ok(started) => {
                     storage::remember_username(&started.seat.member.username);
-                    let saved = SavedChat::new(started.seat, name, Some(started.key), browser::now());
+                    let saved = SavedChat::new(started.seat, name, Some(started.key));
                     let recovery_code = Some(started.recovery_code);
                     storage::save_chat(started.chat_id, &SavedChat { recovery_code, ..saved });
                     navigate(&format!("/chat/{}", started.chat_id), NavigateOptions::default());

@@ -71,7 +71,7 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
     let enter = move |seat: Joined, key: String| {
         storage::forget_knock(chat_id);
         storage::remember_username(&seat.member.username);
-        let saved = SavedChat::new(seat, chat_name.try_get_untracked().flatten(), Some(key), browser::now());
+        let saved = SavedChat::new(seat, chat_name.try_get_untracked().flatten(), Some(key));
         storage::save_chat(chat_id, &saved);
         lead(&format!("/chat/{chat_id}"));
     };
