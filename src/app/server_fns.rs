@@ -26,8 +26,8 @@ impl fmt::Debug for AnswerStatus {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Started {
     pub chat_id: Uuid,
-    /// The key of the chat's first invite.
-    pub key: String,
+    /// The key of the chat's first invite; `None` where one does not come by links.
+    pub key: Option<String>,
     /// What brings the owner back.
     pub recovery_code: String,
     pub seat: Joined,
@@ -74,7 +74,7 @@ pub async fn create_chat(
     let new = service.create_chat(expect_context(), username, name, settings).await.map_err(refused)?;
     Ok(Started {
         chat_id: new.chat_id.as_uuid(),
-        key: new.invite.key.reveal(),
+        key: new.invite.map(|invite| invite.key.reveal()),
         recovery_code: new.recovery.reveal(),
         seat: (&new.seat).into(),
     })

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::secret::{OfInvite, OfJoin, OfSession, OfTicket};
 use super::{
-    ChatId, ChatName, ClientId, Departure, Digest, Event, Invite, Knock, KnockId, KnockStatus, Member, MemberId,
-    Message, MessageId, Recovery, Refusal, Role, Settings, Timestamp,
+    Account, ChatId, ChatName, ClientId, Departure, Digest, Event, Invite, Knock, KnockId, KnockStatus, Member,
+    MemberId, Message, MessageId, Recovery, Refusal, Role, Settings, Timestamp,
 };
 
 /// How many posts are remembered by their client id.
@@ -45,6 +45,8 @@ pub struct Snapshot {
     pub knocks: Vec<Knock>,
     /// Oldest first.
     pub recoveries: Vec<Recovery>,
+    /// In the order in which they registered.
+    pub accounts: Vec<Account>,
     /// Oldest first, without a gap up to `last_id`.
     pub messages: VecDeque<Message>,
     pub last_id: MessageId,
@@ -76,6 +78,7 @@ pub struct Chat {
     pub(super) invites: Vec<Invite>,
     pub(super) knocks: Vec<Knock>,
     pub(super) recoveries: Vec<Recovery>,
+    pub(super) accounts: Vec<Account>,
     messages: VecDeque<Message>,
     last_id: MessageId,
     receipts: VecDeque<Receipt>,
@@ -109,6 +112,7 @@ impl Chat {
             invites: Vec::new(),
             knocks: Vec::new(),
             recoveries: Vec::new(),
+            accounts: Vec::new(),
             messages: VecDeque::new(),
             last_id: 0,
             receipts: VecDeque::new(),
@@ -130,6 +134,7 @@ impl Chat {
             invites: kept.invites,
             knocks: kept.knocks,
             recoveries: kept.recoveries,
+            accounts: kept.accounts,
             messages: kept.messages,
             last_id: kept.last_id,
             receipts: kept.receipts,
@@ -190,6 +195,12 @@ impl Chat {
     #[must_use]
     pub fn recoveries(&self) -> &[Recovery] {
         &self.recoveries
+    }
+
+    /// All accounts, in the order in which they registered.
+    #[must_use]
+    pub fn accounts(&self) -> &[Account] {
+        &self.accounts
     }
 
     /// The newest message's id, whether or not the message is kept; 0 before the first.
@@ -394,6 +405,7 @@ impl Chat {
                 }
                 self.recoveries.push(recovery.clone());
             }
+            Event::Registered { account } => self.accounts.push(account.clone()),
             Event::Knocked { knock } => self.knocks.push(knock.clone()),
             Event::KnockDecided { knock_id, status, expires_at } => self.decide_knock(*knock_id, *status, *expires_at),
             Event::KnockEnded { knock_id, .. } => self.knocks.retain(|knock| knock.id != *knock_id),

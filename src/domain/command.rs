@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::secret::{OfInvite, OfJoin, OfRecovery, OfSession, OfTicket};
 use super::{
-    ChatName, ClientId, Decision, Digest, InviteId, InviteTerms, KnockId, MemberId, MessageText, Role, Salt, Settings,
-    Username,
+    Account, ChatName, ClientId, Decision, Digest, InviteId, InviteTerms, KnockId, MemberId, MessageText, Role, Salt,
+    Settings, Username,
 };
 
 /// A request that has been read into types which cannot be wrong. `by` is the digest of the
@@ -15,7 +15,8 @@ pub enum Command {
     Create {
         name: Option<ChatName>,
         settings: Settings,
-        username: Username,
+        /// Who owns it; where there is nobody yet, the first to enter will.
+        username: Option<Username>,
     },
     CreateInvite {
         by: Digest<OfSession>,
@@ -33,6 +34,15 @@ pub enum Command {
         key: Digest<OfInvite>,
         join: Digest<OfJoin>,
         username: Username,
+    },
+    /// Makes an account.
+    Register {
+        account: Account,
+    },
+    /// Takes the account's seat; the password was right.
+    LogIn {
+        username: Username,
+        join: Digest<OfJoin>,
     },
     DecideKnock {
         by: Digest<OfSession>,

@@ -26,6 +26,7 @@ impl Chat {
     pub fn decide(&self, command: &Command, now: Timestamp, fresh: Fresh) -> Result<Vec<Event>, Refusal> {
         if let Command::Create { name, settings, username } = command {
             let created = Event::ChatCreated { name: name.clone(), settings: settings.clone(), at: now };
+            let Some(username) = username else { return Ok(vec![created]) };
             let owner = Member {
                 id: MemberId::from_random_bytes(fresh.id),
                 username: username.clone(),
@@ -76,6 +77,8 @@ impl Chat {
             Command::Join { key, join, username } => {
                 Ok(self.join(*key, *join, username, now, fresh)?.into_iter().collect())
             }
+            Command::Register { account } => self.register(account, now).map(one),
+            Command::LogIn { username, join } => Ok(self.log_in(username, *join, now, fresh)?.into_iter().collect()),
             Command::DecideKnock { by, knock_id, decision } => self.decide_on_knock(*by, *knock_id, *decision, now),
             Command::WithdrawKnock { ticket, knock_id } => self.withdraw_knock(*ticket, *knock_id, now),
             Command::Post { by, text, client_id } => {
@@ -126,6 +129,9 @@ impl Chat {
     }
 
     fn create_invite(&self, terms: &InviteTerms, now: Timestamp, fresh: Fresh) -> Result<Event, Refusal> {
+        if !self.settings()?.admission.is_by_invite() {
+            return Err(Refusal::WrongAdmission);
+        }
         if self.invites.iter().filter(|invite| invite.is_open(now)).count() >= MAX_INVITES {
             let problem = format!("would be more than {MAX_INVITES}; revoke one first");
             return Err(Refusal::Invalid { field: "invite", problem });

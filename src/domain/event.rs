@@ -5,8 +5,8 @@ use utoipa::ToSchema;
 
 use super::secret::OfSession;
 use super::{
-    ChatName, Digest, Invite, InviteId, Knock, KnockEnd, KnockId, KnockStatus, Member, MemberId, Message, Recovery,
-    Role, Session, Settings, Timestamp,
+    Account, ChatName, Digest, Invite, InviteId, Knock, KnockEnd, KnockId, KnockStatus, Member, MemberId, Message,
+    Recovery, Role, Session, Settings, Timestamp,
 };
 
 /// How a seat became free.
@@ -55,6 +55,9 @@ pub enum Event {
         session: Session,
         /// Whether an owner took the seat back from whoever had it.
         is_taken_back: bool,
+    },
+    Registered {
+        account: Account,
     },
     /// The owner comes back by this from now on, and by nothing that was given before.
     RecoverySet {

@@ -4,6 +4,7 @@
 //! into a [`Refusal`], and stores the [`Change`] that [`Chat::change`] makes of them. Every rule
 //! stands here once, so every store, transport and dialect keeps the same ones.
 
+mod account;
 mod chat;
 mod command;
 mod decide;
@@ -22,6 +23,7 @@ mod settings;
 mod text;
 mod timestamp;
 
+pub use account::{Account, PasswordHash};
 pub use chat::{Change, Chat, MessagesAfter, Receipt, Snapshot};
 pub use command::{Command, Fresh};
 pub use event::{Departure, Event};

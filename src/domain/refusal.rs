@@ -19,6 +19,10 @@ pub enum Refusal {
     TicketRequired,
     #[error("This code brings no owner back. It may have been used before: each use gives a new one.")]
     InvalidRecovery,
+    #[error("The username or the password is wrong.")]
+    WrongPassword,
+    #[error("This chat is not entered that way.")]
+    WrongAdmission,
     #[error("Only the chat's owner may do this.")]
     OwnerOnly,
     #[error("Too many people are waiting to be let in. Try again in {} s.", retry_after.as_secs())]

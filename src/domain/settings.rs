@@ -16,6 +16,16 @@ pub enum Admission {
     Link,
     /// Whoever holds an invite's key asks; an owner lets them in.
     Approval,
+    /// Whoever has an account in the chat, by its password.
+    Account,
+}
+
+impl Admission {
+    /// Whether one comes by a magic link.
+    #[must_use]
+    pub const fn is_by_invite(self) -> bool {
+        matches!(self, Self::Link | Self::Approval)
+    }
 }
 
 /// The bounds a chat keeps; fixed when it is created.
@@ -26,6 +36,8 @@ pub struct Settings {
     pub capacity: u32,
     /// Messages kept; older ones are deleted as new ones come.
     pub history: u32,
+    /// Whether whoever knows the chat's address may read what is said.
+    pub is_readable: bool,
     /// How long a session lives; the server's own setting.
     pub session_lifetime: Duration,
 }
@@ -49,6 +61,7 @@ impl Settings {
             admission,
             capacity: within("capacity", capacity, Self::DEFAULT_CAPACITY, Self::MAX_CAPACITY)?,
             history: within("history", history, Self::DEFAULT_HISTORY, Self::MAX_HISTORY)?,
+            is_readable: false,
             session_lifetime: Self::DEFAULT_SESSION_LIFETIME,
         })
     }

@@ -19,6 +19,10 @@ pub(super) struct JsonBody<T>(pub(super) T);
 #[derive(Debug)]
 pub(super) struct OptionalJsonBody<T>(pub(super) T);
 
+/// A body of JSON, or a form as browsers send them.
+#[derive(Debug)]
+pub(super) struct FormOrJsonBody<T>(pub(super) T);
+
 /// What is to be said: a body of JSON, or bare words as `text/plain`.
 #[derive(Debug)]
 pub(super) struct MessageBody(pub(super) PostMessage);
@@ -43,15 +47,23 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJ
     }
 }
 
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for FormOrJsonBody<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let is_form = has_type(&request, "application/x-www-form-urlencoded");
+        let bytes = read(request, state).await?;
+        // A body that says it is a form but is an object is what curl sends by default.
+        let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+        if is_form && !is_object { Ok(Self(parse_form(&bytes)?)) } else { Ok(Self(parse(&bytes)?)) }
+    }
+}
+
 impl<S: Send + Sync> FromRequest<S> for MessageBody {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let content_type = request.headers().get(header::CONTENT_TYPE);
-        let is_plain = content_type
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split(';').next())
-            .is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("text/plain"));
+        let is_plain = has_type(&request, "text/plain");
         let bytes = read(request, state).await?;
         if !is_plain {
             return Ok(Self(parse(&bytes)?));
@@ -60,6 +72,24 @@ impl<S: Send + Sync> FromRequest<S> for MessageBody {
             .map_err(|_| Problem::unreadable("The body is not UTF-8.").about_field("text"))?;
         Ok(Self(PostMessage { text, client_id: None }))
     }
+}
+
+fn has_type(request: &Request, media_type: &str) -> bool {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let given = content_type.and_then(|value| value.split(';').next());
+    given.is_some_and(|given| given.trim().eq_ignore_ascii_case(media_type))
+}
+
+/// A form as an object of texts. A field that is there twice says nothing clear, so it is refused.
+fn parse_form<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut fields = serde_json::Map::new();
+    for (name, value) in form_urlencoded::parse(bytes) {
+        if fields.insert(name.to_string(), Value::String(value.into_owned())).is_some() {
+            let problem = Problem::new(Code::InvalidRequest, format!("{name} is there more than once."));
+            return Err(problem.about_field(name));
+        }
+    }
+    from_object(Value::Object(fields))
 }
 
 async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
@@ -78,7 +108,11 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if !value.is_object() {
         return Err(Problem::new(Code::InvalidRequest, "The body must be a JSON object."));
     }
-    serde_path_to_error::deserialize(value).map_err(|error| {
+    from_object(value)
+}
+
+fn from_object<T: DeserializeOwned>(object: Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(object).map_err(|error| {
         let path = error.path().to_string();
         let message = error.into_inner().to_string();
         // serde names a missing field only in its message.
@@ -106,6 +140,14 @@ mod tests {
         assert_eq!(problem("[]").status, 422);
         let wrong = problem(r#"{"capacity": "six"}"#);
         assert_eq!((wrong.status, wrong.field.as_deref()), (422, Some("capacity")));
+    }
+
+    #[test]
+    fn a_form_is_read_like_an_object_and_names_what_is_wrong() {
+        let form = |text: &str| parse_form::<PostMessage>(text.as_bytes());
+        assert_eq!(form("text=a+b%20%F0%9F%91%8B&other=1").unwrap().text, "a b 👋");
+        assert_eq!(form("").unwrap_err().field.as_deref(), Some("text"));
+        assert_eq!(form("text=a&text=b").unwrap_err().field.as_deref(), Some("text"));
     }
 
     #[test]

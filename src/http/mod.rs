@@ -4,6 +4,7 @@ mod accept;
 mod auth;
 mod body;
 mod docs;
+mod flask;
 mod native;
 mod openapi;
 mod ops;

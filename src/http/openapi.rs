@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi, openapi};
+use utoipa::{Modify, OpenApi, ToSchema as _, openapi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -11,13 +11,15 @@ use axum::Json;
 use axum::extract::Extension;
 use axum::response::{IntoResponse as _, Response};
 
-use super::{AppState, native, ops, silly};
+use super::{AppState, flask, native, ops, silly};
+use crate::wire::Problem;
 
 /// Every call of the API, documented and routed in one.
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     let mut router = OpenApiRouter::with_openapi(ApiDocument::openapi())
         .merge(native::routes())
         .merge(silly::routes())
+        .merge(flask::routes())
         .merge(ops::routes())
         .routes(routes!(show_document));
     name_problems(router.get_openapi_mut());
@@ -35,11 +37,19 @@ fn name_problems(document: &mut openapi::OpenApi) {
     let responses = calls.flat_map(|call| call.responses.responses.iter_mut());
     for (_, response) in responses.filter(|(status, _)| status.as_str() >= "400") {
         if let openapi::RefOr::T(response) = response
+            && response.content.get("application/json").is_some_and(is_problem)
             && let Some(body) = response.content.shift_remove("application/json")
         {
             response.content.insert("application/problem+json".into(), body);
         }
     }
+}
+
+/// One dialect has refusals of another shape.
+fn is_problem(body: &openapi::RefOr<openapi::Content>) -> bool {
+    let openapi::RefOr::T(body) = body else { return false };
+    let problem = Problem::name();
+    matches!(&body.schema, Some(openapi::RefOr::Ref(schema)) if schema.ref_location.ends_with(&*problem))
 }
 
 /// The document itself.
@@ -63,6 +73,7 @@ pub fn api_document() -> openapi::OpenApi {
         (name = "invites", description = "The owner's magic links"),
         (name = "knocks", description = "Ask to be let in, and let people in; wait for a seat"),
         (name = "silly chat", description = "The dialect of Silly Chat: chat URLs and link URLs; `author_id` and `client_id` are credentials, never shown to others"),
+        (name = "flask-chat", description = "The dialect of Flask-Chat: rooms with accounts of their own; JSON or form bodies, `succeeded` and `explanation`"),
         (name = "operations", description = "For those who run the server"),
     ),
     modifiers(&SessionTokenScheme)

@@ -26,7 +26,7 @@ use crate::domain::{
     Admission, ChatId, Decision, InviteKey, InviteTerms, Knock, KnockId, KnockStatus, MessageText, RecoveryCode,
     Refusal, SessionToken, Settings, Username,
 };
-use crate::service::{Caller, Error, Follower, Joiner, Service, Standing, Update};
+use crate::service::{Caller, Error, Follower, Joiner, Owner, Service, Standing, Update};
 use crate::wire::silly::{
     ApproveGuest, Conversation, Exchange, GuestRequest, IsApproved, Link, NewChat, NewLink, NewMessage, Said,
 };
@@ -67,7 +67,8 @@ async fn create_chat(
     let author_id = service.draw_uuid();
     // The same id brings the owner back when the session has ended.
     let (token, recovery) = (SessionToken::from_uuid(author_id), RecoveryCode::from_uuid(author_id));
-    let (chat_id, _) = service.open_chat(caller, Username::parse("Owner")?, None, settings, &token, &recovery).await?;
+    let owner = Owner { username: Username::parse("Owner")?, token: &token, recovery: &recovery };
+    let chat_id = service.open_chat(caller, Some(owner), None, settings).await?;
     let chat_url = format!("{site}{CHATS}{chat_id}");
     Ok((StatusCode::CREATED, Json(NewChat { chat_url, author_id })))
 }

@@ -209,6 +209,7 @@ impl Follower {
             }
             // The owner asks for these; nobody else hears of them.
             Event::ChatCreated { .. }
+            | Event::Registered { .. }
             | Event::RecoverySet { .. }
             | Event::InviteCreated { .. }
             | Event::InviteRevoked { .. }

@@ -1,5 +1,6 @@
 //! The use cases: each loads a chat, lets the domain decide, commits, and answers.
 
+mod accounts;
 mod clock;
 mod engine;
 mod entropy;
@@ -7,6 +8,7 @@ mod entry;
 mod limits;
 mod live;
 mod owners;
+mod passwords;
 mod room;
 mod sweep;
 mod watch;
@@ -28,9 +30,12 @@ pub use entropy::{Entropy, OsEntropy};
 pub use entry::{Entrance, Joiner, KnockView, SharedInvite, Standing, knock_view};
 pub use limits::Caller;
 pub use live::{Ending, Follower, Update};
+pub use owners::Owner;
+pub use passwords::Password;
 pub use watch::{WatchEnd, Watcher};
 
 use limits::Limits;
+use passwords::Passwords;
 use room::Rooms;
 
 /// A member counts as online while a stream of theirs is open, and this long after anything was
@@ -78,7 +83,8 @@ pub struct NewChat {
     pub chat_id: ChatId,
     pub seat: Seat,
     pub recovery: RecoveryCode,
-    pub invite: OpenInvite,
+    /// Where one comes by invites.
+    pub invite: Option<OpenInvite>,
 }
 
 /// A message, and whether this very call made it.
@@ -122,6 +128,7 @@ struct Inner {
     entropy: Arc<dyn Entropy>,
     policy: Policy,
     limits: Option<Limits>,
+    passwords: Passwords,
     rooms: Rooms,
     /// Whether the server stops; those who follow a chat watch it.
     stopping: Sender<bool>,
@@ -131,8 +138,16 @@ impl Service {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, policy: Policy) -> Self {
         let limits = policy.rate_limit.then(|| Limits::new(&clock));
-        let inner =
-            Inner { store, clock, entropy, policy, limits, rooms: Rooms::default(), stopping: Sender::new(false) };
+        let inner = Inner {
+            store,
+            clock,
+            entropy,
+            policy,
+            limits,
+            passwords: Passwords::default(),
+            rooms: Rooms::default(),
+            stopping: Sender::new(false),
+        };
         Self { inner: Arc::new(inner) }
     }
 

@@ -9,6 +9,14 @@ use crate::domain::{
 };
 use crate::store::{CommitError, Unavailable};
 
+/// Who opens a chat, with the secrets that they have.
+#[derive(Debug)]
+pub struct Owner<'a> {
+    pub username: Username,
+    pub token: &'a SessionToken,
+    pub recovery: &'a RecoveryCode,
+}
+
 impl Service {
     /// Opens a chat with `username` as its owner and one invite without terms.
     pub async fn create_chat(
@@ -20,48 +28,49 @@ impl Service {
     ) -> Result<NewChat> {
         let (token, recovery): (SessionToken, RecoveryCode) = (self.draw_secret(), self.draw_secret());
         let (key, fresh) = self.draw_invite();
-        let invite = Command::CreateInvite { by: token.digest(), terms: InviteTerms::default() };
-        let first = Some((invite, fresh));
-        let (chat_id, chat) = self.open(caller, username, name, settings, &token, &recovery, first).await?;
+        let terms = InviteTerms::default();
+        let by_invite = settings.admission.is_by_invite();
+        let first = by_invite.then(|| (Command::CreateInvite { by: token.digest(), terms }, fresh));
+        let owner = Owner { username, token: &token, recovery: &recovery };
+        let (chat_id, chat) = self.open(caller, Some(owner), name, settings, first).await?;
         let member = chat.live_members(self.now()).next().expect("a chat begins with its owner").clone();
-        let invite = chat.invites().first().expect("it begins with an invite").clone();
-        Ok(NewChat { chat_id, seat: Seat { token, member }, recovery, invite: OpenInvite { key, invite } })
+        let invite = chat.invites().first().map(|invite| OpenInvite { key, invite: invite.clone() });
+        Ok(NewChat { chat_id, seat: Seat { token, member }, recovery, invite })
     }
 
-    /// Opens a chat without an invite, where the owner's secrets are there already.
+    /// Opens a chat without an invite. Where it has no owner, the first to enter will be it.
     pub async fn open_chat(
         &self,
         caller: Caller,
-        username: Username,
+        owner: Option<Owner<'_>>,
         name: Option<ChatName>,
         settings: Settings,
-        token: &SessionToken,
-        recovery: &RecoveryCode,
-    ) -> Result<(ChatId, Arc<Chat>)> {
-        self.open(caller, username, name, settings, token, recovery, None).await
+    ) -> Result<ChatId> {
+        Ok(self.open(caller, owner, name, settings, None).await?.0)
     }
 
-    #[allow(clippy::too_many_arguments)] // all that makes a chat, in one commit
     async fn open(
         &self,
         caller: Caller,
-        username: Username,
+        owner: Option<Owner<'_>>,
         name: Option<ChatName>,
         settings: Settings,
-        token: &SessionToken,
-        recovery: &RecoveryCode,
         first: Option<(Command, Fresh)>,
     ) -> Result<(ChatId, Arc<Chat>)> {
         self.limit(|limits| limits.check_create(caller))?;
         let chat_id = ChatId::from_random_bytes(self.draw_id());
         let settings = Settings { session_lifetime: self.inner.policy.session_lifetime, ..settings };
-        let create = Command::Create { name, settings, username };
-        let owner =
-            Fresh { id: self.draw_id(), session: token.digest(), recovery: recovery.digest(), ..Fresh::NOTHING };
+        let fresh = owner.as_ref().map_or(Fresh::NOTHING, |owner| Fresh {
+            id: self.draw_id(),
+            session: owner.token.digest(),
+            recovery: owner.recovery.digest(),
+            ..Fresh::NOTHING
+        });
+        let create = Command::Create { name, settings, username: owner.map(|owner| owner.username) };
 
         let now = self.now();
         let chat = Chat::new(chat_id);
-        let mut events = chat.decide(&create, now, owner)?;
+        let mut events = chat.decide(&create, now, fresh)?;
         if let Some((command, fresh)) = first {
             let created = chat.change(events.clone());
             events.extend(created.after.decide(&command, now, fresh)?);

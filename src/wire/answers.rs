@@ -17,8 +17,8 @@ pub struct Created {
     pub member: Member,
     /// Brings the owner back when the session is lost; shown this once.
     pub recovery_code: String,
-    /// The chat's first magic link.
-    pub invite: Invite,
+    /// The chat's first magic link; `null` where one does not come by links.
+    pub invite: Option<Invite>,
 }
 
 /// A seat, with the proof of it.

@@ -17,6 +17,8 @@ pub enum Code {
     SessionRequired,
     /// 401: a session token that was good once.
     SessionExpired,
+    /// 401: no such account, or not its password.
+    WrongPassword,
     /// 403: a key that opens nothing, any more or at all.
     InvalidInvite,
     /// 403: a code that brings no owner back, any more or at all.
@@ -34,6 +36,8 @@ pub enum Code {
     ChatFull,
     /// 409: a live member has that name.
     UsernameTaken,
+    /// 409: the chat is entered in another way.
+    WrongAdmission,
     /// 409: nobody asks to be let in by this link.
     NothingToApprove,
     /// 413: a body over 64 KiB.
@@ -48,10 +52,11 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of their statuses.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::InvalidRequest,
         Self::SessionRequired,
         Self::SessionExpired,
+        Self::WrongPassword,
         Self::InvalidInvite,
         Self::InvalidRecovery,
         Self::OwnerOnly,
@@ -61,6 +66,7 @@ impl Code {
         Self::MethodNotAllowed,
         Self::ChatFull,
         Self::UsernameTaken,
+        Self::WrongAdmission,
         Self::NothingToApprove,
         Self::PayloadTooLarge,
         Self::TooManyRequests,
@@ -73,11 +79,11 @@ impl Code {
     pub const fn status(self) -> u16 {
         match self {
             Self::InvalidRequest => 422,
-            Self::SessionRequired | Self::SessionExpired => 401,
+            Self::SessionRequired | Self::SessionExpired | Self::WrongPassword => 401,
             Self::InvalidInvite | Self::InvalidRecovery | Self::OwnerOnly | Self::OriginNotAllowed => 403,
             Self::ChatNotFound | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::ChatFull | Self::UsernameTaken | Self::NothingToApprove => 409,
+            Self::ChatFull | Self::UsernameTaken | Self::WrongAdmission | Self::NothingToApprove => 409,
             Self::PayloadTooLarge => 413,
             Self::TooManyRequests => 429,
             Self::InternalError => 500,
@@ -92,6 +98,7 @@ impl Code {
             Self::InvalidRequest => "Invalid request",
             Self::SessionRequired => "Session required",
             Self::SessionExpired => "Session ended",
+            Self::WrongPassword => "Wrong password",
             Self::InvalidInvite => "Invalid invite",
             Self::InvalidRecovery => "Invalid recovery code",
             Self::OwnerOnly => "Owner only",
@@ -101,6 +108,7 @@ impl Code {
             Self::MethodNotAllowed => "Method not allowed",
             Self::ChatFull => "Chat full",
             Self::UsernameTaken => "Username taken",
+            Self::WrongAdmission => "Wrong admission",
             Self::NothingToApprove => "Nothing to approve",
             Self::PayloadTooLarge => "Payload too large",
             Self::TooManyRequests => "Too many requests",
@@ -114,6 +122,8 @@ impl Code {
             Refusal::Invalid { .. } => Self::InvalidRequest,
             Refusal::SessionRequired | Refusal::TicketRequired => Self::SessionRequired,
             Refusal::SessionExpired => Self::SessionExpired,
+            Refusal::WrongPassword => Self::WrongPassword,
+            Refusal::WrongAdmission => Self::WrongAdmission,
             Refusal::InvalidInvite => Self::InvalidInvite,
             Refusal::InvalidRecovery => Self::InvalidRecovery,
             Refusal::OwnerOnly => Self::OwnerOnly,
@@ -218,6 +228,7 @@ mod tests {
                 "invalid_request",
                 "session_required",
                 "session_expired",
+                "wrong_password",
                 "invalid_invite",
                 "invalid_recovery",
                 "owner_only",
@@ -227,6 +238,7 @@ mod tests {
                 "method_not_allowed",
                 "chat_full",
                 "username_taken",
+                "wrong_admission",
                 "nothing_to_approve",
                 "payload_too_large",
                 "too_many_requests",

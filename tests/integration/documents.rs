@@ -9,7 +9,7 @@ use watch_party::http::api_document;
 use crate::app::TestApp;
 
 /// The calls of the API, once more by hand: a call that comes or goes unnoticed fails here.
-const CALLS: [&str; 34] = [
+const CALLS: [&str; 39] = [
     "DELETE /{chat_id}",
     "DELETE /{chat_id}/invites/{invite_id}",
     "DELETE /{chat_id}/knocks/{knock_id}",
@@ -21,6 +21,7 @@ const CALLS: [&str; 34] = [
     "GET /v1/chats/{opaque}",
     "GET /v1/links/{opaque}",
     "GET /{chat_id}",
+    "GET /{chat_id}/get_conversation",
     "GET /{chat_id}/invites",
     "GET /{chat_id}/knocks",
     "GET /{chat_id}/knocks/{knock_id}",
@@ -31,6 +32,7 @@ const CALLS: [&str; 34] = [
     "GET /{chat_id}/session",
     "PATCH /{chat_id}/members/{member_id}",
     "POST /create",
+    "POST /createroom",
     "POST /v1/approval/",
     "POST /v1/chats",
     "POST /v1/chats/{opaque}",
@@ -39,8 +41,11 @@ const CALLS: [&str; 34] = [
     "POST /{chat_id}/invite",
     "POST /{chat_id}/join",
     "POST /{chat_id}/knocks/{knock_id}",
+    "POST /{chat_id}/login",
+    "POST /{chat_id}/message",
     "POST /{chat_id}/recover",
     "POST /{chat_id}/recovery",
+    "POST /{chat_id}/register",
     "POST /{chat_id}/session",
     "POST /{chat_id}/typing",
     "GET /docs",
@@ -87,7 +92,7 @@ async fn every_documented_call_is_routed_and_no_other_method_is() {
 fn nothing_is_routed_beside_the_document() {
     let source =
         |file: &str| std::fs::read_to_string(format!("{}/src/http/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    for file in ["native/mod.rs", "silly.rs", "ops.rs", "openapi.rs", "mod.rs"] {
+    for file in ["native/mod.rs", "silly.rs", "flask.rs", "ops.rs", "openapi.rs", "mod.rs"] {
         assert!(!source(file).contains(".route("), "{file} routes what no document knows");
     }
     assert_eq!(source("docs.rs").matches(".route(").count(), 1);
@@ -105,7 +110,11 @@ async fn the_document_is_openapi_3_1_and_names_problems_as_such() {
             assert!(call["summary"].is_string() && call["tags"].is_array(), "{call}");
             assert!(names.insert(call["operationId"].as_str().unwrap().to_owned()), "two calls of one name: {call}");
             for (status, response) in call["responses"].as_object().unwrap() {
-                let is_problem = status.as_str() >= "400";
+                // Flask-Chat refuses in a shape of its own.
+                let schema = response["content"]["application/json"]["schema"]["$ref"].as_str();
+                let is_of_dialect =
+                    schema.is_some_and(|schema| schema.ends_with("Outcome") || schema.ends_with("Login"));
+                let is_problem = status.as_str() >= "400" && !is_of_dialect;
                 problems += u32::from(is_problem);
                 let content = response["content"].get("application/problem+json");
                 assert_eq!(content.is_some(), is_problem, "{status}: {response}");

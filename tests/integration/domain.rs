@@ -133,7 +133,7 @@ impl World {
             last_id: 0,
         };
         let settings = Settings::new(Admission::Link, Some(capacity), Some(history)).unwrap();
-        world.run(&Command::Create { name: None, settings, username: username(0) }).unwrap();
+        world.run(&Command::Create { name: None, settings, username: Some(username(0)) }).unwrap();
         world
     }
 

@@ -124,7 +124,7 @@ async fn comings_goings_and_typing_are_told_and_a_seat_that_is_lost_ends_its_str
     let (id, ann) = (chat.chat_id, &chat.seat.token);
     let mut ann_sees = service.follow(id, ann, 0).await.unwrap();
     assert!(matches!(ann_sees.next().await, Ok(Update::Opened { .. })));
-    let bob = seat(&service, id, &chat.invite.key, "Bob").await.unwrap();
+    let bob = seat(&service, id, &chat.invite.as_ref().unwrap().key, "Bob").await.unwrap();
     assert_eq!(ann_sees.next().await, Ok(Update::Joined(bob.member.clone())));
     let mut bob_sees = service.follow(id, &bob.token, 0).await.unwrap();
     assert!(matches!(bob_sees.next().await, Ok(Update::Opened { .. })));
@@ -246,7 +246,7 @@ async fn a_websocket_carries_what_was_and_what_comes() {
     // What readers say is not heard, and does no harm.
     socket.send(Message::text("hello?")).await.unwrap();
 
-    let bob = seat(&site.service, chat.chat_id, &chat.invite.key, "Bob").await.unwrap();
+    let bob = seat(&site.service, chat.chat_id, &chat.invite.as_ref().unwrap().key, "Bob").await.unwrap();
     let joined = event(&mut socket).await;
     assert_eq!((&joined["type"], &joined["member"]["username"]), (&json!("member_joined"), &json!("Bob")));
     let mut bob_sees = site.follow(&chat, &bob.token.reveal(), 3).await;

@@ -11,6 +11,7 @@ mod crash;
 mod documents;
 mod domain;
 mod faults;
+mod flask;
 mod fuzz;
 mod live;
 mod pages;

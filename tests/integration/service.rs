@@ -92,8 +92,9 @@ async fn seats_are_not_given_twice_by_two_nodes() {
     let mut joins = tokio::task::JoinSet::new();
     for guest in 0..20 {
         let (node, new) = (nodes[guest % 2].clone(), new.clone());
-        joins
-            .spawn(async move { seat(&node, new.chat_id, &new.invite.key, &format!("Guest {guest}")).await.is_some() });
+        joins.spawn(async move {
+            seat(&node, new.chat_id, &new.invite.as_ref().unwrap().key, &format!("Guest {guest}")).await.is_some()
+        });
     }
     let seated = joins.join_all().await.into_iter().filter(|seated| *seated).count();
     assert_eq!(seated, 5);
@@ -105,7 +106,7 @@ async fn a_refusal_that_may_be_stale_is_decided_again() {
     let new = chat(&nodes[0]).await;
     // The second node looks before the guest joins at the first.
     nodes[1].read(new.chat_id, &new.seat.token, 0).await.unwrap();
-    let guest = seat(&nodes[0], new.chat_id, &new.invite.key, "Bob").await.unwrap();
+    let guest = seat(&nodes[0], new.chat_id, &new.invite.as_ref().unwrap().key, "Bob").await.unwrap();
     nodes[1].read(new.chat_id, &guest.token, 0).await.unwrap();
     let text = MessageText::parse("hello").unwrap();
     nodes[1].post(new.chat_id, &guest.token, text, None).await.unwrap();

@@ -61,7 +61,7 @@ fn StartChat() -> impl IntoView {
             match server_fns::create_chat(username, name.clone(), Some(admission)).await {
                 Ok(started) => {
                     storage::remember_username(&started.seat.member.username);
-                    let saved = SavedChat::new(started.seat, name, Some(started.key));
+                    let saved = SavedChat::new(started.seat, name, started.key);
                     let recovery_code = Some(started.recovery_code);
                     storage::save_chat(started.chat_id, &SavedChat { recovery_code, ..saved });
                     navigate(&format!("/chat/{}", started.chat_id), NavigateOptions::default());

@@ -38,7 +38,7 @@ pub(super) async fn create_chat(
         expires_at,
         member,
         recovery_code: new.recovery.reveal(),
-        invite: open_invite(&site, new.chat_id, &new.invite),
+        invite: new.invite.as_ref().map(|invite| open_invite(&site, new.chat_id, invite)),
     };
     Ok((StatusCode::CREATED, Json(created)))
 }

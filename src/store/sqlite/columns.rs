@@ -12,6 +12,7 @@ pub(super) fn admission_name(admission: Admission) -> &'static str {
     match admission {
         Admission::Link => "link",
         Admission::Approval => "approval",
+        Admission::Account => "account",
     }
 }
 
@@ -36,7 +37,7 @@ pub(super) fn knock_status(row: &Row<'_>, column: usize) -> Result<KnockStatus> 
 }
 
 pub(super) fn admission(row: &Row<'_>, column: usize) -> Result<Admission> {
-    named(row, column, &[Admission::Link, Admission::Approval], admission_name)
+    named(row, column, &[Admission::Link, Admission::Approval, Admission::Account], admission_name)
 }
 
 pub(super) fn role(row: &Row<'_>, column: usize) -> Result<Role> {

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Result, Row};
 
 use super::columns::{admission, counter, id, knock_status, millis, moment, optional_id, role};
 use crate::domain::{
-    Chat, ChatId, ChatName, Digest, Invite, InviteLabel, Knock, Member, Message, MessageText, Receipt, Recovery, Salt,
-    Session, Settings, Snapshot, Source, Timestamp, Username,
+    Account, Chat, ChatId, ChatName, Digest, Invite, InviteLabel, Knock, Member, Message, MessageText, PasswordHash,
+    Receipt, Recovery, Salt, Session, Settings, Snapshot, Source, Timestamp, Username,
 };
 
 /// The whole chat, as of one moment.
@@ -17,7 +17,7 @@ pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Optio
     let key = chat_id.as_uuid().into_bytes();
     let found = moment
         .prepare_cached(
-            "SELECT id, name, revision, admission, capacity, history, session_lifetime, vacant_since
+            "SELECT id, name, revision, admission, capacity, history, session_lifetime, vacant_since, is_readable
              FROM chat_now WHERE hash_key = ?1",
         )?
         .query_row([key], |row| Ok((row.get::<_, i64>(0)?, bare_chat(chat_id, row)?)))
@@ -59,6 +59,12 @@ pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Optio
             "SELECT member_id, code, source FROM recovery WHERE chat_id = ?1 ORDER BY id",
             of_chat,
             recovery,
+        )?,
+        accounts: all(
+            &moment,
+            "SELECT username, password FROM account WHERE chat_id = ?1 ORDER BY id",
+            of_chat,
+            account,
         )?,
         receipts: all(
             &moment,
@@ -127,6 +133,7 @@ fn bare_chat(chat_id: ChatId, row: &Row<'_>) -> Result<Snapshot> {
             capacity: row.get(4)?,
             history: row.get(5)?,
             session_lifetime: Duration::from_millis(counter(row, 6)?),
+            is_readable: row.get(8)?,
         },
         vacant_since: moment(row, 7)?,
         last_id: 0,
@@ -134,6 +141,7 @@ fn bare_chat(chat_id: ChatId, row: &Row<'_>) -> Result<Snapshot> {
         invites: Vec::new(),
         knocks: Vec::new(),
         recoveries: Vec::new(),
+        accounts: Vec::new(),
         messages: VecDeque::new(),
         receipts: VecDeque::new(),
         ended_sessions: VecDeque::new(),
@@ -172,6 +180,13 @@ fn knock(row: &Row<'_>) -> Result<Knock> {
         knocked_at: moment(row, 7)?,
         status: knock_status(row, 8)?,
         expires_at: moment(row, 9)?,
+    })
+}
+
+fn account(row: &Row<'_>) -> Result<Account> {
+    Ok(Account {
+        username: Username::from_stored(row.get_ref(0)?.as_str()?),
+        password: PasswordHash::from_stored(row.get_ref(1)?.as_str()?),
     })
 }
 

@@ -6,8 +6,11 @@ use rusqlite_migration::{M, Migrations};
 pub(super) const APPLICATION_ID: i32 = 0x5750_5459;
 
 /// In the order in which they came; what stands here once is never changed, only added to.
-const ALL: &[M<'_>] =
-    &[M::up(include_str!("migrations/0001_chats.sql")), M::up(include_str!("migrations/0002_entry.sql"))];
+const ALL: &[M<'_>] = &[
+    M::up(include_str!("migrations/0001_chats.sql")),
+    M::up(include_str!("migrations/0002_entry.sql")),
+    M::up(include_str!("migrations/0003_accounts.sql")),
+];
 
 pub(super) const MIGRATIONS: Migrations<'_> = Migrations::from_slice(ALL);
 

@@ -5,8 +5,8 @@ use rusqlite::{Connection, Error, OptionalExtension as _, Params, Result};
 
 use super::columns::{admission_name, counter, knock_status_name, millis, role_name};
 use crate::domain::{
-    Change, Chat, ChatName, Digest, Event, Invite, InviteId, InviteLabel, Knock, Member, MemberId, Message, Recovery,
-    Role, Session, Settings, Timestamp,
+    Account, Change, Chat, ChatName, Digest, Event, Invite, InviteId, InviteLabel, Knock, Member, MemberId, Message,
+    Recovery, Role, Session, Settings, Timestamp,
 };
 
 /// What became of a change.
@@ -49,12 +49,13 @@ fn find(connection: &Connection, chat: &Chat) -> Result<Option<(i64, u64)>> {
 }
 
 fn insert(connection: &Connection, after: &Chat) -> Result<i64> {
-    let Settings { admission, capacity, history, session_lifetime } =
+    let Settings { admission, capacity, history, is_readable, session_lifetime } =
         after.settings().map_err(|refusal| Error::ToSqlConversionFailure(refusal.into()))?;
     execute(
         connection,
-        "INSERT INTO chat (hash_key, name, revision, admission, capacity, history, session_lifetime, vacant_since)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO chat (hash_key, name, revision, admission, capacity, history, session_lifetime, vacant_since,
+             is_readable)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         (
             key(after),
             after.name().map(ChatName::as_str),
@@ -64,6 +65,7 @@ fn insert(connection: &Connection, after: &Chat) -> Result<i64> {
             history,
             millis(*session_lifetime),
             after.vacant_since().as_millis(),
+            is_readable,
         ),
     )?;
     Ok(connection.last_insert_rowid())
@@ -97,6 +99,7 @@ impl RowWriter<'_> {
                 self.set_role(*member_id, *role)?;
                 self.keep_recoveries()
             }
+            Event::Registered { account } => self.add_account(account),
             Event::RecoverySet { .. } => self.keep_recoveries(),
             Event::Knocked { .. } | Event::KnockDecided { .. } | Event::KnockEnded { .. } => self.keep_knocks(),
             Event::SessionRenewed { member_id, session, .. } => {
@@ -220,6 +223,13 @@ impl RowWriter<'_> {
                 knock_status_name(knock.status),
                 knock.expires_at.as_millis(),
             ),
+        )
+    }
+
+    fn add_account(&self, Account { username, password }: &Account) -> Result<()> {
+        self.execute(
+            "INSERT INTO account (chat_id, username, folded_username, password) VALUES (?1, ?2, ?3, ?4)",
+            (self.chat_id, username.as_str(), username.folded(), password.as_str()),
         )
     }
 

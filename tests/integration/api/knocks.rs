@@ -641,7 +641,7 @@ async fn a_server_that_stops_tells_those_who_wait_to_come_back_and_is_gone() {
     let (bob, ticket) = knock_at(&site, &chat, "Bob").await;
     let mut bob_sees = stream_of(&site, chat.chat_id, &bob, &ticket).await;
     let seats = format!("/{}/seats", chat.chat_id);
-    let mut seats = Events::open(&site, &seats, &chat.invite.key.reveal(), None).await;
+    let mut seats = Events::open(&site, &seats, &chat.invite.as_ref().unwrap().key.reveal(), None).await;
     assert_eq!(data(&mut seats, "seats").await, json!({"free": 5, "capacity": 6}));
     site.stop.take().unwrap().send(()).unwrap();
     for events in [&mut bob_sees, &mut seats] {
@@ -664,7 +664,12 @@ fn caller() -> Caller {
 
 async fn knock_at(site: &Site, chat: &NewChat, username: &str) -> (Knock, Ticket) {
     let username = Username::parse(username).unwrap();
-    match site.service.join(caller(), chat.chat_id, &chat.invite.key, username, Joiner::Unknown).await.unwrap() {
+    match site
+        .service
+        .join(caller(), chat.chat_id, &chat.invite.as_ref().unwrap().key, username, Joiner::Unknown)
+        .await
+        .unwrap()
+    {
         Entrance::Knocked { knock, ticket } => (knock, ticket),
         Entrance::Seated(_) => panic!("the invite asks first"),
     }
@@ -735,7 +740,7 @@ async fn who_waits_follows_the_chat_over_no_websocket() {
     let chat = asking_chat_at(&site).await;
     let (_, ticket) = knock_at(&site, &chat, "Bob").await;
     let path = format!("/{}/live", chat.chat_id);
-    for secret in [ticket.reveal(), chat.invite.key.reveal()] {
+    for secret in [ticket.reveal(), chat.invite.as_ref().unwrap().key.reveal()] {
         let (bearer, protocols) = (format!("Bearer {secret}"), format!("watch-party, bearer.{secret}"));
         for header in [("authorization", &*bearer), ("sec-websocket-protocol", &*protocols)] {
             match site.connect(&path, &[header]).await {

@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use watch_party::domain::{
-    Admission, Change, Chat, ChatId, ClientId, Command, Fresh, InviteKey, InviteTerms, JoinSecret, MessageText,
-    RecoveryCode, Salt, SessionToken, Settings, Ticket, Timestamp, Username,
+    Account, Admission, Change, Chat, ChatId, ClientId, Command, Fresh, InviteKey, InviteTerms, JoinSecret,
+    MessageText, PasswordHash, RecoveryCode, Salt, SessionToken, Settings, Ticket, Timestamp, Username,
 };
 use watch_party::service::{Caller, Service};
 use watch_party::store::{CommitError, Store};
@@ -48,7 +48,7 @@ fn decide(chat: &Chat, command: &Command, number: u8) -> Change {
 fn create(number: u8) -> Change {
     let settings = Settings::new(Admission::Link, Some(3), Some(2)).unwrap();
     let username = Username::parse("Ann").unwrap();
-    decide(&Chat::new(id(number)), &Command::Create { name: None, settings, username }, number)
+    decide(&Chat::new(id(number)), &Command::Create { name: None, settings, username: Some(username) }, number)
 }
 
 fn post(chat: &Chat, by: u8, text: &str) -> Change {
@@ -119,6 +119,38 @@ pub async fn any_sequence_of_changes_is_kept_as_the_rules_made_it(store: Arc<dyn
             }
         }
     }
+}
+
+pub async fn a_room_without_an_owner_keeps_its_accounts(store: Arc<dyn Store>) {
+    let settings = Settings { is_readable: true, ..Settings::new(Admission::Account, Some(3), None).unwrap() };
+    let name = |name: &str| Username::parse(name).unwrap();
+    let account = |username: &str| {
+        let password = PasswordHash::from_stored(&format!("$argon2id$of {username}"));
+        Command::Register { account: Account { username: name(username), password } }
+    };
+    let log_in = |username: &str, number: u8| {
+        let join = JoinSecret::from_random_bytes([number; 32]).digest();
+        Command::LogIn { username: name(username), join }
+    };
+    let steps: [(Command, u8); 6] = [
+        (Command::Create { name: None, settings, username: None }, 1),
+        (account("Ann"), 2),
+        (account("Bob 王"), 3),
+        (log_in("BOB 王", 4), 4),
+        (log_in("Ann", 5), 5),
+        // From another browser.
+        (log_in("Ann", 6), 6),
+    ];
+    let mut chat = Arc::new(Chat::new(id(1)));
+    for (command, number) in steps {
+        let change = decide(&chat, &command, number);
+        store.commit(&change).await.unwrap();
+        assert_eq!(kept(&*store, id(1)).await.as_ref(), Some(&*change.after));
+        chat = change.after;
+    }
+    assert_eq!(chat.live_members(NOW).count(), 2);
+    // Again from the same one: there is nothing to change.
+    assert_eq!(chat.decide(&log_in("Ann", 6), NOW, fresh(7)).unwrap(), []);
 }
 
 pub async fn a_stale_revision_conflicts_and_changes_nothing(store: Arc<dyn Store>) {
@@ -198,7 +230,9 @@ pub async fn many_writers_on_one_chat_leave_no_id_twice_and_no_gap(store: Arc<dy
     let new = service.create_chat(caller, username("Ann"), None, settings).await.unwrap();
     let mut seats = vec![new.seat.token];
     let guests: Vec<String> = (0..12).map(|guest| format!("Guest {guest}")).collect();
-    let joins = join_all(guests.iter().map(|guest| seat(&service, new.chat_id, &new.invite.key, guest))).await;
+    let joins =
+        join_all(guests.iter().map(|guest| seat(&service, new.chat_id, &new.invite.as_ref().unwrap().key, guest)))
+            .await;
     seats.extend(joins.into_iter().flatten().map(|seat| seat.token));
     assert_eq!(seats.len(), 4, "the chat has four seats");
 

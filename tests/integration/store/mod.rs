@@ -35,6 +35,7 @@ contract!(
     a_chat_that_was_never_made_is_not_there,
     what_was_committed_is_loaded,
     any_sequence_of_changes_is_kept_as_the_rules_made_it,
+    a_room_without_an_owner_keeps_its_accounts,
     a_stale_revision_conflicts_and_changes_nothing,
     a_new_chat_cannot_take_the_place_of_another,
     an_ended_chat_is_gone,

@@ -248,7 +248,8 @@ async fn what_many_stored_chats_cost_is_disk_and_not_memory() {
 
 const COUNT_ROWS: &str = "SELECT (SELECT count(*) FROM chat) + (SELECT count(*) FROM session)
     + (SELECT count(*) FROM ended_session) + (SELECT count(*) FROM invite) + (SELECT count(*) FROM message)
-    + (SELECT count(*) FROM receipt) + (SELECT count(*) FROM knock) + (SELECT count(*) FROM recovery)";
+    + (SELECT count(*) FROM receipt) + (SELECT count(*) FROM knock) + (SELECT count(*) FROM recovery)
+    + (SELECT count(*) FROM account)";
 
 /// The schema's own bounds: states that no rule allows cannot be written by hand either.
 #[tokio::test]
@@ -431,7 +432,7 @@ async fn a_commit_that_the_tables_refuse_does_not_fail_its_neighbours() {
             ..Fresh::NOTHING
         };
         let settings = Settings::new(Admission::Link, None, None).unwrap();
-        let create = Command::Create { name: None, settings, username: Username::parse("Ann").unwrap() };
+        let create = Command::Create { name: None, settings, username: Some(Username::parse("Ann").unwrap()) };
         let chat = Chat::new(ChatId::from_random_bytes([id; 16]));
         chat.change(chat.decide(&create, Timestamp::EPOCH, fresh).unwrap())
     };

@@ -1,0 +1,122 @@
+//! Those who come back with a password.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::secret::OfJoin;
+use super::{
+    Admission, Chat, Digest, Event, Fresh, Member, MemberId, Refusal, Role, Salt, Source, Timestamp, Username,
+};
+
+/// A password as it is kept: an argon2id hash with its salt and its cost, as one string (PHC format).
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(Arc<str>);
+
+impl PasswordHash {
+    /// What the hash function wrote.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(…)")
+    }
+}
+
+/// A username and a password that belong to one chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub username: Username,
+    pub password: PasswordHash,
+}
+
+impl Account {
+    /// How many one chat may have.
+    pub const MAX: usize = 200;
+}
+
+impl Chat {
+    /// The account of that name.
+    #[must_use]
+    pub fn account(&self, username: &Username) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.username.same_as(username))
+    }
+
+    /// Whether `username` could be registered now. Registering takes no seat.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongAdmission`], [`Refusal::UsernameTaken`], [`Refusal::Invalid`] where the chat
+    /// has as many accounts as it may, [`Refusal::ChatNotFound`].
+    pub fn may_register(&self, username: &Username, now: Timestamp) -> Result<(), Refusal> {
+        self.enters_by(Admission::Account)?;
+        if self.account(username).is_some() {
+            return Err(Refusal::UsernameTaken);
+        }
+        self.check_name(username, now)?;
+        if self.accounts.len() >= Account::MAX {
+            let problem = format!("cannot be registered: this chat has {} accounts already", Account::MAX);
+            return Err(Refusal::Invalid { field: "username", problem });
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// [`Refusal::WrongAdmission`] where one enters otherwise, [`Refusal::ChatNotFound`].
+    pub fn enters_by(&self, admission: Admission) -> Result<(), Refusal> {
+        if self.settings()?.admission == admission { Ok(()) } else { Err(Refusal::WrongAdmission) }
+    }
+
+    /// The member whose session was given for `join`, and the salt that the token was derived with.
+    #[must_use]
+    pub fn member_given_for(&self, join: Digest<OfJoin>, now: Timestamp) -> Option<(&Member, Salt)> {
+        self.live_members(now).find_map(|member| {
+            let source = member.session.source.filter(|source| source.digest == join.as_source())?;
+            Some((member, source.salt))
+        })
+    }
+
+    pub(super) fn register(&self, account: &Account, now: Timestamp) -> Result<Event, Refusal> {
+        self.may_register(&account.username, now)?;
+        Ok(Event::Registered { account: account.clone() })
+    }
+
+    /// Seats the account's holder. An account has one seat: from the browser that has it, logging in
+    /// again changes nothing; from another, it takes the seat over. The caller has seen to it that
+    /// the password is right.
+    pub(super) fn log_in(
+        &self,
+        username: &Username,
+        join: Digest<OfJoin>,
+        now: Timestamp,
+        fresh: Fresh,
+    ) -> Result<Option<Event>, Refusal> {
+        self.enters_by(Admission::Account)?;
+        let account = self.account(username).ok_or(Refusal::WrongPassword)?;
+        let session = self.new_session(fresh, Some(Source { digest: join.as_source(), salt: fresh.salt }), now)?;
+        if let Some(member) = self.live_members(now).find(|member| member.username.same_as(username)) {
+            let is_known = member.session.source.is_some_and(|source| source.digest == join.as_source());
+            let (member_id, ended) = (member.id, member.session.digest);
+            let taken_over = Event::SessionRenewed { member_id, ended, session, is_taken_back: true };
+            return Ok((!is_known).then_some(taken_over));
+        }
+        self.free_seats(now)?;
+        let member = Member {
+            id: MemberId::from_random_bytes(fresh.id),
+            username: account.username.clone(),
+            role: Role::Guest,
+            joined_at: now,
+            invite_id: None,
+            join: Some(join),
+            session,
+        };
+        Ok(Some(Event::MemberJoined { member }))
+    }
+}

@@ -1,0 +1,73 @@
+//! Accounts of one chat: made, and logged in to.
+
+use super::{Caller, Password, Result, Seat, Service, seen};
+use crate::domain::{Account, Admission, ChatId, Command, Fresh, JoinSecret, MessagesAfter, Refusal, Username};
+
+impl Service {
+    /// Makes an account. It takes no seat.
+    pub async fn register(
+        &self,
+        caller: Caller,
+        chat_id: ChatId,
+        username: Username,
+        password: Password,
+    ) -> Result<()> {
+        self.limit(|limits| limits.check_register(caller))?;
+        // What must be refused is refused before the costly part.
+        self.look(chat_id, |state, now| state.chat.may_register(&username, now)).await?;
+        let password = self.inner.passwords.hash(password, self.draw_id()).await;
+        let account = Account { username, password };
+        self.change(chat_id, Command::Register { account }, Fresh::NOTHING).await.map(drop)
+    }
+
+    /// Takes the account's seat. The same `join` has the same effect as before.
+    pub async fn log_in(
+        &self,
+        caller: Caller,
+        chat_id: ChatId,
+        username: Username,
+        password: Password,
+        join: &JoinSecret,
+    ) -> Result<Seat> {
+        let kept = self
+            .look(chat_id, |state, _| {
+                state.chat.enters_by(Admission::Account)?;
+                Ok(state.chat.account(&username).map(|account| account.password.clone()))
+            })
+            .await?;
+        let folded = username.folded();
+        self.limit(|limits| limits.begin_login(caller, chat_id, &folded))?;
+        if !self.inner.passwords.verify(password, kept).await {
+            return Err(Refusal::WrongPassword.into());
+        }
+        if let Some(limits) = &self.inner.limits {
+            limits.end_login(caller, chat_id, &folded);
+        }
+        let salt = self.draw_salt();
+        let fresh = Fresh { id: self.draw_id(), salt, session: join.session(&salt).digest(), ..Fresh::NOTHING };
+        self.change(chat_id, Command::LogIn { username, join: join.digest() }, fresh).await?;
+        self.look(chat_id, |state, now| {
+            let source = state.chat.member_given_for(join.digest(), now).ok_or(Refusal::SessionExpired)?;
+            let (member, salt) = source;
+            Ok(Seat { token: join.session(&salt), member: seen(&state.chat, member, now) })
+        })
+        .await
+    }
+
+    /// A secret for one who logs in and shows nothing to be known by again.
+    #[must_use]
+    pub fn draw_join(&self) -> JoinSecret {
+        self.draw_secret()
+    }
+
+    /// The last messages of a chat that can be read by its address.
+    pub async fn read_openly(&self, chat_id: ChatId) -> Result<MessagesAfter> {
+        self.look(chat_id, |state, _| {
+            if !state.chat.settings()?.is_readable {
+                return Err(Refusal::SessionRequired);
+            }
+            Ok(state.chat.messages_after(0))
+        })
+        .await
+    }
+}

@@ -1,0 +1,135 @@
+//! Passwords: what may be one, how it is hashed, how it is compared.
+
+use std::fmt;
+use std::sync::Arc;
+
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc};
+use argon2::{Algorithm, Argon2, Params, Version};
+use precis_core::profile::PrecisFastInvocation as _;
+use precis_profiles::OpaqueString;
+use tokio::sync::Semaphore;
+use unicode_segmentation::UnicodeSegmentation as _;
+
+use crate::domain::{PasswordHash, Refusal};
+
+/// Argon2id with 19 MiB, two passes and one lane (OWASP Password Storage Cheat Sheet).
+const MEMORY_KIB: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+/// Hashes computed at one time: each takes a core for tens of milliseconds, and 19 MiB.
+const AT_ONCE: usize = 2;
+/// A hash of no password, which has the cost of all others: a name that nobody has takes as long to
+/// refuse as a wrong password.
+const NOBODYS: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$RdescudvJCsgt3ub+b4daWCJkuT0hR2CMBZl3XQKCzE";
+
+/// A password as someone typed it, prepared so that the same one is the same from every keyboard
+/// (RFC 8265, `OpaqueString`).
+pub struct Password(String);
+
+impl Password {
+    /// As people count characters.
+    pub const MIN_GRAPHEMES: usize = 8;
+    pub const MAX_BYTES: usize = 1_024;
+
+    /// # Errors
+    /// [`Refusal::Invalid`] for one that is too short or too long, or holds what cannot be typed.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let invalid = |problem: String| Refusal::Invalid { field: "password", problem };
+        if text.len() > Self::MAX_BYTES {
+            return Err(invalid(format!("must have at most {} bytes", Self::MAX_BYTES)));
+        }
+        let too_short = || invalid(format!("must have at least {} characters", Self::MIN_GRAPHEMES));
+        if text.is_empty() {
+            return Err(too_short());
+        }
+        let prepared = OpaqueString::enforce(text)
+            .map_err(|_| invalid("must not contain control or invisible characters".into()))?;
+        if prepared.graphemes(true).take(Self::MIN_GRAPHEMES).count() < Self::MIN_GRAPHEMES {
+            return Err(too_short());
+        }
+        Ok(Self(prepared.into_owned()))
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+/// Hashes off the threads that answer requests, a few at a time.
+#[derive(Debug)]
+pub(super) struct Passwords {
+    desks: Arc<Semaphore>,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self { desks: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+}
+
+impl Passwords {
+    pub(super) async fn hash(&self, password: Password, salt: [u8; 16]) -> PasswordHash {
+        self.compute(move || {
+            let hash = argon2().hash_password_with_salt(password.0.as_bytes(), &salt);
+            PasswordHash::from_stored(&hash.expect("a salt of 16 bytes is good").to_string())
+        })
+        .await
+    }
+
+    /// Whether it is the password that was hashed; `None` is nobody's.
+    pub(super) async fn verify(&self, password: Password, hash: Option<PasswordHash>) -> bool {
+        self.compute(move || {
+            let kept = hash.as_ref().map_or(NOBODYS, PasswordHash::as_str);
+            let kept = phc::PasswordHash::new(kept).expect("what is kept was written by the hash function");
+            argon2().verify_password(password.0.as_bytes(), &kept).is_ok() && hash.is_some()
+        })
+        .await
+    }
+
+    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let desk = Arc::clone(&self.desks).acquire_owned().await.expect("nobody closes it");
+        let done = tokio::task::spawn_blocking(move || {
+            let _desk = desk;
+            work()
+        });
+        done.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    }
+}
+
+fn argon2() -> Argon2<'static> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("these are within bounds");
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_any_text_of_eight_characters_or_more() {
+        for good in ["correct horse", "пароль12", "王小明王小明王小", "👋👋👋👋👋👋👋👋", "        "]
+        {
+            assert!(Password::parse(good).is_ok(), "{good}");
+        }
+        for bad in
+            ["", "seven77", "e\u{301}e\u{301}e\u{301}e\u{301}", "tab\tand more", "nul\0nul\0nul", &"x".repeat(1_025)]
+        {
+            assert!(matches!(Password::parse(bad), Err(Refusal::Invalid { field: "password", .. })), "{bad:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_password_is_the_same_from_every_keyboard_and_no_other_is_it() {
+        let passwords = Passwords::default();
+        let typed = |text: &str| Password::parse(text).unwrap();
+        let hash = passwords.hash(typed("caf\u{e9} au lait"), [7; 16]).await;
+        assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.as_str());
+        assert!(passwords.verify(typed("cafe\u{301} au\u{a0}lait"), Some(hash.clone())).await);
+        assert!(!passwords.verify(typed("caf\u{e9} au laiT"), Some(hash.clone())).await);
+        assert!(!passwords.verify(typed("caf\u{e9} au lait"), None).await);
+        assert!(!format!("{hash:?} {:?}", typed("secret secret")).contains("secret"));
+    }
+}

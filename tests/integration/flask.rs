@@ -1,0 +1,310 @@
+//! The dialect of Flask-Chat, as its document tells it, and what it refuses.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::Method;
+use serde_json::{Value, json};
+use watch_party::domain::PasswordHash;
+use watch_party::store::{SqliteOptions, SqliteStore};
+
+use crate::app::{Answer, Call, Options, TestApp};
+
+struct Room<'a> {
+    app: &'a TestApp,
+    id: String,
+}
+
+async fn room(app: &TestApp) -> Room<'_> {
+    let made = app.post("/createroom").json(&json!({"alias": "Bob and Al's Example Chat Room"}));
+    let id = made.await_status(200).await.json()["roomid"].as_str().unwrap().to_owned();
+    Room { app, id }
+}
+
+impl<'a> Room<'a> {
+    fn call(&self, action: &str, body: &Value) -> Call<'a> {
+        self.app.post(format!("/{}/{action}", self.id)).json(body)
+    }
+
+    async fn register(&self, username: &str, password: &str) -> Value {
+        self.call("register", &json!({"username": username, "password": password})).await_status(200).await.json()
+    }
+
+    async fn log_in(&self, username: &str, password: &str) -> Value {
+        self.call("login", &json!({"username": username, "password": password})).await_status(200).await.json()
+    }
+
+    /// Registers and logs in.
+    async fn member(&self, username: &str) -> String {
+        assert_eq!(self.register(username, "correct horse").await, json!({"succeeded": true, "explanation": null}));
+        self.log_in(username, "correct horse").await["token"].as_str().unwrap().to_owned()
+    }
+
+    async fn say(&self, username: &str, token: &str, message: &str) -> Value {
+        let body = json!({"username": username, "token": token, "message": message});
+        self.call("message", &body).await_status(200).await.json()
+    }
+
+    async fn conversation(&self) -> Vec<String> {
+        let read = self.app.get(format!("/{}/get_conversation", self.id)).await_status(200).await.json();
+        serde_json::from_value(read).unwrap()
+    }
+}
+
+/// Refused in the dialect's own shape; gives the explanation.
+fn explanation(outcome: &Value) -> String {
+    assert_eq!(outcome["succeeded"], false, "{outcome}");
+    let explanation = outcome["explanation"].as_str().unwrap_or_else(|| panic!("{outcome}"));
+    assert!(explanation.ends_with('.'), "{explanation}");
+    explanation.to_owned()
+}
+
+#[tokio::test]
+async fn the_document_is_followed_from_the_room_to_the_conversation() {
+    let app = TestApp::new();
+    // "The user enters the room-alias they'd like to have created": a room can always be created.
+    let room = room(&app).await;
+    assert!(room.conversation().await.is_empty());
+    // "If the user doesn't have an account, then they must create one", then log in.
+    assert_eq!(
+        room.register("usernameA", "plaintext password here").await,
+        json!({"succeeded": true, "explanation": null})
+    );
+    let login = room.log_in("usernameA", "plaintext password here").await;
+    assert_eq!(login["succeeded"], true);
+    let first = login["token"].as_str().unwrap().to_owned();
+    let second = room.member("usernameB").await;
+    // "sent with every message to verify that the user is logged in".
+    let said = room.say("usernameA", &first, "what's going on?").await;
+    assert_eq!(said, json!({"succeeded": true, "explanation": null}));
+    app.clock.advance(Duration::from_secs(5));
+    room.say("usernameB", &second, "Not much, things are good.").await;
+    assert_eq!(
+        room.conversation().await,
+        ["27-01-15 08:00:00 <usernameA> what's going on?", "27-01-15 08:00:05 <usernameB> Not much, things are good."]
+    );
+    // "users exist on a per-room basis, not carrying over from one room to another".
+    let other = self::room(&app).await;
+    explanation(&other.log_in("usernameA", "plaintext password here").await);
+    explanation(&other.say("usernameA", &first, "hello").await);
+}
+
+#[tokio::test]
+async fn the_last_fifty_messages_are_kept() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let token = room.member("tom1").await;
+    for number in 1..=53 {
+        room.say("tom1", &token, &format!("message {number}")).await;
+    }
+    let lines = room.conversation().await;
+    assert_eq!(lines.len(), 50);
+    assert!(lines[0].ends_with("<tom1> message 4") && lines[49].ends_with("<tom1> message 53"), "{lines:?}");
+}
+
+#[tokio::test]
+async fn forms_are_taken_like_json_and_their_mistakes_are_named() {
+    let app = TestApp::new();
+    let form = |path: String, body: &str| {
+        app.post(path).header("content-type", "application/x-www-form-urlencoded").body(body)
+    };
+    let made = form("/createroom".into(), "alias=A+room").await_status(200).await.json();
+    let at = |action: &str| format!("/{}/{action}", made["roomid"].as_str().unwrap());
+    let credentials = "username=Zo%C3%AB&password=correct+horse";
+    assert_eq!(form(at("register"), credentials).await_status(200).await.json()["succeeded"], true);
+    let login = form(at("login"), credentials).await_status(200).await.json();
+    let body = format!("username=zo%C3%AB&token={}&message=h%C3%A9llo+%F0%9F%91%8B", login["token"].as_str().unwrap());
+    assert_eq!(form(at("message"), &body).await_status(200).await.json()["succeeded"], true);
+    let wrong = [
+        ("register", "username=Bob", "password"),
+        ("register", "password=correct+horse", "username"),
+        ("register", "username=Bob&username=Eve&password=correct+horse", "username"),
+        ("register", "", "username"),
+        ("message", "username=Zo%C3%AB&message=hello", "token"),
+    ];
+    for (action, body, field) in wrong {
+        let outcome = form(at(action), body).await_status(200).await.json();
+        assert!(explanation(&outcome).contains(field), "{action} {body}: {outcome}");
+    }
+    assert_eq!(form("/createroom".into(), "").await_problem(422, "invalid_request").await["field"], "alias");
+}
+
+#[tokio::test]
+async fn names_that_people_would_confuse_and_bad_passwords_are_refused_with_a_reason() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    room.member("Ann").await;
+    for name in ["Ann", "aNN", "Ａｎｎ", "an\u{200b}n"] {
+        assert!(explanation(&room.register(name, "correct horse").await).contains("already has that name"));
+    }
+    let long = "x".repeat(1_025);
+    for (password, reason) in
+        [("short", "8 characters"), ("", "8 characters"), (&long, "1024 bytes"), ("nul\0nul\0nul", "control")]
+    {
+        let outcome = room.register("Bob", password).await;
+        assert!(explanation(&outcome).contains(reason), "{outcome}");
+    }
+    for name in ["", "a\nb", &"x".repeat(33)] {
+        explanation(&room.register(name, "correct horse").await);
+    }
+    for body in ["{", "[]", "null", "{\"username\": 5, \"password\": \"correct horse\"}"] {
+        let answer = app.post(format!("/{}/register", room.id)).body(body).await_status(200).await;
+        explanation(&answer.json());
+    }
+    explanation(&room.log_in("Bob", "correct horse").await);
+}
+
+#[tokio::test]
+async fn a_wrong_name_and_a_wrong_password_are_refused_in_the_same_words() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    room.member("Ann").await;
+    let wrong = [("Ann", "incorrect horse"), ("Bob", "correct horse"), ("Ann", ""), ("\u{7}", "correct horse")];
+    for (username, password) in wrong {
+        let login = room.log_in(username, password).await;
+        assert_eq!(
+            login,
+            json!({"succeeded": false, "token": null, "explanation": "The username or the password is wrong."})
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_random_and_speaks_for_its_own_name_alone() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let (ann, bob) = (room.member("Ann").await, room.member("Bob").await);
+    assert_ne!(ann, bob, "the passwords are the same, the tokens are not");
+    assert!(explanation(&room.say("Bob", &ann, "I am Bob").await).contains("not logged in"));
+    for token in ["", "nonsense", &"A".repeat(43)] {
+        assert!(explanation(&room.say("Ann", token, "hello").await).contains("not logged in"));
+    }
+    assert!(explanation(&room.say("Ann", &ann, " ").await).contains("empty"));
+    // Logging in again, from elsewhere, takes the seat over.
+    let again = room.log_in("Ann", "correct horse").await["token"].as_str().unwrap().to_owned();
+    explanation(&room.say("Ann", &ann, "from the first browser").await);
+    room.say("Ann", &again, "from the second").await;
+    app.clock.advance(Duration::from_hours(6));
+    explanation(&room.say("Ann", &again, "too late").await);
+    assert_eq!(room.conversation().await.len(), 1);
+    // The account is there as long as the room is.
+    assert_eq!(room.log_in("Ann", "correct horse").await["succeeded"], true);
+}
+
+#[tokio::test]
+async fn registering_takes_no_seat_and_logging_in_does() {
+    let app = TestApp::new();
+    let request = json!({"username": "Ann", "admission": "account", "capacity": 2});
+    let created = app.post("/create").json(&request).await_status(201).await.json();
+    assert_eq!(created["invite"], Value::Null);
+    let room = Room { app: &app, id: created["chat_id"].as_str().unwrap().to_owned() };
+    let ann = created["session_token"].as_str().unwrap();
+    for name in ["Bob", "Cem"] {
+        assert_eq!(room.register(name, "correct horse").await["succeeded"], true);
+    }
+    assert_eq!(
+        app.get(format!("/{}/members", room.id)).bearer(ann).await_status(200).await.json()["members"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(room.log_in("Bob", "correct horse").await["succeeded"], true);
+    assert!(explanation(&room.log_in("Cem", "correct horse").await).contains("full"));
+    assert!(explanation(&room.register("ANN", "correct horse").await).contains("already has that name"));
+    // It was not made to be read by its address.
+    app.get(format!("/{}/get_conversation", room.id)).await_problem(401, "session_required").await;
+}
+
+#[tokio::test]
+async fn a_room_of_another_admission_or_of_none_is_refused() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
+    let room = Room { app: &app, id: chat.id.clone() };
+    assert!(explanation(&room.register("Bob", "correct horse").await).contains("not entered that way"));
+    assert!(explanation(&room.log_in("Bob", "correct horse").await).contains("not entered that way"));
+    app.get(format!("/{}/get_conversation", chat.id)).await_problem(401, "session_required").await;
+    // Whoever is in may speak by any dialect.
+    assert_eq!(room.say("Ann", &ann.token, "hello").await["succeeded"], true);
+    let nowhere = Room { app: &app, id: "2eaf4767-9975-4773-b7c7-817e60ce2bfb".into() };
+    for outcome in [nowhere.register("Bob", "correct horse").await, nowhere.log_in("Bob", "correct horse").await] {
+        assert!(explanation(&outcome).contains("no such chat"));
+    }
+    app.get(format!("/{}/get_conversation", nowhere.id)).await_problem(404, "chat_not_found").await;
+    app.get("/nonsense/get_conversation").await_problem(404, "chat_not_found").await;
+    let invited = self::room(&app).await;
+    let owner = invited.member("Ann").await;
+    app.post(format!("/{}/invite", invited.id)).bearer(&owner).await_problem(409, "wrong_admission").await;
+}
+
+#[tokio::test]
+async fn guessing_a_password_is_slowed_and_its_holder_is_not_locked_out() {
+    let app = TestApp::with(Options { rate_limit: true, trusted_proxies: &["127.0.0.0/8"], ..Options::default() });
+    let room = room(&app).await;
+    let log_in = |from: &str, password: &str| {
+        let body = json!({"username": "Ann", "password": password});
+        room.call("login", &body).header("x-forwarded-for", from).answer()
+    };
+    room.member("Ann").await;
+    for _ in 0..5 {
+        assert_eq!(log_in("192.0.2.1", "a guess of it").await.status, 200);
+    }
+    let refused: Answer = log_in("192.0.2.1", "a guess of it").await;
+    assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (429, Some("1")));
+    explanation(&refused.json());
+    // The same from many places, for an hour: the wait of the account grows, to a minute and no more.
+    let mut waited = Duration::ZERO;
+    let mut guesses = 0;
+    while waited < Duration::from_hours(1) {
+        let answer = log_in(&format!("198.51.{}.{}", guesses / 250, guesses % 250), "a guess of it").await;
+        match answer.header("retry-after") {
+            None => guesses += 1,
+            Some(seconds) => {
+                let wait = Duration::from_secs(seconds.parse().unwrap());
+                assert!(wait <= Duration::from_mins(1), "{wait:?}");
+                app.clock.advance(wait);
+                waited += wait;
+            }
+        }
+    }
+    assert!(guesses < 75, "{guesses} guesses in an hour");
+    app.clock.advance(Duration::from_mins(1));
+    let login = log_in("203.0.113.5", "correct horse").await.json();
+    assert_eq!(login["succeeded"], true, "{login}");
+}
+
+#[tokio::test]
+async fn accounts_are_kept_and_their_passwords_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chats.db");
+    let store = || Arc::new(SqliteStore::open(&path, SqliteOptions::default()).unwrap());
+    let id = {
+        let app = TestApp::with(Options { store: store(), ..Options::default() });
+        let room = room(&app).await;
+        room.member("Ann").await;
+        room.id
+    };
+    let app = TestApp::with(Options { store: store(), ..Options::default() });
+    let room = Room { app: &app, id };
+    assert_eq!(room.log_in("Ann", "correct horse").await["succeeded"], true);
+    explanation(&room.log_in("Ann", "another horse").await);
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(13).any(|window| window == b"correct horse"));
+    }
+}
+
+#[test]
+fn a_hash_shows_nothing_in_a_log() {
+    let hash = PasswordHash::from_stored("$argon2id$secret");
+    assert!(!format!("{hash:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn no_other_method_and_no_page_stands_where_a_call_is() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    for action in ["register", "login", "message"] {
+        app.call(Method::GET, format!("/{}/{action}", room.id)).await_problem(405, "method_not_allowed").await;
+    }
+}
