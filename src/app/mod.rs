@@ -13,7 +13,7 @@ use leptos_meta::{MetaTags, Title, provide_meta_context};
 use leptos_router::components::{FlatRoutes, Route, Router};
 use leptos_router::path;
 
-use pages::{ChatPage, HomePage, JoinPage, NotFoundPage};
+use pages::{ChatPage, HomePage, JoinPage, NotFoundPage, RoomPage};
 
 /// Where visitors find the site, if the one who runs it has said so.
 #[derive(Clone, Debug)]
@@ -56,6 +56,7 @@ pub fn App() -> impl IntoView {
             <FlatRoutes fallback=NotFoundPage>
                 <Route path=path!("/") view=HomePage/>
                 <Route path=path!("/join/:chat_id") view=JoinPage/>
+                <Route path=path!("/room/:chat_id") view=RoomPage/>
                 <Route path=path!("/chat/:chat_id") view=ChatPage/>
             </FlatRoutes>
         </Router>

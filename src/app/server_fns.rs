@@ -102,6 +102,27 @@ pub async fn join_chat(chat_id: Uuid, key: String, username: String, join_id: Uu
     Ok((&entrance).into())
 }
 
+/// Makes an account in a chat whose members have passwords.
+#[server(prefix = "/sf", endpoint = "register")]
+pub async fn register(chat_id: Uuid, username: String, password: String) -> Result<(), Problem> {
+    let service: crate::service::Service = expect_context();
+    let username = crate::domain::Username::parse(&username).map_err(refused)?;
+    let password = crate::service::Password::parse(&password).map_err(refused)?;
+    service.register(expect_context(), chat_id.into(), username, password).await.map_err(refused)
+}
+
+/// Takes the account's seat. The same `join_id` gives the same seat again.
+#[server(prefix = "/sf", endpoint = "log_in")]
+pub async fn log_in(chat_id: Uuid, username: String, password: String, join_id: Uuid) -> Result<Joined, Problem> {
+    let service: crate::service::Service = expect_context();
+    let wrong = |_| refused(crate::domain::Refusal::WrongPassword);
+    let username = crate::domain::Username::parse(&username).map_err(wrong)?;
+    let password = crate::service::Password::parse(&password).map_err(wrong)?;
+    let join = crate::domain::JoinSecret::from_uuid(join_id);
+    let seat = service.log_in(expect_context(), chat_id.into(), username, password, &join).await.map_err(refused)?;
+    Ok((&seat).into())
+}
+
 /// Says something.
 #[server(prefix = "/sf", endpoint = "post_message")]
 pub async fn post_message(

@@ -34,6 +34,8 @@ impl fmt::Debug for PasswordHash {
 /// A username and a password that belong to one chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
+    /// Who the holder is whenever they are in.
+    pub member_id: MemberId,
     pub username: Username,
     pub password: PasswordHash,
 }
@@ -57,10 +59,7 @@ impl Chat {
     /// has as many accounts as it may, [`Refusal::ChatNotFound`].
     pub fn may_register(&self, username: &Username, now: Timestamp) -> Result<(), Refusal> {
         self.enters_by(Admission::Account)?;
-        if self.account(username).is_some() {
-            return Err(Refusal::UsernameTaken);
-        }
-        self.check_name(username, now)?;
+        self.check_name(username, None, now)?;
         if self.accounts.len() >= Account::MAX {
             let problem = format!("cannot be registered: this chat has {} accounts already", Account::MAX);
             return Err(Refusal::Invalid { field: "username", problem });
@@ -83,9 +82,16 @@ impl Chat {
         })
     }
 
-    pub(super) fn register(&self, account: &Account, now: Timestamp) -> Result<Event, Refusal> {
-        self.may_register(&account.username, now)?;
-        Ok(Event::Registered { account: account.clone() })
+    pub(super) fn register(
+        &self,
+        username: &Username,
+        password: &PasswordHash,
+        now: Timestamp,
+        fresh: Fresh,
+    ) -> Result<Event, Refusal> {
+        self.may_register(username, now)?;
+        let member_id = MemberId::from_random_bytes(fresh.id);
+        Ok(Event::Registered { account: Account { member_id, username: username.clone(), password: password.clone() } })
     }
 
     /// Seats the account's holder. An account has one seat: from the browser that has it, logging in
@@ -101,7 +107,7 @@ impl Chat {
         self.enters_by(Admission::Account)?;
         let account = self.account(username).ok_or(Refusal::WrongPassword)?;
         let session = self.new_session(fresh, Some(Source { digest: join.as_source(), salt: fresh.salt }), now)?;
-        if let Some(member) = self.live_members(now).find(|member| member.username.same_as(username)) {
+        if let Some(member) = self.live_members(now).find(|member| member.id == account.member_id) {
             let is_known = member.session.source.is_some_and(|source| source.digest == join.as_source());
             let (member_id, ended) = (member.id, member.session.digest);
             let taken_over = Event::SessionRenewed { member_id, ended, session, is_taken_back: true };
@@ -109,7 +115,7 @@ impl Chat {
         }
         self.free_seats(now)?;
         let member = Member {
-            id: MemberId::from_random_bytes(fresh.id),
+            id: account.member_id,
             username: account.username.clone(),
             role: Role::Guest,
             joined_at: now,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::secret::{OfInvite, OfJoin, OfRecovery, OfSession, OfTicket};
 use super::{
-    Account, ChatName, ClientId, Decision, Digest, InviteId, InviteTerms, KnockId, MemberId, MessageText, Role, Salt,
-    Settings, Username,
+    ChatName, ClientId, Decision, Digest, InviteId, InviteTerms, KnockId, MemberId, MessageText, PasswordHash, Role,
+    Salt, Settings, Username,
 };
 
 /// A request that has been read into types which cannot be wrong. `by` is the digest of the
@@ -37,7 +37,8 @@ pub enum Command {
     },
     /// Makes an account.
     Register {
-        account: Account,
+        username: Username,
+        password: PasswordHash,
     },
     /// Takes the account's seat; the password was right.
     LogIn {

@@ -77,7 +77,7 @@ impl Chat {
             Command::Join { key, join, username } => {
                 Ok(self.join(*key, *join, username, now, fresh)?.into_iter().collect())
             }
-            Command::Register { account } => self.register(account, now).map(one),
+            Command::Register { username, password } => self.register(username, password, now, fresh).map(one),
             Command::LogIn { username, join } => Ok(self.log_in(username, *join, now, fresh)?.into_iter().collect()),
             Command::DecideKnock { by, knock_id, decision } => self.decide_on_knock(*by, *knock_id, *decision, now),
             Command::WithdrawKnock { ticket, knock_id } => self.withdraw_knock(*ticket, *knock_id, now),

@@ -32,7 +32,7 @@ impl Chat {
             return Ok(None);
         }
         let invite = self.admit(key, now)?;
-        self.check_name(username, now)?;
+        self.check_name(username, None, now)?;
         if invite.asks_first {
             return self.knock_at(invite, join, username, now, fresh).map(Some);
         }
@@ -137,14 +137,17 @@ impl Chat {
         waiting.map(move |knock| decided(knock, KnockStatus::Declined, now))
     }
 
-    /// A name is one member's, or one's who waits to be let in.
+    /// A name is one member's, or one's who waits to be let in, or an account's. `own` is the member
+    /// whose account may have it.
     ///
     /// # Errors
     /// [`Refusal::UsernameTaken`].
-    pub fn check_name(&self, username: &Username, now: Timestamp) -> Result<(), Refusal> {
+    pub fn check_name(&self, username: &Username, own: Option<MemberId>, now: Timestamp) -> Result<(), Refusal> {
         let members = self.live_members(now).map(|member| &member.username);
         let waiting = self.waiting_knocks(now).map(|knock| &knock.username);
-        let is_taken = members.chain(waiting).any(|taken| taken.same_as(username));
+        let accounts = self.accounts.iter().filter(|account| Some(account.member_id) != own);
+        let accounts = accounts.map(|account| &account.username);
+        let is_taken = members.chain(waiting).chain(accounts).any(|taken| taken.same_as(username));
         if is_taken { Err(Refusal::UsernameTaken) } else { Ok(()) }
     }
 }

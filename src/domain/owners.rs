@@ -71,7 +71,7 @@ impl Chat {
             return Ok(vec![renewed, recovery_set(member, fresh, given_for)]);
         }
         self.free_seats(now)?;
-        self.check_name(username, now)?;
+        self.check_name(username, Some(recovery.member_id), now)?;
         let member = Member {
             id: recovery.member_id,
             username: username.clone(),

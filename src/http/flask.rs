@@ -6,7 +6,7 @@
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use time::OffsetDateTime;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -26,6 +26,7 @@ const HISTORY: u32 = 50;
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(create_room))
+        .routes(routes!(show_room))
         .routes(routes!(register))
         .routes(routes!(log_in))
         .routes(routes!(get_conversation))
@@ -54,6 +55,18 @@ async fn create_room(
     let settings = Settings { is_readable: true, ..settings };
     let room = service.open_chat(caller, None, Some(alias), settings).await?;
     Ok(Json(Room { roomid: room.as_uuid() }))
+}
+
+/// The room's page.
+#[utoipa::path(get, path = "/{chat_id}/", tag = "flask-chat", operation_id = "flask_show_room",
+    params(("chat_id" = uuid::Uuid, Path, description = "The room's `roomid`")),
+    responses(
+        (status = 303, description = "Where people register and log in"),
+        (status = 404, description = "`chat_not_found`: no such id can be", body = Problem),
+    ))]
+async fn show_room(ChatInPath(chat_id): ChatInPath) -> Redirect {
+    // Relative, so that it leads there wherever the site stands.
+    Redirect::to(&format!("../room/{chat_id}"))
 }
 
 /// Make an account in the room. It takes no seat.

@@ -1,7 +1,7 @@
 //! Accounts of one chat: made, and logged in to.
 
 use super::{Caller, Password, Result, Seat, Service, seen};
-use crate::domain::{Account, Admission, ChatId, Command, Fresh, JoinSecret, MessagesAfter, Refusal, Username};
+use crate::domain::{Admission, ChatId, Command, Fresh, JoinSecret, MessagesAfter, Refusal, Username};
 
 impl Service {
     /// Makes an account. It takes no seat.
@@ -16,8 +16,8 @@ impl Service {
         // What must be refused is refused before the costly part.
         self.look(chat_id, |state, now| state.chat.may_register(&username, now)).await?;
         let password = self.inner.passwords.hash(password, self.draw_id()).await;
-        let account = Account { username, password };
-        self.change(chat_id, Command::Register { account }, Fresh::NOTHING).await.map(drop)
+        let fresh = Fresh { id: self.draw_id(), ..Fresh::NOTHING };
+        self.change(chat_id, Command::Register { username, password }, fresh).await.map(drop)
     }
 
     /// Takes the account's seat. The same `join` has the same effect as before.
@@ -44,7 +44,7 @@ impl Service {
             limits.end_login(caller, chat_id, &folded);
         }
         let salt = self.draw_salt();
-        let fresh = Fresh { id: self.draw_id(), salt, session: join.session(&salt).digest(), ..Fresh::NOTHING };
+        let fresh = Fresh { salt, session: join.session(&salt).digest(), ..Fresh::NOTHING };
         self.change(chat_id, Command::LogIn { username, join: join.digest() }, fresh).await?;
         self.look(chat_id, |state, now| {
             let source = state.chat.member_given_for(join.digest(), now).ok_or(Refusal::SessionExpired)?;

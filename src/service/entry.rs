@@ -208,7 +208,7 @@ impl Service {
     /// The first of `names` that nobody in the chat has.
     pub async fn first_free_name(&self, chat_id: ChatId, names: &[Username]) -> Result<Username> {
         self.look(chat_id, |state, now| {
-            let free = names.iter().find(|name| state.chat.check_name(name, now).is_ok());
+            let free = names.iter().find(|name| state.chat.check_name(name, None, now).is_ok());
             free.cloned().ok_or(Refusal::UsernameTaken)
         })
         .await

@@ -9,7 +9,7 @@ use watch_party::http::api_document;
 use crate::app::TestApp;
 
 /// The calls of the API, once more by hand: a call that comes or goes unnoticed fails here.
-const CALLS: [&str; 39] = [
+const CALLS: [&str; 40] = [
     "DELETE /{chat_id}",
     "DELETE /{chat_id}/invites/{invite_id}",
     "DELETE /{chat_id}/knocks/{knock_id}",
@@ -21,6 +21,7 @@ const CALLS: [&str; 39] = [
     "GET /v1/chats/{opaque}",
     "GET /v1/links/{opaque}",
     "GET /{chat_id}",
+    "GET /{chat_id}/",
     "GET /{chat_id}/get_conversation",
     "GET /{chat_id}/invites",
     "GET /{chat_id}/knocks",

@@ -301,6 +301,81 @@ fn a_hash_shows_nothing_in_a_log() {
 }
 
 #[tokio::test]
+async fn a_name_of_an_account_is_nobody_elses() {
+    let app = TestApp::new();
+    let request = json!({"username": "Ann", "admission": "account"});
+    let created = app.post("/create").json(&request).await_status(201).await.json();
+    let room = Room { app: &app, id: created["chat_id"].as_str().unwrap().to_owned() };
+    room.member("Bob").await;
+    app.clock.advance(Duration::from_hours(7));
+    // The owner comes back, and may not be Bob, whose seat that would give to Bob's password.
+    let recover = |username: &str| {
+        let body = json!({"recovery_code": created["recovery_code"], "username": username});
+        app.post(format!("/{}/recover", room.id)).json(&body)
+    };
+    recover("Bob").await_problem(409, "username_taken").await;
+    let back = recover("Ann").await_status(200).await.json();
+    let bob = room.log_in("Bob", "correct horse").await["token"].as_str().unwrap().to_owned();
+    room.say("Bob", &bob, "hello").await;
+    let token = back["session_token"].as_str().unwrap();
+    // One whose account was made an owner comes back to that account.
+    let members = app.get(format!("/{}/members", room.id)).bearer(token).await_status(200).await.json();
+    let bob_id = members["members"][1]["member_id"].as_str().unwrap();
+    let owner = json!({"role": "owner"});
+    app.call(Method::PATCH, format!("/{}/members/{bob_id}", room.id))
+        .bearer(token)
+        .json(&owner)
+        .await_status(200)
+        .await;
+    let code = app.post(format!("/{}/recovery", room.id)).bearer(&bob).await_status(200).await.json();
+    app.clock.advance(Duration::from_hours(7));
+    let body = json!({"recovery_code": code["recovery_code"], "username": "Bob"});
+    let back = app.post(format!("/{}/recover", room.id)).json(&body).await_status(200).await.json();
+    assert_eq!(back["member"]["member_id"], bob_id);
+    let again = room.log_in("Bob", "correct horse").await;
+    let seat = app.get(format!("/{}/session", room.id)).bearer(again["token"].as_str().unwrap());
+    let seat = seat.await_status(200).await.json();
+    assert_eq!((&seat["member"]["member_id"], &seat["member"]["role"]), (&json!(bob_id), &json!("owner")));
+}
+
+#[tokio::test]
+async fn the_rooms_page_is_where_people_register_and_log_in() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let page = app.get(format!("/{}/", room.id)).header("accept", "text/html").await_status(303).await;
+    assert_eq!(page.header("location"), Some(&*format!("../room/{}", room.id)));
+    let page = app.get(format!("/room/{}", room.id)).header("accept", "text/html").await_status(200).await;
+    assert!(page.text().contains("The members of this chat have a password"));
+    app.get("/nonsense/").await_problem(404, "chat_not_found").await;
+}
+
+#[tokio::test]
+async fn the_pages_forms_do_what_the_dialect_does() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let form = |function: &str, fields: &str| {
+        let body = format!("chat_id={}&{fields}", room.id);
+        app.post(format!("/sf/{function}")).header("content-type", "application/x-www-form-urlencoded").body(body)
+    };
+    let credentials = "username=Ann&password=correct+horse";
+    form("register", credentials).await_status(200).await;
+    assert_eq!(form("register", credentials).await_status(409).await.json()["code"], "username_taken");
+    assert_eq!(form("register", "username=Bob&password=short").await_status(422).await.json()["field"], "password");
+    let log_in = |number: u128| {
+        let join_id = uuid::Uuid::from_u128(number);
+        form("log_in", &format!("{credentials}&join_id={join_id}"))
+    };
+    let first = log_in(1).await_status(200).await.json();
+    assert_eq!(log_in(1).await_status(200).await.json(), first, "the same browser keeps its seat");
+    let other = log_in(2).await_status(200).await.json();
+    assert_eq!(other["member"]["member_id"], first["member"]["member_id"], "another takes it over");
+    assert_ne!(other["session_token"], first["session_token"]);
+    let join_id = uuid::Uuid::from_u128(1);
+    let wrong = form("log_in", &format!("username=Ann&password=incorrect&join_id={join_id}"));
+    assert_eq!(wrong.await_status(401).await.json()["code"], "wrong_password");
+}
+
+#[tokio::test]
 async fn no_other_method_and_no_page_stands_where_a_call_is() {
     let app = TestApp::new();
     let room = room(&app).await;

@@ -121,6 +121,11 @@ pub(crate) fn on_wake(then: impl Fn() + Clone + 'static) {
     on_cleanup(move || listeners.into_iter().for_each(WindowListenerHandle::remove));
 }
 
+/// The address by which members with a password enter.
+pub(crate) fn room_link(chat_id: uuid::Uuid) -> String {
+    format!("{}/room/{chat_id}", site())
+}
+
 /// The address that brings an owner back from any browser.
 pub(crate) fn way_back(chat_id: uuid::Uuid, code: &str) -> String {
     format!("{}/chat/{chat_id}#{code}", site())

@@ -80,6 +80,7 @@ impl Conversation {
         self.remember(|saved| {
             saved.role = role;
             saved.name.clone_from(&roster.name);
+            saved.admission = Some(roster.admission);
             if role == Role::Guest {
                 // It ended with the ownership.
                 saved.recovery_code = None;
@@ -252,8 +253,12 @@ impl Conversation {
 
     /// Whether links of this chat ask an owner first, where they do not say otherwise.
     pub(crate) fn asks_first(self) -> bool {
-        let admission = self.roster.with(|roster| roster.as_ref().map(|roster| roster.admission));
-        admission == Some(Admission::Approval)
+        self.admission() == Some(Admission::Approval)
+    }
+
+    /// How others enter, once it is known.
+    pub(crate) fn admission(self) -> Option<Admission> {
+        self.roster.with(|roster| roster.as_ref().map(|roster| roster.admission))
     }
 
     /// Tells of something in the ways that were chosen; what is for an owner to answer sounds even
@@ -290,6 +295,7 @@ pub(crate) async fn recover(chat_id: Uuid, code: String, before: Option<&SavedCh
     let key = before.and_then(|before| before.key.clone());
     let saved = SavedChat {
         recovery_code: Some(recovery_code),
+        admission: before.and_then(|before| before.admission),
         cursor: before.map_or(0, |before| before.cursor),
         ..SavedChat::new(seat, name, key)
     };

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::{MessageId, Role, Timestamp};
+use crate::domain::{Admission, MessageId, Role, Timestamp};
 use crate::wire::{Joined, Knocked, Session};
 
 const USERNAME: &str = "watch-party/username";
@@ -34,6 +34,9 @@ pub(crate) struct SavedChat {
     pub(crate) cursor: MessageId,
     /// The key of the invite that the chat can be entered by again, or shared with.
     pub(crate) key: Option<String>,
+    /// How the chat is entered, where this browser knows; without, it is by a link.
+    #[serde(default)]
+    pub(crate) admission: Option<Admission>,
     /// What brings an owner back.
     #[serde(default)]
     pub(crate) recovery_code: Option<String>,
@@ -56,10 +59,21 @@ impl SavedChat {
             expires_at: seat.expires_at,
             cursor: 0,
             key,
+            admission: None,
             recovery_code: None,
             // For a seat that was there before it is earlier than that, and renewed the sooner.
             given_at: seat.member.since.as_millis(),
             is_borrowed: false,
+        }
+    }
+
+    /// Where one who has lost the seat enters again, if this browser knows a way.
+    pub(crate) fn entrance(&self, chat_id: Uuid, notice: Option<&str>) -> Option<String> {
+        let notice = notice.map(|notice| format!("?notice={notice}")).unwrap_or_default();
+        match (&self.key, self.admission) {
+            (_, Some(Admission::Account)) => Some(format!("/room/{chat_id}{notice}")),
+            (Some(key), _) => Some(format!("/join/{chat_id}{notice}#{key}")),
+            (None, _) => None,
         }
     }
 

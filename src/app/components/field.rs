@@ -17,6 +17,9 @@ pub(crate) fn TextField(
     #[prop(optional)] hint: &'static str,
     #[prop(optional)] autocomplete: &'static str,
     #[prop(optional)] is_required: bool,
+    /// What is typed is not to be seen.
+    #[prop(optional)]
+    is_secret: bool,
 ) -> impl IntoView {
     let hint_id = format!("{name}-hint");
     let own_problem = move || problem.get().filter(|problem| problem.field.as_deref() == Some(name));
@@ -27,7 +30,7 @@ pub(crate) fn TextField(
                 node_ref=node
                 id=name
                 name=name
-                type="text"
+                type=if is_secret { "password" } else { "text" }
                 dir="auto"
                 maxlength="1000"
                 autocomplete=autocomplete

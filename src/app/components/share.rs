@@ -9,6 +9,7 @@ use super::menu::Menu;
 use super::qr::QrDrawing;
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
+use crate::domain::Admission;
 
 #[component]
 pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal<String>) -> impl IntoView {
@@ -18,7 +19,11 @@ pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal
     let made = RwSignal::new(None::<String>);
     let own = move || conversation.seat.with(|seat| seat.as_ref().and_then(|seat| seat.key.clone()));
     // The key is known only in the browser, and a seat may be without one.
-    let link = Memo::new(move |_| made.get().or_else(own).map(|key| browser::magic_link(chat_id, &key)));
+    let by_account = Memo::new(move |_| conversation.admission() == Some(Admission::Account));
+    let link = Memo::new(move |_| {
+        let key = if by_account.get() { return Some(browser::room_link(chat_id)) } else { made.get().or_else(own) };
+        key.map(|key| browser::magic_link(chat_id, &key))
+    });
     let copy = move |_| {
         if let Some(input) = input.get_untracked() {
             browser::copy_from(input, move |copied| {
@@ -36,7 +41,7 @@ pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal
     view! {
         <Menu label=|| "Invite" on_open=load>
             <div class="share" hidden=move || link.with(Option::is_none)>
-                <label for="magic-link">"Magic link"</label>
+                <label for="magic-link">{move || if by_account.get() { "Link to the chat" } else { "Magic link" }}</label>
                 <input node_ref=input id="magic-link" type="text" readonly dir="ltr" prop:value=move || link.get().unwrap_or_default()/>
                 <div class="buttons">
                     <button type="button" on:click=copy>"Copy link"</button>
@@ -46,12 +51,18 @@ pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal
                 </div>
                 <p class="hint" role="status">{said}</p>
                 <QrDrawing text=link label="The magic link as a QR code"/>
-                <p class="hint">"Whoever has this link can come by it. Send it only to those you want here."</p>
+                <p class="hint">
+                    {move || if by_account.get() {
+                        "Whoever has this link can register. Send it only to those you want here."
+                    } else {
+                        "Whoever has this link can come by it. Send it only to those you want here."
+                    }}
+                </p>
             </div>
             <p class="hint" hidden=move || link.with(Option::is_some)>
                 {move || if is_owner.get() { "Make a link to invite someone." } else { "Ask an owner of the chat for a link." }}
             </p>
-            {move || is_owner.get().then(|| view! { <Invites conversation made reload/> })}
+            {move || (is_owner.get() && !by_account.get()).then(|| view! { <Invites conversation made reload/> })}
         </Menu>
     }
 }

@@ -85,11 +85,11 @@ fn YourChat(id: Uuid, saved: SavedChat, forget: Callback<Uuid>) -> impl IntoView
     }
     let name = saved.name.clone().unwrap_or_else(|| "Chat".into());
     let address = {
-        let key = saved.key.clone();
+        let entrance = saved.entrance(id, None);
         let comes_back = saved.recovery_code.is_some();
-        move || match (state.get(), &key) {
+        move || match (state.get(), &entrance) {
             (State::SessionEnded, _) if comes_back => Some(format!("/chat/{id}")),
-            (State::SessionEnded, Some(key)) => Some(format!("/join/{id}#{key}")),
+            (State::SessionEnded, Some(entrance)) => Some(entrance.clone()),
             (State::SessionEnded, None) | (State::ChatEnded, _) => None,
             _ => Some(format!("/chat/{id}")),
         }

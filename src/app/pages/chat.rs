@@ -85,12 +85,14 @@ fn ChatRoom(chat_id: Uuid) -> impl IntoView {
             };
             let saved = storage::chat(chat_id);
             let key = saved.as_ref().and_then(|saved| saved.key.clone());
-            match (Notice::of(&problem).unwrap_or(Notice::SessionExpired), key) {
+            let again = Some(Notice::SessionExpired.name());
+            let entrance = saved.as_ref().and_then(|saved| saved.entrance(chat_id, again));
+            match (Notice::of(&problem).unwrap_or(Notice::SessionExpired), entrance) {
                 // What waits to be sent waits for the next seat.
-                (Notice::SessionExpired | Notice::InvalidRecovery, Some(key)) => {
-                    lead(&format!("/join/{chat_id}?notice={}#{key}", Notice::SessionExpired.name()));
+                (Notice::SessionExpired | Notice::InvalidRecovery, Some(entrance)) => lead(&entrance),
+                (Notice::ChatFull, _) if key.is_some() => {
+                    lead(&Notice::home_to_wait(chat_id, &key.unwrap_or_default()));
                 }
-                (Notice::ChatFull, Some(key)) => lead(&Notice::home_to_wait(chat_id, &key)),
                 (notice, _) => {
                     // An owner who still has a code may try again with it.
                     if saved.is_none_or(|saved| saved.recovery_code.is_none()) || notice == Notice::ChatNotFound {

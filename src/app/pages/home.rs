@@ -41,7 +41,7 @@ pub(crate) fn HomePage() -> impl IntoView {
 fn StartChat() -> impl IntoView {
     let username = NodeRef::<Input>::new();
     let name = NodeRef::<Input>::new();
-    let asks_first = NodeRef::<Input>::new();
+    let (asks_first, by_account) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
     let problem = RwSignal::new(None::<Problem>);
     // Until the page is alive a form would be sent without it, and what was typed lost.
     let is_ready = RwSignal::new(false);
@@ -53,8 +53,12 @@ fn StartChat() -> impl IntoView {
         event.prevent_default();
         let value = |node: NodeRef<Input>| node.get_untracked().map(|input| input.value()).unwrap_or_default();
         let (username, name) = (value(username), Some(value(name)).filter(|name| !name.trim().is_empty()));
-        let asks_first = asks_first.get_untracked().is_some_and(|input| input.checked());
-        let admission = if asks_first { Admission::Approval } else { Admission::Link };
+        let is_chosen = |node: NodeRef<Input>| node.get_untracked().is_some_and(|input| input.checked());
+        let admission = match (is_chosen(asks_first), is_chosen(by_account)) {
+            (true, _) => Admission::Approval,
+            (_, true) => Admission::Account,
+            _ => Admission::Link,
+        };
         is_ready.set(false);
         let navigate = navigate.clone();
         spawn_local(async move {
@@ -63,7 +67,10 @@ fn StartChat() -> impl IntoView {
                     storage::remember_username(&started.seat.member.username);
                     let saved = SavedChat::new(started.seat, name, started.key);
                     let recovery_code = Some(started.recovery_code);
-                    storage::save_chat(started.chat_id, &SavedChat { recovery_code, ..saved });
+                    storage::save_chat(
+                        started.chat_id,
+                        &SavedChat { recovery_code, admission: Some(admission), ..saved },
+                    );
                     navigate(&format!("/chat/{}", started.chat_id), NavigateOptions::default());
                 }
                 Err(refusal) => {
@@ -81,6 +88,7 @@ fn StartChat() -> impl IntoView {
                 <legend>"Who may come in"</legend>
                 <label><input type="radio" name="admission" value="link" checked=true/>"Anyone with the link"</label>
                 <label><input node_ref=asks_first type="radio" name="admission" value="approval"/>"Ask me first"</label>
+                <label><input node_ref=by_account type="radio" name="admission" value="account"/>"Members with a password"</label>
             </fieldset>
             <GeneralProblem problem/>
             <button type="submit" class="main-button" disabled=move || !is_ready.get()>"Start a chat"</button>

@@ -245,7 +245,7 @@ fn WaitForOwner(
 
 /// Whether the seat that this browser remembers still holds, or can be got back; where the server
 /// cannot say, it is taken to.
-async fn holds(chat_id: Uuid, saved: &SavedChat) -> bool {
+pub(super) async fn holds(chat_id: Uuid, saved: &SavedChat) -> bool {
     match ChatApi::new(chat_id, &saved.token).read_messages(saved.cursor).await {
         Ok(_) => true,
         Err(problem) if problem.status == 401 => saved.recovery_code.is_some(),

@@ -4,8 +4,10 @@ mod chat;
 mod home;
 mod join;
 mod not_found;
+mod room;
 
 pub(super) use chat::ChatPage;
 pub(super) use home::HomePage;
 pub(super) use join::JoinPage;
 pub(super) use not_found::NotFoundPage;
+pub(super) use room::RoomPage;

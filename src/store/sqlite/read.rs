@@ -62,7 +62,7 @@ pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Optio
         )?,
         accounts: all(
             &moment,
-            "SELECT username, password FROM account WHERE chat_id = ?1 ORDER BY id",
+            "SELECT member_id, username, password FROM account WHERE chat_id = ?1 ORDER BY id",
             of_chat,
             account,
         )?,
@@ -185,8 +185,9 @@ fn knock(row: &Row<'_>) -> Result<Knock> {
 
 fn account(row: &Row<'_>) -> Result<Account> {
     Ok(Account {
-        username: Username::from_stored(row.get_ref(0)?.as_str()?),
-        password: PasswordHash::from_stored(row.get_ref(1)?.as_str()?),
+        member_id: id(row, 0)?,
+        username: Username::from_stored(row.get_ref(1)?.as_str()?),
+        password: PasswordHash::from_stored(row.get_ref(2)?.as_str()?),
     })
 }
 

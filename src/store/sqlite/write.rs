@@ -226,10 +226,10 @@ impl RowWriter<'_> {
         )
     }
 
-    fn add_account(&self, Account { username, password }: &Account) -> Result<()> {
+    fn add_account(&self, Account { member_id, username, password }: &Account) -> Result<()> {
         self.execute(
-            "INSERT INTO account (chat_id, username, folded_username, password) VALUES (?1, ?2, ?3, ?4)",
-            (self.chat_id, username.as_str(), username.folded(), password.as_str()),
+            "INSERT INTO account (chat_id, member_id, username, folded_username, password) VALUES (?1, ?2, ?3, ?4, ?5)",
+            (self.chat_id, member_id.as_uuid().into_bytes(), username.as_str(), username.folded(), password.as_str()),
         )
     }
 

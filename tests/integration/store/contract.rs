@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use watch_party::domain::{
-    Account, Admission, Change, Chat, ChatId, ClientId, Command, Fresh, InviteKey, InviteTerms, JoinSecret,
-    MessageText, PasswordHash, RecoveryCode, Salt, SessionToken, Settings, Ticket, Timestamp, Username,
+    Admission, Change, Chat, ChatId, ClientId, Command, Fresh, InviteKey, InviteTerms, JoinSecret, MessageText,
+    PasswordHash, RecoveryCode, Salt, SessionToken, Settings, Ticket, Timestamp, Username,
 };
 use watch_party::service::{Caller, Service};
 use watch_party::store::{CommitError, Store};
@@ -126,7 +126,7 @@ pub async fn a_room_without_an_owner_keeps_its_accounts(store: Arc<dyn Store>) {
     let name = |name: &str| Username::parse(name).unwrap();
     let account = |username: &str| {
         let password = PasswordHash::from_stored(&format!("$argon2id$of {username}"));
-        Command::Register { account: Account { username: name(username), password } }
+        Command::Register { username: name(username), password }
     };
     let log_in = |username: &str, number: u8| {
         let join = JoinSecret::from_random_bytes([number; 32]).digest();

@@ -13,8 +13,10 @@ FROM chat;
 CREATE TABLE account (
     id INTEGER PRIMARY KEY,
     chat_id INTEGER NOT NULL REFERENCES chat ON DELETE CASCADE,
+    member_id BLOB NOT NULL CHECK (length(member_id) = 16), -- of the holder, whenever they are in
     username TEXT NOT NULL,
     folded_username TEXT NOT NULL, -- equal for names that people would take for one
     password TEXT NOT NULL CHECK (password LIKE '$argon2id$%'), -- a hash in PHC format
+    UNIQUE (chat_id, member_id),
     UNIQUE (chat_id, folded_username)
 ) STRICT;

@@ -1,0 +1,53 @@
+// Where members with a password come in.
+import { expect, type Locator, type Page } from "@playwright/test";
+import { ChatPage } from "./chat.ts";
+
+export class RoomPage {
+  readonly username: Locator;
+  readonly password: Locator;
+  readonly again: Locator;
+  readonly logIn: Locator;
+  readonly register: Locator;
+
+  constructor(readonly page: Page) {
+    this.username = page.getByLabel("Your name");
+    this.password = page.getByLabel("Password", { exact: true });
+    this.again = page.getByLabel("Password, once more");
+    this.logIn = page.getByRole("button", { name: "Log in" });
+    this.register = page.getByRole("button", { name: "Register and enter" });
+  }
+
+  async open(link: string) {
+    await this.page.goto(link);
+    await this.isReady();
+    return this;
+  }
+
+  async isReady() {
+    await expect(this.page).toHaveURL(/\/room\/[0-9a-f-]{36}/);
+    await expect(this.logIn).toBeEnabled();
+  }
+
+  async registerAs(username: string, password: string, again = password) {
+    if (await this.again.isHidden()) {
+      await this.page.getByRole("button", { name: "I have no account yet" }).click();
+    }
+    await this.username.fill(username);
+    await this.password.fill(password);
+    await this.again.fill(again);
+    await this.register.click();
+  }
+
+  async logInAs(username: string, password: string) {
+    await this.username.fill(username);
+    await this.password.fill(password);
+    await this.logIn.click();
+  }
+
+  /** Has come in. */
+  async isIn() {
+    const chat = new ChatPage(this.page);
+    await chat.isReady();
+    return chat;
+  }
+}

@@ -1,0 +1,121 @@
+//! Where members with a password come in: registers, logs in.
+
+use leptos::ev::SubmitEvent;
+use leptos::html::Input;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use leptos_meta::Title;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::{use_navigate, use_params_map};
+use uuid::Uuid;
+
+use super::join::holds;
+use crate::app::client::storage::{self, SavedChat};
+use crate::app::components::{GeneralProblem, PageFrame, TextField, remembered_username};
+use crate::app::notice::{LedHome, Notice, NoticeFromAddress};
+use crate::app::server_fns;
+use crate::domain::Admission;
+use crate::wire::{Code, Problem};
+
+#[component]
+pub(crate) fn RoomPage() -> impl IntoView {
+    let params = use_params_map();
+    let chat_id = Memo::new(move |_| params.read().get("chat_id").and_then(|id| id.parse::<Uuid>().ok()));
+    view! {
+        <Title text="Log in"/>
+        <PageFrame>
+            {move || match chat_id.get() {
+                Some(chat_id) => view! { <EnterRoom chat_id/> }.into_any(),
+                None => view! { <LedHome because=Notice::ChatNotFound/> }.into_any(),
+            }}
+        </PageFrame>
+    }
+}
+
+#[component]
+fn EnterRoom(chat_id: Uuid) -> impl IntoView {
+    let (username, password, again) = (NodeRef::<Input>::new(), NodeRef::<Input>::new(), NodeRef::<Input>::new());
+    let problem = RwSignal::new(None::<Problem>);
+    let is_new = RwSignal::new(false);
+    // Until the page is alive a form would be sent without it.
+    let is_ready = RwSignal::new(false);
+    remembered_username(username);
+    let navigate = use_navigate();
+    let go = StoredValue::new_local(move |address: &str| {
+        navigate(address, NavigateOptions { replace: true, ..Default::default() });
+    });
+    let lead = move |address: &str| {
+        go.try_with_value(|go| go(address));
+    };
+    Effect::new(move || {
+        let seat = storage::chat(chat_id);
+        spawn_local(async move {
+            if let Some(saved) = seat
+                && holds(chat_id, &saved).await
+            {
+                return lead(&format!("/chat/{chat_id}"));
+            }
+            is_ready.try_set(true);
+        });
+    });
+
+    let enter = move |event: SubmitEvent| {
+        event.prevent_default();
+        let value = |node: NodeRef<Input>| node.get_untracked().map(|input| input.value()).unwrap_or_default();
+        let (name, word) = (value(username), value(password));
+        if is_new.get_untracked() && value(again) != word {
+            let differs = Problem::new(Code::InvalidRequest, "The two passwords are not the same.");
+            return problem.set(Some(differs.about_field("again")));
+        }
+        is_ready.set(false);
+        problem.set(None);
+        spawn_local(async move {
+            if is_new.get_untracked()
+                && let Err(refusal) = server_fns::register(chat_id, name.clone(), word.clone()).await
+            {
+                let taken = refusal.code == Code::UsernameTaken;
+                problem.try_set(Some(if taken { refusal.about_field("username") } else { refusal }));
+                is_ready.try_set(true);
+                return;
+            }
+            // The account is there from here on.
+            is_new.try_set(false);
+            match server_fns::log_in(chat_id, name, word, storage::join_id(chat_id)).await {
+                Ok(seat) => {
+                    storage::remember_username(&seat.member.username);
+                    let admission = Some(Admission::Account);
+                    storage::save_chat(chat_id, &SavedChat { admission, ..SavedChat::new(seat, None, None) });
+                    lead(&format!("/chat/{chat_id}"));
+                }
+                Err(refusal) if refusal.code == Code::ChatNotFound => lead(&Notice::ChatNotFound.home()),
+                Err(refusal) => {
+                    problem.try_set(Some(refusal));
+                    is_ready.try_set(true);
+                }
+            }
+        });
+    };
+    let verb = move || if is_new.get() { "Register and enter" } else { "Log in" };
+    view! {
+        <NoticeFromAddress/>
+        <h1>{move || if is_new.get() { "Register" } else { "Log in" }}</h1>
+        <p class="lead">"The members of this chat have a password. Accounts belong to this chat alone."</p>
+        <form class="card" method="post" on:submit=enter>
+            <TextField name="username" label="Your name" node=username problem autocomplete="username" is_required=true/>
+            <TextField name="password" label="Password" node=password problem autocomplete="current-password" is_required=true is_secret=true/>
+            <div hidden=move || !is_new.get()>
+                <TextField name="again" label="Password, once more" node=again problem autocomplete="new-password" is_secret=true
+                    hint="At least 8 characters, any script. Nobody can tell you a forgotten one."/>
+            </div>
+            <GeneralProblem problem/>
+            <button type="submit" class="main-button" disabled=move || !is_ready.get()>{verb}</button>
+            <button type="button" class="quiet" on:click=move |_| {
+                problem.set(None);
+                is_new.update(|is_new| *is_new = !*is_new);
+            }>
+                {move || if is_new.get() { "I have an account" } else { "I have no account yet" }}
+            </button>
+            <noscript><p class="hint">"Chatting needs JavaScript. Scripts can use the API instead."</p></noscript>
+        </form>
+    }
+}
