@@ -76,10 +76,8 @@ impl Chat {
     /// The member whose session was given for `join`, and the salt that the token was derived with.
     #[must_use]
     pub fn member_given_for(&self, join: Digest<OfJoin>, now: Timestamp) -> Option<(&Member, Salt)> {
-        self.live_members(now).find_map(|member| {
-            let source = member.session.source.filter(|source| source.digest == join.as_source())?;
-            Some((member, source.salt))
-        })
+        let member = self.live_members(now).find(|member| member.session.is_given_for(join.as_source()))?;
+        member.session.source.map(|source| (member, source.salt))
     }
 
     pub(super) fn register(
@@ -108,7 +106,7 @@ impl Chat {
         let account = self.account(username).ok_or(Refusal::WrongPassword)?;
         let session = self.new_session(fresh, Some(Source { digest: join.as_source(), salt: fresh.salt }), now)?;
         if let Some(member) = self.live_members(now).find(|member| member.id == account.member_id) {
-            let is_known = member.session.source.is_some_and(|source| source.digest == join.as_source());
+            let is_known = member.session.is_given_for(join.as_source());
             let (member_id, ended) = (member.id, member.session.digest);
             let taken_over = Event::SessionRenewed { member_id, ended, session, is_taken_back: true };
             return Ok((!is_known).then_some(taken_over));

@@ -355,9 +355,8 @@ impl Chat {
     /// What `events` make of this chat. They come from [`Chat::decide`] on this very state.
     #[must_use]
     pub fn change(&self, events: Vec<Event>) -> Change {
-        let mut after = self.clone();
-        events.iter().for_each(|event| after.apply(event));
-        Change { before: self.revision, events: events.into(), after: Arc::new(after) }
+        let after = Arc::new(self.after(&events).into_owned());
+        Change { before: self.revision, events: events.into(), after }
     }
 
     /// Changes the state as `event` says. Events come from [`Chat::decide`] on this very state,

@@ -99,7 +99,7 @@ impl Chat {
     }
 
     /// The state that `events` make of this one.
-    fn after(&self, events: &[Event]) -> Cow<'_, Self> {
+    pub(super) fn after(&self, events: &[Event]) -> Cow<'_, Self> {
         if events.is_empty() {
             return Cow::Borrowed(self);
         }
@@ -213,9 +213,7 @@ impl Chat {
     pub(super) fn session_given_for(&self, source: Digest<OfSource>, now: Timestamp) -> Option<&Member> {
         let lifetime = self.settings().ok()?.session_lifetime;
         let is_recent = |session: &Session| session.expires_at > now.after(lifetime.saturating_sub(RETRY_WITHIN));
-        self.live_members(now).find(|member| {
-            member.session.source.is_some_and(|given| given.digest == source) && is_recent(&member.session)
-        })
+        self.live_members(now).find(|member| member.session.is_given_for(source) && is_recent(&member.session))
     }
 
     pub(super) fn new_session(&self, fresh: Fresh, source: Option<Source>, now: Timestamp) -> Result<Session, Refusal> {

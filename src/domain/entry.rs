@@ -19,7 +19,7 @@ impl Chat {
         let source = Source { digest: join.as_source(), salt: fresh.salt };
         let session = self.new_session(fresh, Some(source), now)?;
         if let Some(member) = self.member_joined_as(join, now) {
-            let is_known = member.session.source.is_some_and(|source| source.digest == join.as_source());
+            let is_known = member.session.is_given_for(join.as_source());
             let renewed = Event::SessionRenewed {
                 member_id: member.id,
                 ended: member.session.digest,

@@ -25,6 +25,13 @@ pub struct Session {
     pub source: Option<Source>,
 }
 
+impl Session {
+    /// Whether it was given for the secret of this digest.
+    pub(super) fn is_given_for(&self, source: Digest<OfSource>) -> bool {
+        self.source.is_some_and(|given| given.digest == source)
+    }
+}
+
 /// The secret that a session was given for, and the salt its token was derived with: who shows
 /// the same secret again is given the same token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -38,3 +38,14 @@ pub enum Refusal {
     #[error("That was too much at once. Try again in {} s.", retry_after.as_secs())]
     TooManyRequests { retry_after: Duration },
 }
+
+impl Refusal {
+    /// The same refusal, where a dialect calls the field otherwise.
+    #[must_use]
+    pub fn of_field(self, field: &'static str) -> Self {
+        match self {
+            Self::Invalid { problem, .. } => Self::Invalid { field, problem },
+            refusal => refusal,
+        }
+    }
+}

@@ -49,7 +49,7 @@ async fn create_room(
     Extension(caller): Extension<Caller>,
     FormOrJsonBody(request): FormOrJsonBody<NewRoom>,
 ) -> Answer<Json<Room>> {
-    let alias = ChatName::parse(&request.alias).map_err(|refusal| named(refusal, "alias"))?;
+    let alias = ChatName::parse(&request.alias).map_err(|refusal| refusal.of_field("alias"))?;
     let settings = Settings::new(Admission::Account, Some(Settings::MAX_CAPACITY), Some(HISTORY))?;
     // Its document lets whoever knows the room's id read.
     let settings = Settings { is_readable: true, ..settings };
@@ -162,7 +162,7 @@ async fn post_message(
         if !service.show_seat(chat_id, &token).await?.username.same_as(&username) {
             return Err(Refusal::SessionRequired.into());
         }
-        let text = MessageText::parse(&request.message).map_err(|refusal| named(refusal, "message"))?;
+        let text = MessageText::parse(&request.message).map_err(|refusal| refusal.of_field("message"))?;
         service.post(chat_id, &token, text, None).await?;
         Ok(())
     };
@@ -195,14 +195,6 @@ fn in_words_of_the_dialect(problem: Problem) -> Problem {
         return Problem { detail: "You are not logged in under that name. Log in again.".into(), ..problem };
     }
     problem
-}
-
-/// The refusal as of the field that the dialect has.
-fn named(refusal: Refusal, field: &'static str) -> Refusal {
-    match refusal {
-        Refusal::Invalid { problem, .. } => Refusal::Invalid { field, problem },
-        refusal => refusal,
-    }
 }
 
 fn line(message: &Message) -> String {

@@ -174,10 +174,7 @@ async fn post_message(
     JsonBody(request): JsonBody<NewMessage>,
 ) -> Answer<(StatusCode, Json<Said>)> {
     let chat_id = chat_in(&opaque)?;
-    let text = MessageText::parse(&request.message).map_err(|refusal| match refusal {
-        Refusal::Invalid { problem, .. } => Refusal::Invalid { field: "message", problem },
-        refusal => refusal,
-    })?;
+    let text = MessageText::parse(&request.message).map_err(|refusal| refusal.of_field("message"))?;
     let token = SessionToken::from_uuid(request.author_id);
     let posted = service.post(chat_id, &token, text, None).await.map_err(as_author)?;
     Ok((StatusCode::CREATED, Json(Said::from(&posted.message))))
@@ -254,14 +251,14 @@ async fn exchange_link(
         Some(client_id) => client_id,
         None => ask(&service, caller, chat_id, &key).await?,
     };
+    let link_url = link_url(&site, chat_id, &key);
     let exchange = move |is_approved: bool| Exchange {
-        link_url: link_url(&site, chat_id, &key),
+        link_url: link_url.clone(),
         request_sent_status: true,
         approval_status: is_approved,
         chat: is_approved.then(|| format!("{site}{CHATS}{chat_id}")),
         client_id,
     };
-    let (_, key) = link_in(&opaque)?;
     if wants_events(&headers) {
         let watcher = service.watch_standing(chat_id, &key, Joiner::Credential(client_id)).await?;
         return Ok(sse::watched(watcher, move |standing| match standing {
