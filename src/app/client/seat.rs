@@ -264,15 +264,8 @@ impl Conversation {
     /// Tells of something in the ways that were chosen; what is for an owner to answer sounds even
     /// while the page is seen.
     pub(super) fn alert(self, what: &str, is_urgent: bool) {
-        let alerts = storage::alerts();
-        let is_hidden = browser::is_hidden();
-        if alerts.sound && (is_hidden || is_urgent) {
-            alert::sound();
-        }
-        if alerts.notification && is_hidden {
-            let name = self.saved().and_then(|saved| saved.name);
-            alert::notify(name.as_deref().unwrap_or("Watch Party"), what, &self.chat_id.to_string());
-        }
+        let name = self.saved().and_then(|saved| saved.name);
+        alert::tell(name.as_deref(), what, self.chat_id, is_urgent);
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod composer;
+mod copy;
 mod field;
 mod frame;
 mod invites;

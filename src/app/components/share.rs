@@ -4,6 +4,7 @@ use leptos::html::Input;
 use leptos::prelude::*;
 use uuid::Uuid;
 
+use super::copy::copy_link;
 use super::invites::Invites;
 use super::menu::Menu;
 use super::qr::QrDrawing;
@@ -24,13 +25,6 @@ pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal
         let key = if by_account.get() { return Some(browser::room_link(chat_id)) } else { made.get().or_else(own) };
         key.map(|key| browser::magic_link(chat_id, &key))
     });
-    let copy = move |_| {
-        if let Some(input) = input.get_untracked() {
-            browser::copy_from(input, move |copied| {
-                said.try_set(if copied { "Copied." } else { "Could not copy. The link is selected: copy it by hand." });
-            });
-        }
-    };
     let shared = move || link.get().filter(|_| browser::can_share());
     let reload = Trigger::new();
     let load = Callback::new(move |()| {
@@ -44,7 +38,7 @@ pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal
                 <label for="magic-link">{move || if by_account.get() { "Link to the chat" } else { "Magic link" }}</label>
                 <input node_ref=input id="magic-link" type="text" readonly dir="ltr" prop:value=move || link.get().unwrap_or_default()/>
                 <div class="buttons">
-                    <button type="button" on:click=copy>"Copy link"</button>
+                    <button type="button" on:click=move |_| copy_link(input, said)>"Copy link"</button>
                     {move || shared().map(|link| view! {
                         <button type="button" on:click=move |_| browser::share(&title.get_untracked(), &link)>"Share"</button>
                     })}

@@ -9,7 +9,7 @@ use leptos_meta::Title;
 use uuid::Uuid;
 
 use crate::app::client::events::listen;
-use crate::app::client::{alert, browser, storage};
+use crate::app::client::{alert, browser};
 use crate::wire::Seats;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub(crate) fn WaitForSeat() -> impl IntoView {
                 state.try_set(State::Over);
             }
             if state.try_get_untracked() == Some(State::Free) {
-                tell(chat_id);
+                alert::tell(None, "A seat is free", chat_id, true);
             }
         };
         let (listening, handle) = abortable(listening);
@@ -88,15 +88,5 @@ pub(crate) fn WaitForSeat() -> impl IntoView {
                 view! { <p class="hint" role="status">"That invite link does not work any more."</p> }.into_any()
             }
         })
-    }
-}
-
-fn tell(chat_id: Uuid) {
-    let alerts = storage::alerts();
-    if alerts.sound {
-        alert::sound();
-    }
-    if alerts.notification && browser::is_hidden() {
-        alert::notify("Watch Party", "A seat is free", &chat_id.to_string());
     }
 }

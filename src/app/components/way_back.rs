@@ -4,6 +4,7 @@ use leptos::html::Input;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::copy::copy_link;
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
 use crate::wire::Problem;
@@ -28,13 +29,6 @@ pub(crate) fn WayBack(conversation: Conversation) -> impl IntoView {
             }
         });
     };
-    let copy = move |_| {
-        if let Some(input) = input.get_untracked() {
-            browser::copy_from(input, move |copied| {
-                said.try_set(if copied { "Copied." } else { "Could not copy. The link is selected: copy it by hand." });
-            });
-        }
-    };
     view! {
         <details class="more">
             <summary>"Your way back"</summary>
@@ -46,7 +40,7 @@ pub(crate) fn WayBack(conversation: Conversation) -> impl IntoView {
                 Some(link) => view! {
                     <label for="way-back">"Owner's link, shown this once"</label>
                     <input node_ref=input id="way-back" type="text" readonly dir="ltr" prop:value=link/>
-                    <button type="button" on:click=copy>"Copy owner's link"</button>
+                    <button type="button" on:click=move |_| copy_link(input, said)>"Copy owner's link"</button>
                 }.into_any(),
             }}
             <p class="hint" role="status">{said}</p>

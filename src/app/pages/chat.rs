@@ -3,10 +3,10 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_location, use_navigate, use_params_map};
+use leptos_router::hooks::use_location;
 use uuid::Uuid;
 
+use super::address::{chat_in_address, leading};
 use crate::app::client::browser;
 use crate::app::client::connection::Link;
 use crate::app::client::conversation::Conversation;
@@ -17,8 +17,7 @@ use crate::app::notice::{LedHome, Notice};
 
 #[component]
 pub(crate) fn ChatPage() -> impl IntoView {
-    let params = use_params_map();
-    let chat_id = Memo::new(move |_| params.read().get("chat_id").and_then(|id| id.parse::<Uuid>().ok()));
+    let chat_id = chat_in_address();
     move || match chat_id.get() {
         Some(chat_id) => view! { <ChatRoom chat_id/> }.into_any(),
         None => view! { <LedHome because=Notice::ChatNotFound/> }.into_any(),
@@ -29,13 +28,7 @@ pub(crate) fn ChatPage() -> impl IntoView {
 fn ChatRoom(chat_id: Uuid) -> impl IntoView {
     let conversation = Conversation::new(chat_id);
     let seat = conversation.seat;
-    let navigate = use_navigate();
-    let go = StoredValue::new_local(move |address: &str| {
-        navigate(address, NavigateOptions { replace: true, ..Default::default() });
-    });
-    let lead = move |address: &str| {
-        go.try_with_value(|go| go(address));
-    };
+    let lead = leading();
 
     let has_seat = RwSignal::new(false);
     let hash = use_location().hash;
@@ -105,7 +98,7 @@ fn ChatRoom(chat_id: Uuid) -> impl IntoView {
     });
     let leave = Callback::new(move |notice: Notice| {
         storage::forget_chat(chat_id);
-        go.with_value(|go| go(&notice.home()));
+        lead(&notice.home());
     });
 
     let name = move || {

@@ -9,10 +9,10 @@ use leptos::html::Input;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_location, use_navigate, use_params_map};
+use leptos_router::hooks::use_location;
 use uuid::Uuid;
 
+use super::address::{chat_in_address, leading};
 use crate::app::client::api::{self, ChatApi};
 use crate::app::client::browser;
 use crate::app::client::events::listen;
@@ -24,8 +24,7 @@ use crate::wire::{Code, Entered, Joined, KnockUpdate, Problem};
 
 #[component]
 pub(crate) fn JoinPage() -> impl IntoView {
-    let params = use_params_map();
-    let chat_id = Memo::new(move |_| params.read().get("chat_id").and_then(|id| id.parse::<Uuid>().ok()));
+    let chat_id = chat_in_address();
     view! {
         <Title text="Join"/>
         <PageFrame>
@@ -56,14 +55,7 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
     let key = RwSignal::new(None::<String>);
     let is_joining = RwSignal::new(false);
     remembered_username(username);
-    let navigate = use_navigate();
-    let go = StoredValue::new_local(move |address: &str| {
-        navigate(address, NavigateOptions { replace: true, ..Default::default() });
-    });
-    // The page may have been left while an answer was on its way.
-    let lead = move |address: &str| {
-        go.try_with_value(|go| go(address));
-    };
+    let lead = leading();
     let lead_home = move |notice: Notice, key: &str| match notice {
         Notice::ChatFull => lead(&Notice::home_to_wait(chat_id, key)),
         notice => lead(&notice.home()),

@@ -1,5 +1,6 @@
 //! The pages.
 
+mod address;
 mod chat;
 mod home;
 mod join;

@@ -5,10 +5,9 @@ use leptos::html::Input;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_navigate, use_params_map};
 use uuid::Uuid;
 
+use super::address::{chat_in_address, leading};
 use super::join::holds;
 use crate::app::client::storage::{self, SavedChat};
 use crate::app::components::{GeneralProblem, PageFrame, TextField, remembered_username};
@@ -19,8 +18,7 @@ use crate::wire::{Code, Problem};
 
 #[component]
 pub(crate) fn RoomPage() -> impl IntoView {
-    let params = use_params_map();
-    let chat_id = Memo::new(move |_| params.read().get("chat_id").and_then(|id| id.parse::<Uuid>().ok()));
+    let chat_id = chat_in_address();
     view! {
         <Title text="Log in"/>
         <PageFrame>
@@ -40,13 +38,7 @@ fn EnterRoom(chat_id: Uuid) -> impl IntoView {
     // Until the page is alive a form would be sent without it.
     let is_ready = RwSignal::new(false);
     remembered_username(username);
-    let navigate = use_navigate();
-    let go = StoredValue::new_local(move |address: &str| {
-        navigate(address, NavigateOptions { replace: true, ..Default::default() });
-    });
-    let lead = move |address: &str| {
-        go.try_with_value(|go| go(address));
-    };
+    let lead = leading();
     Effect::new(move || {
         let seat = storage::chat(chat_id);
         spawn_local(async move {
