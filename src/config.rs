@@ -233,16 +233,26 @@ fn parse_switch(text: &str) -> Result<bool, String> {
     }
 }
 
+/// The path, without a slash at its end, if it is one that can stand in links.
+pub fn folder(path: &str) -> Option<&str> {
+    let is_plain = |segment: &str| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+        !segment.is_empty() && segment.chars().all(is_plain) && segment.chars().any(|c| c != '.')
+    };
+    let path = path.trim_end_matches('/');
+    (path.is_empty() || path.strip_prefix('/')?.split('/').all(is_plain)).then_some(path)
+}
+
 fn parse_public_url(text: &str) -> Result<String, String> {
     let is_site = |url: &Uri| {
         matches!(url.scheme_str(), Some("http" | "https"))
             && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
-            && url.path() == "/"
+            && folder(url.path()).is_some()
             && url.query().is_none()
     };
     match text.parse::<Uri>() {
         Ok(url) if is_site(&url) && !text.contains('#') => Ok(text.trim_end_matches('/').to_owned()),
-        _ => Err("must be an http or https address without a path, such as https://chat.example".into()),
+        _ => Err("must be an http or https address, such as https://chat.example or https://example.org/chat".into()),
     }
 }
 
@@ -304,7 +314,9 @@ mod tests {
             ("WATCH_PARTY_RATE_LIMIT", "maybe"),
             ("WATCH_PARTY_PUBLIC_URL", "chat.example"),
             ("WATCH_PARTY_PUBLIC_URL", "ftp://chat.example"),
-            ("WATCH_PARTY_PUBLIC_URL", "https://chat.example/path"),
+            ("WATCH_PARTY_PUBLIC_URL", "https://chat.example/a path"),
+            ("WATCH_PARTY_PUBLIC_URL", "https://chat.example/path?a=b"),
+            ("WATCH_PARTY_PUBLIC_URL", "https://chat.example/path/../other"),
             ("WATCH_PARTY_SESSION_TTL", "21601"),
             ("WATCH_PARTY_TRUSTED_PROXIES", "10.0.0.0/8, nowhere"),
             ("LEPTOS_SITE_ADDR", "3000"),
@@ -340,6 +352,17 @@ mod tests {
     fn the_public_url_loses_its_last_slash() {
         let config = read(&["--public-url", "https://chat.example/"], &[], "").unwrap();
         assert_eq!(config.public_url.as_deref(), Some("https://chat.example"));
+        let config = read(&["--public-url", "https://chat.example/some/path/"], &[], "").unwrap();
+        assert_eq!(config.public_url.as_deref(), Some("https://chat.example/some/path"));
+    }
+
+    #[test]
+    fn a_folder_is_a_plain_path() {
+        let folders = [("", Some("")), ("/", Some("")), ("/chat", Some("/chat")), ("/some/path/", Some("/some/path"))];
+        let wrong = ["chat", "//chat", "/a//b", "/a/../b", "/a b", "/a?b", "/a\"b"].map(|path| (path, None));
+        for (path, expected) in folders.into_iter().chain(wrong) {
+            assert_eq!(folder(path), expected, "{path}");
+        }
     }
 
     #[test]

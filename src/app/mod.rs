@@ -19,23 +19,31 @@ use pages::{ChatPage, HomePage, JoinPage, NotFoundPage, RoomPage};
 #[derive(Clone, Debug)]
 pub struct PublicUrl(pub Option<String>);
 
+/// The way from the page's address up to where the site begins, on whatever host and in whatever
+/// folder of it: `./`, `../` …
+#[derive(Clone, Debug)]
+pub struct WayUp(pub String);
+
 /// The HTML around the app, which only the server renders.
 #[must_use]
 pub fn shell(options: LeptosOptions) -> impl IntoView {
+    let way_up = use_context().map_or_else(|| "/".into(), |WayUp(way)| way);
     view! {
         <!DOCTYPE html>
         <html lang="en" dir="ltr">
             <head>
                 <meta charset="utf-8"/>
+                // All addresses below, and in the pages, begin here.
+                <base href=way_up/>
                 <meta name="viewport" content="width=device-width, initial-scale=1, interactive-widget=resizes-content"/>
                 <meta name="color-scheme" content="light dark"/>
                 <meta name="description" content="Private group chat that leaves nothing behind."/>
                 {use_context::<PublicUrl>().and_then(|PublicUrl(url)| url).map(|url| view! { <meta name="site-url" content=url/> })}
-                <link rel="icon" href="/assets/icon.svg" type="image/svg+xml"/>
-                <link rel="manifest" href="/assets/manifest.webmanifest"/>
-                <link rel="stylesheet" href=format!("/pkg/{}.css", options.output_name)/>
+                <link rel="icon" href="assets/icon.svg" type="image/svg+xml"/>
+                <link rel="manifest" href="assets/manifest.webmanifest"/>
+                <link rel="stylesheet" href=format!("pkg/{}.css", options.output_name)/>
                 <AutoReload options=options.clone()/>
-                <HydrationScripts options/>
+                <HydrationScripts options root="."/>
                 <MetaTags/>
             </head>
             <body>

@@ -4,9 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::secret::OfJoin;
-use super::{
-    Admission, Chat, Digest, Event, Fresh, Member, MemberId, Refusal, Role, Salt, Source, Timestamp, Username,
-};
+use super::{Admission, Chat, Digest, Event, Fresh, Member, MemberId, Refusal, Salt, Timestamp, Username};
 
 /// A password as it is kept: an argon2id hash with its salt and its cost, as one string (PHC format).
 #[derive(Clone, PartialEq, Eq)]
@@ -67,12 +65,6 @@ impl Chat {
         Ok(())
     }
 
-    /// # Errors
-    /// [`Refusal::WrongAdmission`] where one enters otherwise, [`Refusal::ChatNotFound`].
-    pub fn enters_by(&self, admission: Admission) -> Result<(), Refusal> {
-        if self.settings()?.admission == admission { Ok(()) } else { Err(Refusal::WrongAdmission) }
-    }
-
     /// The member whose session was given for `join`, and the salt that the token was derived with.
     #[must_use]
     pub fn member_given_for(&self, join: Digest<OfJoin>, now: Timestamp) -> Option<(&Member, Salt)> {
@@ -104,23 +96,12 @@ impl Chat {
     ) -> Result<Option<Event>, Refusal> {
         self.enters_by(Admission::Account)?;
         let account = self.account(username).ok_or(Refusal::WrongPassword)?;
-        let session = self.new_session(fresh, Some(Source { digest: join.as_source(), salt: fresh.salt }), now)?;
+        let session = self.session_given_for_join(join, now, fresh)?;
         if let Some(member) = self.live_members(now).find(|member| member.id == account.member_id) {
-            let is_known = member.session.is_given_for(join.as_source());
-            let (member_id, ended) = (member.id, member.session.digest);
-            let taken_over = Event::SessionRenewed { member_id, ended, session, is_taken_back: true };
-            return Ok((!is_known).then_some(taken_over));
+            return Ok(member.give_seat(join, session, true));
         }
         self.free_seats(now)?;
-        let member = Member {
-            id: account.member_id,
-            username: account.username.clone(),
-            role: Role::Guest,
-            joined_at: now,
-            invite_id: None,
-            join: Some(join),
-            session,
-        };
+        let member = Member::guest(account.member_id, &account.username, join, session, now);
         Ok(Some(Event::MemberJoined { member }))
     }
 }

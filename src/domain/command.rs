@@ -45,6 +45,12 @@ pub enum Command {
         username: Username,
         join: Digest<OfJoin>,
     },
+    /// Takes a seat in a chat that is entered by its address. The same `join` has the same effect
+    /// as before.
+    Enter {
+        username: Username,
+        join: Digest<OfJoin>,
+    },
     DecideKnock {
         by: Digest<OfSession>,
         knock_id: KnockId,

@@ -2,8 +2,8 @@
 
 use super::secret::{OfInvite, OfJoin, OfSession, OfTicket};
 use super::{
-    Chat, Decision, Departure, Digest, Event, Fresh, Invite, InviteId, Knock, KnockEnd, KnockId, KnockStatus, Member,
-    MemberId, Refusal, Role, Session, Source, Timestamp, Username,
+    Admission, Chat, Decision, Departure, Digest, Event, Fresh, Invite, InviteId, Knock, KnockEnd, KnockId,
+    KnockStatus, Member, MemberId, Refusal, Role, Session, Source, Timestamp, Username,
 };
 
 impl Chat {
@@ -16,17 +16,9 @@ impl Chat {
         now: Timestamp,
         fresh: Fresh,
     ) -> Result<Option<Event>, Refusal> {
-        let source = Source { digest: join.as_source(), salt: fresh.salt };
-        let session = self.new_session(fresh, Some(source), now)?;
+        let session = self.session_given_for_join(join, now, fresh)?;
         if let Some(member) = self.member_joined_as(join, now) {
-            let is_known = member.session.is_given_for(join.as_source());
-            let renewed = Event::SessionRenewed {
-                member_id: member.id,
-                ended: member.session.digest,
-                session,
-                is_taken_back: false,
-            };
-            return Ok((!is_known).then_some(renewed));
+            return Ok(member.give_seat(join, session, false));
         }
         if self.knock_joined_as(join, now).is_some() {
             return Ok(None);
@@ -36,16 +28,44 @@ impl Chat {
         if invite.asks_first {
             return self.knock_at(invite, join, username, now, fresh).map(Some);
         }
-        let member = Member {
-            id: MemberId::from_random_bytes(fresh.id),
-            username: username.clone(),
-            role: Role::Guest,
-            joined_at: now,
-            invite_id: Some(invite.id),
-            join: Some(join),
-            session,
-        };
+        let guest = Member::guest(MemberId::from_random_bytes(fresh.id), username, join, session, now);
+        Ok(Some(Event::MemberJoined { member: Member { invite_id: Some(invite.id), ..guest } }))
+    }
+
+    /// Seats someone who knows the chat's address, where that is enough. Whoever has joined as `join`
+    /// before is there already.
+    pub(super) fn enter(
+        &self,
+        username: &Username,
+        join: Digest<OfJoin>,
+        now: Timestamp,
+        fresh: Fresh,
+    ) -> Result<Option<Event>, Refusal> {
+        self.enters_by(Admission::Open)?;
+        let session = self.session_given_for_join(join, now, fresh)?;
+        if let Some(member) = self.member_joined_as(join, now) {
+            return Ok(member.give_seat(join, session, false));
+        }
+        self.free_seats(now)?;
+        self.check_name(username, None, now)?;
+        let member = Member::guest(MemberId::from_random_bytes(fresh.id), username, join, session, now);
         Ok(Some(Event::MemberJoined { member }))
+    }
+
+    /// # Errors
+    /// [`Refusal::WrongAdmission`] where one enters otherwise, [`Refusal::ChatNotFound`].
+    pub fn enters_by(&self, admission: Admission) -> Result<(), Refusal> {
+        if self.settings()?.admission == admission { Ok(()) } else { Err(Refusal::WrongAdmission) }
+    }
+
+    /// A session whose token can be given again to whoever shows `join` again.
+    pub(super) fn session_given_for_join(
+        &self,
+        join: Digest<OfJoin>,
+        now: Timestamp,
+        fresh: Fresh,
+    ) -> Result<Session, Refusal> {
+        self.new_session(fresh, Some(Source { digest: join.as_source(), salt: fresh.salt }), now)
     }
 
     fn knock_at(

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::secret::{OfJoin, OfRecovery, OfSession, OfSource};
-use super::{Digest, InviteId, MemberId, Salt, Timestamp, Username};
+use super::{Digest, Event, InviteId, MemberId, Salt, Timestamp, Username};
 
 /// What a member may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -55,6 +55,25 @@ pub struct Member {
 }
 
 impl Member {
+    /// Someone who has come by no invite.
+    pub(super) fn guest(
+        id: MemberId,
+        username: &Username,
+        join: Digest<OfJoin>,
+        session: Session,
+        now: Timestamp,
+    ) -> Self {
+        let username = username.clone();
+        Self { id, username, role: Role::Guest, joined_at: now, invite_id: None, join: Some(join), session }
+    }
+
+    /// Gives the seat to whoever shows `join`, by `session`; nothing where it is theirs already.
+    pub(super) fn give_seat(&self, join: Digest<OfJoin>, session: Session, is_taken_back: bool) -> Option<Event> {
+        let is_theirs = self.session.is_given_for(join.as_source());
+        let (member_id, ended) = (self.id, self.session.digest);
+        (!is_theirs).then_some(Event::SessionRenewed { member_id, ended, session, is_taken_back })
+    }
+
     /// Whether the seat is taken at `now`: a session that has expired frees it at once.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {

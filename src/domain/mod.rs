@@ -5,6 +5,7 @@
 //! stands here once, so every store, transport and dialect keeps the same ones.
 
 mod account;
+mod browser;
 mod chat;
 mod command;
 mod decide;
@@ -24,6 +25,7 @@ mod text;
 mod timestamp;
 
 pub use account::{Account, PasswordHash};
+pub use browser::BrowserSession;
 pub use chat::{Change, Chat, MessagesAfter, Receipt, Snapshot};
 pub use command::{Command, Fresh};
 pub use event::{Departure, Event};
@@ -35,8 +37,8 @@ pub use member::{Member, Recovery, Role, Session, Source};
 pub use message::{Message, MessageText};
 pub use refusal::Refusal;
 pub use secret::{
-    Digest, InviteKey, JoinSecret, OfInvite, OfJoin, OfRecovery, OfSession, OfTicket, RecoveryCode, SECRET_BYTES, Salt,
-    Secret, SessionToken, Ticket,
+    BrowserToken, Digest, InviteKey, JoinSecret, OfBrowser, OfInvite, OfJoin, OfRecovery, OfSession, OfTicket,
+    RecoveryCode, SECRET_BYTES, Salt, Secret, SessionToken, Ticket,
 };
 pub use settings::{Admission, Settings};
 pub use timestamp::Timestamp;

@@ -11,6 +11,8 @@ pub enum Refusal {
     Invalid { field: &'static str, problem: String },
     #[error("This needs a session in the chat. Send its token as `Authorization: Bearer`.")]
     SessionRequired,
+    #[error("This needs to know who you are. `POST /sessions` with a username gives a session.")]
+    BrowserSessionRequired,
     #[error("Your session in this chat has ended. Join again with an invite.")]
     SessionExpired,
     #[error("This invite is not valid. It may have been revoked, used up, or copied in part.")]

@@ -14,6 +14,8 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+use super::ChatId;
+
 /// How much entropy a secret carries.
 pub const SECRET_BYTES: usize = 32;
 
@@ -32,6 +34,9 @@ pub enum OfTicket {}
 /// Marks the secrets by which an owner comes back.
 #[derive(Debug)]
 pub enum OfRecovery {}
+/// Marks the secrets by which a browser is known between chats.
+#[derive(Debug)]
+pub enum OfBrowser {}
 /// Marks whatever secret a session was given for.
 #[derive(Debug)]
 pub enum OfSource {}
@@ -64,6 +69,10 @@ pub type JoinSecret = Secret<OfJoin>;
 pub type Ticket = Secret<OfTicket>;
 /// Brings an owner back whose session is lost; shown to that owner alone.
 pub type RecoveryCode = Secret<OfRecovery>;
+
+/// Proves a browser's session to every chat that is entered by its address; shown to that browser
+/// alone.
+pub type BrowserToken = Secret<OfBrowser>;
 
 /// What a derived secret is made of beside the one that was shown. Random, kept, worth nothing
 /// by itself.
@@ -151,6 +160,15 @@ impl JoinSecret {
     #[must_use]
     pub fn session(&self, salt: &Salt) -> SessionToken {
         self.ticket(salt).session(salt)
+    }
+}
+
+impl BrowserToken {
+    /// By what whoever has this token is known in a chat. Those of different chats have nothing in
+    /// common.
+    #[must_use]
+    pub fn join(&self, chat_id: ChatId) -> JoinSecret {
+        self.derive(None, chat_id.as_uuid().as_bytes())
     }
 }
 

@@ -18,6 +18,8 @@ pub enum Admission {
     Approval,
     /// Whoever has an account in the chat, by its password.
     Account,
+    /// Whoever knows the chat's address, under the name that their browser session has.
+    Open,
 }
 
 impl Admission {

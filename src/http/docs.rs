@@ -168,15 +168,15 @@ fn render(document: &OpenApi) -> String {
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content="light dark"/>
                 <title>"API · Watch Party"</title>
-                <link rel="icon" href="/assets/icon.svg" type="image/svg+xml"/>
-                <link rel="stylesheet" href="/pkg/watch-party.css"/>
+                <link rel="icon" href="assets/icon.svg" type="image/svg+xml"/>
+                <link rel="stylesheet" href="pkg/watch-party.css"/>
             </head>
             <body>
-                <header class="bar"><a class="brand" href="/">"Watch Party"</a></header>
+                <header class="bar"><a class="brand" href="./">"Watch Party"</a></header>
                 <main class="docs">
                     <h1>"API"</h1>
                     <p>{prose(&text(&document["info"]["description"]))}</p>
-                    <p>"For programs: "<a href="/openapi.json">"openapi.json"</a></p>
+                    <p>"For programs: "<a href="openapi.json">"openapi.json"</a></p>
                     {items(&document["tags"])
                         .iter()
                         .map(|tag| {

@@ -65,8 +65,7 @@ async fn create_room(
         (status = 404, description = "`chat_not_found`: no such id can be", body = Problem),
     ))]
 async fn show_room(ChatInPath(chat_id): ChatInPath) -> Redirect {
-    // Relative, so that it leads there wherever the site stands.
-    Redirect::to(&format!("../room/{chat_id}"))
+    Redirect::to(&format!("/room/{chat_id}"))
 }
 
 /// Make an account in the room. It takes no seat.

@@ -3,6 +3,7 @@
 mod accept;
 mod auth;
 mod body;
+mod chat_app;
 mod docs;
 mod flask;
 mod native;

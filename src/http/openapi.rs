@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema as _, openapi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -11,7 +11,7 @@ use axum::Json;
 use axum::extract::Extension;
 use axum::response::{IntoResponse as _, Response};
 
-use super::{AppState, flask, native, ops, silly};
+use super::{AppState, chat_app, flask, native, ops, silly};
 use crate::wire::Problem;
 
 /// Every call of the API, documented and routed in one.
@@ -20,6 +20,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .merge(native::routes())
         .merge(silly::routes())
         .merge(flask::routes())
+        .merge(chat_app::routes())
         .merge(ops::routes())
         .routes(routes!(show_document));
     name_problems(router.get_openapi_mut());
@@ -74,6 +75,7 @@ pub fn api_document() -> openapi::OpenApi {
         (name = "knocks", description = "Ask to be let in, and let people in; wait for a seat"),
         (name = "silly chat", description = "The dialect of Silly Chat: chat URLs and link URLs; `author_id` and `client_id` are credentials, never shown to others"),
         (name = "flask-chat", description = "The dialect of Flask-Chat: rooms with accounts of their own; JSON or form bodies, `succeeded` and `explanation`"),
+        (name = "chat app", description = "The dialect of Chat App: one username for a browser's session, and chatrooms that are entered by their address"),
         (name = "operations", description = "For those who run the server"),
     ),
     modifiers(&SessionTokenScheme)
@@ -95,6 +97,12 @@ impl Modify for SessionTokenScheme {
         };
         components
             .add_security_scheme("ticket", bearer("The `ticket` of a knock; it proves that knock and nothing else."));
+        components.add_security_scheme(
+            "browser_session",
+            bearer("The `token` of a browser's session; it enters chatrooms, and proves no seat."),
+        );
+        let cookie = ApiKeyValue::with_description(chat_app::COOKIE, "The same as a cookie; then only from this site.");
+        components.add_security_scheme("browser_cookie", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
         components.add_security_scheme("invite_key", bearer("The key of a magic link: what stands after its `#`."));
     }
 }

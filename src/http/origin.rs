@@ -12,7 +12,9 @@ use ipnet::IpNet;
 
 use super::AppState;
 use super::problem::Failure;
+use crate::config::folder;
 use crate::service::Caller;
+use crate::wire::{Code, Problem};
 
 /// The address that limits count: the peer's, or the one a trusted proxy forwards.
 pub(super) async fn note_caller(
@@ -26,9 +28,22 @@ pub(super) async fn note_caller(
     next.run(request).await
 }
 
-/// The site as its visitors reach it, without a slash at its end: `https://chat.example`.
+/// The site as its visitors reach it, without a slash at its end: `https://chat.example`, or
+/// `https://example.org/chat`.
 #[derive(Debug)]
 pub(super) struct SiteUrl(pub(super) String);
+
+impl SiteUrl {
+    /// Where the site stands on its host: `/`, or `/chat`.
+    pub(super) fn path(&self) -> String {
+        self.0.parse().map_or_else(|_| "/".into(), |site: Uri| site.path().to_owned())
+    }
+
+    /// Whether it is reached by an encrypted connection alone.
+    pub(super) fn is_secure(&self) -> bool {
+        self.0.starts_with("https:")
+    }
+}
 
 impl FromRequestParts<AppState> for SiteUrl {
     type Rejection = Failure;
@@ -49,8 +64,37 @@ impl FromRequestParts<AppState> for SiteUrl {
             .or_else(|| parts.uri.authority().map(Authority::as_str))
             .and_then(|host| host.parse::<Authority>().ok())
             .map_or_else(|| state.leptos.site_addr.to_string(), |host| host.to_string());
-        Ok(Self(format!("{scheme}://{host}")))
+        let folder = forwarded("x-forwarded-prefix").and_then(folder).unwrap_or_default();
+        Ok(Self(format!("{scheme}://{host}{folder}")))
     }
+}
+
+/// The way from `path` up to where the site begins, whatever stands before it on the host: `./`,
+/// `../`, `../../` …
+pub(super) fn way_up(path: &str) -> String {
+    match path.matches('/').count().saturating_sub(1) {
+        0 => "./".into(),
+        depth => "../".repeat(depth),
+    }
+}
+
+/// A page of another site must not ask with what its visitor's browser knows. Browsers say which
+/// page asks; programs need not. The scheme is not compared: a proxy may have taken the encryption
+/// off.
+pub(super) fn check_origin(headers: &HeaderMap, SiteUrl(site): &SiteUrl) -> Result<(), Failure> {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let is_own = match (text(header::ORIGIN.as_str()), text("sec-fetch-site")) {
+        (Some(origin), _) => {
+            let (origin, own) = (origin.parse::<Uri>().ok(), site.parse::<Uri>().ok());
+            origin.zip(own).is_some_and(|(origin, own)| is_same_host(&origin, &own))
+        }
+        (None, Some(from)) => matches!(from, "same-origin" | "none"),
+        (None, None) => true,
+    };
+    if is_own {
+        return Ok(());
+    }
+    Err(Problem::new(Code::OriginNotAllowed, "A page of another site may not ask this.").into())
 }
 
 /// Whether the two name one host. Schemes and their ports are not compared: a proxy may have taken
@@ -108,6 +152,14 @@ mod tests {
     fn a_forwarded_address_counts_only_from_a_trusted_proxy() {
         assert_eq!(client("192.0.2.9", &["198.51.100.1"], &[]), "192.0.2.9");
         assert_eq!(client("10.0.0.1", &["198.51.100.1"], &["10.0.0.0/8"]), "198.51.100.1");
+    }
+
+    #[test]
+    fn the_way_up_leads_to_the_site_from_any_depth() {
+        let ways = [("/", "./"), ("/docs", "./"), ("/chat/1", "../"), ("/chatrooms/1/", "../../"), ("", "./")];
+        for (path, way) in ways {
+            assert_eq!(way_up(path), way, "{path}");
+        }
     }
 
     #[test]

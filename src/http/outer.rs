@@ -34,6 +34,7 @@ pub(super) fn wrap(routes: Router<AppState>, state: &AppState) -> Router<AppStat
             .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
             .layer(trace)
             .layer(PropagateRequestIdLayer::x_request_id())
+            .layer(middleware::from_fn(lead_within_the_site))
             .layer(middleware::from_fn(add_security_headers))
             .layer(middleware::from_fn(explain_failures))
             .layer(middleware::from_fn(bound_body))
@@ -94,6 +95,18 @@ async fn explain_failures(request: Request, next: Next) -> Response {
 fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("not text")
+}
+
+/// Handlers lead to paths of the site, which a proxy may serve from any folder of its host: only the
+/// way from where the caller is, is the same for both.
+async fn lead_within_the_site(request: Request, next: Next) -> Response {
+    let way_up = origin::way_up(request.uri().path());
+    let mut response = next.run(request).await;
+    let target = response.headers().get(header::LOCATION).and_then(|target| target.to_str().ok()?.strip_prefix('/'));
+    if let Some(target) = target.and_then(|target| HeaderValue::try_from(format!("{way_up}{target}")).ok()) {
+        response.headers_mut().insert(header::LOCATION, target);
+    }
+    response
 }
 
 /// The policy of everything that is not a page: nothing may be loaded from it.

@@ -8,8 +8,8 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get_service;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, get_service};
 use leptos::config::LeptosOptions;
 use leptos::nonce::use_nonce;
 use leptos::prelude::{provide_context, use_context};
@@ -18,10 +18,15 @@ use tower_http::services::{ServeDir, ServeFile};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::AppState;
-use super::problem::Failure;
+use super::accept::wants_page;
+use super::chat_app::browser_token;
+use super::origin::way_up;
+use super::path::ChatInPath;
+use super::problem::{Answer, Failure};
 use crate::app::server_fns::AnswerStatus;
-use crate::app::{App, PublicUrl, shell};
-use crate::service::Caller;
+use crate::app::{App, PublicUrl, WayUp, shell};
+use crate::domain::Refusal;
+use crate::service::{Caller, Error};
 use crate::wire::{Code, Problem};
 
 /// Pages and files hold nothing private; a browser may keep them, but asks whether they are new.
@@ -38,6 +43,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .leptos_routes_with_context(state, generate_route_list(App), page_context(state), move || {
             shell(options.clone())
         })
+        .route("/chatrooms/{chat_id}/", get(show_chatroom))
         .nest_service("/pkg", files("pkg"))
         .nest_service("/assets", files("assets"))
         .route_service("/robots.txt", ServeFile::new(site.join("robots.txt")))
@@ -51,6 +57,9 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
     move || {
         provide_context(service.clone());
         provide_context(PublicUrl(config.public_url.clone()));
+        if let Some(parts) = use_context::<Parts>() {
+            provide_context(WayUp(way_up(parts.uri.path())));
+        }
         if let Some(caller) = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Caller>().copied()) {
             provide_context(caller);
         }
@@ -74,21 +83,41 @@ fn page_policy(nonce: &str) -> HeaderValue {
     let policy = format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; \
          img-src 'self' data:; connect-src 'self'{reload}; manifest-src 'self'; \
-         base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+         base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
     );
     HeaderValue::try_from(policy).expect("a nonce is base64")
 }
 
 /// A page for a browser, a problem for a program.
 async fn not_found(State(state): State<AppState>, request: Request<Body>) -> Response {
-    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    if !accept.is_some_and(|accept| accept.contains("text/html")) {
+    if !wants_page(request.headers()) {
         return Failure(Problem::new(Code::NotFound, "There is nothing at this address.")).into_response();
     }
-    let options: LeptosOptions = state.leptos.clone();
-    let context = page_context(&state);
-    let render = leptos_axum::render_app_to_stream_with_context(context, move || shell(options.clone()));
-    let mut page = render(request).await;
+    let mut page = render(&state, request).await;
     *page.status_mut() = StatusCode::NOT_FOUND;
     page
+}
+
+/// A chatroom's page; a browser that has not said who it is, is led to where it can, and comes back
+/// from there.
+async fn show_chatroom(
+    State(state): State<AppState>,
+    ChatInPath(chat_id): ChatInPath,
+    request: Request<Body>,
+) -> Answer<Response> {
+    let session = match browser_token(request.headers()) {
+        Some(token) => state.service.show_browser_session(&token).await,
+        None => Err(Refusal::BrowserSessionRequired.into()),
+    };
+    match session {
+        Err(Error::Refused(_)) => Ok(Redirect::to(&format!("/sessions/new?chatroom={chat_id}")).into_response()),
+        Err(error @ Error::Unavailable(_)) => Err(error.into()),
+        Ok(_) => Ok(render(&state, request).await),
+    }
+}
+
+async fn render(state: &AppState, request: Request<Body>) -> Response {
+    let options: LeptosOptions = state.leptos.clone();
+    let render = leptos_axum::render_app_to_stream_with_context(page_context(state), move || shell(options.clone()));
+    render(request).await
 }

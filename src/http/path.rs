@@ -31,6 +31,10 @@ id_in_path!(
     ChatInPath(ChatId), "chat_id", Refusal::ChatNotFound
 );
 id_in_path!(
+    /// The chat whose `hash_key` the path names.
+    HashKeyInPath(ChatId), "hash_key", Refusal::ChatNotFound
+);
+id_in_path!(
     /// The member that the path names.
     MemberInPath(MemberId), "member_id", Refusal::NotFound("member")
 );

@@ -1,6 +1,6 @@
 //! Accounts of one chat: made, and logged in to.
 
-use super::{Caller, Password, Result, Seat, Service, seen};
+use super::{Caller, Password, Result, Seat, Service};
 use crate::domain::{Admission, ChatId, Command, Fresh, JoinSecret, MessagesAfter, Refusal, Username};
 
 impl Service {
@@ -46,12 +46,7 @@ impl Service {
         let salt = self.draw_salt();
         let fresh = Fresh { salt, session: join.session(&salt).digest(), ..Fresh::NOTHING };
         self.change(chat_id, Command::LogIn { username, join: join.digest() }, fresh).await?;
-        self.look(chat_id, |state, now| {
-            let source = state.chat.member_given_for(join.digest(), now).ok_or(Refusal::SessionExpired)?;
-            let (member, salt) = source;
-            Ok(Seat { token: join.session(&salt), member: seen(&state.chat, member, now) })
-        })
-        .await
+        self.seat_given_for(chat_id, join).await
     }
 
     /// A secret for one who logs in and shows nothing to be known by again.

@@ -25,6 +25,8 @@ const JOINS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("not zero");
 /// It keeps one client from taking all the places of those who wait.
 const KNOCKS_AT_ONCE: NonZeroU32 = NonZeroU32::new(6).expect("not zero");
 const MINUTES_PER_KNOCK: u64 = 5;
+/// Names one address may give itself between chats.
+const BROWSER_SESSIONS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 /// Accounts one address may make; each costs a hash.
 const REGISTERS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
 /// Wrong passwords in a row before one must wait, and the longest wait after that: for an account it
@@ -61,6 +63,7 @@ pub(super) struct Limits {
     creates: Limit<Caller>,
     joins: Limit<Caller>,
     knocks: Limit<(Caller, ChatId)>,
+    browser_sessions: Limit<Caller>,
     registers: Limit<Caller>,
     logins_of_account: Tries<(ChatId, String)>,
     logins_of_caller: Tries<Caller>,
@@ -73,6 +76,7 @@ impl Limits {
         Self {
             creates: limit(Quota::per_minute(CREATES_PER_MINUTE), clock),
             joins: limit(Quota::per_minute(JOINS_PER_MINUTE), clock),
+            browser_sessions: limit(Quota::per_minute(BROWSER_SESSIONS_PER_MINUTE), clock),
             registers: limit(Quota::per_minute(REGISTERS_PER_MINUTE), clock),
             logins_of_account: Tries::new(clock, LONGEST_WAIT_OF_ACCOUNT),
             logins_of_caller: Tries::new(clock, LONGEST_WAIT_OF_CALLER),
@@ -92,6 +96,10 @@ impl Limits {
 
     pub(super) fn check_knock(&self, caller: Caller, chat_id: ChatId) -> Result<(), Refusal> {
         check(&self.knocks, &(caller, chat_id))
+    }
+
+    pub(super) fn check_browser_session(&self, caller: Caller) -> Result<(), Refusal> {
+        check(&self.browser_sessions, &caller)
     }
 
     pub(super) fn check_register(&self, caller: Caller) -> Result<(), Refusal> {
@@ -124,6 +132,7 @@ impl Limits {
         self.creates.retain_recent();
         self.joins.retain_recent();
         self.knocks.retain_recent();
+        self.browser_sessions.retain_recent();
         self.registers.retain_recent();
         self.logins_of_account.forget_idle();
         self.logins_of_caller.forget_idle();

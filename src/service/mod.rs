@@ -1,6 +1,7 @@
 //! The use cases: each loads a chat, lets the domain decide, commits, and answers.
 
 mod accounts;
+mod browsers;
 mod clock;
 mod engine;
 mod entropy;
@@ -20,8 +21,8 @@ use thiserror::Error;
 use tokio::sync::watch::Sender;
 
 use crate::domain::{
-    Chat, ChatId, ChatName, ClientId, Command, Event, Fresh, Invite, InviteKey, Member, MemberId, Message, MessageId,
-    MessageText, MessagesAfter, RecoveryCode, Refusal, SessionToken, Settings, Timestamp,
+    Chat, ChatId, ChatName, ClientId, Command, Digest, Event, Fresh, Invite, InviteKey, Member, MemberId, Message,
+    MessageId, MessageText, MessagesAfter, OfSession, RecoveryCode, Refusal, SessionToken, Settings, Timestamp,
 };
 use crate::store::{Store, Unavailable};
 
@@ -170,7 +171,16 @@ impl Service {
         text: MessageText,
         client_id: Option<ClientId>,
     ) -> Result<Posted> {
-        let by = token.digest();
+        self.post_by(chat_id, token.digest(), text, client_id).await
+    }
+
+    async fn post_by(
+        &self,
+        chat_id: ChatId,
+        by: Digest<OfSession>,
+        text: MessageText,
+        client_id: Option<ClientId>,
+    ) -> Result<Posted> {
         self.look(chat_id, |state, now| {
             let author = state.chat.authenticate(by, now)?.id;
             state.hear(author, now);

@@ -24,7 +24,7 @@ impl Service {
             limits.forget_idle();
         }
         let Policy { forget_after, .. } = self.inner.policy;
-        let mut first_failure = Ok(());
+        let mut first_failure = self.inner.store.end_expired_sessions(self.now()).await.map_err(Error::from);
         // What is due still, though it was tried.
         let mut tried = HashSet::new();
         loop {

@@ -9,12 +9,14 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
 use super::{CommitError, Store, Unavailable};
-use crate::domain::{Change, Chat, ChatId, Timestamp};
+use crate::domain::{BrowserSession, Change, Chat, ChatId, Digest, OfBrowser, Timestamp};
 
 /// Forgets everything when the program ends.
 #[derive(Default)]
 pub struct MemoryStore {
     chats: DashMap<ChatId, Arc<Chat>>,
+    /// By the digests of their tokens.
+    sessions: DashMap<[u8; 32], BrowserSession>,
 }
 
 #[async_trait]
@@ -43,6 +45,25 @@ impl Store for MemoryStore {
     async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable> {
         let due = self.chats.iter().filter(|chat| chat.due_at(forget_after) <= now);
         Ok(due.map(|chat| *chat.key()).take(at_most).collect())
+    }
+
+    async fn open_session(&self, session: &BrowserSession) -> Result<(), Unavailable> {
+        self.sessions.insert(*session.token.as_bytes(), session.clone());
+        Ok(())
+    }
+
+    async fn session(&self, token: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable> {
+        Ok(self.sessions.get(token.as_bytes()).map(|session| session.clone()))
+    }
+
+    async fn end_session(&self, token: Digest<OfBrowser>) -> Result<(), Unavailable> {
+        self.sessions.remove(token.as_bytes());
+        Ok(())
+    }
+
+    async fn end_expired_sessions(&self, now: Timestamp) -> Result<(), Unavailable> {
+        self.sessions.retain(|_, session| session.is_live(now));
+        Ok(())
     }
 
     async fn scrub(&self) -> Result<(), Unavailable> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::domain::{Change, Chat, ChatId, Timestamp};
+use crate::domain::{BrowserSession, Change, Chat, ChatId, Digest, OfBrowser, Timestamp};
 
 pub use memory::MemoryStore;
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
@@ -45,6 +45,18 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Chats that time alone has changed by `now` ([`Chat::due_at`]), not more than `at_most`.
     async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable>;
+
+    /// Keeps a browser's session.
+    async fn open_session(&self, session: &BrowserSession) -> Result<(), Unavailable>;
+
+    /// The browser's session, which may have expired.
+    async fn session(&self, token: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable>;
+
+    /// Forgets a browser's session, if there is one.
+    async fn end_session(&self, token: Digest<OfBrowser>) -> Result<(), Unavailable>;
+
+    /// Forgets the browsers' sessions that have expired by `now`.
+    async fn end_expired_sessions(&self, now: Timestamp) -> Result<(), Unavailable>;
 
     /// Removes the last traces of what was deleted, from wherever the store's medium keeps them.
     async fn scrub(&self) -> Result<(), Unavailable>;

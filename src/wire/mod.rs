@@ -4,6 +4,7 @@
 //! the domain's values here, so every transport shows the same.
 
 mod answers;
+pub mod chat_app;
 pub mod flask;
 mod live;
 mod problem;

@@ -120,7 +120,9 @@ impl Code {
     const fn of(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::Invalid { .. } => Self::InvalidRequest,
-            Refusal::SessionRequired | Refusal::TicketRequired => Self::SessionRequired,
+            Refusal::SessionRequired | Refusal::TicketRequired | Refusal::BrowserSessionRequired => {
+                Self::SessionRequired
+            }
             Refusal::SessionExpired => Self::SessionExpired,
             Refusal::WrongPassword => Self::WrongPassword,
             Refusal::WrongAdmission => Self::WrongAdmission,

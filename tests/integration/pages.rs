@@ -47,7 +47,7 @@ async fn addresses_that_name_no_chat_lead_home() {
     let app = TestApp::new();
     for path in ["/chat/nonsense", "/join/nonsense"] {
         let answer = app.get(path).header("accept", "text/html").await_status(302).await;
-        assert_eq!(answer.header("location"), Some("/?notice=chat_not_found"));
+        assert_eq!(answer.header("location"), Some("../?notice=chat_not_found"));
     }
     let missing = app.get("/no/such/page").header("accept", "text/html").await_status(404).await;
     assert!(missing.text().contains("There is nothing here"));

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::json;
-use watch_party::domain::{Change, Chat, ChatId, MessageText, Settings, Timestamp, Username};
+use watch_party::domain::{
+    BrowserSession, Change, Chat, ChatId, Digest, MessageText, OfBrowser, Settings, Timestamp, Username,
+};
 use watch_party::service::{Caller, NewChat, Service};
 use watch_party::store::{CommitError, MemoryStore, Store, Unavailable};
 
@@ -27,6 +29,18 @@ impl Store for SharedStore {
     }
     async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable> {
         self.0.due(now, forget_after, at_most).await
+    }
+    async fn open_session(&self, session: &BrowserSession) -> Result<(), Unavailable> {
+        self.0.open_session(session).await
+    }
+    async fn session(&self, token: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable> {
+        self.0.session(token).await
+    }
+    async fn end_session(&self, token: Digest<OfBrowser>) -> Result<(), Unavailable> {
+        self.0.end_session(token).await
+    }
+    async fn end_expired_sessions(&self, now: Timestamp) -> Result<(), Unavailable> {
+        self.0.end_expired_sessions(now).await
     }
     async fn scrub(&self) -> Result<(), Unavailable> {
         self.0.scrub().await

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{self, CloseFrame, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use axum::response::sse::Event;
 use futures_util::stream;
@@ -15,12 +15,12 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::messages::cursor;
 use crate::domain::{ChatId, MessageId, Refusal, SessionToken};
 use crate::http::auth::session_token;
-use crate::http::origin::{SiteUrl, is_same_host};
+use crate::http::origin::{SiteUrl, check_origin};
 use crate::http::path::ChatInPath;
-use crate::http::problem::{Answer, Failure};
+use crate::http::problem::Answer;
 use crate::http::sse::{self, KEEP_ALIVE};
 use crate::service::{Ending, Follower, Service, Update};
-use crate::wire::{Code, LiveEvent, Problem};
+use crate::wire::{LiveEvent, Problem};
 
 /// How long a frame may wait for a reader who takes nothing.
 const SEND_PATIENCE: Duration = Duration::from_secs(20);
@@ -55,7 +55,7 @@ pub(super) async fn follow_chat(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Query(query): Query<Vec<(String, String)>>,
-    SiteUrl(site): SiteUrl,
+    site: SiteUrl,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer<Response> {
@@ -184,16 +184,4 @@ fn offered_token(headers: &HeaderMap) -> Result<SessionToken, Refusal> {
         Some(token) => SessionToken::parse(token).ok_or(Refusal::SessionRequired),
         None => session_token(headers),
     }
-}
-
-/// A page of another site must not follow with what its visitor's browser knows. Programs send
-/// no origin. The scheme is not compared: a proxy may have taken the encryption off.
-fn check_origin(headers: &HeaderMap, site: &str) -> Result<(), Failure> {
-    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
-    let own: Option<Uri> = site.parse().ok();
-    let origin: Option<Uri> = origin.to_str().ok().and_then(|origin| origin.parse().ok());
-    if own.zip(origin).is_some_and(|(own, origin)| is_same_host(&own, &origin)) {
-        return Ok(());
-    }
-    Err(Problem::new(Code::OriginNotAllowed, "A page of another site may not follow this chat.").into())
 }

@@ -13,6 +13,7 @@ pub(super) fn admission_name(admission: Admission) -> &'static str {
         Admission::Link => "link",
         Admission::Approval => "approval",
         Admission::Account => "account",
+        Admission::Open => "open",
     }
 }
 
@@ -37,7 +38,7 @@ pub(super) fn knock_status(row: &Row<'_>, column: usize) -> Result<KnockStatus> 
 }
 
 pub(super) fn admission(row: &Row<'_>, column: usize) -> Result<Admission> {
-    named(row, column, &[Admission::Link, Admission::Approval, Admission::Account], admission_name)
+    named(row, column, &[Admission::Link, Admission::Approval, Admission::Account, Admission::Open], admission_name)
 }
 
 pub(super) fn role(row: &Row<'_>, column: usize) -> Result<Role> {

@@ -8,6 +8,7 @@ mod read;
 mod readers;
 mod schema;
 mod scrub;
+mod sessions;
 mod write;
 mod writer;
 
@@ -21,7 +22,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{CommitError, Store, Unavailable};
-use crate::domain::{Change, Chat, ChatId, Timestamp};
+use crate::domain::{BrowserSession, Change, Chat, ChatId, Digest, OfBrowser, Timestamp};
 
 pub use open::OpenError;
 
@@ -79,6 +80,23 @@ impl Store for SqliteStore {
 
     async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable> {
         self.readers.ask(move |reader| read::due(reader, now, forget_after, at_most)).await
+    }
+
+    async fn open_session(&self, session: &BrowserSession) -> Result<(), Unavailable> {
+        let session = session.clone();
+        self.writer.act(move |connection| sessions::open(connection, &session)).await
+    }
+
+    async fn session(&self, token: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable> {
+        self.readers.ask(move |reader| sessions::find(reader, token)).await
+    }
+
+    async fn end_session(&self, token: Digest<OfBrowser>) -> Result<(), Unavailable> {
+        self.writer.act(move |connection| sessions::end(connection, token)).await
+    }
+
+    async fn end_expired_sessions(&self, now: Timestamp) -> Result<(), Unavailable> {
+        self.writer.act(move |connection| sessions::end_expired(connection, now)).await
     }
 
     async fn scrub(&self) -> Result<(), Unavailable> {

@@ -28,12 +28,21 @@ pub(super) struct Writer {
 
 enum Job {
     Commit(Commit),
+    Act(Act),
     Scrub(oneshot::Sender<Result<(), Unavailable>>),
 }
 
 struct Commit {
     change: Change,
     reply: oneshot::Sender<Result<(), CommitError>>,
+}
+
+type Statement = Box<dyn FnOnce(&Connection) -> Result<()> + Send>;
+
+/// A change of what belongs to no chat, in a transaction of its own: rare, and of one statement.
+struct Act {
+    act: Statement,
+    reply: oneshot::Sender<Result<(), Unavailable>>,
 }
 
 impl Writer {
@@ -54,6 +63,15 @@ impl Writer {
     pub(super) async fn commit(&self, change: Change) -> Result<(), CommitError> {
         let (reply, answer) = oneshot::channel();
         self.hand_in(Job::Commit(Commit { change, reply })).await?;
+        answer.await.map_err(unavailable)?
+    }
+
+    pub(super) async fn act(
+        &self,
+        act: impl FnOnce(&Connection) -> Result<()> + Send + 'static,
+    ) -> Result<(), Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.hand_in(Job::Act(Act { act: Box::new(act), reply })).await?;
         answer.await.map_err(unavailable)?
     }
 
@@ -94,16 +112,19 @@ impl Desk {
     fn work(&mut self, line: &mut mpsc::Receiver<Job>) {
         while let Some(first) = line.blocking_recv() {
             let mut commits = Vec::new();
+            let mut acts = Vec::new();
             let mut scrubs = Vec::new();
             let mut next = Some(first);
             while let Some(job) = next {
                 match job {
                     Job::Commit(commit) => commits.push(commit),
+                    Job::Act(act) => acts.push(act),
                     Job::Scrub(reply) => scrubs.push(reply),
                 }
                 next = if commits.len() < self.options.max_batch { next_in(line) } else { None };
             }
             self.commit(commits);
+            acts.into_iter().for_each(|act| self.act(act));
             if !scrubs.is_empty() || self.log_bytes() > self.log_limit {
                 let cause = self.scrub().err();
                 for reply in scrubs {
@@ -147,6 +168,14 @@ impl Desk {
             commits.iter().map(|commit| write::change(&transaction, &commit.change)).collect::<Result<_>>()?;
         transaction.commit()?;
         Ok(outcomes)
+    }
+
+    fn act(&mut self, Act { act, reply }: Act) {
+        let done = act(&self.connection);
+        if done.is_err() {
+            self.reconnect();
+        }
+        let _ = reply.send(done.map_err(unavailable));
     }
 
     fn scrub(&mut self) -> Result<()> {

@@ -156,8 +156,8 @@ async fn a_browser_is_sent_on_to_the_page() {
     let (chat, ann) = app.chat(json!({})).await;
     let html = "text/html,application/xhtml+xml,*/*;q=0.8";
     let answer = app.get(format!("/{}", chat.id)).header("accept", html).await_status(303).await;
-    assert_eq!(answer.header("location"), Some(format!("/chat/{}", chat.id).as_str()));
+    assert_eq!(answer.header("location"), Some(format!("./chat/{}", chat.id).as_str()));
     let answer = app.get("/nonsense").header("accept", html).await_status(303).await;
-    assert_eq!(answer.header("location"), Some("/?notice=chat_not_found"));
+    assert_eq!(answer.header("location"), Some("./?notice=chat_not_found"));
     ann.call(Method::GET, "").header("accept", html).await_status(200).await;
 }

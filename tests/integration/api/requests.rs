@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::json;
-use watch_party::domain::{Change, Chat, ChatId, Timestamp};
+use watch_party::domain::{BrowserSession, Change, Chat, ChatId, Digest, OfBrowser, Timestamp};
 use watch_party::http::MAX_BODY_BYTES;
 use watch_party::store::{CommitError, Store, Unavailable};
 
@@ -135,6 +135,18 @@ impl Store for AwayStore {
     async fn due(&self, _: Timestamp, _: Duration, _: usize) -> Result<Vec<ChatId>, Unavailable> {
         Err(away())
     }
+    async fn open_session(&self, _: &BrowserSession) -> Result<(), Unavailable> {
+        Err(away())
+    }
+    async fn session(&self, _: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable> {
+        Err(away())
+    }
+    async fn end_session(&self, _: Digest<OfBrowser>) -> Result<(), Unavailable> {
+        Err(away())
+    }
+    async fn end_expired_sessions(&self, _: Timestamp) -> Result<(), Unavailable> {
+        Err(away())
+    }
     async fn scrub(&self) -> Result<(), Unavailable> {
         Err(away())
     }
@@ -174,6 +186,18 @@ impl Store for BrokenStore {
     }
     async fn due(&self, _: Timestamp, _: Duration, _: usize) -> Result<Vec<ChatId>, Unavailable> {
         Ok(Vec::new())
+    }
+    async fn open_session(&self, _: &BrowserSession) -> Result<(), Unavailable> {
+        panic!("internals")
+    }
+    async fn session(&self, _: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable> {
+        panic!("internals")
+    }
+    async fn end_session(&self, _: Digest<OfBrowser>) -> Result<(), Unavailable> {
+        panic!("internals")
+    }
+    async fn end_expired_sessions(&self, _: Timestamp) -> Result<(), Unavailable> {
+        Ok(())
     }
     async fn scrub(&self) -> Result<(), Unavailable> {
         Ok(())

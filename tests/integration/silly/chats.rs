@@ -227,9 +227,9 @@ async fn a_browser_is_sent_from_the_chat_url_to_the_chats_page() {
     let owned = chat(&app).await;
     let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
     let answer = app.get(path(&owned.chat_url)).header("accept", accept).await_status(303).await;
-    assert_eq!(answer.header("location"), Some(&*format!("/chat/{}", owned.id())));
+    assert_eq!(answer.header("location"), Some(&*format!("../../chat/{}", owned.id())));
     let answer = app.get("/v1/chats/nonsense").header("accept", accept).await_status(303).await;
-    assert_eq!(answer.header("location"), Some("/?notice=chat_not_found"));
+    assert_eq!(answer.header("location"), Some("../../?notice=chat_not_found"));
     // Whoever shows a credential asks for the messages.
     owned.read_as(&owned.author_id).header("accept", accept).await_status(200).await;
 }

@@ -214,7 +214,7 @@ async fn a_browser_is_sent_from_the_link_to_where_people_join_and_asks_nobody_ye
     for agent in [browser, "Twitterbot/1.0"] {
         let call = link.exchange(&app).header("accept", "text/html,*/*;q=0.8").header("user-agent", agent);
         let answer = call.await_status(303).await;
-        assert_eq!(answer.header("location"), Some(&*format!("/join/{}#{}", owned.id(), link.key())));
+        assert_eq!(answer.header("location"), Some(&*format!("../../join/{}#{}", owned.id(), link.key())));
         assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
     }
     assert!(owned.knocks().await.is_empty());

@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use watch_party::domain::{
-    Admission, Change, Chat, ChatId, ClientId, Command, Fresh, InviteKey, InviteTerms, JoinSecret, MessageText,
-    PasswordHash, RecoveryCode, Salt, SessionToken, Settings, Ticket, Timestamp, Username,
+    Admission, BrowserSession, BrowserToken, Change, Chat, ChatId, ClientId, Command, Fresh, InviteKey, InviteTerms,
+    JoinSecret, MessageText, PasswordHash, RecoveryCode, Salt, SessionToken, Settings, Ticket, Timestamp, Username,
 };
 use watch_party::service::{Caller, Service};
 use watch_party::store::{CommitError, Store};
@@ -276,6 +276,30 @@ pub async fn chats_are_due_when_time_alone_has_changed_them(store: Arc<dyn Store
     due.sort();
     assert_eq!(due, [id(1), id(2)]);
     assert_eq!(store.due(forgotten, GRACE, 1).await.unwrap().len(), 1);
+}
+
+pub async fn a_browsers_session_is_kept_until_it_ends(store: Arc<dyn Store>) {
+    let session = |number: u8, name: &str, hours: u64| BrowserSession {
+        token: BrowserToken::from_random_bytes([number; 32]).digest(),
+        username: Username::parse(name).unwrap(),
+        expires_at: NOW.after(Duration::from_hours(hours)),
+    };
+    // A name may be used by many, and a chat is none of them.
+    let (ann, bob, other) = (session(1, "Ann", 1), session(2, "Bob 王", 6), session(3, "Ann", 6));
+    assert_eq!(store.session(ann.token).await.unwrap(), None);
+    for session in [&ann, &bob, &other] {
+        store.open_session(session).await.unwrap();
+        assert_eq!(store.session(session.token).await.unwrap().as_ref(), Some(session));
+    }
+    store.end_expired_sessions(NOW).await.unwrap();
+    assert_eq!(store.session(ann.token).await.unwrap().as_ref(), Some(&ann));
+    store.end_expired_sessions(ann.expires_at).await.unwrap();
+    assert_eq!(store.session(ann.token).await.unwrap(), None);
+    store.end_session(bob.token).await.unwrap();
+    store.end_session(bob.token).await.unwrap();
+    assert_eq!(store.session(bob.token).await.unwrap(), None);
+    assert_eq!(store.session(other.token).await.unwrap().as_ref(), Some(&other));
+    assert_eq!(store.due(other.expires_at, GRACE, ALL).await.unwrap(), []);
 }
 
 pub async fn a_store_that_is_there_answers(store: Arc<dyn Store>) {

@@ -43,5 +43,6 @@ contract!(
     a_commit_that_fails_does_not_fail_its_neighbours,
     many_writers_on_one_chat_leave_no_id_twice_and_no_gap,
     chats_are_due_when_time_alone_has_changed_them,
+    a_browsers_session_is_kept_until_it_ends,
     a_store_that_is_there_answers,
 );
