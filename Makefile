@@ -102,6 +102,8 @@ browser: page-tools
 		echo "==> Installing Chromium"; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy chromium; }
 	@command -v faketime >/dev/null || { \
 		echo "==> Installing faketime"; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy faketime; }
+	@[ -n "$$NGINX" ] || [ -x /usr/sbin/nginx ] || { \
+		echo "==> Installing nginx"; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy nginx; }
 
 clean: ## Remove what was built
 	cargo clean

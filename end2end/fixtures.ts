@@ -11,11 +11,17 @@ export class People {
   private readonly contexts: BrowserContext[] = [];
   /** What broke in any of their pages. */
   private readonly broken: string[] = [];
+  private readonly hear: ((address: string) => void)[] = [];
 
   constructor(
     private readonly browser: Browser,
     private readonly options: Parameters<Browser["newContext"]>[0],
   ) {}
+
+  /** Calls `hear` with each address that any of their pages asks for. */
+  onAsking(hear: (address: string) => void) {
+    this.hear.push(hear);
+  }
 
   /** A browser that has never been here. */
   async newcomer() {
@@ -27,6 +33,9 @@ export class People {
         this.broken.push(message.text());
       }
     });
+    const asks = (address: string) => this.hear.forEach((hear) => hear(address));
+    context.on("request", (request) => asks(request.url()));
+    context.on("page", (page) => page.on("websocket", (socket) => asks(socket.url())));
     return context.newPage();
   }
 
@@ -39,7 +48,15 @@ export class People {
   /** Someone who has started a chat that one enters only when let in. */
   async gatekeeper(username = "Ann", chatName = "Movie night", site = "/"): Promise<ChatPage> {
     const home = await new HomePage(await this.newcomer()).open(site);
-    return home.startChat(username, chatName, true);
+    return home.startChat(username, chatName, "Ask me first");
+  }
+
+  /** Someone who has started a chat that anyone may enter who picks a name. */
+  async host(username = "Ann", chatName = "Movie night", site = "/"): Promise<ChatPage> {
+    const home = await new HomePage(await this.newcomer()).open(site);
+    const asked = await home.startChatroom(chatName);
+    await asked.isReady();
+    return asked.enterAs(username);
   }
 
   /** Someone who came by a magic link and waits to be let in. */

@@ -27,7 +27,7 @@ export class ChatPage {
   }
 
   async isReady() {
-    await expect(this.page).toHaveURL(/\/chat\/[0-9a-f-]{36}$/);
+    await expect(this.page).toHaveURL(/\/(chat\/[0-9a-f-]{36}|chatrooms\/[0-9a-f-]{36}\/)$/);
     await expect(this.send).toBeEnabled();
     await expect(this.log).not.toContainText("Opening the chat");
   }
@@ -52,6 +52,14 @@ export class ChatPage {
     const link = await input.inputValue();
     await this.openInvite();
     return link;
+  }
+
+  /** The address at the bottom of a chat that is entered by it. */
+  async shareLink(): Promise<string> {
+    const input = this.page.getByLabel("Share link");
+    await expect(input).toBeInViewport({ ratio: 1 });
+    await expect(input).toHaveValue(/\/chatrooms\/[0-9a-f-]{36}\/$/);
+    return input.inputValue();
   }
 
   async approve(username: string) {

@@ -1,6 +1,14 @@
 // The start page.
 import { expect, type Locator, type Page } from "@playwright/test";
 import { ChatPage } from "./chat.ts";
+import { SessionPage } from "./session.ts";
+
+/** Who may come in, as the page says it. */
+export type Admission =
+  | "Anyone with the link"
+  | "Ask me first"
+  | "Members with a password"
+  | "Anyone who picks a name";
 
 export class HomePage {
   readonly username: Locator;
@@ -27,16 +35,27 @@ export class HomePage {
     await expect(this.start).toBeEnabled();
   }
 
-  async startChat(username: string, chatName = "", asksFirst = false) {
+  async startChat(username: string, chatName = "", admission: Admission = "Anyone with the link") {
     await this.username.fill(username);
     await this.chatName.fill(chatName);
-    if (asksFirst) {
-      await this.page.getByLabel("Ask me first").check();
-    }
+    await this.choose(admission);
     await this.start.click();
     const chat = new ChatPage(this.page);
     await chat.isReady();
     return chat;
+  }
+
+  async choose(admission: Admission) {
+    await this.page.getByLabel(admission).check();
+  }
+
+  /** Starts a chat that anyone may enter who picks a name; nobody says here who they are. */
+  async startChatroom(name: string) {
+    await this.choose("Anyone who picks a name");
+    await expect(this.username).toBeHidden();
+    await this.chatName.fill(name);
+    await this.start.click();
+    return new SessionPage(this.page);
   }
 
   async isShownBecause(reason: RegExp) {

@@ -35,8 +35,7 @@ test("a room from its creation to a conversation", async ({ people, request }) =
 
 test("members come back with their password, and another browser takes the seat over", async ({ people }) => {
   const home = await new HomePage(await people.newcomer()).open();
-  await home.page.getByLabel("Members with a password").check();
-  const ann = await home.startChat("Ann", "Book club");
+  const ann = await home.startChat("Ann", "Book club", "Members with a password");
   await ann.openInvite();
   const input = ann.page.getByLabel("Link to the chat");
   await expect(input).toHaveValue(/\/room\/[0-9a-f-]{36}$/);

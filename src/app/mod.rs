@@ -2,6 +2,7 @@
 
 mod client;
 mod components;
+mod folder;
 mod notice;
 mod pages;
 pub mod server_fns;
@@ -13,7 +14,9 @@ use leptos_meta::{MetaTags, Title, provide_meta_context};
 use leptos_router::components::{FlatRoutes, Route, Router};
 use leptos_router::path;
 
-use pages::{ChatPage, HomePage, JoinPage, NotFoundPage, RoomPage};
+pub use folder::find_folder;
+
+use pages::{ChatPage, ChatroomPage, HomePage, JoinPage, NotFoundPage, RoomPage, SessionPage};
 
 /// Where visitors find the site, if the one who runs it has said so.
 #[derive(Clone, Debug)]
@@ -60,11 +63,13 @@ pub fn App() -> impl IntoView {
     Effect::new(client::browser::fit_to_visible_height);
     view! {
         <Title formatter=|page: String| if page.is_empty() { "Watch Party".into() } else { format!("{page} · Watch Party") }/>
-        <Router>
+        <Router base=folder::folder()>
             <FlatRoutes fallback=NotFoundPage>
                 <Route path=path!("/") view=HomePage/>
                 <Route path=path!("/join/:chat_id") view=JoinPage/>
                 <Route path=path!("/room/:chat_id") view=RoomPage/>
+                <Route path=path!("/chatrooms/:chat_id") view=ChatroomPage/>
+                <Route path=path!("/sessions/new") view=SessionPage/>
                 <Route path=path!("/chat/:chat_id") view=ChatPage/>
             </FlatRoutes>
         </Router>

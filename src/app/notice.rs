@@ -12,6 +12,7 @@ use crate::wire::{Code, Problem};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Notice {
     InviteNeeded,
+    UsernameTaken,
     InvalidInvite,
     InvalidRecovery,
     ChatFull,
@@ -25,8 +26,9 @@ pub(super) enum Notice {
 }
 
 impl Notice {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::InviteNeeded,
+        Self::UsernameTaken,
         Self::InvalidInvite,
         Self::InvalidRecovery,
         Self::ChatFull,
@@ -42,6 +44,7 @@ impl Notice {
     /// The reason for which a refused visitor is led away; `None` where they had better stay.
     pub(super) fn of(problem: &Problem) -> Option<Self> {
         match problem.code {
+            Code::WrongAdmission => Some(Self::InviteNeeded),
             Code::InvalidInvite => Some(Self::InvalidInvite),
             Code::InvalidRecovery => Some(Self::InvalidRecovery),
             Code::ChatFull => Some(Self::ChatFull),
@@ -64,6 +67,7 @@ impl Notice {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::InviteNeeded => "invite_needed",
+            Self::UsernameTaken => "username_taken",
             Self::InvalidInvite => "invalid_invite",
             Self::InvalidRecovery => "invalid_recovery",
             Self::ChatFull => "chat_full",
@@ -80,13 +84,14 @@ impl Notice {
     const fn sentence(self) -> &'static str {
         match self {
             Self::InviteNeeded => "You need an invite to enter that chat. Ask someone in it for the magic link.",
+            Self::UsernameTaken => "Someone in that chat already has your name. Choose another.",
             Self::InvalidInvite => {
                 "That invite link does not work. It may have been revoked, used up, or copied in part. Ask for a new one."
             }
             Self::InvalidRecovery => "That owner's link does not work. Each use of it gives a new one.",
             Self::ChatFull => "That chat is full. Someone has to leave before you can join.",
             Self::ChatNotFound => "There is no such chat. It may have ended; then nothing of it is left.",
-            Self::SessionExpired => "Your session in that chat has ended. You can join again with the invite link.",
+            Self::SessionExpired => "Your session in that chat has ended. You can enter again the way you came.",
             Self::KnockDeclined => "The owner has not let you in.",
             Self::KnockEnded => {
                 "Nobody has answered, and you are not waiting any more. You can ask again with the invite link."

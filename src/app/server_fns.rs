@@ -67,9 +67,11 @@ pub async fn create_chat(
     username: String,
     name: Option<String>,
     admission: Option<Admission>,
+    capacity: Option<u32>,
+    history: Option<u32>,
 ) -> Result<Started, Problem> {
     let service: crate::service::Service = expect_context();
-    let request = crate::wire::CreateChat { username: Some(username), name, admission, ..Default::default() };
+    let request = crate::wire::CreateChat { username: Some(username), name, admission, capacity, history };
     let (username, name, settings) = request.parse().map_err(refused)?;
     let new = service.create_chat(expect_context(), username, name, settings).await.map_err(refused)?;
     Ok(Started {

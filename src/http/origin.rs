@@ -78,17 +78,17 @@ pub(super) fn way_up(path: &str) -> String {
     }
 }
 
-/// A page of another site must not ask with what its visitor's browser knows. Browsers say which
-/// page asks; programs need not. The scheme is not compared: a proxy may have taken the encryption
-/// off.
+/// A page of another site must not ask with what its visitor's browser knows. Newer browsers say
+/// where the page that asks is from, others name its host; programs need not. The scheme is not
+/// compared: a proxy may have taken the encryption off.
 pub(super) fn check_origin(headers: &HeaderMap, SiteUrl(site): &SiteUrl) -> Result<(), Failure> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let is_own = match (text(header::ORIGIN.as_str()), text("sec-fetch-site")) {
-        (Some(origin), _) => {
+    let is_own = match (text("sec-fetch-site"), text(header::ORIGIN.as_str())) {
+        (Some(from), _) => matches!(from, "same-origin" | "none"),
+        (None, Some(origin)) => {
             let (origin, own) = (origin.parse::<Uri>().ok(), site.parse::<Uri>().ok());
             origin.zip(own).is_some_and(|(origin, own)| is_same_host(&origin, &own))
         }
-        (None, Some(from)) => matches!(from, "same-origin" | "none"),
         (None, None) => true,
     };
     if is_own {

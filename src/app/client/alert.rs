@@ -60,6 +60,6 @@ fn notify(chat: &str, what: &str, tag: &str) {
     let options = NotificationOptions::new();
     options.set_body(what);
     options.set_tag(tag);
-    options.set_icon("/assets/icon.svg");
+    options.set_icon("assets/icon.svg");
     let _ = Notification::new_with_options(chat, &options);
 }

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::browser;
+use super::storage::SavedChat;
 use crate::domain::{Decision, MessageId, Role};
 use crate::wire::{
     ChangeMember, Code, CreateInvite, DecideKnock, Invite, InviteList, KnockList, LiveEvent, MemberList, Messages,
@@ -39,7 +40,7 @@ impl ChatApi {
 
     /// Opens the chat's stream of events.
     pub(crate) fn open_stream(&self, after: MessageId) -> Option<WebSocket> {
-        let address = browser::stream_address(&format!("/{}/live?after={after}", self.chat_id));
+        let address = browser::stream_address(&format!("{}/live?after={after}", self.chat_id));
         WebSocket::open_with_protocols(&address, &["watch-party", &format!("bearer.{}", self.token)]).ok()
     }
 
@@ -120,7 +121,7 @@ impl ChatApi {
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Answer<Response> {
-        let address = format!("/{}{path}", self.chat_id);
+        let address = format!("{}{path}", self.chat_id);
         send(request(&address, method).header("Authorization", &format!("Bearer {}", self.token)), body).await
     }
 }
@@ -128,7 +129,7 @@ impl ChatApi {
 /// Brings an owner back; this needs no session.
 pub(crate) async fn recover(chat_id: Uuid, recovery_code: String, username: String) -> Answer<Recovered> {
     let body = Recover { recovery_code, username: Some(username) };
-    let request = request(&format!("/{chat_id}/recover"), Method::POST);
+    let request = request(&format!("{chat_id}/recover"), Method::POST);
     in_time(async { read(send(request, Some(&body)).await?).await }).await
 }
 
@@ -154,13 +155,14 @@ pub(crate) fn is_passing(problem: &Problem) -> bool {
     matches!(problem.code, Code::Unavailable | Code::TooManyRequests | Code::InternalError)
 }
 
-const NOTHING: Option<&()> = None;
+pub(super) const NOTHING: Option<&()> = None;
 
-fn request(address: &str, method: Method) -> RequestBuilder {
+/// Asks at `address`, which begins where the site does.
+pub(super) fn request(address: &str, method: Method) -> RequestBuilder {
     RequestBuilder::new(address).method(method).header("Accept", "application/json")
 }
 
-async fn send(request: RequestBuilder, body: Option<&impl Serialize>) -> Answer<Response> {
+pub(super) async fn send(request: RequestBuilder, body: Option<&impl Serialize>) -> Answer<Response> {
     let request = match body {
         Some(body) => request.json(body),
         None => request.build(),
@@ -180,10 +182,20 @@ pub(crate) async fn accepted(response: Response) -> Answer<Response> {
     Err(response.json().await.unwrap_or_else(|_| unreachable()))
 }
 
-async fn read<T: DeserializeOwned>(response: Response) -> Answer<T> {
+pub(super) async fn read<T: DeserializeOwned>(response: Response) -> Answer<T> {
     response.json().await.map_err(|_| unreachable())
 }
 
 pub(crate) fn unreachable() -> Problem {
     Problem::new(Code::Unavailable, "The server cannot be reached. Are you offline?")
+}
+
+/// Whether the seat that this browser remembers still holds, or can be got back; where the server
+/// cannot say, it is taken to.
+pub(crate) async fn holds(chat_id: Uuid, saved: &SavedChat) -> bool {
+    match ChatApi::new(chat_id, &saved.token).read_messages(saved.cursor).await {
+        Ok(_) => true,
+        Err(problem) if problem.status == 401 => saved.recovery_code.is_some(),
+        Err(problem) => is_passing(&problem),
+    }
 }

@@ -8,12 +8,32 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::HtmlInputElement;
 
-use crate::domain::Timestamp;
+use crate::domain::{Admission, Timestamp};
 
 /// What stands after the `#` of the address.
 pub(crate) fn fragment() -> Option<String> {
     let hash = window().location().hash().ok()?;
     hash.strip_prefix('#').filter(|key| !key.is_empty()).map(str::to_owned)
+}
+
+/// Where the site begins, with a slash at its end, as this browser reached it.
+fn root() -> String {
+    document().base_uri().ok().flatten().unwrap_or_default()
+}
+
+/// Keeps addresses beginning where they did on the page that was loaded, for what stands there is the
+/// way up from its own address.
+pub(crate) fn pin_root() {
+    let root = root();
+    if let Ok(Some(base)) = document().query_selector("base") {
+        let _ = base.set_attribute("href", &root);
+    }
+}
+
+/// In which folder of its host the site stands: `/chat`, or nothing.
+pub(crate) fn folder() -> String {
+    let root = web_sys::Url::new(&root()).map(|root| root.pathname()).unwrap_or_default();
+    root.trim_end_matches('/').to_owned()
 }
 
 /// The magic link for a chat: at the address that the one who runs the site gave it, else at the
@@ -25,20 +45,19 @@ pub(crate) fn magic_link(chat_id: uuid::Uuid, key: &str) -> String {
 fn site() -> String {
     let given = document().query_selector("meta[name=site-url]").ok().flatten();
     let given = given.and_then(|meta| meta.get_attribute("content"));
-    given.unwrap_or_else(|| window().location().origin().unwrap_or_default())
+    given.unwrap_or_else(|| root().trim_end_matches('/').to_owned())
 }
 
 /// The address of a stream on this site.
 pub(crate) fn stream_address(path: &str) -> String {
-    let origin = window().location().origin().unwrap_or_default();
     // https becomes wss.
-    format!("{}{path}", origin.replacen("http", "ws", 1))
+    format!("{}{path}", root().replacen("http", "ws", 1))
 }
 
 /// Shows on the page's icon whether something is unread.
 pub(crate) fn mark_icon(is_unread: bool) {
     let icon = document().query_selector("link[rel=icon]").ok().flatten();
-    let file = if is_unread { "/assets/icon-unread.svg" } else { "/assets/icon.svg" };
+    let file = if is_unread { "assets/icon-unread.svg" } else { "assets/icon.svg" };
     if let Some(icon) = icon.filter(|icon| icon.get_attribute("href").as_deref() != Some(file)) {
         let _ = icon.set_attribute("href", file);
     }
@@ -121,9 +140,19 @@ pub(crate) fn on_wake(then: impl Fn() + Clone + 'static) {
     on_cleanup(move || listeners.into_iter().for_each(WindowListenerHandle::remove));
 }
 
-/// The address by which members with a password enter.
-pub(crate) fn room_link(chat_id: uuid::Uuid) -> String {
-    format!("{}/room/{chat_id}", site())
+/// The address by which others enter, where that is all they need.
+pub(crate) fn entrance_link(admission: Admission, chat_id: uuid::Uuid) -> Option<String> {
+    match admission {
+        Admission::Link | Admission::Approval => None,
+        Admission::Account => Some(format!("{}/room/{chat_id}", site())),
+        Admission::Open => Some(format!("{}/chatrooms/{chat_id}/", site())),
+    }
+}
+
+/// The value of the radio button of this name that is chosen.
+pub(crate) fn chosen(name: &str) -> Option<String> {
+    let chosen = document().query_selector(&format!("input[name={name}]:checked")).ok().flatten()?;
+    Some(chosen.unchecked_into::<HtmlInputElement>().value())
 }
 
 /// The address that brings an owner back from any browser.

@@ -258,7 +258,8 @@ impl Conversation {
 
     /// How others enter, once it is known.
     pub(crate) fn admission(self) -> Option<Admission> {
-        self.roster.with(|roster| roster.as_ref().map(|roster| roster.admission))
+        let from_roster = self.roster.with(|roster| roster.as_ref().map(|roster| roster.admission));
+        from_roster.or_else(|| self.seat.with(|seat| seat.as_ref().and_then(|seat| seat.admission)))
     }
 
     /// Tells of something in the ways that were chosen; what is for an owner to answer sounds even

@@ -15,6 +15,7 @@ use crate::wire::{Joined, Knocked, Session};
 
 const USERNAME: &str = "watch-party/username";
 const ALERTS: &str = "watch-party/alerts";
+const SESSION: &str = "watch-party/session";
 const CHAT: &str = "watch-party/chat/";
 const OUTBOX: &str = "watch-party/outbox/";
 const JOIN: &str = "watch-party/join/";
@@ -67,13 +68,26 @@ impl SavedChat {
         }
     }
 
+    /// The chat's page.
+    pub(crate) fn page(&self, chat_id: Uuid) -> String {
+        match self.admission {
+            Some(Admission::Open) => format!("/chatrooms/{chat_id}/"),
+            _ => format!("/chat/{chat_id}"),
+        }
+    }
+
     /// Where one who has lost the seat enters again, if this browser knows a way.
     pub(crate) fn entrance(&self, chat_id: Uuid, notice: Option<&str>) -> Option<String> {
-        let notice = notice.map(|notice| format!("?notice={notice}")).unwrap_or_default();
-        match (&self.key, self.admission) {
-            (_, Some(Admission::Account)) => Some(format!("/room/{chat_id}{notice}")),
-            (Some(key), _) => Some(format!("/join/{chat_id}{notice}#{key}")),
-            (None, _) => None,
+        let query = notice.map(|notice| format!("?notice={notice}")).unwrap_or_default();
+        match (&self.key, self.admission, notice) {
+            (_, Some(Admission::Account), _) => Some(format!("/room/{chat_id}{query}")),
+            (_, Some(Admission::Open), None) => Some(self.page(chat_id)),
+            // Not by itself: an owner may have removed who was here.
+            (_, Some(Admission::Open), Some(notice)) => {
+                Some(format!("/sessions/new?chatroom={chat_id}&notice={notice}"))
+            }
+            (Some(key), ..) => Some(format!("/join/{chat_id}{query}#{key}")),
+            (None, ..) => None,
         }
     }
 
@@ -131,6 +145,19 @@ pub(crate) fn save_alerts(alerts: Alerts) {
 
 pub(crate) fn remember_username(username: &str) {
     set(USERNAME, &username);
+}
+
+/// Whether this browser has said who it is, as far as is known here: the proof is a cookie.
+pub(crate) fn has_session() -> bool {
+    get(SESSION).unwrap_or_default()
+}
+
+pub(crate) fn note_session(has_session: bool) {
+    if has_session {
+        set(SESSION, &true);
+    } else {
+        delete(SESSION);
+    }
 }
 
 pub(crate) fn chat(id: Uuid) -> Option<SavedChat> {

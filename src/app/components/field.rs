@@ -4,14 +4,14 @@ use leptos::html::Input;
 use leptos::prelude::*;
 
 use crate::app::client::storage;
-use crate::wire::Problem;
+use crate::wire::{Code, Problem};
 
 /// A text input with its label. A problem that names the field is shown at it.
 #[component]
 pub(crate) fn TextField(
     /// The field's name in problems, and its id.
     name: &'static str,
-    label: &'static str,
+    #[prop(into)] label: Signal<&'static str>,
     node: NodeRef<Input>,
     #[prop(into)] problem: Signal<Option<Problem>>,
     #[prop(optional)] hint: &'static str,
@@ -21,8 +21,7 @@ pub(crate) fn TextField(
     #[prop(optional)]
     is_secret: bool,
 ) -> impl IntoView {
-    let hint_id = format!("{name}-hint");
-    let own_problem = move || problem.get().filter(|problem| problem.field.as_deref() == Some(name));
+    let own_problem = problem_of(name, problem);
     view! {
         <div class="field">
             <label for=name>{label}</label>
@@ -36,14 +35,78 @@ pub(crate) fn TextField(
                 autocomplete=autocomplete
                 autocapitalize="off"
                 required=is_required
-                aria-describedby=hint_id.clone()
-                aria-invalid=move || own_problem().map(|_| "true")
+                aria-describedby=hint_id(name)
+                aria-invalid=move || own_problem.with(Option::is_some).then_some("true")
             />
-            <p id=hint_id class="hint" class:wrong=move || own_problem().is_some() role="status">
-                {move || own_problem().map_or_else(|| hint.to_owned(), |problem| problem.detail)}
-            </p>
+            <Hint name hint own_problem/>
         </div>
     }
+}
+
+fn hint_id(name: &str) -> String {
+    format!("{name}-hint")
+}
+
+/// What is wrong with the field of that name.
+fn problem_of(name: &'static str, problem: Signal<Option<Problem>>) -> Memo<Option<String>> {
+    Memo::new(move |_| {
+        let own = problem.get().filter(|problem| problem.field.as_deref() == Some(name));
+        own.map(|problem| problem.detail)
+    })
+}
+
+/// What is wrong with a field, or else what it is for.
+#[component]
+fn Hint(name: &'static str, hint: &'static str, own_problem: Memo<Option<String>>) -> impl IntoView {
+    view! {
+        <p id=hint_id(name) class="hint" class:wrong=move || own_problem.with(Option::is_some) role="status">
+            {move || own_problem.get().unwrap_or_else(|| hint.to_owned())}
+        </p>
+    }
+}
+
+/// An input for a whole number, which may be left empty.
+#[component]
+pub(crate) fn NumberField(
+    /// The field's name in problems, and its id.
+    name: &'static str,
+    label: &'static str,
+    node: NodeRef<Input>,
+    #[prop(into)] problem: Signal<Option<Problem>>,
+    max: u32,
+    /// What it means that nothing is given.
+    #[prop(into)]
+    placeholder: String,
+) -> impl IntoView {
+    let own_problem = problem_of(name, problem);
+    view! {
+        <div class="field">
+            <label for=name>{label}</label>
+            <input
+                node_ref=node
+                id=name
+                name=name
+                type="number"
+                min="1"
+                max=max
+                inputmode="numeric"
+                placeholder=placeholder
+                aria-describedby=hint_id(name)
+                aria-invalid=move || own_problem.with(Option::is_some).then_some("true")
+            />
+            <Hint name hint="" own_problem/>
+        </div>
+    }
+}
+
+/// The number that stands in the field `name`, if there is one.
+///
+/// # Errors
+/// That it is none.
+pub(crate) fn number_in(node: NodeRef<Input>, name: &'static str) -> Result<Option<u32>, Problem> {
+    let text = node.get_untracked().map(|input| input.value()).unwrap_or_default();
+    let number = Some(text.trim()).filter(|text| !text.is_empty()).map(str::parse).transpose();
+    number.map_err(|_| Problem::new(Code::InvalidRequest, "This must be a whole number.").about_field(name))
 }
 
 /// A problem that is of no one field.

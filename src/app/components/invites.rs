@@ -8,10 +8,10 @@ use uuid::Uuid;
 use wasm_bindgen::JsCast as _;
 use web_sys::HtmlElement;
 
-use super::{GeneralProblem, TextField};
+use super::{GeneralProblem, NumberField, TextField, number_in};
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
-use crate::wire::{Code, CreateInvite, InviteWithMembers, Problem};
+use crate::wire::{CreateInvite, InviteWithMembers, Problem};
 
 /// How long a link may hold, in seconds, and how people call it.
 const LIVES: [(u64, &str); 4] = [(600, "10 minutes"), (3_600, "1 hour"), (86_400, "1 day"), (604_800, "1 week")];
@@ -83,10 +83,9 @@ fn NewInvite(conversation: Conversation, made: Callback<String>) -> impl IntoVie
             let value = node.get_untracked().map(|input| input.value()).unwrap_or_default();
             Some(value).filter(|value| !value.trim().is_empty())
         };
-        let uses = text(max_uses).map(|uses| uses.trim().parse()).transpose();
-        let Ok(max_uses_given) = uses else {
-            let detail = "How many may come by it must be a whole number from 1 to 1,000.";
-            return problem.set(Some(Problem::new(Code::InvalidRequest, detail)));
+        let max_uses_given = match number_in(max_uses, "max_uses") {
+            Ok(uses) => uses,
+            Err(wrong) => return problem.set(Some(wrong)),
         };
         let terms = CreateInvite {
             label: text(label),
@@ -114,10 +113,7 @@ fn NewInvite(conversation: Conversation, made: Callback<String>) -> impl IntoVie
     view! {
         <form class="fields" method="post" on:submit=make>
             <TextField name="label" label="For whom (only you see it)" node=label problem autocomplete="off"/>
-            <div class="field">
-                <label for="max_uses">"How many may come by it"</label>
-                <input node_ref=max_uses id="max_uses" name="max_uses" type="number" min="1" max="1000" inputmode="numeric" placeholder="Any number"/>
-            </div>
+            <NumberField name="max_uses" label="How many may come by it" node=max_uses problem max=1_000 placeholder="Any number"/>
             <div class="field">
                 <label for="life">"It works for"</label>
                 <select node_ref=life id="life" name="life">

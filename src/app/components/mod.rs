@@ -1,5 +1,6 @@
 //! What the pages are made of.
 
+mod address_line;
 mod alerts;
 mod composer;
 mod copy;
@@ -10,6 +11,7 @@ mod kept;
 mod knocks;
 mod menu;
 mod message_list;
+mod own_name;
 mod people;
 mod qr;
 mod session_end;
@@ -19,13 +21,15 @@ mod wait_for_seat;
 mod way_back;
 mod your_chats;
 
+pub(super) use address_line::AddressLine;
 pub(super) use alerts::AlertChoices;
 pub(super) use composer::Composer;
-pub(super) use field::{GeneralProblem, TextField, remembered_username};
+pub(super) use field::{GeneralProblem, NumberField, TextField, number_in, remembered_username};
 pub(super) use frame::PageFrame;
 pub(super) use kept::Kept;
 pub(super) use knocks::Knocks;
 pub(super) use message_list::MessageList;
+pub(super) use own_name::OwnName;
 pub(super) use people::People;
 pub(super) use session_end::SessionEnd;
 pub(super) use share::ShareLink;

@@ -20,10 +20,11 @@ pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal
     let made = RwSignal::new(None::<String>);
     let own = move || conversation.seat.with(|seat| seat.as_ref().and_then(|seat| seat.key.clone()));
     // The key is known only in the browser, and a seat may be without one.
-    let by_account = Memo::new(move |_| conversation.admission() == Some(Admission::Account));
+    let admission = Memo::new(move |_| conversation.admission());
+    let by_address = move || admission.get().is_some_and(|admission| !admission.is_by_invite());
     let link = Memo::new(move |_| {
-        let key = if by_account.get() { return Some(browser::room_link(chat_id)) } else { made.get().or_else(own) };
-        key.map(|key| browser::magic_link(chat_id, &key))
+        let address = admission.get().and_then(|admission| browser::entrance_link(admission, chat_id));
+        address.or_else(|| made.get().or_else(own).map(|key| browser::magic_link(chat_id, &key)))
     });
     let shared = move || link.get().filter(|_| browser::can_share());
     let reload = Trigger::new();
@@ -35,7 +36,7 @@ pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal
     view! {
         <Menu label=|| "Invite" on_open=load>
             <div class="share" hidden=move || link.with(Option::is_none)>
-                <label for="magic-link">{move || if by_account.get() { "Link to the chat" } else { "Magic link" }}</label>
+                <label for="magic-link">{move || if by_address() { "Link to the chat" } else { "Magic link" }}</label>
                 <input node_ref=input id="magic-link" type="text" readonly dir="ltr" prop:value=move || link.get().unwrap_or_default()/>
                 <div class="buttons">
                     <button type="button" on:click=move |_| copy_link(input, said)>"Copy link"</button>
@@ -46,17 +47,17 @@ pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal
                 <p class="hint" role="status">{said}</p>
                 <QrDrawing text=link label="The magic link as a QR code"/>
                 <p class="hint">
-                    {move || if by_account.get() {
-                        "Whoever has this link can register. Send it only to those you want here."
-                    } else {
-                        "Whoever has this link can come by it. Send it only to those you want here."
+                    {move || match admission.get() {
+                        Some(Admission::Account) => "Whoever has this link can register. Send it only to those you want here.",
+                        Some(Admission::Open) => "Whoever has this link can pick a name and enter. Send it only to those you want here.",
+                        _ => "Whoever has this link can come by it. Send it only to those you want here.",
                     }}
                 </p>
             </div>
             <p class="hint" hidden=move || link.with(Option::is_some)>
                 {move || if is_owner.get() { "Make a link to invite someone." } else { "Ask an owner of the chat for a link." }}
             </p>
-            {move || (is_owner.get() && !by_account.get()).then(|| view! { <Invites conversation made reload/> })}
+            {move || (is_owner.get() && !by_address()).then(|| view! { <Invites conversation made reload/> })}
         </Menu>
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn WaitForSeat() -> impl IntoView {
         let Some((chat_id, key)) = place.get_untracked() else { return };
         state.set(State::Waiting);
         let listening = async move {
-            let address = format!("/{chat_id}/seats");
+            let address = format!("{chat_id}/seats");
             let heard = listen(&address, &key, |name, data| match name {
                 "seats" if serde_json::from_str::<Seats>(data).is_ok_and(|seats| seats.free > 0) => {
                     state.try_set(State::Free);
@@ -67,7 +67,7 @@ pub(crate) fn WaitForSeat() -> impl IntoView {
             let _ = listening.await;
         });
     };
-    let link = move || place.get().map(|(chat_id, key)| format!("/join/{chat_id}#{key}"));
+    let link = move || place.get().map(|(chat_id, key)| format!("join/{chat_id}#{key}"));
     move || {
         place.get()?;
         Some(match state.get() {

@@ -86,19 +86,19 @@ fn YourChat(id: Uuid, saved: SavedChat, forget: Callback<Uuid>) -> impl IntoView
     let name = saved.name.clone().unwrap_or_else(|| "Chat".into());
     let address = {
         let entrance = saved.entrance(id, None);
-        let comes_back = saved.recovery_code.is_some();
+        let (page, comes_back) = (saved.page(id), saved.recovery_code.is_some());
         move || match (state.get(), &entrance) {
-            (State::SessionEnded, _) if comes_back => Some(format!("/chat/{id}")),
+            (State::SessionEnded, _) if comes_back => Some(page.clone()),
             (State::SessionEnded, Some(entrance)) => Some(entrance.clone()),
             (State::SessionEnded, None) | (State::ChatEnded, _) => None,
-            _ => Some(format!("/chat/{id}")),
+            _ => Some(page.clone()),
         }
     };
     let username = saved.username.clone();
     let title = {
         let name = name.clone();
         move || match address() {
-            Some(href) => view! { <a href=href><bdi>{name.clone()}</bdi></a> }.into_any(),
+            Some(address) => view! { <a href=format!(".{address}")><bdi>{name.clone()}</bdi></a> }.into_any(),
             None => view! { <bdi>{name.clone()}</bdi> }.into_any(),
         }
     };

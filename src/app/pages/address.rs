@@ -1,9 +1,11 @@
-//! The chat that an address names, and leading on to another address.
+//! What an address names, and leading on to another one.
 
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_params_map};
 use uuid::Uuid;
+
+use crate::app::folder::folder;
 
 /// The chat that the page's address names; `None` where that is no id.
 pub(super) fn chat_in_address() -> Memo<Option<Uuid>> {
@@ -14,9 +16,20 @@ pub(super) fn chat_in_address() -> Memo<Option<Uuid>> {
 /// Leads to another address in this one's place; nowhere once the page was left, for an answer may
 /// have been on its way.
 pub(super) fn leading() -> impl Fn(&str) + Copy {
+    navigating(true)
+}
+
+/// The same, and the browser's way back leads here again.
+pub(super) fn going_on() -> impl Fn(&str) + Copy {
+    navigating(false)
+}
+
+fn navigating(replace: bool) -> impl Fn(&str) + Copy {
     let navigate = use_navigate();
     let go = StoredValue::new_local(move |address: &str| {
-        navigate(address, NavigateOptions { replace: true, ..Default::default() });
+        // The router itself would lose the slash after the folder.
+        let options = NavigateOptions { replace, resolve: false, ..Default::default() };
+        navigate(&format!("{}{address}", folder()), options);
     });
     move |address: &str| {
         go.try_with_value(|go| go(address));

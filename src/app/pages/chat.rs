@@ -12,7 +12,7 @@ use crate::app::client::connection::Link;
 use crate::app::client::conversation::Conversation;
 use crate::app::client::seat::{borrow, persist, recover};
 use crate::app::client::storage;
-use crate::app::components::{Composer, Kept, Knocks, MessageList, People, SessionEnd, ShareLink, Typing};
+use crate::app::components::{AddressLine, Composer, Kept, Knocks, MessageList, People, SessionEnd, ShareLink, Typing};
 use crate::app::notice::{LedHome, Notice};
 
 #[component]
@@ -25,7 +25,7 @@ pub(crate) fn ChatPage() -> impl IntoView {
 }
 
 #[component]
-fn ChatRoom(chat_id: Uuid) -> impl IntoView {
+pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
     let conversation = Conversation::new(chat_id);
     let seat = conversation.seat;
     let lead = leading();
@@ -122,7 +122,7 @@ fn ChatRoom(chat_id: Uuid) -> impl IntoView {
         <Title text=page_title/>
         <div class="chat">
             <header class="bar">
-                <a class="brand" href="/" aria-label="Watch Party, start page">
+                <a class="brand" href="./" aria-label="Watch Party, start page">
                     <span class="arrow" aria-hidden="true">"‹"</span><span class="word">"Watch Party"</span>
                 </a>
                 <h1><bdi>{title}</bdi></h1>
@@ -143,6 +143,7 @@ fn ChatRoom(chat_id: Uuid) -> impl IntoView {
                     }}
                 </p>
                 <Composer conversation/>
+                <AddressLine chat_id conversation/>
             </main>
         </div>
     }

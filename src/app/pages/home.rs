@@ -5,15 +5,37 @@ use leptos::html::Input;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::use_navigate;
+use uuid::Uuid;
 
+use super::address::going_on;
 use crate::app::client::storage::{self, SavedChat};
-use crate::app::components::{GeneralProblem, PageFrame, TextField, YourChats, remembered_username};
+use crate::app::client::{browser, chatrooms};
+use crate::app::components::{
+    GeneralProblem, NumberField, OwnName, PageFrame, TextField, YourChats, number_in, remembered_username,
+};
 use crate::app::notice::NoticeFromAddress;
 use crate::app::server_fns;
 use crate::domain::{Admission, Settings};
 use crate::wire::Problem;
+use crate::wire::chat_app::NewChatroom;
+
+/// The ways in: as the form names them, as people do, and what that means.
+const ADMISSIONS: [(Admission, &str, &str, &str); 4] = [
+    (Admission::Link, "link", "Anyone with the link", "You send a magic link, and can make more."),
+    (Admission::Approval, "approval", "Ask me first", "Whoever has the link knocks, and you let them in."),
+    (
+        Admission::Account,
+        "account",
+        "Members with a password",
+        "They register in this chat alone, and come back to it.",
+    ),
+    (
+        Admission::Open,
+        "open",
+        "Anyone who picks a name",
+        "The chat's address is enough. You pick yours when you enter.",
+    ),
+];
 
 #[component]
 pub(crate) fn HomePage() -> impl IntoView {
@@ -33,46 +55,47 @@ pub(crate) fn HomePage() -> impl IntoView {
             </p>
             <StartChat/>
             <YourChats/>
+            <OwnName/>
         </PageFrame>
     }
 }
 
 #[component]
 fn StartChat() -> impl IntoView {
-    let username = NodeRef::<Input>::new();
-    let name = NodeRef::<Input>::new();
-    let (asks_first, by_account) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
+    let (username, name) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
+    let (capacity, history) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
+    let admission = RwSignal::new(Admission::Link);
+    let is_open = move || admission.get() == Admission::Open;
     let problem = RwSignal::new(None::<Problem>);
     // Until the page is alive a form would be sent without it, and what was typed lost.
     let is_ready = RwSignal::new(false);
-    Effect::new(move || is_ready.set(true));
+    // A browser may have kept what was chosen before the page was alive.
+    let read_admission = move || {
+        let chosen = browser::chosen("admission");
+        let known = ADMISSIONS.iter().find(|(_, name, ..)| chosen.as_deref() == Some(*name));
+        admission.set(known.map_or(Admission::Link, |(admission, ..)| *admission));
+    };
+    Effect::new(move || {
+        read_admission();
+        is_ready.set(true);
+    });
     remembered_username(username);
-    let navigate = use_navigate();
+    let go_on = going_on();
 
     let start = move |event: SubmitEvent| {
         event.prevent_default();
         let value = |node: NodeRef<Input>| node.get_untracked().map(|input| input.value()).unwrap_or_default();
-        let (username, name) = (value(username), Some(value(name)).filter(|name| !name.trim().is_empty()));
-        let is_chosen = |node: NodeRef<Input>| node.get_untracked().is_some_and(|input| input.checked());
-        let admission = match (is_chosen(asks_first), is_chosen(by_account)) {
-            (true, _) => Admission::Approval,
-            (_, true) => Admission::Account,
-            _ => Admission::Link,
+        let (capacity, history) = match (number_in(capacity, "capacity"), number_in(history, "history")) {
+            (Ok(capacity), Ok(history)) => (capacity, history),
+            (Err(wrong), _) | (_, Err(wrong)) => return problem.set(Some(wrong)),
         };
+        let (username, name) = (value(username), value(name));
+        let chat = Wish { username, name, admission: admission.get_untracked(), capacity, history };
         is_ready.set(false);
-        let navigate = navigate.clone();
+        problem.set(None);
         spawn_local(async move {
-            match server_fns::create_chat(username, name.clone(), Some(admission)).await {
-                Ok(started) => {
-                    storage::remember_username(&started.seat.member.username);
-                    let saved = SavedChat::new(started.seat, name, started.key);
-                    let recovery_code = Some(started.recovery_code);
-                    storage::save_chat(
-                        started.chat_id,
-                        &SavedChat { recovery_code, admission: Some(admission), ..saved },
-                    );
-                    navigate(&format!("/chat/{}", started.chat_id), NavigateOptions::default());
-                }
+            match chat.fulfil().await {
+                Ok(address) => go_on(&address),
                 Err(refusal) => {
                     problem.try_set(Some(refusal));
                     is_ready.try_set(true);
@@ -80,19 +103,72 @@ fn StartChat() -> impl IntoView {
             }
         });
     };
+    let choices = ADMISSIONS.map(|(choice, value, label, meaning)| {
+        view! {
+            <label>
+                <input type="radio" name="admission" value=value checked=choice == Admission::Link on:change=move |_| read_admission()/>
+                <span>{label}<span class="hint">{meaning}</span></span>
+            </label>
+        }
+    });
     view! {
         <form class="card" method="post" on:submit=start>
-            <TextField name="username" label="Your name" node=username problem autocomplete="nickname" is_required=true/>
-            <TextField name="name" label="Name of the chat (optional)" node=name problem autocomplete="off"/>
+            // Where the address is enough, people say who they are when they enter.
+            <fieldset class="bare" disabled=is_open hidden=is_open>
+                <TextField name="username" label="Your name" node=username problem autocomplete="nickname" is_required=true/>
+            </fieldset>
+            <TextField name="name" node=name problem autocomplete="off"
+                label=Signal::derive(move || if is_open() { "Name of the chat" } else { "Name of the chat (optional)" })/>
             <fieldset class="choices">
                 <legend>"Who may come in"</legend>
-                <label><input type="radio" name="admission" value="link" checked=true/>"Anyone with the link"</label>
-                <label><input node_ref=asks_first type="radio" name="admission" value="approval"/>"Ask me first"</label>
-                <label><input node_ref=by_account type="radio" name="admission" value="account"/>"Members with a password"</label>
+                {choices.into_iter().collect_view()}
             </fieldset>
+            <details class="more">
+                <summary>"More choices"</summary>
+                <div class="fields">
+                    <NumberField name="capacity" label="Seats" node=capacity problem max=Settings::MAX_CAPACITY
+                        placeholder=Settings::DEFAULT_CAPACITY.to_string()/>
+                    <NumberField name="history" label="Messages kept" node=history problem max=Settings::MAX_HISTORY
+                        placeholder=Settings::DEFAULT_HISTORY.to_string()/>
+                </div>
+            </details>
             <GeneralProblem problem/>
             <button type="submit" class="main-button" disabled=move || !is_ready.get()>"Start a chat"</button>
             <noscript><p class="hint">"Chatting needs JavaScript. Scripts can use the API instead."</p></noscript>
         </form>
+    }
+}
+
+/// The chat that someone wishes for.
+struct Wish {
+    username: String,
+    name: String,
+    admission: Admission,
+    capacity: Option<u32>,
+    history: Option<u32>,
+}
+
+impl Wish {
+    /// Starts the chat, and gives its page's address.
+    async fn fulfil(self) -> Result<String, Problem> {
+        let Self { username, name, admission, capacity, history } = self;
+        if admission == Admission::Open {
+            // As on every way to start a chat here; those of other kinds have it from the server.
+            let (capacity, history) =
+                (capacity.or(Some(Settings::DEFAULT_CAPACITY)), history.or(Some(Settings::DEFAULT_HISTORY)));
+            let chatroom = chatrooms::create(&NewChatroom { name, capacity, history }).await?;
+            return Ok(format!("/chatrooms/{}/", chatroom.hash_key));
+        }
+        let name = Some(name).filter(|name| !name.trim().is_empty());
+        let started = server_fns::create_chat(username, name.clone(), Some(admission), capacity, history).await?;
+        storage::remember_username(&started.seat.member.username);
+        let saved = SavedChat {
+            recovery_code: Some(started.recovery_code),
+            admission: Some(admission),
+            ..SavedChat::new(started.seat, name, started.key)
+        };
+        let chat_id: Uuid = started.chat_id;
+        storage::save_chat(chat_id, &saved);
+        Ok(saved.page(chat_id))
     }
 }

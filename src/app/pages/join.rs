@@ -13,7 +13,7 @@ use leptos_router::hooks::use_location;
 use uuid::Uuid;
 
 use super::address::{chat_in_address, leading};
-use crate::app::client::api::{self, ChatApi};
+use crate::app::client::api::{self, ChatApi, holds};
 use crate::app::client::browser;
 use crate::app::client::events::listen;
 use crate::app::client::storage::{self, SavedChat, SavedKnock};
@@ -184,7 +184,7 @@ fn WaitForOwner(
         }
     });
     let api = ChatApi::new(chat_id, &knock.ticket);
-    let address = format!("/{chat_id}/knocks/{}", knock.knock_id);
+    let address = format!("{chat_id}/knocks/{}", knock.knock_id);
     Effect::new(move || {
         let (address, ticket, key) = (address.clone(), knock.ticket.clone(), key.clone());
         let (answer, handle) = abortable(async move {
@@ -232,15 +232,5 @@ fn WaitForOwner(
             <button type="button" on:click=withdraw>"Stop waiting"</button>
             <p class="wrong" role="alert">{move || problem.get().map(|problem| problem.detail)}</p>
         </div>
-    }
-}
-
-/// Whether the seat that this browser remembers still holds, or can be got back; where the server
-/// cannot say, it is taken to.
-pub(super) async fn holds(chat_id: Uuid, saved: &SavedChat) -> bool {
-    match ChatApi::new(chat_id, &saved.token).read_messages(saved.cursor).await {
-        Ok(_) => true,
-        Err(problem) if problem.status == 401 => saved.recovery_code.is_some(),
-        Err(problem) => api::is_passing(&problem),
     }
 }

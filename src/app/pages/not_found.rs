@@ -12,7 +12,7 @@ pub(crate) fn NotFoundPage() -> impl IntoView {
         <PageFrame>
             <h1>"There is nothing here"</h1>
             <p>"This address leads nowhere. If someone sent you a link, copy all of it and try again."</p>
-            <p><a href="/">"Go to the start page"</a></p>
+            <p><a href="./">"Go to the start page"</a></p>
         </PageFrame>
     }
 }

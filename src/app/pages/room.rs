@@ -8,7 +8,7 @@ use leptos_meta::Title;
 use uuid::Uuid;
 
 use super::address::{chat_in_address, leading};
-use super::join::holds;
+use crate::app::client::api::holds;
 use crate::app::client::storage::{self, SavedChat};
 use crate::app::components::{GeneralProblem, PageFrame, TextField, remembered_username};
 use crate::app::notice::{LedHome, Notice, NoticeFromAddress};

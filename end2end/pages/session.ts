@@ -1,0 +1,42 @@
+// Where a browser says who it is.
+import { expect, type Locator, type Page } from "@playwright/test";
+import { ChatPage } from "./chat.ts";
+
+export class SessionPage {
+  readonly username: Locator;
+  readonly goOn: Locator;
+
+  constructor(readonly page: Page) {
+    this.username = page.getByLabel("Your name");
+    this.goOn = page.getByRole("button", { name: "Go on" });
+  }
+
+  async open(link: string) {
+    await this.page.goto(link);
+    await this.isReady();
+    return this;
+  }
+
+  /** Was led here from a chatroom. */
+  async isReady() {
+    await expect(this.page).toHaveURL(/\/sessions\/new\?chatroom=[0-9a-f-]{36}/);
+    await expect(this.goOn).toBeEnabled();
+  }
+
+  async say(username: string) {
+    await this.username.fill(username);
+    await this.goOn.click();
+  }
+
+  /** Says who is here, and is led back to the chatroom. */
+  async enterAs(username: string) {
+    await this.say(username);
+    return this.isIn();
+  }
+
+  async isIn() {
+    const chat = new ChatPage(this.page);
+    await chat.isReady();
+    return chat;
+  }
+}

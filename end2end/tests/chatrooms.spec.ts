@@ -1,0 +1,192 @@
+// Chats that anyone may enter who picks a name, and one name for a browser in all of them.
+import AxeBuilder from "@axe-core/playwright";
+import { expect, test } from "../fixtures.ts";
+import { ChatPage } from "../pages/chat.ts";
+import { HomePage } from "../pages/home.ts";
+import { JoinPage } from "../pages/join.ts";
+import { RoomPage } from "../pages/room.ts";
+import { SessionPage } from "../pages/session.ts";
+
+test("one creates a chatroom and says who they are, another joins by the link in a private window", async ({ people }) => {
+  const home = await new HomePage(await people.newcomer()).open();
+  const asked = await home.startChatroom("Week 3 lab");
+  await asked.isReady();
+  const ann = await asked.enterAs("Ann");
+  await expect(ann.page.getByRole("heading", { name: "Week 3 lab" })).toBeVisible();
+  await ann.say("is this on?");
+  await ann.hasTexts(["is this on?"]);
+  const link = await ann.shareLink();
+  // The same browser in another tab is the same person.
+  const tab = new ChatPage(await ann.page.context().newPage());
+  await tab.page.goto(link);
+  await tab.isReady();
+  await tab.hasTexts(["is this on?"]);
+  await tab.openPeople();
+  await expect(tab.members).toHaveText([/Ann \(you/]);
+  const guest = await new SessionPage(await people.newcomer()).open(link);
+  const bob = await guest.enterAs("Bob");
+  await bob.hasTexts(["is this on?"]);
+  await bob.say("loud and clear");
+  await ann.hasTexts(["is this on?", "loud and clear"]);
+  await tab.hasTexts(["is this on?", "loud and clear"]);
+  await expect(tab.members).toHaveCount(2);
+});
+
+test("a browser has one name in all chatrooms, until it picks another", async ({ people }) => {
+  const ann = await people.host("Ann", "First");
+  const other = await people.host("Bob", "Second");
+  const link = await other.shareLink();
+  await ann.page.goto(link);
+  const again = new ChatPage(ann.page);
+  await again.isReady();
+  await again.say("hello from Ann");
+  await expect(other.message("hello from Ann")).toContainText("Ann");
+  const home = await new HomePage(ann.page).open();
+  await expect(home.yourChats.getByRole("link")).toHaveText(["Second", "First"]);
+  await expect(home.page.getByText("you are Ann")).toBeVisible();
+  await home.page.getByRole("button", { name: "Use another name" }).click();
+  await expect(home.page.getByText("you are Ann")).toBeHidden();
+  // The seats stay, and a new chatroom asks who one is.
+  await home.yourChats.getByRole("link", { name: "First" }).click();
+  await again.isReady();
+  await again.page.goto("/");
+  const asked = await home.startChatroom("Third");
+  await asked.isReady();
+  await asked.enterAs("Anna");
+});
+
+test("a name that someone has there can be changed at once", async ({ people }) => {
+  const ann = await people.host("Ann");
+  const guest = await new SessionPage(await people.newcomer()).open(await ann.shareLink());
+  await guest.say("ＡＮＮ");
+  await expect(guest.page.getByText(/already has that name/)).toBeVisible();
+  const other = await guest.enterAs("Ben");
+  await other.say("hello");
+  await ann.hasTexts(["hello"]);
+  // One who has a name already learns that it is taken there.
+  const elsewhere = await people.host("Ann", "Elsewhere");
+  await elsewhere.page.goto(await ann.shareLink());
+  const asked = new SessionPage(elsewhere.page);
+  await asked.isReady();
+  await expect(asked.page.locator(".notice")).toContainText("already has your name");
+  await asked.enterAs("Cleo");
+});
+
+test("whom the owner removes is not in again by itself", async ({ people }) => {
+  const ann = await people.host("Ann");
+  const guest = await new SessionPage(await people.newcomer()).open(await ann.shareLink());
+  const bob = await guest.enterAs("Bob");
+  await bob.say("hello");
+  await ann.hasTexts(["hello"]);
+  ann.page.on("dialog", (dialog) => dialog.accept());
+  await ann.openPeople();
+  await ann.page.getByRole("button", { name: "Remove Bob" }).click();
+  await guest.isReady();
+  await expect(guest.page.locator(".notice")).toContainText("has ended");
+  await expect(ann.members).toHaveCount(1);
+});
+
+test("an address of a chat of another kind, and of none, leads home", async ({ people, request }) => {
+  const ann = await people.host("Ann");
+  const created = await (await request.post("/create", { data: {} })).json();
+  const home = new HomePage(ann.page);
+  await ann.page.goto(`/chatrooms/${created.chat_id}/`);
+  await home.isShownBecause(/need an invite/);
+  await ann.page.goto("/chatrooms/00000000-0000-4000-8000-000000000000/");
+  await home.isShownBecause(/no such chat/);
+  const { hash_key } = await (
+    await request.post("/chats", { data: { name: "Small", capacity: 1 } })
+  ).json();
+  const first = await new SessionPage(await people.newcomer()).open(`/chatrooms/${hash_key}/`);
+  await first.enterAs("Cleo");
+  await ann.page.goto(`/chatrooms/${hash_key}/`);
+  await home.isShownBecause(/full/);
+});
+
+test("what is chosen for a chat holds: its seats and how much is kept", async ({ people }) => {
+  const home = await new HomePage(await people.newcomer()).open();
+  await home.page.locator("summary", { hasText: "More choices" }).click();
+  await home.page.getByLabel("Seats").fill("2");
+  await home.page.getByLabel("Messages kept").fill("3");
+  const ann = await home.startChat("Ann", "Small");
+  const link = await ann.magicLink();
+  await people.guest(link);
+  await ann.openPeople();
+  await expect(ann.page.locator("summary", { hasText: "People" })).toContainText("2 of 2");
+  for (const text of ["one", "two", "three", "four"]) {
+    await ann.say(text);
+  }
+  await ann.page.reload();
+  await ann.isReady();
+  await ann.hasTexts(["two", "three", "four"]);
+  const late = await people.newcomer();
+  await late.goto(link);
+  await new HomePage(late).isShownBecause(/full/);
+});
+
+test("one browser is in four chats of the four kinds at once", async ({ people, request }) => {
+  const page = await people.newcomer();
+  const home = await new HomePage(page).open();
+  // Its own, by a magic link it made.
+  await home.startChat("Ann", "By link");
+  // One that she was let in to.
+  const owner = await people.gatekeeper("Olga", "By knocking");
+  const waiting = await new JoinPage(page).askAs(await owner.magicLink(), "Ann");
+  await owner.approve("Ann");
+  await waiting.isIn();
+  // One that she has a password for.
+  const { roomid } = await (await request.post("/createroom", { data: { alias: "By password" } })).json();
+  const room = await new RoomPage(page).open(`/room/${roomid}`);
+  await room.registerAs("Ann", "correct horse");
+  await room.isIn();
+  // And one by its address alone.
+  const host = await people.host("Hugo", "By address");
+  const asked = await new SessionPage(page).open(await host.shareLink());
+  const last = await asked.enterAs("Ann");
+  await last.say("in all four");
+  await host.hasTexts(["in all four"]);
+  await home.open();
+  const names = ["By address", "By password", "By knocking", "By link"];
+  await expect(home.yourChats.getByRole("link")).toHaveText(names);
+  await expect(home.yourChats.getByText("your session ends at")).toHaveCount(4);
+  // Each opens by its name, and each can be written in.
+  for (const name of names) {
+    await home.open();
+    await home.yourChats.getByRole("link", { name }).click();
+    const chat = new ChatPage(page);
+    await chat.isReady();
+    await expect(page.getByRole("heading", { name })).toBeVisible();
+    await chat.say(`here, ${name.toLowerCase()}`);
+    await expect(chat.message(`here, ${name.toLowerCase()}`)).toBeVisible();
+  }
+});
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test.describe(colorScheme, () => {
+    test.use({ colorScheme });
+
+    test("the choices, the question for a name and the chatroom are accessible, and are kept as pictures", async ({ people }, info) => {
+      const home = await new HomePage(await people.newcomer()).open();
+      const keep = async (name: string) => {
+        const { violations } = await new AxeBuilder({ page: home.page }).analyze();
+        expect(violations.map(({ id, nodes }) => ({ id, at: nodes.map((node) => node.target) }))).toEqual([]);
+        const path = `output/screenshots/${name}-${info.project.name}-${colorScheme}.png`;
+        await home.page.screenshot({ path });
+      };
+      await home.choose("Anyone who picks a name");
+      await home.page.locator("summary", { hasText: "More choices" }).click();
+      await keep("choices");
+      const asked = await home.startChatroom("Week 3 lab");
+      await asked.isReady();
+      await keep("your-name");
+      const chat = await asked.enterAs("Ann");
+      await chat.say("Anyone here?");
+      await chat.hasTexts(["Anyone here?"]);
+      await chat.shareLink();
+      await keep("chatroom");
+      await home.page.goto("/");
+      await expect(home.page.getByText("you are Ann")).toBeVisible();
+      await keep("own-name");
+    });
+  });
+}

@@ -1,0 +1,133 @@
+// The site in a folder of a host, behind a real nginx; the program is told nothing of it.
+import { test as base, expect } from "../fixtures.ts";
+import { ChatPage } from "../pages/chat.ts";
+import { HomePage } from "../pages/home.ts";
+import { RoomPage } from "../pages/room.ts";
+import { SessionPage } from "../pages/session.ts";
+import { startProxy } from "../proxy.ts";
+import { newFolder } from "../server.ts";
+
+const FOLDER = "/some/path";
+
+interface Proxy {
+  host: string;
+  site: string;
+  stop(): Promise<void>;
+}
+
+const test = base.extend<{ hosted: Proxy; asked: string[] }>({
+  hosted: async ({ baseURL }, use) => {
+    const { folder, remove } = await newFolder();
+    const proxy = await startProxy(baseURL!, FOLDER, folder);
+    await use(proxy);
+    await proxy.stop();
+    await remove();
+  },
+  // What people's browsers ask for must be of the folder, all of it.
+  asked: [
+    async ({ people, hosted }, use) => {
+      const asked: string[] = [];
+      people.onAsking((address) => asked.push(address));
+      await use(asked);
+      const strays = asked.filter((address) => !address.replace(/^ws/, "http").startsWith(`${hosted.site}/`));
+      expect(strays).toEqual([]);
+      expect(asked.length).toBeGreaterThan(0);
+    },
+    { auto: true },
+  ],
+});
+
+test("from a folder of the host people start, share, join, knock and talk", async ({ people, hosted, asked }) => {
+  const ann = await people.owner("Ann", "Movie night", `${hosted.site}/`);
+  expect(ann.page.url()).toContain(`${hosted.site}/chat/`);
+  const link = await ann.magicLink();
+  expect(link).toContain(`${hosted.site}/join/`);
+  const bob = await people.guest(link);
+  await bob.say("hello");
+  await ann.hasTexts(["hello"]);
+  await ann.say("hello yourself");
+  await bob.hasTexts(["hello", "hello yourself"]);
+  // It came by the WebSocket: neither page says that messages may come late.
+  await expect(bob.page.locator(".connection")).toBeEmpty();
+  expect(asked.filter((address) => address.startsWith("ws"))).not.toEqual([]);
+  await bob.page.reload();
+  await bob.isReady();
+  await bob.hasTexts(["hello", "hello yourself"]);
+  // Events of a knock come as server-sent events.
+  const owner = await people.gatekeeper("Olga", "Ask me", `${hosted.site}/`);
+  const waiting = await people.knocker(await owner.magicLink(), "Kim");
+  await owner.approve("Kim");
+  const kim = await waiting.isIn();
+  await kim.say("thank you");
+  await owner.hasTexts(["thank you"]);
+  // The start page knows the chats, and its links lead there and back.
+  await ann.page.getByRole("link", { name: "Watch Party, start page" }).click();
+  const home = new HomePage(ann.page);
+  await home.isReady();
+  expect(ann.page.url()).toBe(`${hosted.site}/`);
+  await home.yourChats.getByRole("link", { name: "Movie night" }).click();
+  await ann.isReady();
+  await ann.page.goBack();
+  await home.isReady();
+  await ann.page.goForward();
+  await ann.isReady();
+  // An icon that shows what is unread, too, is of the folder.
+  expect(await ann.page.locator("link[rel=icon]").evaluate((icon: HTMLLinkElement) => icon.href)).toBe(
+    `${hosted.site}/assets/icon.svg`,
+  );
+  ann.page.on("dialog", (dialog) => dialog.accept());
+  await ann.openPeople();
+  await ann.page.getByRole("button", { name: "End chat" }).click();
+  await home.isShownBecause(/Nothing of it is left/);
+  expect(ann.page.url()).toBe(`${hosted.site}/?notice=ended`);
+  await ann.page.reload();
+  await home.isShownBecause(/Nothing of it is left/);
+});
+
+test("rooms with a password and chatrooms work from a folder of the host", async ({ people, hosted, request }) => {
+  const { roomid } = await (await request.post(`${hosted.site}/createroom`, { data: { alias: "Book club" } })).json();
+  const room = new RoomPage(await people.newcomer());
+  await room.page.goto(`${hosted.site}/${roomid}/`);
+  await room.isReady();
+  expect(room.page.url()).toBe(`${hosted.site}/room/${roomid}`);
+  await room.registerAs("Bob", "correct horse");
+  const bob = await room.isIn();
+  await bob.say("in the folder");
+  await bob.hasTexts(["in the folder"]);
+  const ann = await people.host("Ann", "Week 3 lab", `${hosted.site}/`);
+  const link = await ann.shareLink();
+  expect(link).toContain(`${hosted.site}/chatrooms/`);
+  const guest = await new SessionPage(await people.newcomer()).open(link);
+  const cleo = await guest.enterAs("Cleo");
+  await cleo.say("hello");
+  await ann.hasTexts(["hello"]);
+  // The cookie is of the folder, and of nothing else on the host.
+  const cookies = await guest.page.context().cookies();
+  expect(cookies.map(({ name, path, httpOnly, sameSite }) => ({ name, path, httpOnly, sameSite }))).toEqual([
+    { name: "watch-party-session", path: FOLDER, httpOnly: true, sameSite: "Lax" },
+  ]);
+  await cleo.page.reload();
+  await new ChatPage(cleo.page).isReady();
+  await cleo.hasTexts(["hello"]);
+});
+
+test("wrong addresses and the API's page keep to the folder", async ({ people, hosted }) => {
+  const page = await people.newcomer();
+  const home = new HomePage(page);
+  await page.goto(`${hosted.site}/chat/nonsense`);
+  await home.isShownBecause(/no such chat/);
+  await page.goto(`${hosted.site}/chat/00000000-0000-4000-8000-000000000000`);
+  await home.isShownBecause(/need an invite/);
+  expect(page.url()).toBe(`${hosted.site}/?notice=invite_needed`);
+  await page.goto(`${hosted.site}/no/such/page`);
+  await page.getByRole("link", { name: "Go to the start page" }).click();
+  await home.isReady();
+  expect(page.url()).toBe(`${hosted.site}/`);
+  await page.getByRole("link", { name: "API" }).click();
+  await expect(page.getByText("/{chat_id}/invite").first()).toBeVisible();
+  await page.getByRole("link", { name: "Watch Party" }).click();
+  await home.isReady();
+  // The host itself has nothing of it.
+  expect((await page.request.get(`${hosted.host}/healthz`)).status()).toBe(404);
+  expect((await page.request.get(`${hosted.site}/healthz`)).status()).toBe(200);
+});

@@ -1,0 +1,73 @@
+//! Chats that are entered by their address, and who this browser is in all of them. The proof of it is
+//! a cookie that the page never sees.
+
+use gloo_net::http::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::api::{self, NOTHING, in_time, read, request, send};
+use super::storage::{self, SavedChat};
+use crate::domain::Admission;
+use crate::wire::chat_app::{BrowserSession, Chatroom, NewBrowserSession, NewChatroom, OwnName};
+use crate::wire::{Joined, Problem};
+
+/// Says who this browser is from now on.
+pub(crate) async fn open_session(username: String) -> Result<BrowserSession, Problem> {
+    let session: BrowserSession = post("sessions", Some(&NewBrowserSession { username })).await?;
+    storage::remember_username(&session.username);
+    storage::note_session(true);
+    Ok(session)
+}
+
+/// Who this browser is, if it has said so; a server that cannot say is not asked again.
+pub(crate) async fn own_name() -> Option<String> {
+    if !storage::has_session() {
+        return None;
+    }
+    let answer = in_time(async { read(send(request("sessions/me", Method::GET), NOTHING).await?).await }).await;
+    if answer.as_ref().is_err_and(|problem: &Problem| problem.status == 401) {
+        storage::note_session(false);
+    }
+    answer.ok().map(|OwnName { username, .. }| username)
+}
+
+/// Makes this browser nobody again.
+pub(crate) async fn end_session() -> Result<(), Problem> {
+    match in_time(send(request("sessions/me", Method::DELETE), NOTHING)).await {
+        // It has ended already.
+        Err(problem) if problem.status != 401 => return Err(problem),
+        _ => {}
+    }
+    storage::note_session(false);
+    Ok(())
+}
+
+pub(crate) async fn create(chatroom: &NewChatroom) -> Result<Chatroom, Problem> {
+    post("chats", Some(chatroom)).await
+}
+
+/// Takes a seat under the name of this browser's session, and remembers it.
+pub(crate) async fn enter(chat_id: Uuid) -> Result<(), Problem> {
+    let seat: Joined = post(&format!("chats/{chat_id}/enter"), NOTHING).await?;
+    let admission = Some(Admission::Open);
+    storage::save_chat(chat_id, &SavedChat { admission, ..SavedChat::new(seat, None, None) });
+    Ok(())
+}
+
+async fn post<T: DeserializeOwned>(address: &str, body: Option<&impl Serialize>) -> Result<T, Problem> {
+    in_time(async { read(send(request(address, Method::POST), body).await?).await }).await
+}
+
+/// Sees to it that this browser has a seat: the one it remembers, or one under the name of its session.
+///
+/// # Errors
+/// Why it has none; [`crate::wire::Code::SessionRequired`] where nobody has said who is here.
+pub(crate) async fn find_seat(chat_id: Uuid) -> Result<(), Problem> {
+    if let Some(saved) = storage::chat(chat_id)
+        && api::holds(chat_id, &saved).await
+    {
+        return Ok(());
+    }
+    super::seat::persist(|| enter(chat_id)).await
+}

@@ -1,0 +1,31 @@
+//! The address of a chat that is entered by it, at the bottom of its page.
+
+use leptos::html::Input;
+use leptos::prelude::*;
+use uuid::Uuid;
+
+use super::copy::copy_link;
+use crate::app::client::browser;
+use crate::app::client::conversation::Conversation;
+use crate::domain::Admission;
+
+#[component]
+pub(crate) fn AddressLine(chat_id: Uuid, conversation: Conversation) -> impl IntoView {
+    let input = NodeRef::<Input>::new();
+    let said = RwSignal::new("");
+    let is_open = Memo::new(move |_| conversation.admission() == Some(Admission::Open));
+    // Only the browser knows where the site is; there nobody has been told of the admission before.
+    let link = move || is_open.get().then(|| browser::entrance_link(Admission::Open, chat_id)).flatten();
+    move || {
+        link().map(|link| {
+            view! {
+                <div class="address-line">
+                    <label for="address">"Share link"</label>
+                    <input node_ref=input id="address" type="text" readonly dir="ltr" prop:value=link/>
+                    <button type="button" class="quiet" on:click=move |_| copy_link(input, said)>"Copy"</button>
+                    <p class="hint" role="status">{said}</p>
+                </div>
+            }
+        })
+    }
+}
