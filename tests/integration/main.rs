@@ -6,6 +6,7 @@ mod api;
 mod app;
 mod architecture;
 mod chaos;
+mod chat_app;
 mod configuration;
 mod crash;
 mod documents;
