@@ -20,4 +20,5 @@ mod program;
 mod service;
 mod serving;
 mod silly;
+mod sources;
 mod store;
