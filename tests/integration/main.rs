@@ -22,3 +22,4 @@ mod serving;
 mod silly;
 mod sources;
 mod store;
+mod subpath;
