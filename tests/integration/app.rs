@@ -417,3 +417,22 @@ impl fmt::Debug for Answer {
         write!(f, "{} {:?} {}", self.status, self.headers, self.text())
     }
 }
+
+/// Where `reference` leads from `path`, as browsers read it. It must be relative: only so it leads to
+/// the same place in whatever folder the site stands.
+pub fn led(path: &str, reference: &str) -> String {
+    assert!(!reference.starts_with('/') && !reference.contains("//"), "{reference} is not relative");
+    let (way, rest) = reference.split_at(reference.find(['?', '#']).unwrap_or(reference.len()));
+    let mut segments: Vec<&str> = path.split('/').collect();
+    segments.pop();
+    for segment in way.split('/') {
+        match segment {
+            "." => {}
+            ".." => {
+                segments.pop();
+            }
+            segment => segments.push(segment),
+        }
+    }
+    format!("{}{rest}", segments.join("/"))
+}

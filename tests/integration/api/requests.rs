@@ -162,7 +162,21 @@ impl Store for AwayStore {
 async fn a_store_that_is_away_is_told_without_its_internals() {
     let app = TestApp::with(Options { store: Arc::new(AwayStore), ..Options::default() });
     let id = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
-    let calls = [app.get("/readyz"), app.post("/create"), app.get(format!("/{id}")).bearer(&"A".repeat(43))];
+    let token = "A".repeat(43);
+    let calls = [
+        app.get("/readyz"),
+        app.post("/create"),
+        app.get(format!("/{id}")).bearer(&token),
+        app.post("/sessions").json(&json!({"username": "Ann"})),
+        app.get("/sessions/me").bearer(&token),
+        app.delete("/sessions/me").bearer(&token),
+        app.post("/chats").json(&json!({"name": "Movie night"})),
+        app.get(format!("/chats/{id}/")).bearer(&token),
+        app.post(format!("/chats/{id}/messages")).bearer(&token).json(&json!({"content": "hello"})),
+        app.post(format!("/chats/{id}/enter")).bearer(&token),
+        // Nobody is told to say once more who they are.
+        app.get(format!("/chatrooms/{id}/")).header("cookie", &format!("watch-party-session={token}")),
+    ];
     for call in calls {
         let answer = call.await_status(503).await;
         assert_eq!(answer.header("retry-after"), Some("2"));

@@ -1,0 +1,212 @@
+//! Chats that are entered by their address: made, read, written to.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Browser, FORM, NOWHERE, browser, room, room_with, said, text_of};
+use crate::app::{Call, TestApp};
+
+/// Every call of a chat at `key`, as `browser` makes it.
+fn calls<'a>(browser: &Browser<'a>, key: &str) -> [Call<'a>; 3] {
+    [
+        browser.get(format!("/chats/{key}/")),
+        browser.post(format!("/chats/{key}/messages")).json(&json!({"content": "hello"})),
+        browser.post(format!("/chats/{key}/enter")),
+    ]
+}
+
+#[tokio::test]
+async fn anyone_makes_a_chatroom_and_no_two_are_alike() {
+    let app = TestApp::new();
+    let make = || app.post("/chats").json(&json!({"name": "  Movie night 🎬 "})).await_status(201);
+    let made = make().await.json();
+    let key = text_of(&made["hash_key"]);
+    let url = format!("http://chat.test/chatrooms/{key}/");
+    assert_eq!(made, json!({"name": "Movie night 🎬", "hash_key": key, "url": url}));
+    assert_eq!(key.parse::<Uuid>().unwrap().get_version_num(), 4);
+    assert_ne!(make().await.json()["hash_key"], made["hash_key"]);
+}
+
+#[tokio::test]
+async fn a_chatroom_has_fifty_seats_and_a_thousand_messages_or_as_many_as_are_asked_for() {
+    let app = TestApp::new();
+    let kept = async |request: Value| {
+        let room = room_with(&app, request).await;
+        let seat = browser(&app, "Ann").await.enters(&room).await;
+        let members = room.native(Method::GET, "/members", &seat).await_status(200).await.json();
+        let retention = room.native(Method::GET, "/retention", &seat).await_status(200).await.json();
+        (members["capacity"].clone(), members["admission"].clone(), retention["history"].clone())
+    };
+    assert_eq!(kept(json!({"name": "Large"})).await, (json!(50), json!("open"), json!(1_000)));
+    let small = json!({"name": "Small", "capacity": 2, "history": 3});
+    assert_eq!(kept(small).await, (json!(2), json!("open"), json!(3)));
+    let room = room_with(&app, json!({"name": "Short", "history": 3})).await;
+    let ann = browser(&app, "Ann").await;
+    for number in 1..=5 {
+        ann.says(&room, &number.to_string()).await;
+    }
+    assert_eq!(ann.reads(&room).await, said(&[("Ann", "3"), ("Ann", "4"), ("Ann", "5")]));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_chatroom_is_named() {
+    let app = TestApp::new();
+    let make = |body: &str| app.post("/chats").body(body);
+    for body in ["", "{", "name=Movie+night"] {
+        make(body).await_problem(400, "invalid_request").await;
+    }
+    make("[]").await_problem(422, "invalid_request").await;
+    let long = "x".repeat(65);
+    let wrong = [
+        (json!({}), "name"),
+        (json!({"name": ""}), "name"),
+        (json!({"name": " \n "}), "name"),
+        (json!({"name": long}), "name"),
+        (json!({"name": 5}), "name"),
+        (json!({"name": "x", "capacity": 0}), "capacity"),
+        (json!({"name": "x", "capacity": 51}), "capacity"),
+        (json!({"name": "x", "capacity": "six"}), "capacity"),
+        (json!({"name": "x", "history": 0}), "history"),
+        (json!({"name": "x", "history": 1_001}), "history"),
+        (json!({"name": "x", "history": -1}), "history"),
+    ];
+    for (body, field) in wrong {
+        let problem = make(&body.to_string()).await_problem(422, "invalid_request").await;
+        assert_eq!(problem["field"], field, "{body}");
+    }
+    let form = |body: &str| app.post("/chats").header("content-type", FORM).body(body);
+    for body in ["", "title=Movie+night", "name=", "name=a&name=b"] {
+        assert_eq!(form(body).await_problem(422, "invalid_request").await["field"], "name", "{body}");
+    }
+    make(&" ".repeat(64 * 1024 + 1)).await_problem(413, "payload_too_large").await;
+}
+
+#[tokio::test]
+async fn a_form_makes_a_chatroom_with_all_that_json_may_say() {
+    let app = TestApp::new();
+    let form = |body: &str| app.post("/chats").header("content-type", FORM).body(body).await_status(201);
+    assert_eq!(form("name=Caf%C3%A9+%26+more").await.json()["name"], "Café & more");
+    let made = form("name=Small&capacity=1&history=3").await.json();
+    let key = text_of(&made["hash_key"]);
+    browser(&app, "Ann").await.post(format!("/chats/{key}/enter")).await_status(201).await;
+    let refused = browser(&app, "Bob").await.post(format!("/chats/{key}/enter"));
+    refused.await_problem(409, "chat_full").await;
+}
+
+#[tokio::test]
+async fn a_message_is_said_by_json_or_by_a_form_and_what_is_wrong_with_it_is_named() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let ann = browser(&app, "Ann").await;
+    let path = format!("{}messages", room.path());
+    let say = |body: &str| ann.post(&path).body(body);
+    for body in ["", "{", "content=hello"] {
+        say(body).await_problem(400, "invalid_request").await;
+    }
+    say("[]").await_problem(422, "invalid_request").await;
+    let (long, large) = ("x".repeat(2_001), "👩‍👩‍👧‍👦".repeat(700));
+    for content in [json!(""), json!(" \n"), json!("\u{200b}"), json!(long), json!(large), json!(5), json!(null)] {
+        let problem = say(&json!({"content": content}).to_string()).await_problem(422, "invalid_request").await;
+        assert_eq!(problem["field"], "content", "{content}");
+    }
+    assert_eq!(say("{\"text\": \"hello\"}").await_problem(422, "invalid_request").await["field"], "content");
+    let form = |body: &str| ann.post(&path).header("content-type", FORM).body(body);
+    for body in ["", "text=hello", "content=", "content=a&content=b"] {
+        assert_eq!(form(body).await_problem(422, "invalid_request").await["field"], "content", "{body}");
+    }
+    say(&" ".repeat(64 * 1024 + 1)).await_problem(413, "payload_too_large").await;
+    assert!(ann.reads(&room).await.is_empty());
+
+    form("content=by+a+form%3A+%E4%BD%A0%E5%A5%BD&other=1").await_status(201).await;
+    ann.says(&room, "by JSON: مرحبا 👩🏽‍🚀\nin two lines  ").await;
+    let expected = [("Ann", "by a form: 你好"), ("Ann", "by JSON: مرحبا 👩🏽‍🚀\nin two lines")];
+    assert_eq!(ann.reads(&room).await, said(&expected));
+}
+
+#[tokio::test]
+async fn who_says_something_has_the_name_of_the_session_and_no_other() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let ann = browser(&app, "Ann").await;
+    let body = json!({"content": "hello", "username": "Bob", "id": 7, "timestamp": "1970-01-01T00:00:00Z"});
+    let message = ann.post(format!("{}messages", room.path())).json(&body).await_status(201).await.json();
+    let expected = json!({"id": 1, "timestamp": "2027-01-15T08:00:00Z", "username": "Ann", "content": "hello"});
+    assert_eq!(message, expected);
+    let read = ann.read(&room).await_status(200).await.json();
+    assert_eq!(read, json!({"name": "Movie night", "hash_key": room.key, "messages": [expected]}));
+}
+
+#[tokio::test]
+async fn an_address_that_no_chat_has_is_told_so_whoever_asks() {
+    let app = TestApp::new();
+    let (ann, nobody) = (browser(&app, "Ann").await, Browser::new(&app));
+    for key in ["nonsense", "1", "%00", "%F0%9F%8D%BF", "..%2F..%2Fcreate"] {
+        for call in calls(&ann, key).into_iter().chain(calls(&nobody, key)) {
+            call.await_problem(404, "chat_not_found").await;
+        }
+    }
+    for call in calls(&ann, NOWHERE) {
+        call.await_problem(404, "chat_not_found").await;
+    }
+    // Whether there is one at an address that may be a chat's, is for those with a session.
+    for call in calls(&nobody, NOWHERE) {
+        call.await_problem(401, "session_required").await;
+    }
+}
+
+#[tokio::test]
+async fn a_chat_that_has_ended_is_no_chat() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let ann = browser(&app, "Ann").await;
+    let seat = ann.enters(&room).await;
+    room.native(Method::DELETE, "", &seat).await_status(204).await;
+    for call in calls(&ann, &room.key) {
+        call.await_problem(404, "chat_not_found").await;
+    }
+    assert_eq!(ann.name().await, "Ann", "the session is of no chat");
+}
+
+#[tokio::test]
+async fn a_chat_of_another_admission_is_neither_read_nor_entered_by_its_address() {
+    let app = TestApp::new();
+    let ann = browser(&app, "Ann").await;
+    for admission in ["link", "approval", "account"] {
+        let (key, token) = created(&app, admission).await;
+        let say = app.post(format!("/{key}")).bearer(&token).json(&json!({"text": "between us"}));
+        say.await_status(201).await;
+        for call in calls(&ann, &key) {
+            let problem = call.await_problem(409, "wrong_admission").await;
+            assert!(!problem.to_string().contains("between us"));
+        }
+        let members = app.get(format!("/{key}/members")).bearer(&token).await_status(200).await.json();
+        assert_eq!(members["members"].as_array().unwrap().len(), 1, "{admission}");
+    }
+    // Flask-Chat's rooms are read by whoever knows them, but in its own dialect.
+    let flask = app.post("/createroom").json(&json!({"alias": "A room"})).await_status(200).await.json();
+    for call in calls(&ann, &text_of(&flask["roomid"])) {
+        call.await_problem(409, "wrong_admission").await;
+    }
+}
+
+/// A chat of the native API; its id and its owner's token.
+async fn created(app: &TestApp, admission: &str) -> (String, String) {
+    let request = json!({"username": "Owner", "admission": admission});
+    let created = app.post("/create").json(&request).await_status(201).await.json();
+    (text_of(&created["chat_id"]), text_of(&created["session_token"]))
+}
+
+#[tokio::test]
+async fn an_open_chat_of_the_native_api_is_entered_by_its_address() {
+    let app = TestApp::new();
+    let (key, owner) = created(&app, "open").await;
+    let ann = browser(&app, "Ann").await;
+    let [read, say, enter] = calls(&ann, &key);
+    let read = read.await_status(200).await.json();
+    assert_eq!(read, json!({"name": null, "hash_key": key, "messages": []}));
+    say.await_status(201).await;
+    assert_eq!(enter.await_status(201).await.json()["member"]["role"], "guest");
+    let natively = app.get(format!("/{key}")).bearer(&owner).await_status(200).await.json();
+    assert_eq!(natively["messages"][0]["text"], "hello");
+}

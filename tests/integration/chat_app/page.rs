@@ -1,0 +1,59 @@
+//! The chatroom's page, and where it leads who has not said who they are.
+
+use std::time::Duration;
+
+use super::{Browser, COOKIE, NOWHERE, browser, room};
+use crate::app::{TestApp, led};
+
+#[tokio::test]
+async fn who_has_no_session_is_led_to_where_one_is_given_and_can_come_back() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let expired = browser(&app, "Ann").await;
+    app.clock.advance(Duration::from_hours(6));
+    let mut ended = browser(&app, "Bob").await;
+    let cookies = ended.cookies.clone();
+    ended.log_out().await;
+    ended.cookies = cookies;
+    let mut forged = Browser::new(&app);
+    forged.cookies.insert(COOKIE.into(), "A".repeat(43));
+    let mut empty = Browser::new(&app);
+    empty.cookies.insert(COOKIE.into(), String::new());
+    let mut seat = Browser::new(&app);
+    seat.cookies.insert(COOKIE.into(), browser(&app, "Cem").await.enters(&room).await.token);
+    for browser in [Browser::new(&app), expired, ended, forged, empty, seat] {
+        let answer = browser.visit(room.page()).await_status(303).await;
+        let location = answer.header("location").unwrap();
+        assert_eq!(location, format!("../../sessions/new?chatroom={}", room.key));
+        assert_eq!(led(&room.page(), location), format!("/sessions/new?chatroom={}", room.key));
+        assert!(answer.header("set-cookie").is_none());
+    }
+}
+
+#[tokio::test]
+async fn who_has_a_session_gets_the_page_and_takes_no_seat_by_that() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let (ann, bob) = (browser(&app, "Ann").await, browser(&app, "Bob").await);
+    let seat = bob.enters(&room).await;
+    let page = ann.visit(room.page()).await_status(200).await;
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(page.text().starts_with("<!DOCTYPE html>"), "{page:?}");
+    assert!(page.header("content-security-policy").unwrap().contains("'nonce-"));
+    assert!(!page.text().contains("There is nothing here"), "the page is the chatroom's");
+    app.get(room.page()).bearer(ann.token()).await_status(200).await;
+    assert_eq!(room.usernames(&seat).await, ["Bob"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_chatroom_has_no_page() {
+    let app = TestApp::new();
+    let (ann, nobody) = (browser(&app, "Ann").await, Browser::new(&app));
+    for key in ["nonsense", "1", "%00", "..%2Fcreate"] {
+        for browser in [&ann, &nobody] {
+            browser.get(format!("/chatrooms/{key}/")).await_problem(404, "chat_not_found").await;
+        }
+    }
+    // Whether there is one, is not told to who has no session.
+    nobody.visit(format!("/chatrooms/{NOWHERE}/")).await_status(303).await;
+}

@@ -1,0 +1,265 @@
+//! Seats: who takes one, who owns the chat, and what the native API makes of it.
+
+use std::time::Duration;
+
+use axum::http::Method;
+use futures_util::future::join_all;
+use serde_json::json;
+
+use super::{Seat, browser, room, room_with, said, text_of};
+use crate::app::TestApp;
+
+#[tokio::test]
+async fn reading_takes_no_seat_and_the_first_message_takes_one() {
+    let app = TestApp::new();
+    let room = room_with(&app, json!({"name": "Two seats", "capacity": 2})).await;
+    let (ann, bob) = (browser(&app, "Ann").await, browser(&app, "Bob").await);
+    let seat = ann.enters(&room).await;
+    for _ in 0..3 {
+        assert!(bob.reads(&room).await.is_empty());
+    }
+    assert_eq!(room.usernames(&seat).await, ["Ann"]);
+    bob.says(&room, "hello").await;
+    bob.says(&room, "again").await;
+    assert_eq!(room.usernames(&seat).await, ["Ann", "Bob"]);
+    // Whoever has no seat reads still.
+    let cem = browser(&app, "Cem").await;
+    assert_eq!(cem.reads(&room).await, said(&[("Bob", "hello"), ("Bob", "again")]));
+}
+
+#[tokio::test]
+async fn what_is_refused_takes_no_seat() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let (ann, bob) = (browser(&app, "Ann").await, browser(&app, "Bob").await);
+    let seat = ann.enters(&room).await;
+    bob.say(&room, " ").await_problem(422, "invalid_request").await;
+    bob.post(format!("{}messages", room.path())).body("{").await_problem(400, "invalid_request").await;
+    assert_eq!(room.usernames(&seat).await, ["Ann"]);
+}
+
+#[tokio::test]
+async fn the_first_to_enter_owns_the_chat_and_the_native_api_knows_it() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let (ann, bob) = (browser(&app, "Ann").await, browser(&app, "Bob").await);
+    let entered = ann.enter(&room).await_status(201).await.json();
+    assert_eq!(entered["expires_at"], "2027-01-15T14:00:00Z");
+    assert_eq!((&entered["member"]["username"], &entered["member"]["role"]), (&json!("Ann"), &json!("owner")));
+    let ann = ann.enters(&room).await;
+    bob.says(&room, "hello").await;
+    let guest = bob.enters(&room).await;
+    assert_eq!((ann.role.as_str(), guest.role.as_str()), ("owner", "guest"));
+
+    let native = |method, path: &str, seat: &Seat| room.native(method, path, seat);
+    let owners_calls =
+        [(Method::POST, "/recovery".to_owned()), (Method::DELETE, format!("/members/{}", ann.member_id))];
+    for (method, path) in owners_calls {
+        native(method, &path, &guest).await_problem(403, "owner_only").await;
+    }
+    native(Method::DELETE, "", &guest).await_problem(403, "owner_only").await;
+    native(Method::POST, "/recovery", &ann).await_status(200).await;
+    let promote = native(Method::PATCH, &format!("/members/{}", guest.member_id), &ann);
+    promote.json(&json!({"role": "owner"})).await_status(200).await;
+    let step_down = native(Method::PATCH, &format!("/members/{}", ann.member_id), &ann);
+    step_down.json(&json!({"role": "guest"})).await_status(200).await;
+    assert_eq!(bob.enters(&room).await.role, "owner");
+    native(Method::DELETE, &format!("/members/{}", ann.member_id), &guest).await_status(204).await;
+    assert_eq!(room.usernames(&guest).await, ["Bob"]);
+    native(Method::DELETE, "", &guest).await_status(204).await;
+    bob.read(&room).await_problem(404, "chat_not_found").await;
+}
+
+#[tokio::test]
+async fn whoever_speaks_first_owns_the_chat_as_well() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let ann = browser(&app, "Ann").await;
+    ann.says(&room, "first").await;
+    assert_eq!(ann.enters(&room).await.role, "owner");
+}
+
+#[tokio::test]
+async fn a_chat_that_is_entered_by_its_address_has_no_invites() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let seat = browser(&app, "Ann").await.enters(&room).await;
+    room.native(Method::POST, "/invite", &seat).await_problem(409, "wrong_admission").await;
+}
+
+#[tokio::test]
+async fn entering_again_gives_the_same_seat_and_the_same_token() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let ann = browser(&app, "Ann").await;
+    ann.says(&room, "a seat is taken").await;
+    let first = ann.enters(&room).await;
+    app.clock.advance(Duration::from_hours(1));
+    assert_eq!(ann.enters(&room).await, first);
+    ann.says(&room, "it stays so").await;
+    assert_eq!(ann.enters(&room).await, first);
+    assert_eq!(room.usernames(&first).await, ["Ann"]);
+}
+
+#[tokio::test]
+async fn many_tabs_at_once_share_one_seat() {
+    let app = TestApp::new();
+    let (entered, spoken) = (room(&app).await, room(&app).await);
+    let ann = browser(&app, "Ann").await;
+    let seats = join_all((0..8).map(|_| ann.enters(&entered))).await;
+    assert!(seats.iter().all(|seat| *seat == seats[0]), "{seats:?}");
+    join_all((0..8).map(|_| ann.says(&spoken, "hello"))).await;
+    assert_eq!(ann.reads(&spoken).await.len(), 8);
+    assert_eq!(spoken.usernames(&ann.enters(&spoken).await).await, ["Ann"]);
+}
+
+#[tokio::test]
+async fn one_name_goes_with_a_browser_between_chats_that_have_nothing_else_in_common() {
+    let app = TestApp::new();
+    let (first, second) = (room(&app).await, room(&app).await);
+    let ann = browser(&app, "Ann").await;
+    let (here, there) = (ann.enters(&first).await, ann.enters(&second).await);
+    assert_ne!(here.member_id, there.member_id);
+    assert_ne!(here.token, there.token);
+    ann.says(&first, "here").await;
+    ann.says(&second, "there").await;
+    assert_eq!(ann.reads(&first).await, said(&[("Ann", "here")]));
+    assert_eq!(ann.reads(&second).await, said(&[("Ann", "there")]));
+    // The seat of one is none in the other.
+    second.native(Method::GET, "", &here).await_problem(401, "session_required").await;
+}
+
+#[tokio::test]
+async fn names_that_people_would_confuse_are_one_name() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let ann = browser(&app, "Ann").await;
+    let seat = ann.enters(&room).await;
+    for name in ["Ann", "ANN", "ＡＮＮ", "an\u{200b}n", "ａnN"] {
+        let other = browser(&app, name).await;
+        other.enter(&room).await_problem(409, "username_taken").await;
+        other.say(&room, "I am Ann").await_problem(409, "username_taken").await;
+        other.read(&room).await_status(200).await;
+    }
+    assert_eq!(room.usernames(&seat).await, ["Ann"]);
+    assert!(ann.reads(&room).await.is_empty());
+    // Another name gets in, and once Ann has left, hers is free.
+    let mut other = browser(&app, "Anna").await;
+    other.says(&room, "hello").await;
+    room.native(Method::DELETE, &format!("/members/{}", seat.member_id), &seat).await_status(204).await;
+    other.log_in("ＡＮＮ").await;
+    other.says(&room, "hello again").await;
+    assert_eq!(other.reads(&room).await, said(&[("Anna", "hello"), ("ＡＮＮ", "hello again")]));
+}
+
+#[tokio::test]
+async fn a_full_chat_lets_nobody_in_until_a_seat_is_free() {
+    let app = TestApp::new();
+    let room = room_with(&app, json!({"name": "Two seats", "capacity": 2})).await;
+    let (ann, bob, cem) = (browser(&app, "Ann").await, browser(&app, "Bob").await, browser(&app, "Cem").await);
+    let seat = ann.enters(&room).await;
+    bob.says(&room, "hello").await;
+    cem.enter(&room).await_problem(409, "chat_full").await;
+    cem.say(&room, "hello").await_problem(409, "chat_full").await;
+    // Those who are in are not asked again.
+    bob.says(&room, "still here").await;
+    assert_eq!(ann.enters(&room).await, seat);
+    assert_eq!(cem.reads(&room).await.len(), 2);
+    let bobs = bob.enters(&room).await;
+    room.native(Method::DELETE, &format!("/members/{}", bobs.member_id), &bobs).await_status(204).await;
+    cem.says(&room, "at last").await;
+    bob.say(&room, "and now I wait").await_problem(409, "chat_full").await;
+}
+
+#[tokio::test]
+async fn who_has_left_comes_back_to_another_seat() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let ann = browser(&app, "Ann").await;
+    let first = ann.enters(&room).await;
+    room.native(Method::DELETE, &format!("/members/{}", first.member_id), &first).await_status(204).await;
+    let second = ann.enters(&room).await;
+    assert_ne!(second.member_id, first.member_id);
+    assert_ne!(second.token, first.token);
+    room.native(Method::GET, "", &first).await_status(401).await;
+    assert_eq!(room.usernames(&second).await, ["Ann"]);
+}
+
+#[tokio::test]
+async fn a_seat_outlives_the_browsers_session_that_took_it() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let mut ann = browser(&app, "Ann").await;
+    app.clock.advance(Duration::from_hours(5));
+    let seat = ann.enters(&room).await;
+    app.clock.advance(Duration::from_hours(1));
+    ann.say(&room, "who am I?").await_problem(401, "session_required").await;
+    room.native(Method::POST, "", &seat).json(&json!({"text": "Ann"})).await_status(201).await;
+    app.clock.advance(Duration::from_hours(5));
+    room.native(Method::GET, "", &seat).await_problem(401, "session_expired").await;
+    ann.log_in("Ann").await;
+    assert_ne!(ann.enters(&room).await.member_id, seat.member_id);
+    assert_eq!(ann.reads(&room).await, said(&[("Ann", "Ann")]));
+}
+
+#[tokio::test]
+async fn a_session_that_was_renewed_natively_stays_as_people_post_by_the_address() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let ann = browser(&app, "Ann").await;
+    let seat = ann.enters(&room).await;
+    let renewed = room.native(Method::POST, "/session", &seat).await_status(200).await.json();
+    let renewed = Seat { token: text_of(&renewed["session_token"]), ..ann_like(&seat) };
+    ann.says(&room, "by the address").await;
+    ann.read(&room).await_status(200).await;
+    let own = room.native(Method::GET, "/session", &renewed).await_status(200).await.json();
+    assert_eq!(own["member"]["member_id"], seat.member_id);
+    room.native(Method::POST, "", &renewed).json(&json!({"text": "by the seat"})).await_status(201).await;
+    assert_eq!(ann.reads(&room).await, said(&[("Ann", "by the address"), ("Ann", "by the seat")]));
+    assert_eq!(room.usernames(&renewed).await, ["Ann"]);
+    // Entering takes the seat back, by another token.
+    let again = ann.enters(&room).await;
+    assert_eq!(again.member_id, seat.member_id);
+    assert_ne!(again.token, renewed.token);
+    room.native(Method::GET, "", &renewed).await_problem(401, "session_expired").await;
+    room.native(Method::GET, "", &again).await_status(200).await;
+    assert_eq!(ann.enters(&room).await, again);
+}
+
+/// The seat, to be given another token.
+fn ann_like(seat: &Seat) -> Seat {
+    Seat { token: String::new(), member_id: seat.member_id.clone(), role: seat.role.clone() }
+}
+
+#[tokio::test]
+async fn the_native_api_reads_and_follows_the_same_messages() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let (ann, bob) = (browser(&app, "Ann").await, browser(&app, "Bob").await);
+    let (anns, bobs) = (ann.enters(&room).await, bob.enters(&room).await);
+    ann.says(&room, "by the address").await;
+    app.clock.advance(Duration::from_secs(5));
+    room.native(Method::POST, "", &bobs).json(&json!({"text": "by the seat"})).await_status(201).await;
+    let natively = room.native(Method::GET, "", &anns).await_status(200).await.json();
+    let here = ann.read(&room).await_status(200).await.json();
+    let (natively, here) = (natively["messages"].as_array().unwrap(), here["messages"].as_array().unwrap());
+    assert_eq!((natively.len(), here.len()), (2, 2));
+    for (native, here) in natively.iter().zip(here) {
+        assert_eq!(
+            here,
+            &json!({
+                "id": native["id"], "timestamp": native["sent_at"],
+                "username": native["username"], "content": native["text"],
+            })
+        );
+    }
+    assert_eq!(
+        (&natively[0]["member_id"], &natively[1]["member_id"]),
+        (&json!(anns.member_id), &json!(bobs.member_id))
+    );
+    assert_eq!(here[1]["timestamp"], "2027-01-15T08:00:05Z");
+    // Only what is new, as the native API has it.
+    let new = room.native(Method::GET, "?after=1", &anns).await_status(200).await.json();
+    assert_eq!(new["messages"][0]["text"], "by the seat");
+    assert_eq!(new["last_id"], 2);
+}

@@ -1,0 +1,268 @@
+//! Who a browser's people are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::Method;
+use serde_json::json;
+use watch_party::config::Config;
+use watch_party::domain::BrowserToken;
+use watch_party::store::{MemoryStore, Store};
+
+use super::{Browser, COOKIE, FORM, browser, cookie, room, text_of};
+use crate::app::{Call, Options, TestApp};
+
+const LIFETIME: Duration = Duration::from_hours(6);
+
+#[tokio::test]
+async fn a_session_is_a_cookie_that_no_script_reads_and_that_is_of_its_folder() {
+    let app = TestApp::new();
+    let answer = Browser::new(&app).post("/sessions").json(&json!({"username": " Ann "})).await_status(201).await;
+    let session = answer.json();
+    assert_eq!(
+        session,
+        json!({"token": session["token"], "username": "Ann", "expires_at": "2027-01-15T14:00:00Z"}),
+        "the name is trimmed, as names are"
+    );
+    assert_eq!(text_of(&session["token"]).len(), 43);
+    let cookie = cookie(&answer);
+    assert_eq!((cookie.name.as_str(), &cookie.value), (COOKIE, &text_of(&session["token"])));
+    assert_eq!(cookie.attributes, ["HttpOnly", "Max-Age=21600", "SameSite=Lax"]);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn the_cookie_is_for_encrypted_connections_alone_where_the_site_is_reached_by_them() {
+    let sites = [
+        (None, false, None, false),
+        (None, false, Some("https"), false),
+        (None, true, Some("https"), true),
+        (None, true, Some("http"), false),
+        (Some("https://chat.test"), false, None, true),
+        (Some("http://chat.test"), true, Some("https"), false),
+    ];
+    for (public_url, is_trusted, scheme, is_secure) in sites {
+        let trusted_proxies: &[&str] = if is_trusted { &["127.0.0.1/32"] } else { &[] };
+        let app = TestApp::with(Options { public_url, trusted_proxies, ..Options::default() });
+        let mut browser = Browser::new(&app);
+        let open = forwarded(browser.post("/sessions"), scheme).json(&json!({"username": "Ann"}));
+        let answer = open.await_status(201).await;
+        let is = |attributes: &[String]| attributes.contains(&"Secure".to_owned());
+        assert_eq!(is(&cookie(&answer).attributes), is_secure, "{public_url:?} {trusted_proxies:?} {scheme:?}");
+        browser.keep_cookies(&answer);
+        // Only a cookie of the same kind takes its place.
+        let answer = forwarded(browser.delete("/sessions/me"), scheme).await_status(204).await;
+        assert_eq!(is(&cookie(&answer).attributes), is_secure);
+    }
+}
+
+fn forwarded<'a>(call: Call<'a>, scheme: Option<&str>) -> Call<'a> {
+    scheme.into_iter().fold(call, |call, scheme| call.header("x-forwarded-proto", scheme))
+}
+
+#[tokio::test]
+async fn the_scheme_of_the_public_url_may_be_written_in_any_case() {
+    let arguments = ["watch-party", "--public-url", "HTTPS://chat.test"].map(Into::into);
+    let config = Config::read(arguments, |_| None, None).unwrap();
+    let app = TestApp::with(Options { public_url: config.public_url.map(|url| &*url.leak()), ..Options::default() });
+    let answer = Browser::new(&app).post("/sessions").json(&json!({"username": "Ann"})).await_status(201).await;
+    assert!(cookie(&answer).attributes.contains(&"Secure".to_owned()), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_token_in_the_header_does_what_the_cookie_does() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let ann = browser(&app, "Ann").await;
+    let token = ann.token();
+    for credentials in [format!("Bearer {token}"), format!("bearer {token}"), token.to_owned()] {
+        let call = |method, path: String| app.call(method, path).header("authorization", &credentials);
+        let me = call(Method::GET, "/sessions/me".into()).await_status(200).await.json();
+        assert_eq!(me, json!({"username": "Ann", "expires_at": "2027-01-15T14:00:00Z"}));
+        let say = call(Method::POST, format!("{}messages", room.path())).json(&json!({"content": credentials}));
+        assert_eq!(say.await_status(201).await.json()["username"], "Ann");
+        call(Method::GET, room.path()).await_status(200).await;
+        call(Method::POST, format!("{}enter", room.path())).await_status(201).await;
+    }
+    assert_eq!(ann.reads(&room).await.len(), 3);
+    assert_eq!(room.usernames(&ann.enters(&room).await).await, ["Ann"], "the same seat each time");
+    // It stands before the cookie, whether or not it is good.
+    let bob = browser(&app, "Bob").await;
+    let me = ann.get("/sessions/me").bearer(bob.token()).await_status(200).await.json();
+    assert_eq!(me["username"], "Bob");
+    ann.get("/sessions/me").bearer("nonsense").await_problem(401, "session_required").await;
+    app.delete("/sessions/me").bearer(bob.token()).await_status(204).await;
+    bob.get("/sessions/me").await_problem(401, "session_required").await;
+}
+
+#[tokio::test]
+async fn whoever_has_no_session_is_told_to_say_who_they_are() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let ann = browser(&app, "Ann").await;
+    let seat = ann.enters(&room).await;
+    let (chat, owner) = app.chat(json!({"username": "Ann"})).await;
+    let token = ann.token();
+    let wrong = [
+        String::new(),
+        token[..42].to_owned(),
+        format!("{token}A"),
+        "A".repeat(43),
+        "nonsense".into(),
+        "%00".into(),
+        // What is good for something else.
+        seat.token.clone(),
+        owner.token.clone(),
+        chat.key.clone(),
+    ];
+    let calls = [
+        (Method::GET, "/sessions/me".to_owned()),
+        (Method::DELETE, "/sessions/me".into()),
+        (Method::GET, room.path()),
+        (Method::POST, format!("{}messages", room.path())),
+        (Method::POST, format!("{}enter", room.path())),
+    ];
+    for (method, path) in &calls {
+        let call = |cookie: Option<(&str, &str)>| {
+            let mut browser = Browser::new(&app);
+            browser.cookies.extend(cookie.map(|(name, value)| (name.to_owned(), value.to_owned())));
+            browser.call(method.clone(), path).json(&json!({"content": "hello"}))
+        };
+        let answer = call(None).await_status(401).await;
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+        for wrong in &wrong {
+            call(Some((COOKIE, wrong))).await_problem(401, "session_required").await;
+            call(None).bearer(wrong).await_problem(401, "session_required").await;
+        }
+        // A cookie of another name is none.
+        call(Some(("session", token))).await_problem(401, "session_required").await;
+    }
+    // And a browser's token is no seat's.
+    app.get(format!("/{}", room.key)).bearer(token).await_problem(401, "session_required").await;
+    assert!(ann.reads(&room).await.is_empty());
+    assert_eq!(room.usernames(&seat).await, ["Ann"]);
+}
+
+#[tokio::test]
+async fn a_cookie_is_found_among_others() {
+    let app = TestApp::new();
+    let mut ann = browser(&app, "Ann").await;
+    ann.cookies.insert("a".into(), "1".into());
+    ann.cookies.insert("z".into(), "\"quoted\"".into());
+    assert_eq!(ann.name().await, "Ann");
+}
+
+#[tokio::test]
+async fn of_two_cookies_of_one_name_the_one_of_the_inner_folder_counts() {
+    let app = TestApp::new();
+    let ann = browser(&app, "Ann").await;
+    // Another site like this one stands further up on the same host. Browsers name the cookie of the
+    // longer path first (RFC 6265, section 5.4).
+    let both = format!("{COOKIE}={}; {COOKIE}={}", ann.token(), "A".repeat(43));
+    let call = app.get("/sessions/me").header("cookie", &both);
+    assert_eq!(call.await_status(200).await.json()["username"], "Ann");
+}
+
+#[tokio::test]
+async fn a_session_ends_after_six_hours_and_a_sweep_forgets_it() {
+    let store = Arc::new(MemoryStore::default());
+    let app = TestApp::with(Options { store: store.clone(), ..Options::default() });
+    let room = room(&app).await;
+    let ann = browser(&app, "Ann").await;
+    let kept = async || store.session(BrowserToken::parse(ann.token()).unwrap().digest()).await.unwrap().is_some();
+    app.clock.advance(LIFETIME.checked_sub(Duration::from_millis(1)).unwrap());
+    assert_eq!(ann.name().await, "Ann");
+    app.service.sweep().await.unwrap();
+    assert!(kept().await);
+    app.clock.advance(Duration::from_millis(1));
+    for call in [ann.get("/sessions/me"), ann.delete("/sessions/me"), ann.read(&room), ann.enter(&room)] {
+        call.await_problem(401, "session_required").await;
+    }
+    ann.say(&room, "too late").await_problem(401, "session_required").await;
+    assert!(kept().await, "until it is swept");
+    app.service.sweep().await.unwrap();
+    assert!(!kept().await);
+    ann.get("/sessions/me").await_problem(401, "session_required").await;
+}
+
+#[tokio::test]
+async fn a_session_that_is_ended_is_nobodys_and_the_cookie_goes() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let mut ann = browser(&app, "Ann").await;
+    let seat = ann.enters(&room).await;
+    let token = ann.token().to_owned();
+    let answer = ann.delete("/sessions/me").await_status(204).await;
+    assert!(answer.body.is_empty());
+    let cookie = cookie(&answer);
+    assert_eq!((cookie.name.as_str(), cookie.value.as_str()), (COOKIE, ""));
+    // It names its folder: this call's own is another.
+    assert_eq!(cookie.attributes, ["HttpOnly", "Max-Age=0", "Path=/", "SameSite=Lax"]);
+    app.get("/sessions/me").bearer(&token).await_problem(401, "session_required").await;
+    ann.delete("/sessions/me").await_problem(401, "session_required").await;
+    ann.say(&room, "still here?").await_problem(401, "session_required").await;
+    ann.keep_cookies(&answer);
+    assert!(ann.cookies.is_empty());
+    // The seat that was taken stays until it is left.
+    assert_eq!(room.usernames(&seat).await, ["Ann"]);
+}
+
+#[tokio::test]
+async fn a_session_takes_the_place_of_the_one_before() {
+    let app = TestApp::new();
+    let mut browser = browser(&app, "Ann").await;
+    let first = browser.token().to_owned();
+    // What is refused changes nothing.
+    browser.post("/sessions").json(&json!({"username": " "})).await_problem(422, "invalid_request").await;
+    assert_eq!(browser.name().await, "Ann");
+    browser.log_in("Bob").await;
+    assert_eq!(browser.name().await, "Bob");
+    app.get("/sessions/me").bearer(&first).await_problem(401, "session_required").await;
+    // The same by the header.
+    let second = browser.token().to_owned();
+    let third = app.post("/sessions").bearer(&second).json(&json!({"username": "Cem"})).await_status(201).await.json();
+    app.get("/sessions/me").bearer(&second).await_problem(401, "session_required").await;
+    app.get("/sessions/me").bearer(&text_of(&third["token"])).await_status(200).await;
+    // A cookie that is nobody's is no obstacle.
+    browser.log_in("Ann").await;
+    assert_eq!(browser.name().await, "Ann");
+}
+
+#[tokio::test]
+async fn two_browsers_may_have_the_same_name_as_long_as_they_do_not_meet() {
+    let app = TestApp::new();
+    let (here, there) = (browser(&app, "Ann").await, browser(&app, "Ann").await);
+    assert_ne!(here.token(), there.token());
+    let (first, second) = (room(&app).await, room(&app).await);
+    here.says(&first, "hello").await;
+    there.says(&second, "hello").await;
+    here.say(&second, "hello").await_problem(409, "username_taken").await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_name_is_named() {
+    let app = TestApp::new();
+    let anyone = Browser::new(&app);
+    let open = |body: &str| anyone.post("/sessions").header("content-type", "application/json").body(body);
+    for body in ["", "{", "username=Ann", "\u{feff}{}"] {
+        open(body).await_problem(400, "invalid_request").await;
+    }
+    for body in ["[]", "null", "\"Ann\""] {
+        open(body).await_problem(422, "invalid_request").await;
+    }
+    let long = "x".repeat(33);
+    let names = [json!(""), json!(" "), json!("a\nb"), json!("\u{200b}"), json!(long), json!(5), json!(null)];
+    for name in names {
+        let problem = open(&json!({"username": name}).to_string()).await_problem(422, "invalid_request").await;
+        assert_eq!(problem["field"], "username", "{name}");
+    }
+    assert_eq!(open("{}").await_problem(422, "invalid_request").await["field"], "username");
+    let form = |body: &str| anyone.post("/sessions").header("content-type", FORM).body(body);
+    for body in ["", "name=Ann", "username=", "username=Ann&username=Bob"] {
+        let problem = form(body).await_problem(422, "invalid_request").await;
+        assert_eq!(problem["field"], "username", "{body}");
+    }
+    let answer = form("username=Zo%C3%AB+%F0%9F%91%8B").await_status(201).await;
+    assert_eq!(answer.json()["username"], "Zoë 👋");
+    open(&" ".repeat(64 * 1024 + 1)).await_problem(413, "payload_too_large").await;
+}

@@ -1,0 +1,100 @@
+//! The document's own steps, word for word.
+
+use serde_json::{Value, json};
+
+use super::{Browser, COOKIE, SITE, cookie, said, text_of};
+use crate::app::{TestApp, led};
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[tokio::test]
+async fn the_documents_steps_lead_from_a_chatroom_to_a_talk_between_two_browsers() {
+    let app = TestApp::new();
+    let mut mine = Browser::new(&app);
+
+    // "Create a chatroom": "Fills in the chatroom name and hits submit".
+    let created = mine.post("/chats").json(&json!({"name": "Week 4 Lab"})).await_status(201).await.json();
+    assert_eq!(keys(&created), ["hash_key", "name", "url"]);
+    assert_eq!(created["name"], "Week 4 Lab");
+    let hash_key = text_of(&created["hash_key"]);
+    let chatroom = format!("/chatrooms/{hash_key}/");
+
+    // "User is directed to the chatroom page. IF the user is not currently in a session: Redirect them
+    // to the session create (login) form".
+    let page = mine.visit(&chatroom).await_status(303).await;
+    let form = led(&chatroom, page.header("location").unwrap());
+    assert_eq!(form, format!("/sessions/new?chatroom={hash_key}"));
+
+    // "User gives a username and submits. User is given a token that's stored in cookies."
+    let answer = mine.post("/sessions").json(&json!({"username": "Ada"})).await_status(201).await;
+    let session = answer.json();
+    assert_eq!(keys(&session), ["expires_at", "token", "username"]);
+    let given = cookie(&answer);
+    assert_eq!((given.name.as_str(), &given.value), (COOKIE, &text_of(&session["token"])));
+    mine.keep_cookies(&answer);
+
+    // "User is redirected to the chatroom page."
+    let page = mine.visit(&chatroom).await_status(200).await;
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+
+    // "Validate that you can start a session".
+    assert_eq!(mine.name().await, "Ada");
+
+    // "User is on the chatroom page, gets initial messages, and can send messages".
+    let chat = format!("/chats/{hash_key}/");
+    let read = mine.get(&chat).await_status(200).await.json();
+    assert_eq!(read, json!({"name": "Week 4 Lab", "hash_key": hash_key, "messages": []}));
+
+    // "Send some messages as yourself in this session".
+    let say = async |browser: &Browser<'_>, content: &str| {
+        let call = browser.post(format!("{chat}messages")).json(&json!({"content": content}));
+        call.await_status(201).await.json()
+    };
+    let first = say(&mine, "is this thing on?").await;
+    let expected = json!({
+        "id": 1, "timestamp": "2027-01-15T08:00:00Z", "username": "Ada", "content": "is this thing on?",
+    });
+    assert_eq!(first, expected);
+    say(&mine, "it is").await;
+
+    // "Open the same webpage in a different tab or window (but same browser) and check if you are
+    // still logged in as the same person".
+    let tab = &mine;
+    tab.visit(&chatroom).await_status(200).await;
+    assert_eq!(tab.name().await, "Ada");
+    say(tab, "from another tab").await;
+
+    // "Get the share link at the bottom of the page and copy it".
+    let share_link = text_of(&created["url"]);
+    assert_eq!(share_link, format!("{SITE}{chatroom}"));
+
+    // "Open up a new window with an incognito tab or separate browser. Paste the share link from
+    // earlier and log in as someone else".
+    let mut incognito = Browser::new(&app);
+    let pasted = share_link.strip_prefix(SITE).unwrap();
+    let page = incognito.visit(pasted).await_status(303).await;
+    assert_eq!(led(pasted, page.header("location").unwrap()), form);
+    incognito.log_in("Grace").await;
+    incognito.visit(pasted).await_status(200).await;
+    assert_eq!(incognito.name().await, "Grace");
+
+    // "Send messages and verify that you can talk between different windows".
+    say(&incognito, "hello from outside").await;
+    say(&mine, "welcome").await;
+    let (here, there) = (mine.get(&chat).await_status(200).await, incognito.get(&chat).await_status(200).await);
+    assert_eq!(here.body, there.body, "both see the same");
+    let messages = here.json()["messages"].as_array().unwrap().clone();
+    let lines: Vec<(String, String)> =
+        messages.iter().map(|message| (text_of(&message["username"]), text_of(&message["content"]))).collect();
+    let expected = [
+        ("Ada", "is this thing on?"),
+        ("Ada", "it is"),
+        ("Ada", "from another tab"),
+        ("Grace", "hello from outside"),
+        ("Ada", "welcome"),
+    ];
+    assert_eq!(lines, said(&expected));
+    assert_eq!(messages.iter().map(|message| message["id"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+}

@@ -1,0 +1,172 @@
+//! Links that the API hands out, and takes back.
+
+use serde_json::json;
+
+use super::{OnTheWay, PROXY, SITE, as_it_is, forwarded, forwarded_from, proxied, published, text_of};
+use crate::app::{Options, TestApp};
+use crate::silly;
+
+/// Asks for every link that the API hands out, hands them back, and gives them all.
+async fn links_of(app: &TestApp, add: OnTheWay) -> Vec<String> {
+    let created = add(app.post("/create")).await_status(201).await.json();
+    let (id, token) = (text_of(&created["chat_id"]), text_of(&created["session_token"]));
+    let invite = add(app.post(format!("/{id}/invite"))).bearer(&token).await_status(201).await.json();
+
+    let silly = add(app.post("/v1/chats")).await_status(201).await.json();
+    let (chat_url, author_id) = (text_of(&silly["chat_url"]), text_of(&silly["author_id"]));
+    let body = json!({"chat_url": chat_url, "author_id": author_id});
+    let link = add(app.post("/v1/links")).json(&body).await_status(201).await.json();
+    let link_url = text_of(&link["link_url"]);
+    let exchange = add(app.get(silly::path(&link_url))).await_status(202).await.json();
+    assert_eq!(exchange["link_url"], link["link_url"]);
+    let client_id = text_of(&exchange["client_id"]);
+    let status = format!("/v1/approval/?link_url={link_url}&client_id={client_id}");
+    let pending = add(app.get(&status)).await_status(200).await.json();
+    assert_eq!(pending, json!({"approval_status": false}));
+    let body = json!({"link_url": link_url, "author_id": author_id, "approval_status": true, "client_id": client_id});
+    add(app.post("/v1/approval/")).json(&body).await_status(200).await;
+    assert_eq!(add(app.get(&status)).await_status(200).await.json(), json!({"approval_status": true}));
+    let path = format!("{}?client_id={client_id}", silly::path(&link_url));
+    let exchange = add(app.get(path)).await_status(200).await.json();
+    assert_eq!(exchange["chat"], silly["chat_url"]);
+
+    let room = add(app.post("/chats")).json(&json!({"name": "A room"})).await_status(201).await.json();
+    vec![
+        text_of(&created["invite"]["magic_link"]),
+        text_of(&invite["magic_link"]),
+        chat_url,
+        link_url,
+        text_of(&exchange["chat"]),
+        text_of(&room["url"]),
+    ]
+}
+
+/// That each link leads to where it should on the site.
+fn assert_all_lead_to(site: &str, links: &[String]) {
+    let places = ["/join/", "/join/", "/v1/chats/", "/v1/links/", "/v1/chats/", "/chatrooms/"];
+    for (link, place) in links.iter().zip(places) {
+        assert!(link.starts_with(&format!("{site}{place}")), "{link} is not {site}{place}…");
+    }
+    assert_eq!(links.len(), places.len());
+}
+
+#[tokio::test]
+async fn every_link_begins_where_the_site_is_published() {
+    assert_all_lead_to(SITE, &links_of(&published(), as_it_is).await);
+    assert_all_lead_to("http://chat.test", &links_of(&TestApp::new(), as_it_is).await);
+    // What a request says does not count then, whoever says it.
+    let app = TestApp::with(Options {
+        public_url: Some("https://a.example"),
+        trusted_proxies: &[PROXY],
+        ..Options::default()
+    });
+    assert_all_lead_to("https://a.example", &links_of(&app, forwarded).await);
+}
+
+#[tokio::test]
+async fn every_link_begins_where_a_trusted_proxy_says_the_site_is() {
+    assert_all_lead_to(SITE, &links_of(&proxied(), forwarded).await);
+    let url_under = |prefix: &'static str| {
+        let app = proxied();
+        async move {
+            let created = forwarded_from(app.post("/chats"), prefix).json(&json!({"name": "A room"}));
+            text_of(&created.await_status(201).await.json()["url"])
+        }
+    };
+    for prefix in ["/some/path/", "/some/path, /other"] {
+        assert!(url_under(prefix).await.starts_with("https://chat.example/some/path/chatrooms/"), "{prefix}");
+    }
+    for prefix in ["", "/"] {
+        assert!(url_under(prefix).await.starts_with("https://chat.example/chatrooms/"), "{prefix}");
+    }
+}
+
+#[tokio::test]
+async fn what_anyone_else_says_of_the_site_does_not_count() {
+    let untrusting: [&[&str]; 2] = [&[], &["10.0.0.0/8"]];
+    for trusted_proxies in untrusting {
+        let app = TestApp::with(Options { trusted_proxies, ..Options::default() });
+        assert_all_lead_to("http://chat.test", &links_of(&app, forwarded).await);
+    }
+}
+
+#[tokio::test]
+async fn a_prefix_that_is_no_folder_is_ignored() {
+    let app = proxied();
+    let nonsense = [
+        "//evil.example",
+        "//evil.example/",
+        "/\\evil.example",
+        "/a/../b",
+        "/..",
+        "/.",
+        "/a//b",
+        "javascript:",
+        "javascript:alert(1)",
+        "https://evil.example",
+        "chat",
+        "@evil.example",
+        ".evil.example",
+        ":8080",
+        "/a b",
+        "/a?b=c",
+        "/a#b",
+        "/%2e%2e/",
+        "/a\"onload=\"",
+        "/<script>",
+    ];
+    for prefix in nonsense {
+        let created = forwarded_from(app.post("/create"), prefix).await_status(201).await.json();
+        let link = text_of(&created["invite"]["magic_link"]);
+        assert!(link.starts_with("https://chat.example/join/"), "{prefix}: {link}");
+        let room = forwarded_from(app.post("/chats"), prefix).json(&json!({"name": "A room"}));
+        let url = text_of(&room.await_status(201).await.json()["url"]);
+        assert!(url.starts_with("https://chat.example/chatrooms/"), "{prefix}: {url}");
+        let session = forwarded_from(app.post("/sessions"), prefix).json(&json!({"username": "Ann"}));
+        let token = text_of(&session.await_status(201).await.json()["token"]);
+        let ended = forwarded_from(app.delete("/sessions/me"), prefix).bearer(&token).await_status(204).await;
+        assert!(ended.header("set-cookie").unwrap().contains("Path=/;"), "{prefix}: {ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_cookie_that_is_taken_back_is_the_one_of_the_sites_folder() {
+    for (app, add) in [(published(), as_it_is as OnTheWay), (proxied(), forwarded)] {
+        let opened = add(app.post("/sessions")).json(&json!({"username": "Ann"})).await_status(201).await;
+        // Without a path it is of the folder that its address stands in: the site's.
+        assert!(!opened.header("set-cookie").unwrap().contains("Path"), "{opened:?}");
+        let token = text_of(&opened.json()["token"]);
+        let ended = add(app.delete("/sessions/me")).bearer(&token).await_status(204).await;
+        let attributes: Vec<&str> = ended.header("set-cookie").unwrap().split("; ").collect();
+        assert!(attributes.contains(&"Path=/some/path") && attributes.contains(&"Secure"), "{ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_url_of_another_host_or_of_another_kind_is_refused() {
+    let app = published();
+    let made = app.post("/v1/chats").await_status(201).await.json();
+    let (chat_url, author_id) = (text_of(&made["chat_url"]), text_of(&made["author_id"]));
+    let link = |chat_url: &str| app.post("/v1/links").json(&json!({"chat_url": chat_url, "author_id": author_id}));
+    link(&chat_url).await_status(201).await;
+    for wrong in [
+        chat_url.replace("chat.example", "evil.example"),
+        chat_url.replace("chat.example", "chat.example.evil.example"),
+        chat_url.replace("/v1/chats/", "/v1/links/"),
+        chat_url.replace("https://chat.example", ""),
+        "javascript:alert(1)".into(),
+    ] {
+        let problem = link(&wrong).await_problem(422, "invalid_request").await;
+        assert_eq!(problem["field"], "chat_url", "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_forwarded_host_that_is_no_host_is_ignored() {
+    let app = proxied();
+    for host in ["", "evil.example/..", "someone@evil.example", "evil.example\\x"] {
+        let created = app.post("/create").header("x-forwarded-host", host).await_status(201).await.json();
+        let link = text_of(&created["invite"]["magic_link"]);
+        assert!(link.starts_with("http://chat.test/join/"), "{host}: {link}");
+    }
+}

@@ -1,0 +1,49 @@
+//! The site in a folder of its host: every link begins there, and every redirect and every page's
+//! address is relative to where its reader is.
+
+mod links;
+mod pages;
+
+use serde_json::Value;
+
+use crate::app::{Call, Options, TestApp};
+
+pub const FOLDER: &str = "/some/path";
+pub const SITE: &str = "https://chat.example/some/path";
+pub const PROXY: &str = "127.0.0.1/32";
+
+pub fn published() -> TestApp {
+    TestApp::with(Options { public_url: Some(SITE), ..Options::default() })
+}
+
+/// Behind a proxy that says where the site is.
+pub fn proxied() -> TestApp {
+    TestApp::with(Options { trusted_proxies: &[PROXY], ..Options::default() })
+}
+
+/// What is done to a call on its way.
+pub type OnTheWay = fn(Call<'_>) -> Call<'_>;
+
+/// The same site, reached in each way that there is.
+pub fn sites() -> [(TestApp, OnTheWay); 3] {
+    [(TestApp::new(), as_it_is), (published(), as_it_is), (proxied(), forwarded)]
+}
+
+/// What such a proxy adds to a call.
+pub fn forwarded(call: Call<'_>) -> Call<'_> {
+    forwarded_from(call, FOLDER)
+}
+
+pub fn forwarded_from<'a>(call: Call<'a>, prefix: &str) -> Call<'a> {
+    call.header("x-forwarded-prefix", prefix)
+        .header("x-forwarded-host", "chat.example")
+        .header("x-forwarded-proto", "https")
+}
+
+pub fn as_it_is(call: Call<'_>) -> Call<'_> {
+    call
+}
+
+pub fn text_of(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}

@@ -1,0 +1,117 @@
+//! Where redirects and pages lead.
+
+use serde_json::{Value, json};
+
+use super::{FOLDER, sites, text_of};
+use crate::app::{TestApp, led};
+
+const ID: &str = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
+
+#[tokio::test]
+async fn every_redirect_leads_to_its_page_in_whatever_folder_the_site_stands() {
+    for (app, add) in sites() {
+        let invite = app.post("/create").await_status(201).await.json()["invite"].clone();
+        let (link, key) = (text_of(&invite["magic_link"]), text_of(&invite["key"]));
+        let id = link.rsplit('/').next().unwrap().split('#').next().unwrap();
+        let redirects = [
+            (format!("/{id}"), 303, format!("/chat/{id}")),
+            (format!("/{id}?after=5"), 303, format!("/chat/{id}")),
+            (format!("/{id}/"), 303, format!("/room/{id}")),
+            ("/nonsense".into(), 303, "/?notice=chat_not_found".into()),
+            (format!("/v1/chats/{id}"), 303, format!("/chat/{id}")),
+            ("/v1/chats/nonsense".into(), 303, "/?notice=chat_not_found".into()),
+            (format!("/v1/links/{id}.{key}"), 303, format!("/join/{id}#{key}")),
+            (format!("/chatrooms/{id}/"), 303, format!("/sessions/new?chatroom={id}")),
+            ("/chat/nonsense".into(), 302, "/?notice=chat_not_found".into()),
+            ("/join/nonsense".into(), 302, "/?notice=chat_not_found".into()),
+            ("/room/nonsense".into(), 302, "/?notice=chat_not_found".into()),
+        ];
+        for (path, status, target) in redirects {
+            let answer = add(app.get(&path)).header("accept", "text/html").await_status(status).await;
+            let location = answer.header("location").unwrap();
+            let from = path.split('?').next().unwrap();
+            assert_eq!(led(from, location), target, "{path} -> {location}");
+            assert_eq!(led(&format!("{FOLDER}{from}"), location), format!("{FOLDER}{target}"), "{path} -> {location}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_is_sent_without_script_leads_back_into_the_site() {
+    let app = TestApp::new();
+    for (body, status) in [("username=Ann", 302), ("username=+", 422)] {
+        let form = app.post("/sf/create_chat").header("content-type", "application/x-www-form-urlencoded");
+        let answer = form.header("accept", "text/html").body(body).await_status(status).await;
+        assert_eq!(led("/some/path/sf/create_chat", answer.header("location").unwrap()), "/some/path/");
+    }
+}
+
+/// What in a page leads to the root of the host, where another site may be.
+fn rooted(html: &str) -> Vec<String> {
+    let attributes = ["href", "src", "srcset", "action", "formaction", "poster", "data", "content"];
+    let quotes = ["=\"", "='", "="];
+    let attributes = attributes.iter().flat_map(|name| quotes.map(|quote| format!(" {name}{quote}/")));
+    let scripts =
+        ["import(\"/", "import('/", "import(`/", "from \"/", "from '/", "fetch(\"/", "url(/", "url(\"/", "url('/"];
+    let ways: Vec<String> = attributes.chain(scripts.iter().map(|&way| way.to_owned())).collect();
+    let starts = ways.iter().flat_map(|way| html.match_indices(way.as_str()));
+    starts.map(|(at, way)| html[at..].chars().take(way.len() + 40).collect()).collect()
+}
+
+fn attribute<'a>(html: &'a str, tag: &str, name: &str) -> Option<&'a str> {
+    let tag = &html[html.find(&format!("<{tag} "))?..];
+    let tag = &tag[..tag.find('>')?];
+    let value = &tag[tag.find(&format!("{name}=\""))? + name.len() + 2..];
+    value.split('"').next()
+}
+
+#[tokio::test]
+async fn every_page_knows_its_way_to_where_the_site_begins_and_names_no_address_from_the_root() {
+    let pages = [
+        "/".to_owned(),
+        "/?notice=chat_full".into(),
+        format!("/chat/{ID}"),
+        format!("/join/{ID}"),
+        format!("/room/{ID}"),
+        format!("/chatrooms/{ID}/"),
+        "/nothing/there/at/all".into(),
+        "/nothing/there/at/all/".into(),
+    ];
+    let mut wrong = Vec::new();
+    for (app, add) in sites() {
+        let session = app.post("/sessions").json(&json!({"username": "Ann"})).await_status(201).await.json();
+        let cookie = format!("watch-party-session={}", text_of(&session["token"]));
+        for path in &pages {
+            let status = if path.starts_with("/nothing") { 404 } else { 200 };
+            let page = add(app.get(path)).header("accept", "text/html").header("cookie", &cookie);
+            let html = page.await_status(status).await.text();
+            let base = attribute(&html, "base", "href").unwrap_or_else(|| panic!("{path} has no base: {html}"));
+            let from = path.split('?').next().unwrap();
+            assert_eq!(led(from, base), "/", "{path}");
+            assert_eq!(led(&format!("{FOLDER}{from}"), base), format!("{FOLDER}/"), "{path}");
+            // Nothing may be loaded before it is known where from.
+            let first = ["<link", "<script", "<img"].iter().filter_map(|tag| html.find(tag)).min();
+            assert!(first.is_none_or(|first| html.find("<base").unwrap() < first), "{path}: {html}");
+            wrong.extend(rooted(&html).into_iter().map(|address| format!("{path}: {address}")));
+        }
+    }
+    wrong.sort();
+    wrong.dedup();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn the_docs_and_the_manifest_name_no_address_from_the_root() {
+    for (app, add) in sites() {
+        let docs = add(app.get("/docs")).header("accept", "text/html").await_status(200).await.text();
+        assert!(rooted(&docs).is_empty(), "{:#?}", rooted(&docs));
+        assert_eq!(led("/some/path/docs", attribute(&docs, "a", "href").unwrap()), "/some/path/");
+        let document = add(app.get("/openapi.json")).await_status(200).await.json();
+        let servers = document["servers"].as_array().cloned().unwrap_or_default();
+        assert!(servers.iter().all(|server| !text_of(&server["url"]).starts_with('/')), "{servers:?}");
+        let manifest = add(app.get("/assets/manifest.webmanifest")).await_status(200).await.json();
+        let icon = &manifest["icons"][0]["src"];
+        let at = |address: &Value| led("/some/path/assets/manifest.webmanifest", address.as_str().unwrap());
+        assert_eq!((at(&manifest["start_url"]), at(icon)), ("/some/path/".into(), "/some/path/assets/icon.svg".into()));
+    }
+}
