@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use axum::http::Uri;
+use axum::http::uri::Authority;
 use clap::Parser;
 use clap::error::ErrorKind;
 use ipnet::IpNet;
@@ -251,7 +252,11 @@ fn parse_public_url(text: &str) -> Result<String, String> {
             && url.query().is_none()
     };
     match text.parse::<Uri>() {
-        Ok(url) if is_site(&url) && !text.contains('#') => Ok(text.trim_end_matches('/').to_owned()),
+        Ok(url) if is_site(&url) && !text.contains('#') => {
+            let (scheme, authority) = (url.scheme_str().unwrap_or_default(), url.authority());
+            let authority = authority.map(Authority::as_str).unwrap_or_default();
+            Ok(format!("{scheme}://{authority}{}", folder(url.path()).unwrap_or_default()))
+        }
         _ => Err("must be an http or https address, such as https://chat.example or https://example.org/chat".into()),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::secret::{OfInvite, OfJoin, OfRecovery, OfSession, OfTicket};
 use super::{
     ChatName, ClientId, Decision, Digest, InviteId, InviteTerms, KnockId, MemberId, MessageText, PasswordHash, Role,
-    Salt, Settings, Username,
+    Salt, Settings, Timestamp, Username,
 };
 
 /// A request that has been read into types which cannot be wrong. `by` is the digest of the
@@ -45,11 +45,12 @@ pub enum Command {
         username: Username,
         join: Digest<OfJoin>,
     },
-    /// Takes a seat in a chat that is entered by its address. The same `join` has the same effect
-    /// as before.
+    /// Takes a seat in a chat that is entered by its address, until `until` at most. The same `join`
+    /// has the same effect as before.
     Enter {
         username: Username,
         join: Digest<OfJoin>,
+        until: Timestamp,
     },
     DecideKnock {
         by: Digest<OfSession>,

@@ -79,7 +79,9 @@ impl Chat {
             }
             Command::Register { username, password } => self.register(username, password, now, fresh).map(one),
             Command::LogIn { username, join } => Ok(self.log_in(username, *join, now, fresh)?.into_iter().collect()),
-            Command::Enter { username, join } => Ok(self.enter(username, *join, now, fresh)?.into_iter().collect()),
+            Command::Enter { username, join, until } => {
+                Ok(self.enter(username, *join, *until, now, fresh)?.into_iter().collect())
+            }
             Command::DecideKnock { by, knock_id, decision } => self.decide_on_knock(*by, *knock_id, *decision, now),
             Command::WithdrawKnock { ticket, knock_id } => self.withdraw_knock(*ticket, *knock_id, now),
             Command::Post { by, text, client_id } => {

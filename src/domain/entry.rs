@@ -33,16 +33,19 @@ impl Chat {
     }
 
     /// Seats someone who knows the chat's address, where that is enough. Whoever has joined as `join`
-    /// before is there already.
+    /// before is there already. A seat that nobody renews ends with what it was taken by: whoever
+    /// says anew who they are finds their name free.
     pub(super) fn enter(
         &self,
         username: &Username,
         join: Digest<OfJoin>,
+        until: Timestamp,
         now: Timestamp,
         fresh: Fresh,
     ) -> Result<Option<Event>, Refusal> {
         self.enters_by(Admission::Open)?;
         let session = self.session_given_for_join(join, now, fresh)?;
+        let session = Session { expires_at: session.expires_at.min(until), ..session };
         if let Some(member) = self.member_joined_as(join, now) {
             return Ok(member.give_seat(join, session, false));
         }

@@ -13,7 +13,7 @@ pub enum Refusal {
     SessionRequired,
     #[error("This needs to know who you are. `POST /sessions` with a username gives a session.")]
     BrowserSessionRequired,
-    #[error("Your session in this chat has ended. Join again with an invite.")]
+    #[error("Your session in this chat has ended. Enter it again.")]
     SessionExpired,
     #[error("This invite is not valid. It may have been revoked, used up, or copied in part.")]
     InvalidInvite,

@@ -1,9 +1,12 @@
 //! Bodies of requests: JSON whatever the `Content-Type` says, errors that name the field.
 
+use std::collections::HashSet;
+
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
+use serde::Deserializer;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -80,16 +83,16 @@ fn has_type(request: &Request, media_type: &str) -> bool {
     given.is_some_and(|given| given.trim().eq_ignore_ascii_case(media_type))
 }
 
-/// A form as an object of texts. A field that is there twice says nothing clear, so it is refused.
+/// A field that is there twice says nothing clear, so it is refused.
 fn parse_form<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let mut fields = serde_json::Map::new();
-    for (name, value) in form_urlencoded::parse(bytes) {
-        if fields.insert(name.to_string(), Value::String(value.into_owned())).is_some() {
+    let mut names = HashSet::new();
+    for (name, _) in form_urlencoded::parse(bytes) {
+        if !names.insert(name.clone()) {
             let problem = Problem::new(Code::InvalidRequest, format!("{name} is there more than once."));
             return Err(problem.about_field(name));
         }
     }
-    from_object(Value::Object(fields))
+    from_fields(serde_urlencoded::Deserializer::new(form_urlencoded::parse(bytes)))
 }
 
 async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
@@ -108,11 +111,11 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if !value.is_object() {
         return Err(Problem::new(Code::InvalidRequest, "The body must be a JSON object."));
     }
-    from_object(value)
+    from_fields(value)
 }
 
-fn from_object<T: DeserializeOwned>(object: Value) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(object).map_err(|error| {
+fn from_fields<'a, T: DeserializeOwned, D: Deserializer<'a>>(fields: D) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(fields).map_err(|error| {
         let path = error.path().to_string();
         let message = error.into_inner().to_string();
         // serde names a missing field only in its message.

@@ -19,7 +19,7 @@ use super::body::FormOrJsonBody;
 use super::origin::{SiteUrl, check_origin};
 use super::path::HashKeyInPath;
 use super::problem::{Answer, Failure};
-use crate::domain::{BrowserToken, MessageText, Refusal, Settings, Username};
+use crate::domain::{BrowserToken, MessageText, Refusal, Username};
 use crate::service::{Caller, Service};
 use crate::wire::chat_app::{
     BrowserSession, Chatroom, ChatroomMessage, ChatroomMessages, ChatroomSaying, NewBrowserSession, NewChatroom,
@@ -44,7 +44,10 @@ pub(super) fn browser_token(headers: &HeaderMap) -> Option<BrowserToken> {
     if headers.contains_key(header::AUTHORIZATION) {
         return secret(headers);
     }
-    CookieJar::from_headers(headers).get(COOKIE).and_then(|cookie| BrowserToken::parse(cookie.value()))
+    // Of several, the one of the innermost folder comes first (RFC 6265, 5.4): it is this site's.
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut cookies = cookies.flat_map(Cookie::split_parse).flatten().filter(|cookie| cookie.name() == COOKIE);
+    cookies.find_map(|cookie| BrowserToken::parse(cookie.value()))
 }
 
 /// The browser that asks. By its cookie alone, another site's page may change nothing.
@@ -65,8 +68,7 @@ impl FromRequestParts<AppState> for Browser {
 
 /// The cookie that holds `token`. Without a path it is for the folder of the address that gives it,
 /// as the browser sees it: wherever the site stands on its host, that is the site.
-fn session_cookie(site: &SiteUrl, token: String) -> Cookie<'static> {
-    let lifetime = Duration::try_from(Settings::DEFAULT_SESSION_LIFETIME).unwrap_or(Duration::HOUR);
+fn session_cookie(site: &SiteUrl, token: String, lifetime: Duration) -> Cookie<'static> {
     Cookie::build((COOKIE, token))
         .http_only(true)
         .same_site(SameSite::Lax)
@@ -91,7 +93,7 @@ fn session_cookie(site: &SiteUrl, token: String) -> Cookie<'static> {
         (status = 503, description = "`unavailable`", body = Problem),
     ))]
 async fn open_session(
-    State(service): State<Service>,
+    State(AppState { service, config, .. }): State<AppState>,
     Extension(caller): Extension<Caller>,
     site: SiteUrl,
     headers: HeaderMap,
@@ -107,8 +109,9 @@ async fn open_session(
         username: session.username.as_str().to_owned(),
         expires_at: session.expires_at,
     };
-    let jar = CookieJar::new().add(session_cookie(&site, answer.token.clone()));
-    Ok((StatusCode::CREATED, jar, Json(answer)))
+    let lifetime = config.policy.session_lifetime.try_into().unwrap_or(Duration::MAX);
+    let cookie = session_cookie(&site, answer.token.clone(), lifetime);
+    Ok((StatusCode::CREATED, CookieJar::new().add(cookie), Json(answer)))
 }
 
 /// Who one is.
@@ -139,9 +142,9 @@ async fn end_session(
     Browser(token): Browser,
 ) -> Answer<impl IntoResponse> {
     service.end_browser_session(&token).await?;
-    let mut ended = session_cookie(&site, String::new());
+    let mut ended = session_cookie(&site, String::new(), Duration::ZERO);
+    // This address is one folder deeper.
     ended.set_path(site.path());
-    ended.set_max_age(Duration::ZERO);
     Ok((StatusCode::NO_CONTENT, CookieJar::new().add(ended)))
 }
 

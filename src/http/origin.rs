@@ -60,13 +60,19 @@ impl FromRequestParts<AppState> for SiteUrl {
             _ => "http",
         };
         let host = forwarded("x-forwarded-host")
-            .or_else(|| first_value(&parts.headers, header::HOST.as_str()))
-            .or_else(|| parts.uri.authority().map(Authority::as_str))
-            .and_then(|host| host.parse::<Authority>().ok())
-            .map_or_else(|| state.leptos.site_addr.to_string(), |host| host.to_string());
+            .and_then(host)
+            .or_else(|| first_value(&parts.headers, header::HOST.as_str()).and_then(host))
+            .or_else(|| parts.uri.authority().map(Authority::as_str).and_then(host))
+            .unwrap_or_else(|| state.leptos.site_addr.to_string());
         let folder = forwarded("x-forwarded-prefix").and_then(folder).unwrap_or_default();
         Ok(Self(format!("{scheme}://{host}{folder}")))
     }
+}
+
+/// The host and its port, if that is all that `text` names.
+fn host(text: &str) -> Option<String> {
+    let authority: Authority = text.parse().ok()?;
+    (!text.contains('@')).then(|| authority.to_string())
 }
 
 /// The way from `path` up to where the site begins, whatever stands before it on the host: `./`,

@@ -102,9 +102,16 @@ async fn not_found(State(state): State<AppState>, request: Request<Body>) -> Res
 /// from there.
 async fn show_chatroom(
     State(state): State<AppState>,
-    ChatInPath(chat_id): ChatInPath,
+    chat: Answer<ChatInPath>,
     request: Request<Body>,
 ) -> Answer<Response> {
+    let chat_id = match chat {
+        Ok(ChatInPath(chat_id)) => chat_id,
+        Err(_) if wants_page(request.headers()) => {
+            return Ok(Redirect::to("/?notice=chat_not_found").into_response());
+        }
+        Err(failure) => return Err(failure),
+    };
     let session = match browser_token(request.headers()) {
         Some(token) => state.service.show_browser_session(&token).await,
         None => Err(Refusal::BrowserSessionRequired.into()),

@@ -40,15 +40,23 @@ impl Service {
     /// Takes a seat in a chat that is entered by its address, under the name of the browser's session.
     /// The same browser has one seat in a chat.
     pub async fn enter(&self, caller: Caller, chat_id: ChatId, token: &BrowserToken) -> Result<Seat> {
-        let username = self.show_browser_session(token).await?.username;
-        self.take_seat(caller, chat_id, username, &token.join(chat_id)).await
+        let session = self.show_browser_session(token).await?;
+        self.take_seat(caller, chat_id, session, &token.join(chat_id)).await
     }
 
-    async fn take_seat(&self, caller: Caller, chat_id: ChatId, username: Username, join: &JoinSecret) -> Result<Seat> {
+    async fn take_seat(
+        &self,
+        caller: Caller,
+        chat_id: ChatId,
+        session: BrowserSession,
+        join: &JoinSecret,
+    ) -> Result<Seat> {
         self.limit(|limits| limits.check_join(caller))?;
         let salt = self.draw_salt();
         let fresh = Fresh { id: self.draw_id(), salt, session: join.session(&salt).digest(), ..Fresh::NOTHING };
-        self.change(chat_id, Command::Enter { username, join: join.digest() }, fresh).await?;
+        let BrowserSession { username, expires_at, .. } = session;
+        let command = Command::Enter { username, join: join.digest(), until: expires_at };
+        self.change(chat_id, command, fresh).await?;
         self.seat_given_for(chat_id, join).await
     }
 
@@ -88,7 +96,7 @@ impl Service {
         token: &BrowserToken,
         text: MessageText,
     ) -> Result<Posted> {
-        let username = self.show_browser_session(token).await?.username;
+        let session = self.show_browser_session(token).await?;
         let join = token.join(chat_id);
         // The session as it stands: whoever renewed it goes on with the new one.
         let seated: Option<Digest<OfSession>> = self
@@ -99,7 +107,7 @@ impl Service {
             .await?;
         let by = match seated {
             Some(by) => by,
-            None => self.take_seat(caller, chat_id, username, &join).await?.token.digest(),
+            None => self.take_seat(caller, chat_id, session, &join).await?.token.digest(),
         };
         self.post_by(chat_id, by, text, None).await
     }

@@ -20,10 +20,12 @@ pub(crate) fn AddressLine(chat_id: Uuid, conversation: Conversation) -> impl Int
         link().map(|link| {
             view! {
                 <div class="address-line">
-                    <label for="address">"Share link"</label>
-                    <input node_ref=input id="address" type="text" readonly dir="ltr" prop:value=link/>
-                    <button type="button" class="quiet" on:click=move |_| copy_link(input, said)>"Copy"</button>
-                    <p class="hint" role="status">{said}</p>
+                    <div>
+                        <label for="address">"Share link"</label>
+                        <input node_ref=input id="address" type="text" readonly dir="ltr" prop:value=link/>
+                        <span class="hint" role="status">{said}</span>
+                        <button type="button" class="quiet" on:click=move |_| copy_link(input, said)>"Copy"</button>
+                    </div>
                 </div>
             }
         })
