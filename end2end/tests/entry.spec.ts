@@ -85,7 +85,7 @@ test("an owner who looks elsewhere is told of a knock by sound and notification"
   await expect(ann.knocks).toContainText("Bob");
   const told = await ann.page.evaluate(() => (window as unknown as { told: string[] }).told);
   expect(told).toEqual(["a note", "a note", "Movie night: Bob wants to come in"]);
-  await expect(ann.page.locator("link[rel=icon]")).toHaveAttribute("href", "/assets/icon-unread.svg");
+  await expect(ann.page.locator("link[rel=icon]")).toHaveAttribute("href", "assets/icon-unread.svg");
 });
 
 test("a link has a life of its own, is listed with who came by it, and is revoked with or without them", async ({ people }) => {

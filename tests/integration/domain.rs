@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use watch_party::domain::{
-    Admission, Change, Chat, ChatId, ClientId, Command, Decision, Event, Fresh, InviteKey, InviteTerms, JoinSecret,
-    Knock, KnockStatus, MemberId, MessageText, RecoveryCode, Refusal, Role, Salt, SessionToken, Settings, Ticket,
-    Timestamp, Username,
+    Admission, BrowserToken, Change, Chat, ChatId, ClientId, Command, Decision, Event, Fresh, InviteKey, InviteTerms,
+    JoinSecret, Knock, KnockStatus, MemberId, MessageText, PasswordHash, RecoveryCode, Refusal, Role, Salt,
+    SessionToken, Settings, Ticket, Timestamp, Username,
 };
 
 const LIFETIME: Duration = Duration::from_hours(6);
@@ -17,6 +17,9 @@ pub enum Step {
     Invite { by: usize, max_uses: Option<u32>, minutes: Option<u64>, asks_first: Option<bool> },
     Revoke { by: usize, invite: usize, members_go: bool },
     Join { key: usize, name: u8, again: bool },
+    Register { name: u8 },
+    LogIn { name: u8, browser: u8 },
+    Enter { name: u8, browser: u8, minutes: u64 },
     Decide { by: usize, knock: usize, decision: Decision },
     Withdraw { ticket: usize, knock: usize },
     Post { by: usize, client_id: Option<u8> },
@@ -38,6 +41,10 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => (some.clone(), some.clone(), any::<bool>())
             .prop_map(|(by, invite, members_go)| Step::Revoke { by, invite, members_go }),
         8 => (some.clone(), 0..9_u8, any::<bool>()).prop_map(|(key, name, again)| Step::Join { key, name, again }),
+        2 => (0..9_u8).prop_map(|name| Step::Register { name }),
+        4 => (0..9_u8, 0..4_u8).prop_map(|(name, browser)| Step::LogIn { name, browser }),
+        6 => (0..9_u8, 0..12_u8, 1..500_u64)
+            .prop_map(|(name, browser, minutes)| Step::Enter { name, browser, minutes }),
         4 => (some.clone(), some.clone(), any::<bool>()).prop_map(|(by, knock, yes)| Step::Decide {
             by, knock, decision: if yes { Decision::Approve } else { Decision::Decline },
         }),
@@ -54,6 +61,10 @@ pub fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Sweep),
         3 => (0..200_u64).prop_map(|minutes| Step::Wait { minutes }),
     ]
+}
+
+pub fn admission() -> impl Strategy<Value = Admission> {
+    proptest::sample::select(vec![Admission::Link, Admission::Approval, Admission::Account, Admission::Open])
 }
 
 fn token(number: u64) -> SessionToken {
@@ -118,7 +129,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(number: u64, capacity: u32, history: u32) -> Self {
+    pub fn new(number: u64, admission: Admission, capacity: u32, history: u32) -> Self {
         let mut world = Self {
             chat: Chat::new(ChatId::from_random_bytes(number_bytes(number, 3)[..16].try_into().unwrap())),
             now: Timestamp::from_millis(1_000_000),
@@ -132,7 +143,7 @@ impl World {
             codes: Vec::new(),
             last_id: 0,
         };
-        let settings = Settings::new(Admission::Link, Some(capacity), Some(history)).unwrap();
+        let settings = Settings::new(admission, Some(capacity), Some(history)).unwrap();
         world.run(&Command::Create { name: None, settings, username: Some(username(0)) }).unwrap();
         world
     }
@@ -182,6 +193,11 @@ impl World {
         token(self.tokens[pick % self.tokens.len()].0)
     }
 
+    /// By what one of a few browsers is known here.
+    fn browser(&self, number: u8) -> JoinSecret {
+        BrowserToken::from_random_bytes([number; 32]).join(self.chat.id())
+    }
+
     pub fn take(&mut self, step: &Step) {
         self.change = None;
         let by = |world: &Self, pick: usize| world.token(pick).digest();
@@ -207,6 +223,18 @@ impl World {
                 let join = join(joined).digest();
                 Command::Join { key: key(number).digest(), join, username: username(*name) }
             }
+            Step::Register { name } => {
+                let password = PasswordHash::from_stored(&format!("$argon2id$of {name}"));
+                Command::Register { username: username(*name), password }
+            }
+            Step::LogIn { name, browser } => {
+                Command::LogIn { username: username(*name), join: self.browser(*browser).digest() }
+            }
+            Step::Enter { name, browser, minutes } => Command::Enter {
+                username: username(*name),
+                join: self.browser(*browser).digest(),
+                until: self.now.after(Duration::from_mins(*minutes)),
+            },
             Step::Decide { by: pick, knock, decision } => {
                 let knocks = self.chat.knocks();
                 let Some(knock) = knocks.get(knock % knocks.len().max(1)) else { return };
@@ -262,6 +290,17 @@ impl World {
                 assert_eq!(refusal, if ended { Refusal::ChatNotFound } else { Refusal::SessionExpired });
             }
         }
+        for (at, account) in self.chat.accounts().iter().enumerate() {
+            let same = |other: &Username| other.same_as(&account.username);
+            assert!(!self.chat.accounts()[..at].iter().any(|other| same(&other.username)), "two accounts of one name");
+            let holder = live.iter().find(|member| same(&member.username));
+            assert!(holder.is_none_or(|member| member.id == account.member_id), "an account's name is another's");
+        }
+        for (at, member) in live.iter().enumerate().filter(|(_, member)| member.join.is_some()) {
+            let by_account = self.chat.account(&member.username).is_some();
+            let has_two = live[..at].iter().any(|other| other.join == member.join);
+            assert!(by_account || !has_two, "two seats of one browser");
+        }
         for invite in self.chat.invites() {
             assert!(invite.max_uses.is_none_or(|max| invite.uses <= max), "an invite used too often");
         }
@@ -308,11 +347,12 @@ proptest! {
 
     #[test]
     fn no_sequence_of_commands_breaks_a_rule(
+        admission in admission(),
         capacity in 1..8_u32,
         history in 1..12_u32,
         steps in proptest::collection::vec(step(), 1..80),
     ) {
-        let mut world = World::new(0, capacity, history);
+        let mut world = World::new(0, admission, capacity, history);
         for step in &steps {
             world.take(step);
             world.check(capacity, history);
@@ -346,7 +386,7 @@ proptest! {
 fn a_chat_that_nobody_is_in_is_forgotten_after_its_grace() {
     let grace = Duration::from_hours(24);
     let sweep = Command::Sweep { forget_after: grace };
-    let mut world = World::new(0, 6, 30);
+    let mut world = World::new(0, Admission::Link, 6, 30);
     assert_eq!(world.run(&sweep).unwrap(), []);
     let expiry = world.now.after(LIFETIME);
     assert_eq!(world.chat.due_at(grace), expiry);
@@ -363,7 +403,7 @@ fn a_chat_that_nobody_is_in_is_forgotten_after_its_grace() {
 
 #[test]
 fn nothing_secret_shows_when_a_chat_is_written_to_a_log() {
-    let world = World::new(0, 6, 30);
+    let world = World::new(0, Admission::Link, 6, 30);
     let text = format!("{:?}", world.chat);
     for word in ["Name0", &token(1).reveal()] {
         assert!(!text.contains(word), "{text}");

@@ -14,7 +14,7 @@ use watch_party::service::{Caller, Service};
 use watch_party::store::{CommitError, Store};
 
 use crate::app::{CountingEntropy, ManualClock, policy, seat};
-use crate::domain::{World, step};
+use crate::domain::{World, admission, step};
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const GRACE: Duration = Duration::from_hours(24);
@@ -108,7 +108,8 @@ pub async fn any_sequence_of_changes_is_kept_as_the_rules_made_it(store: Arc<dyn
     let mut runner = TestRunner::deterministic();
     let steps = proptest::collection::vec(step(), 1..120);
     for number in 1..=40 {
-        let mut world = World::new(number, 6, 5);
+        let admission = admission().new_tree(&mut runner).unwrap().current();
+        let mut world = World::new(number, admission, 6, 5);
         store.commit(world.change.as_ref().unwrap()).await.unwrap();
         for step in steps.new_tree(&mut runner).unwrap().current() {
             world.take(&step);
