@@ -32,6 +32,7 @@ function configuration(port: number, folder: string, site: string, work: string)
       map $http_upgrade $connection_upgrade { default upgrade; "" ""; }
       server {
         listen 127.0.0.1:${port};
+        location / { return 404; }
         location ${folder}/ {
           proxy_pass ${site}/;
           proxy_http_version 1.1;

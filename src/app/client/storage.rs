@@ -204,10 +204,10 @@ pub(crate) fn forget_knock(chat_id: Uuid) {
     delete(&format!("{KNOCK}{chat_id}"));
 }
 
-/// The chats this browser is in.
+/// The chats this browser is in; first those whose sessions last longest, and of these the newest.
 pub(crate) fn chats() -> Vec<(Uuid, SavedChat)> {
     let mut chats: Vec<_> = ids(CHAT).filter_map(|id| Some((id, chat(id)?))).collect();
-    chats.sort_by_key(|(_, chat)| std::cmp::Reverse(chat.expires_at));
+    chats.sort_by_key(|(_, chat)| std::cmp::Reverse((chat.expires_at, chat.given_at)));
     chats
 }
 
