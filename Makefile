@@ -103,7 +103,9 @@ browser: page-tools
 	@command -v faketime >/dev/null || { \
 		echo "==> Installing faketime"; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy faketime; }
 	@[ -n "$$NGINX" ] || [ -x /usr/sbin/nginx ] || { \
-		echo "==> Installing nginx"; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy nginx; }
+		echo "==> Installing nginx for the tests, and not as a service"; \
+		$(SUDO) apt-get update -q && $(SUDO) apt-get install -qy nginx && \
+		{ [ ! -d /run/systemd/system ] || $(SUDO) systemctl disable --now nginx; }; }
 
 clean: ## Remove what was built
 	cargo clean

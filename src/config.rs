@@ -235,7 +235,7 @@ fn parse_switch(text: &str) -> Result<bool, String> {
 }
 
 /// The path, without a slash at its end, if it is one that can stand in links.
-pub fn folder(path: &str) -> Option<&str> {
+pub fn plain_folder(path: &str) -> Option<&str> {
     let is_plain = |segment: &str| {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
         !segment.is_empty() && segment.chars().all(is_plain) && segment.chars().any(|c| c != '.')
@@ -248,14 +248,14 @@ fn parse_public_url(text: &str) -> Result<String, String> {
     let is_site = |url: &Uri| {
         matches!(url.scheme_str(), Some("http" | "https"))
             && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
-            && folder(url.path()).is_some()
+            && plain_folder(url.path()).is_some()
             && url.query().is_none()
     };
     match text.parse::<Uri>() {
         Ok(url) if is_site(&url) && !text.contains('#') => {
             let (scheme, authority) = (url.scheme_str().unwrap_or_default(), url.authority());
             let authority = authority.map(Authority::as_str).unwrap_or_default();
-            Ok(format!("{scheme}://{authority}{}", folder(url.path()).unwrap_or_default()))
+            Ok(format!("{scheme}://{authority}{}", plain_folder(url.path()).unwrap_or_default()))
         }
         _ => Err("must be an http or https address, such as https://chat.example or https://example.org/chat".into()),
     }
@@ -366,7 +366,7 @@ mod tests {
         let folders = [("", Some("")), ("/", Some("")), ("/chat", Some("/chat")), ("/some/path/", Some("/some/path"))];
         let wrong = ["chat", "//chat", "/a//b", "/a/../b", "/a b", "/a?b", "/a\"b"].map(|path| (path, None));
         for (path, expected) in folders.into_iter().chain(wrong) {
-            assert_eq!(folder(path), expected, "{path}");
+            assert_eq!(plain_folder(path), expected, "{path}");
         }
     }
 

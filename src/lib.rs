@@ -26,6 +26,6 @@ pub mod wire;
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
-    app::find_folder();
+    app::settle_in_folder();
     leptos::mount::hydrate_body(app::App);
 }

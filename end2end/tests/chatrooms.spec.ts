@@ -45,14 +45,17 @@ test("a browser has one name in all chatrooms, until it picks another", async ({
   await expect(home.yourChats.getByRole("link")).toHaveText(["Second", "First"]);
   await expect(home.page.getByText("you are Ann")).toBeVisible();
   await home.page.getByRole("button", { name: "Use another name" }).click();
-  await expect(home.page.getByText("you are Ann")).toBeHidden();
-  // The seats stay, and a new chatroom asks who one is.
+  const renamed = new SessionPage(home.page);
+  await expect(renamed.goOn).toBeEnabled();
+  await renamed.say("Anna");
+  await expect(home.page.getByText("you are Anna")).toBeVisible();
+  // The seats stay under the name that they were taken by; a new chatroom knows the new one.
   await home.yourChats.getByRole("link", { name: "First" }).click();
   await again.isReady();
   await again.page.goto("/");
-  const asked = await home.startChatroom("Third");
-  await asked.isReady();
-  await asked.enterAs("Anna");
+  const third = await (await home.startChatroom("Third")).isIn();
+  await third.openPeople();
+  await expect(third.members).toHaveText([/Anna \(you/]);
 });
 
 test("a name that someone has there can be changed at once", async ({ people }) => {
@@ -91,7 +94,7 @@ test("an address of a chat of another kind, and of none, leads home", async ({ p
   const created = await (await request.post("/create", { data: {} })).json();
   const home = new HomePage(ann.page);
   await ann.page.goto(`/chatrooms/${created.chat_id}/`);
-  await home.isShownBecause(/need an invite/);
+  await home.isShownBecause(/entered in another way/);
   await ann.page.goto("/chatrooms/00000000-0000-4000-8000-000000000000/");
   await home.isShownBecause(/no such chat/);
   const { hash_key } = await (

@@ -71,6 +71,10 @@ test("from a folder of the host people start, share, join, knock and talk", asyn
   await home.isReady();
   await ann.page.goForward();
   await ann.isReady();
+  // Another site on the host keeps what it remembers elsewhere.
+  const kept = await ann.page.evaluate(() => Object.keys(localStorage));
+  expect(kept).not.toEqual([]);
+  expect(kept.filter((key) => !key.startsWith(`${FOLDER}watch-party/`))).toEqual([]);
   // An icon that shows what is unread, too, is of the folder.
   expect(await ann.page.locator("link[rel=icon]").evaluate((icon: HTMLLinkElement) => icon.href)).toBe(
     `${hosted.site}/assets/icon.svg`,

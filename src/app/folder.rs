@@ -10,10 +10,11 @@ use super::client::browser;
 
 static FOLDER: OnceLock<String> = OnceLock::new();
 
-/// Reads the folder off the page, before the page comes to life.
-pub fn find_folder() {
+/// Reads the folder off the page, before the page comes to life, and has every address begin in it
+/// from then on.
+pub fn settle_in_folder() {
     browser::pin_root();
-    set_server_url(FOLDER.get_or_init(browser::folder));
+    set_server_url(FOLDER.get_or_init(browser::read_folder));
 }
 
 /// `/chat` in `https://example.org/chat/`; empty at the root, and on the server.

@@ -1,5 +1,6 @@
 //! The web app: rendered first on the server, then alive in the browser.
 
+pub mod addresses;
 mod client;
 mod components;
 mod folder;
@@ -14,7 +15,7 @@ use leptos_meta::{MetaTags, Title, provide_meta_context};
 use leptos_router::components::{FlatRoutes, Route, Router};
 use leptos_router::path;
 
-pub use folder::find_folder;
+pub use folder::settle_in_folder;
 
 use pages::{ChatPage, ChatroomPage, HomePage, JoinPage, NotFoundPage, RoomPage, SessionPage};
 

@@ -5,6 +5,7 @@ use leptos_router::components::Redirect;
 use leptos_router::hooks::use_query_map;
 use uuid::Uuid;
 
+use super::addresses;
 use super::components::WaitForSeat;
 use crate::wire::{Code, Problem};
 
@@ -13,6 +14,7 @@ use crate::wire::{Code, Problem};
 pub(super) enum Notice {
     InviteNeeded,
     UsernameTaken,
+    WrongAdmission,
     InvalidInvite,
     InvalidRecovery,
     ChatFull,
@@ -26,9 +28,10 @@ pub(super) enum Notice {
 }
 
 impl Notice {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::InviteNeeded,
         Self::UsernameTaken,
+        Self::WrongAdmission,
         Self::InvalidInvite,
         Self::InvalidRecovery,
         Self::ChatFull,
@@ -44,7 +47,7 @@ impl Notice {
     /// The reason for which a refused visitor is led away; `None` where they had better stay.
     pub(super) fn of(problem: &Problem) -> Option<Self> {
         match problem.code {
-            Code::WrongAdmission => Some(Self::InviteNeeded),
+            Code::WrongAdmission => Some(Self::WrongAdmission),
             Code::InvalidInvite => Some(Self::InvalidInvite),
             Code::InvalidRecovery => Some(Self::InvalidRecovery),
             Code::ChatFull => Some(Self::ChatFull),
@@ -61,13 +64,14 @@ impl Notice {
 
     /// The home page with this notice.
     pub(super) fn home(self) -> String {
-        format!("/?notice={}", self.name())
+        addresses::with_notice("/", self.name())
     }
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::InviteNeeded => "invite_needed",
             Self::UsernameTaken => "username_taken",
+            Self::WrongAdmission => "wrong_admission",
             Self::InvalidInvite => "invalid_invite",
             Self::InvalidRecovery => "invalid_recovery",
             Self::ChatFull => "chat_full",
@@ -84,6 +88,7 @@ impl Notice {
     const fn sentence(self) -> &'static str {
         match self {
             Self::InviteNeeded => "You need an invite to enter that chat. Ask someone in it for the magic link.",
+            Self::WrongAdmission => "That chat is entered in another way. Ask someone in it for its link.",
             Self::UsernameTaken => "Someone in that chat already has your name. Choose another.",
             Self::InvalidInvite => {
                 "That invite link does not work. It may have been revoked, used up, or copied in part. Ask for a new one."

@@ -19,6 +19,7 @@ use super::body::FormOrJsonBody;
 use super::origin::{SiteUrl, check_origin};
 use super::path::HashKeyInPath;
 use super::problem::{Answer, Failure};
+use crate::app::addresses;
 use crate::domain::{BrowserToken, MessageText, Refusal, Username};
 use crate::service::{Caller, Service};
 use crate::wire::chat_app::{
@@ -68,19 +69,14 @@ impl FromRequestParts<AppState> for Browser {
 
 /// The cookie that holds `token`. Without a path it is for the folder of the address that gives it,
 /// as the browser sees it: wherever the site stands on its host, that is the site.
-fn session_cookie(site: &SiteUrl, token: String, lifetime: Duration) -> Cookie<'static> {
-    Cookie::build((COOKIE, token))
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .secure(site.is_secure())
-        .max_age(lifetime)
-        .build()
+fn session_cookie(is_secure: bool, token: String, lifetime: Duration) -> Cookie<'static> {
+    Cookie::build((COOKIE, token)).http_only(true).same_site(SameSite::Lax).secure(is_secure).max_age(lifetime).build()
 }
 
 /// Say who you are, once for all chats that are entered by their address.
 ///
 /// The session lives six hours at most. It takes the place of the one that the cookie or the header
-/// names.
+/// names; under the same name, it is that one.
 #[utoipa::path(post, path = "/sessions", tag = "chat app", operation_id = "chat_app_open_session",
     request_body(content((NewBrowserSession = "application/json"), (NewBrowserSession = "application/x-www-form-urlencoded"))),
     responses(
@@ -103,14 +99,14 @@ async fn open_session(
     check_origin(&headers, &site)?;
     let username = Username::parse(&request.username)?;
     let before = browser_token(&headers);
-    let (token, session) = service.open_browser_session(caller, username, before.as_ref()).await?;
+    let (token, session) = service.open_browser_session(caller, username, before).await?;
     let answer = BrowserSession {
         token: token.reveal(),
         username: session.username.as_str().to_owned(),
         expires_at: session.expires_at,
     };
     let lifetime = config.policy.session_lifetime.try_into().unwrap_or(Duration::MAX);
-    let cookie = session_cookie(&site, answer.token.clone(), lifetime);
+    let cookie = session_cookie(site.is_secure(&headers), answer.token.clone(), lifetime);
     Ok((StatusCode::CREATED, CookieJar::new().add(cookie), Json(answer)))
 }
 
@@ -139,10 +135,11 @@ async fn show_session(State(service): State<Service>, Browser(token): Browser) -
 async fn end_session(
     State(service): State<Service>,
     site: SiteUrl,
+    headers: HeaderMap,
     Browser(token): Browser,
 ) -> Answer<impl IntoResponse> {
     service.end_browser_session(&token).await?;
-    let mut ended = session_cookie(&site, String::new(), Duration::ZERO);
+    let mut ended = session_cookie(site.is_secure(&headers), String::new(), Duration::ZERO);
     // This address is one folder deeper.
     ended.set_path(site.path());
     Ok((StatusCode::NO_CONTENT, CookieJar::new().add(ended)))
@@ -167,7 +164,7 @@ async fn create_chat(
 ) -> Answer<(StatusCode, Json<Chatroom>)> {
     let (name, settings) = request.parse()?;
     let chat_id = service.open_chat(caller, None, Some(name.clone()), settings).await?;
-    let url = format!("{site}/chatrooms/{chat_id}/");
+    let url = format!("{site}{}", addresses::chatroom(chat_id));
     let chatroom = Chatroom { name: name.as_str().to_owned(), hash_key: chat_id.as_uuid(), url };
     Ok((StatusCode::CREATED, Json(chatroom)))
 }

@@ -15,6 +15,7 @@ use super::AppState;
 use super::body::FormOrJsonBody;
 use super::path::ChatInPath;
 use super::problem::{Answer, Failure};
+use crate::app::addresses;
 use crate::domain::{Admission, ChatName, Message, MessageText, Refusal, SessionToken, Settings, Username};
 use crate::service::{Caller, Password, Service};
 use crate::wire::Problem;
@@ -65,7 +66,7 @@ async fn create_room(
         (status = 404, description = "`chat_not_found`: no such id can be", body = Problem),
     ))]
 async fn show_room(ChatInPath(chat_id): ChatInPath) -> Redirect {
-    Redirect::to(&format!("/room/{chat_id}"))
+    Redirect::to(&addresses::room(chat_id))
 }
 
 /// Make an account in the room. It takes no seat.

@@ -66,6 +66,7 @@ pub fn api_document() -> openapi::OpenApi {
         description = "Private group chat that leaves nothing behind. JSON in UTF-8, snake_case, times in RFC 3339 UTC. \
             Errors are `application/problem+json` with a stable `code`. Unknown fields are ignored; a body may have 64 KiB."
     ),
+    servers((url = "./", description = "Where this document stands")),
     tags(
         (name = "chats", description = "Open a chat, enter it, stay, end it"),
         (name = "sessions", description = "Stay, and come back as an owner"),

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 
 use super::AppState;
 use super::problem::Failure;
-use crate::config::folder;
+use crate::config::plain_folder;
 use crate::service::Caller;
 use crate::wire::{Code, Problem};
 
@@ -39,9 +39,11 @@ impl SiteUrl {
         self.0.parse().map_or_else(|_| "/".into(), |site: Uri| site.path().to_owned())
     }
 
-    /// Whether it is reached by an encrypted connection alone.
-    pub(super) fn is_secure(&self) -> bool {
-        self.0.starts_with("https:")
+    /// Whether whoever asks reaches it by an encrypted connection: so the one who runs it says, or
+    /// the page of this site that asks.
+    pub(super) fn is_secure(&self, headers: &HeaderMap) -> bool {
+        let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+        [Some(&*self.0), origin].into_iter().flatten().any(|address| address.starts_with("https:"))
     }
 }
 
@@ -64,7 +66,7 @@ impl FromRequestParts<AppState> for SiteUrl {
             .or_else(|| first_value(&parts.headers, header::HOST.as_str()).and_then(host))
             .or_else(|| parts.uri.authority().map(Authority::as_str).and_then(host))
             .unwrap_or_else(|| state.leptos.site_addr.to_string());
-        let folder = forwarded("x-forwarded-prefix").and_then(folder).unwrap_or_default();
+        let folder = forwarded("x-forwarded-prefix").and_then(plain_folder).unwrap_or_default();
         Ok(Self(format!("{scheme}://{host}{folder}")))
     }
 }

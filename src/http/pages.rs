@@ -24,7 +24,7 @@ use super::origin::way_up;
 use super::path::ChatInPath;
 use super::problem::{Answer, Failure};
 use crate::app::server_fns::AnswerStatus;
-use crate::app::{App, PublicUrl, WayUp, shell};
+use crate::app::{App, PublicUrl, WayUp, addresses, shell};
 use crate::domain::Refusal;
 use crate::service::{Caller, Error};
 use crate::wire::{Code, Problem};
@@ -108,7 +108,7 @@ async fn show_chatroom(
     let chat_id = match chat {
         Ok(ChatInPath(chat_id)) => chat_id,
         Err(_) if wants_page(request.headers()) => {
-            return Ok(Redirect::to("/?notice=chat_not_found").into_response());
+            return Ok(Redirect::to(addresses::NO_SUCH_CHAT).into_response());
         }
         Err(failure) => return Err(failure),
     };
@@ -117,9 +117,9 @@ async fn show_chatroom(
         None => Err(Refusal::BrowserSessionRequired.into()),
     };
     match session {
-        Err(Error::Refused(_)) => Ok(Redirect::to(&format!("/sessions/new?chatroom={chat_id}")).into_response()),
-        Err(error @ Error::Unavailable(_)) => Err(error.into()),
-        Ok(_) => Ok(render(&state, request).await),
+        Err(Error::Refused(_)) => Ok(Redirect::to(&addresses::session_for(chat_id)).into_response()),
+        // The page asks by itself, as long as it takes.
+        Err(Error::Unavailable(_)) | Ok(_) => Ok(render(&state, request).await),
     }
 }
 

@@ -22,6 +22,7 @@ use super::body::{JsonBody, OptionalJsonBody};
 use super::origin::{SiteUrl, is_same_host};
 use super::problem::{Answer, Failure};
 use super::sse;
+use crate::app::addresses;
 use crate::domain::{
     Admission, ChatId, Decision, InviteKey, InviteTerms, Knock, KnockId, KnockStatus, MessageText, RecoveryCode,
     Refusal, SessionToken, Settings, Username,
@@ -99,8 +100,7 @@ async fn read_chat(
 ) -> Answer<Response> {
     let author = credential(&query, "author_id", &headers);
     if !matches!(author, Ok(Some(_))) && wants_page(&headers) {
-        let page =
-            opaque.parse::<ChatId>().map_or_else(|_| "/?notice=chat_not_found".into(), |id| format!("/chat/{id}"));
+        let page = opaque.parse::<ChatId>().map_or_else(|_| addresses::NO_SUCH_CHAT.into(), addresses::chat);
         return Ok(Redirect::to(&page).into_response());
     }
     let chat_id = chat_in(&opaque)?;
@@ -240,7 +240,7 @@ async fn exchange_link(
     let (chat_id, key) = link_in(&opaque)?;
     if wants_page(&headers) {
         // The key goes to where no server sees it.
-        return Ok(Redirect::to(&format!("/join/{chat_id}#{}", key.reveal())).into_response());
+        return Ok(Redirect::to(&addresses::join(chat_id, &key.reveal())).into_response());
     }
     let given = credential(&query, "client_id", &headers)?;
     if given.is_none() && (method == Method::HEAD || is_preview(&headers)) {

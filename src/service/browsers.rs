@@ -7,28 +7,37 @@ use crate::domain::{
 };
 
 impl Service {
-    /// A session for a browser whose people are called `username`, in place of the one it may have.
+    /// A session for a browser whose people are called `username`, in place of the one it may have under
+    /// another name.
     pub async fn open_browser_session(
         &self,
         caller: Caller,
         username: Username,
-        before: Option<&BrowserToken>,
+        before: Option<BrowserToken>,
     ) -> Result<(BrowserToken, BrowserSession)> {
         self.limit(|limits| limits.check_browser_session(caller))?;
+        if let Some(token) = before {
+            match self.find_browser_session(&token).await? {
+                // Who says the same again, because an answer was lost or in another tab, is the same.
+                Some(session) if session.username.same_as(&username) => return Ok((token, session)),
+                _ => self.inner.store.end_session(token.digest()).await?,
+            }
+        }
         let token: BrowserToken = self.draw_secret();
         let expires_at = self.now().after(self.inner.policy.session_lifetime);
         let session = BrowserSession { token: token.digest(), username, expires_at };
         self.inner.store.open_session(&session).await?;
-        if let Some(before) = before {
-            self.inner.store.end_session(before.digest()).await?;
-        }
         Ok((token, session))
     }
 
     /// The browser's session, which has not expired.
     pub async fn show_browser_session(&self, token: &BrowserToken) -> Result<BrowserSession> {
+        Ok(self.find_browser_session(token).await?.ok_or(Refusal::BrowserSessionRequired)?)
+    }
+
+    async fn find_browser_session(&self, token: &BrowserToken) -> Result<Option<BrowserSession>> {
         let session = self.inner.store.session(token.digest()).await?;
-        Ok(session.filter(|session| session.is_live(self.now())).ok_or(Refusal::BrowserSessionRequired)?)
+        Ok(session.filter(|session| session.is_live(self.now())))
     }
 
     /// Forgets who the browser is. The seats that it took stay its members' own.

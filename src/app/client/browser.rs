@@ -8,6 +8,7 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::HtmlInputElement;
 
+use crate::app::addresses;
 use crate::domain::{Admission, Timestamp};
 
 /// What stands after the `#` of the address.
@@ -31,7 +32,7 @@ pub(crate) fn pin_root() {
 }
 
 /// In which folder of its host the site stands: `/chat`, or nothing.
-pub(crate) fn folder() -> String {
+pub(crate) fn read_folder() -> String {
     let root = web_sys::Url::new(&root()).map(|root| root.pathname()).unwrap_or_default();
     root.trim_end_matches('/').to_owned()
 }
@@ -39,7 +40,7 @@ pub(crate) fn folder() -> String {
 /// The magic link for a chat: at the address that the one who runs the site gave it, else at the
 /// one by which this browser reached it.
 pub(crate) fn magic_link(chat_id: uuid::Uuid, key: &str) -> String {
-    format!("{}/join/{chat_id}#{key}", site())
+    format!("{}{}", site(), addresses::join(chat_id, key))
 }
 
 fn site() -> String {
@@ -144,8 +145,8 @@ pub(crate) fn on_wake(then: impl Fn() + Clone + 'static) {
 pub(crate) fn entrance_link(admission: Admission, chat_id: uuid::Uuid) -> Option<String> {
     match admission {
         Admission::Link | Admission::Approval => None,
-        Admission::Account => Some(format!("{}/room/{chat_id}", site())),
-        Admission::Open => Some(format!("{}/chatrooms/{chat_id}/", site())),
+        Admission::Account => Some(format!("{}{}", site(), addresses::room(chat_id))),
+        Admission::Open => Some(format!("{}{}", site(), addresses::chatroom(chat_id))),
     }
 }
 
@@ -157,7 +158,7 @@ pub(crate) fn chosen(name: &str) -> Option<String> {
 
 /// The address that brings an owner back from any browser.
 pub(crate) fn way_back(chat_id: uuid::Uuid, code: &str) -> String {
-    format!("{}/chat/{chat_id}#{code}", site())
+    format!("{}{}#{code}", site(), addresses::chat(chat_id))
 }
 
 /// Copies what stands in `input`, then calls `then` with whether it worked.

@@ -1,5 +1,5 @@
 //! Chats that are entered by their address, and who this browser is in all of them. The proof of it is
-//! a cookie that the page never sees.
+//! a cookie, which no script can read.
 
 use gloo_net::http::Method;
 use serde::Serialize;
@@ -9,15 +9,15 @@ use uuid::Uuid;
 use super::api::{self, NOTHING, in_time, read, request, send};
 use super::storage::{self, SavedChat};
 use crate::domain::Admission;
-use crate::wire::chat_app::{BrowserSession, Chatroom, NewBrowserSession, NewChatroom, OwnName};
+use crate::wire::chat_app::{Chatroom, NewBrowserSession, NewChatroom, OwnName};
 use crate::wire::{Joined, Problem};
 
 /// Says who this browser is from now on.
-pub(crate) async fn open_session(username: String) -> Result<BrowserSession, Problem> {
-    let session: BrowserSession = post("sessions", Some(&NewBrowserSession { username })).await?;
+pub(crate) async fn open_session(username: String) -> Result<(), Problem> {
+    let session: OwnName = post("sessions", Some(&NewBrowserSession { username })).await?;
     storage::remember_username(&session.username);
     storage::note_session(true);
-    Ok(session)
+    Ok(())
 }
 
 /// Who this browser is, if it has said so; a server that cannot say is not asked again.
@@ -69,5 +69,5 @@ pub(crate) async fn find_seat(chat_id: Uuid) -> Result<(), Problem> {
     {
         return Ok(());
     }
-    super::seat::persist(|| enter(chat_id)).await
+    enter(chat_id).await
 }

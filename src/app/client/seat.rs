@@ -143,7 +143,8 @@ impl Conversation {
     pub(crate) async fn renew(self) -> Result<(), Problem> {
         let api = self.api().ok_or_else(api::unreachable)?;
         let session = api.renew_session().await?;
-        self.remember(|saved| saved.renew(session));
+        let now = browser::server_time();
+        self.remember(|saved| saved.renew(session, now));
         self.ends_soon.try_set(false);
         Ok(())
     }
@@ -299,9 +300,21 @@ pub(crate) async fn recover(chat_id: Uuid, code: String, before: Option<&SavedCh
 
 /// Does `call` again while the server cannot be reached or asks to wait.
 pub(crate) async fn persist<T, F: Future<Output = Result<T, Problem>>>(call: impl Fn() -> F) -> Result<T, Problem> {
+    persist_telling(call, |_| ()).await
+}
+
+/// The same, and `tell` hears each time why it is not done yet.
+pub(crate) async fn persist_telling<T, F: Future<Output = Result<T, Problem>>>(
+    call: impl Fn() -> F,
+    tell: impl Fn(Problem),
+) -> Result<T, Problem> {
     loop {
         match call().await {
-            Err(problem) if api::is_passing(&problem) => TimeoutFuture::new(ASK_AGAIN).await,
+            Err(problem) if api::is_passing(&problem) => {
+                let wait = problem.retry_after.map_or(0, |seconds| u32::try_from(seconds * 1_000).unwrap_or(u32::MAX));
+                tell(problem);
+                TimeoutFuture::new(wait.max(ASK_AGAIN)).await;
+            }
             answer => return answer,
         }
     }

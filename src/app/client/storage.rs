@@ -1,5 +1,6 @@
 //! What the browser remembers, in localStorage. What is of one chat stands under its id, so
-//! tabs in different chats never touch each other's.
+//! tabs in different chats never touch each other's. Where the site stands in a folder of its host,
+//! that comes before each name: others on the host may be sites like it.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -10,6 +11,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::app::addresses;
+use crate::app::folder::folder;
 use crate::domain::{Admission, MessageId, Role, Timestamp};
 use crate::wire::{Joined, Knocked, Session};
 
@@ -71,24 +74,22 @@ impl SavedChat {
     /// The chat's page.
     pub(crate) fn page(&self, chat_id: Uuid) -> String {
         match self.admission {
-            Some(Admission::Open) => format!("/chatrooms/{chat_id}/"),
-            _ => format!("/chat/{chat_id}"),
+            Some(Admission::Open) => addresses::chatroom(chat_id),
+            _ => addresses::chat(chat_id),
         }
     }
 
     /// Where one who has lost the seat enters again, if this browser knows a way.
     pub(crate) fn entrance(&self, chat_id: Uuid, notice: Option<&str>) -> Option<String> {
-        let query = notice.map(|notice| format!("?notice={notice}")).unwrap_or_default();
-        match (&self.key, self.admission, notice) {
-            (_, Some(Admission::Account), _) => Some(format!("/room/{chat_id}{query}")),
-            (_, Some(Admission::Open), None) => Some(self.page(chat_id)),
+        let address = match (&self.key, self.admission, notice) {
+            (_, Some(Admission::Account), _) => addresses::room(chat_id),
+            (_, Some(Admission::Open), None) => self.page(chat_id),
             // Not by itself: an owner may have removed who was here.
-            (_, Some(Admission::Open), Some(notice)) => {
-                Some(format!("/sessions/new?chatroom={chat_id}&notice={notice}"))
-            }
-            (Some(key), ..) => Some(format!("/join/{chat_id}{query}#{key}")),
-            (None, ..) => None,
-        }
+            (_, Some(Admission::Open), Some(_)) => addresses::session_for(chat_id),
+            (Some(key), ..) => addresses::join(chat_id, key),
+            (None, ..) => return None,
+        };
+        Some(notice.map_or_else(|| address.clone(), |notice| addresses::with_notice(&address, notice)))
     }
 
     /// How much of the session's life is over at `now`, in milliseconds of the server's clock; from 0
@@ -99,10 +100,10 @@ impl SavedChat {
         (now - self.given_at as f64) / lifetime
     }
 
-    /// Takes the token that another one was renewed to.
-    pub(crate) fn renew(&mut self, session: Session) {
-        let lifetime = self.expires_at.as_millis() - self.given_at;
-        self.given_at = session.expires_at.as_millis() - lifetime;
+    /// Takes the token that another one was renewed to at `now`, in milliseconds of the server's clock.
+    #[allow(clippy::cast_possible_truncation)] // milliseconds since 1970 are exact for ages to come
+    pub(crate) fn renew(&mut self, session: Session, now: f64) {
+        self.given_at = now as i64;
         self.token = session.session_token;
         self.expires_at = session.expires_at;
     }
@@ -227,7 +228,7 @@ fn ids(kind: &'static str) -> impl Iterator<Item = Uuid> {
     let stored = stored.iter().flat_map(|storage| (0..storage.length().unwrap_or(0)).map(|at| storage.key(at)));
     let held = HELD.with_borrow(|held| held.keys().cloned().collect::<Vec<_>>());
     let keys: BTreeSet<String> = stored.filter_map(|key| key.ok().flatten()).chain(held).collect();
-    keys.into_iter().filter_map(move |key| key.strip_prefix(kind)?.parse().ok())
+    keys.into_iter().filter_map(move |key| key.strip_prefix(folder())?.strip_prefix(kind)?.parse().ok())
 }
 
 /// What waits to be sent to a chat, oldest first.
@@ -257,7 +258,13 @@ fn is_allowed() -> bool {
     window().local_storage().is_ok_and(|storage| storage.is_some())
 }
 
+/// The name under which the site at this place keeps `key`.
+fn own(key: &str) -> String {
+    format!("{}{key}", folder())
+}
+
 fn get<T: DeserializeOwned>(key: &str) -> Option<T> {
+    let key = &own(key);
     let held = HELD.with_borrow(|held| held.get(key).cloned());
     match held {
         Some(text) => serde_json::from_str(&text).ok(),
@@ -267,6 +274,7 @@ fn get<T: DeserializeOwned>(key: &str) -> Option<T> {
 }
 
 fn set(key: &str, value: &impl Serialize) {
+    let key = &own(key);
     let is_stored = is_allowed() && LocalStorage::set(key, value).is_ok();
     HELD.with_borrow_mut(|held| match serde_json::to_string(value) {
         Ok(text) if !is_stored => held.insert(key.to_owned(), text),
@@ -275,6 +283,7 @@ fn set(key: &str, value: &impl Serialize) {
 }
 
 fn delete(key: &str) {
+    let key = &own(key);
     HELD.with_borrow_mut(|held| held.remove(key));
     if is_allowed() {
         LocalStorage::delete(key);
@@ -290,11 +299,12 @@ mod tests {
     fn a_session_ages_by_the_servers_clock_and_is_young_again_when_renewed() {
         let moment = |hours: i64| Timestamp::from_millis(hours * 3_600_000);
         let member = Member { member_id: Uuid::nil(), username: "Ann".into(), role: Role::Owner, since: moment(0) };
-        let seat = Joined { session_token: "first".into(), expires_at: moment(6), member };
+        // A first session may be shorter than the next.
+        let seat = Joined { session_token: "first".into(), expires_at: moment(2), member };
         let mut saved = SavedChat::new(seat, None, None);
-        assert!((saved.age(3.0 * 3_600_000.0) - 0.5).abs() < 1e-9);
-        saved.renew(Session { session_token: "second".into(), expires_at: moment(10) });
-        assert_eq!((saved.token.as_str(), saved.expires_at), ("second", moment(10)));
-        assert!((saved.age(7.0 * 3_600_000.0) - 0.5).abs() < 1e-9);
+        assert!((saved.age(1.0 * 3_600_000.0) - 0.5).abs() < 1e-9);
+        saved.renew(Session { session_token: "second".into(), expires_at: moment(7) }, 3_600_000.0);
+        assert_eq!((saved.token.as_str(), saved.expires_at), ("second", moment(7)));
+        assert!((saved.age(4.0 * 3_600_000.0) - 0.5).abs() < 1e-9);
     }
 }

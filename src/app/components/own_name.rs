@@ -7,7 +7,10 @@ use crate::app::client::chatrooms;
 use crate::wire::Problem;
 
 #[component]
-pub(crate) fn OwnName() -> impl IntoView {
+pub(crate) fn OwnName(
+    /// Called when this browser is nobody any more.
+    forgotten: Callback<()>,
+) -> impl IntoView {
     let name = RwSignal::new(None::<String>);
     let problem = RwSignal::new(None::<Problem>);
     Effect::new(move || {
@@ -16,10 +19,11 @@ pub(crate) fn OwnName() -> impl IntoView {
         });
     });
     let forget = move |_| {
+        problem.set(None);
         spawn_local(async move {
             match chatrooms::end_session().await {
                 Ok(()) => {
-                    name.try_set(None);
+                    forgotten.try_run(());
                 }
                 Err(refusal) => {
                     problem.try_set(Some(refusal));

@@ -45,7 +45,7 @@ pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal
                     })}
                 </div>
                 <p class="hint" role="status">{said}</p>
-                <QrDrawing text=link label="The magic link as a QR code"/>
+                <QrDrawing text=link label="The link as a QR code"/>
                 <p class="hint">
                     {move || match admission.get() {
                         Some(Admission::Account) => "Whoever has this link can register. Send it only to those you want here.",

@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 use super::address::{chat_in_address, leading};
 use super::chat::ChatRoom;
+use crate::app::addresses;
+use crate::app::client::seat::persist_telling;
 use crate::app::client::{chatrooms, storage};
 use crate::app::components::PageFrame;
 use crate::app::notice::{LedHome, Notice};
@@ -28,14 +30,20 @@ fn EnterChatroom(chat_id: Uuid) -> impl IntoView {
     let lead = leading();
     Effect::new(move || {
         spawn_local(async move {
-            let Err(refusal) = chatrooms::find_seat(chat_id).await else {
+            let found = persist_telling(
+                || chatrooms::find_seat(chat_id),
+                |passing| {
+                    problem.try_set(Some(passing));
+                },
+            );
+            let Err(refusal) = found.await else {
                 is_in.try_set(true);
                 return;
             };
-            let ask_name = format!("/sessions/new?chatroom={chat_id}");
+            let ask_name = addresses::session_for(chat_id);
             match (refusal.code, Notice::of(&refusal)) {
                 (Code::SessionRequired, _) => lead(&ask_name),
-                (Code::UsernameTaken, _) => lead(&format!("{ask_name}&notice={}", Notice::UsernameTaken.name())),
+                (Code::UsernameTaken, _) => lead(&addresses::with_notice(&ask_name, Notice::UsernameTaken.name())),
                 (code, Some(notice)) => {
                     if code == Code::ChatNotFound {
                         storage::forget_chat(chat_id);

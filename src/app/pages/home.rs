@@ -8,6 +8,7 @@ use leptos_meta::Title;
 use uuid::Uuid;
 
 use super::address::going_on;
+use crate::app::addresses;
 use crate::app::client::storage::{self, SavedChat};
 use crate::app::client::{browser, chatrooms};
 use crate::app::components::{
@@ -39,6 +40,8 @@ const ADMISSIONS: [(Admission, &str, &str, &str); 4] = [
 
 #[component]
 pub(crate) fn HomePage() -> impl IntoView {
+    let go_on = going_on();
+    let forgotten = Callback::new(move |()| go_on(addresses::SESSION));
     view! {
         <Title text=""/>
         <PageFrame>
@@ -55,7 +58,7 @@ pub(crate) fn HomePage() -> impl IntoView {
             </p>
             <StartChat/>
             <YourChats/>
-            <OwnName/>
+            <OwnName forgotten/>
         </PageFrame>
     }
 }
@@ -157,7 +160,7 @@ impl Wish {
             let (capacity, history) =
                 (capacity.or(Some(Settings::DEFAULT_CAPACITY)), history.or(Some(Settings::DEFAULT_HISTORY)));
             let chatroom = chatrooms::create(&NewChatroom { name, capacity, history }).await?;
-            return Ok(format!("/chatrooms/{}/", chatroom.hash_key));
+            return Ok(addresses::chatroom(chatroom.hash_key));
         }
         let name = Some(name).filter(|name| !name.trim().is_empty());
         let started = server_fns::create_chat(username, name.clone(), Some(admission), capacity, history).await?;

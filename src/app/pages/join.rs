@@ -13,6 +13,7 @@ use leptos_router::hooks::use_location;
 use uuid::Uuid;
 
 use super::address::{chat_in_address, leading};
+use crate::app::addresses;
 use crate::app::client::api::{self, ChatApi, holds};
 use crate::app::client::browser;
 use crate::app::client::events::listen;
@@ -65,7 +66,7 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
         storage::remember_username(&seat.member.username);
         let saved = SavedChat::new(seat, chat_name.try_get_untracked().flatten(), Some(key));
         storage::save_chat(chat_id, &saved);
-        lead(&format!("/chat/{chat_id}"));
+        lead(&addresses::chat(chat_id));
     };
     let hash = use_location().hash;
 
@@ -77,7 +78,7 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
             if let Some(saved) = seat
                 && holds(chat_id, &saved).await
             {
-                return lead(&format!("/chat/{chat_id}"));
+                return lead(&addresses::chat(chat_id));
             }
             let Some(found) = browser::fragment() else {
                 return lead(&Notice::InviteNeeded.home());
@@ -122,7 +123,7 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
                 Err(refusal) => {
                     // Another tab may have been quicker.
                     if storage::chat(chat_id).is_some_and(|saved| Some(&saved) != seat_before.as_ref()) {
-                        return lead(&format!("/chat/{chat_id}"));
+                        return lead(&addresses::chat(chat_id));
                     }
                     if let Some(notice) = Notice::of(&refusal) {
                         return lead_home(notice, &key);

@@ -8,6 +8,7 @@ use leptos_meta::Title;
 use uuid::Uuid;
 
 use super::address::{chat_in_address, leading};
+use crate::app::addresses;
 use crate::app::client::api::holds;
 use crate::app::client::storage::{self, SavedChat};
 use crate::app::components::{GeneralProblem, PageFrame, TextField, remembered_username};
@@ -45,7 +46,7 @@ fn EnterRoom(chat_id: Uuid) -> impl IntoView {
             if let Some(saved) = seat
                 && holds(chat_id, &saved).await
             {
-                return lead(&format!("/chat/{chat_id}"));
+                return lead(&addresses::chat(chat_id));
             }
             is_ready.try_set(true);
         });
@@ -77,7 +78,7 @@ fn EnterRoom(chat_id: Uuid) -> impl IntoView {
                     storage::remember_username(&seat.member.username);
                     let admission = Some(Admission::Account);
                     storage::save_chat(chat_id, &SavedChat { admission, ..SavedChat::new(seat, None, None) });
-                    lead(&format!("/chat/{chat_id}"));
+                    lead(&addresses::chat(chat_id));
                 }
                 Err(refusal) if refusal.code == Code::ChatNotFound => lead(&Notice::ChatNotFound.home()),
                 Err(refusal) => {

@@ -9,8 +9,10 @@ use leptos_router::hooks::use_query_map;
 use uuid::Uuid;
 
 use super::address::leading;
+use crate::app::addresses;
 use crate::app::client::api::holds;
-use crate::app::client::{chatrooms, storage};
+use crate::app::client::chatrooms;
+use crate::app::client::storage::{self, SavedChat};
 use crate::app::components::{GeneralProblem, PageFrame, TextField, remembered_username};
 use crate::app::notice::{Notice, NoticeFromAddress};
 use crate::wire::{Code, Problem};
@@ -27,7 +29,7 @@ pub(crate) fn SessionPage() -> impl IntoView {
     remembered_username(username);
     let lead = leading();
     Effect::new(move || {
-        let saved = chatroom().and_then(|chat_id| Some((chat_id, storage::chat(chat_id)?)));
+        let saved = seat_in(chatroom());
         spawn_local(async move {
             // Who is in already has a name there.
             if let Some((chat_id, saved)) = saved
@@ -46,17 +48,21 @@ pub(crate) fn SessionPage() -> impl IntoView {
         is_ready.set(false);
         problem.set(None);
         spawn_local(async move {
-            match say_name(name, chatroom).await {
-                Ok(()) => lead(&chatroom.map_or_else(|| "/".into(), |chat_id| format!("/chatrooms/{chat_id}/"))),
-                Err(refusal) => {
-                    if let Some(notice) = Notice::of(&refusal) {
-                        return lead(&notice.home());
-                    }
-                    let taken = refusal.code == Code::UsernameTaken;
-                    problem.try_set(Some(if taken { refusal.about_field("username") } else { refusal }));
-                    is_ready.try_set(true);
+            let refusal = match say_name(name, chatroom).await {
+                Ok(()) => return lead(&chatroom.map_or_else(|| "/".into(), addresses::chatroom)),
+                Err(refusal) => refusal,
+            };
+            let shown = match (refusal.code, Notice::of(&refusal)) {
+                // The cookie that was given just now did not come back.
+                (Code::SessionRequired, _) => {
+                    Problem::new(Code::SessionRequired, "This needs a cookie, and your browser keeps none from here.")
                 }
-            }
+                (Code::UsernameTaken, _) => refusal.about_field("username"),
+                (_, Some(notice)) => return lead(&notice.home()),
+                (_, None) => refusal,
+            };
+            problem.try_set(Some(shown));
+            is_ready.try_set(true);
         });
     };
     view! {
@@ -65,7 +71,7 @@ pub(crate) fn SessionPage() -> impl IntoView {
             <NoticeFromAddress/>
             <h1>"Who are you?"</h1>
             <p class="lead">
-                "Choose the name that the others will see. It is yours in every chat of this kind until this browser's session ends, in six hours."
+                "Choose the name that the others will see. It is yours in every chat where anyone picks a name, as long as this browser's session lasts."
             </p>
             <form class="card" method="post" on:submit=go_on>
                 <TextField name="username" label="Your name" node=username problem autocomplete="nickname" is_required=true/>
@@ -77,8 +83,19 @@ pub(crate) fn SessionPage() -> impl IntoView {
     }
 }
 
+/// The seat that this browser remembers.
+fn seat_in(chatroom: Option<Uuid>) -> Option<(Uuid, SavedChat)> {
+    chatroom.and_then(|chat_id| Some((chat_id, storage::chat(chat_id)?)))
+}
+
 /// Says who is here, and takes the seat: whether the name is free shows where it can be changed.
 async fn say_name(username: String, chatroom: Option<Uuid>) -> Result<(), Problem> {
+    // Another tab may have been quicker.
+    if let Some((chat_id, saved)) = seat_in(chatroom)
+        && holds(chat_id, &saved).await
+    {
+        return Ok(());
+    }
     chatrooms::open_session(username).await?;
     match chatroom {
         Some(chat_id) => chatrooms::enter(chat_id).await,

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::live;
+use crate::app::addresses;
 use crate::domain::{ClientId, MessageId};
 use crate::http::accept::{wants_events, wants_page};
 use crate::http::auth::{Bearer, session_token};
@@ -44,7 +45,7 @@ pub(super) async fn read_messages(
     headers: HeaderMap,
 ) -> Answer<Response> {
     if wants_page(&headers) && !headers.contains_key(header::AUTHORIZATION) {
-        let page = chat.map_or_else(|_| "/?notice=chat_not_found".into(), |ChatInPath(id)| format!("/chat/{id}"));
+        let page = chat.map_or_else(|_| addresses::NO_SUCH_CHAT.into(), |ChatInPath(id)| addresses::chat(id));
         return Ok(Redirect::to(&page).into_response());
     }
     let ChatInPath(chat_id) = chat?;

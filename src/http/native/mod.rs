@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::AppState;
+use crate::app::addresses;
 use crate::domain::ChatId;
 use crate::service::{Entrance, KnockView, OpenInvite, Seat};
 use crate::wire;
@@ -40,7 +41,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 /// An invite with its magic link. The key stands in the fragment, which no browser sends.
 fn open_invite(site: &str, chat_id: ChatId, OpenInvite { key, invite }: &OpenInvite) -> wire::Invite {
     let key = key.reveal();
-    let magic_link = format!("{site}/join/{chat_id}#{key}");
+    let magic_link = format!("{site}{}", addresses::join(chat_id, &key));
     wire::Invite { key, magic_link, invite: invite.into() }
 }
 

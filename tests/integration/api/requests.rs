@@ -174,8 +174,6 @@ async fn a_store_that_is_away_is_told_without_its_internals() {
         app.get(format!("/chats/{id}/")).bearer(&token),
         app.post(format!("/chats/{id}/messages")).bearer(&token).json(&json!({"content": "hello"})),
         app.post(format!("/chats/{id}/enter")).bearer(&token),
-        // Nobody is told to say once more who they are.
-        app.get(format!("/chatrooms/{id}/")).header("cookie", &format!("watch-party-session={token}")),
     ];
     for call in calls {
         let answer = call.await_status(503).await;
@@ -183,6 +181,9 @@ async fn a_store_that_is_away_is_told_without_its_internals() {
         assert_eq!(answer.json()["code"], "unavailable");
         assert!(!answer.text().contains("secret"), "{answer:?}");
     }
+    // Nobody is told to say once more who they are: the page waits, and asks by itself.
+    let page = app.get(format!("/chatrooms/{id}/")).header("cookie", &format!("watch-party-session={token}"));
+    assert!(page.await_status(200).await.text().contains("Opening the chat"));
     app.get("/healthz").await_status(200).await;
 }
 

@@ -266,3 +266,28 @@ async fn what_is_wrong_with_a_name_is_named() {
     assert_eq!(answer.json()["username"], "Zoë 👋");
     open(&" ".repeat(64 * 1024 + 1)).await_problem(413, "payload_too_large").await;
 }
+
+#[tokio::test]
+async fn who_says_the_same_name_again_is_the_same() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let mut ann = browser(&app, "Ann").await;
+    let (token, seat) = (ann.cookies[COOKIE].clone(), ann.enters(&room).await);
+    // The answer was lost, or another tab asks.
+    ann.log_in("ＡＮＮ").await;
+    assert_eq!(ann.cookies[COOKIE], token);
+    assert_eq!(ann.enters(&room).await, seat);
+    ann.log_in("Anna").await;
+    assert_ne!(ann.cookies[COOKIE], token);
+    app.get("/sessions/me").bearer(&token).await_problem(401, "session_required").await;
+}
+
+#[tokio::test]
+async fn the_cookie_is_for_https_alone_where_the_page_that_asks_came_by_it() {
+    let app = TestApp::new();
+    let body = json!({"username": "Ann"});
+    for (origin, is_secure) in [("https://chat.test", true), ("http://chat.test", false)] {
+        let answer = app.post("/sessions").header("origin", origin).json(&body).await_status(201).await;
+        assert_eq!(answer.header("set-cookie").unwrap().contains("; Secure"), is_secure, "{origin}");
+    }
+}

@@ -108,6 +108,7 @@ async fn the_docs_and_the_manifest_name_no_address_from_the_root() {
         assert_eq!(led("/some/path/docs", attribute(&docs, "a", "href").unwrap()), "/some/path/");
         let document = add(app.get("/openapi.json")).await_status(200).await.json();
         let servers = document["servers"].as_array().cloned().unwrap_or_default();
+        assert_eq!(servers.len(), 1);
         assert!(servers.iter().all(|server| !text_of(&server["url"]).starts_with('/')), "{servers:?}");
         let manifest = add(app.get("/assets/manifest.webmanifest")).await_status(200).await.json();
         let icon = &manifest["icons"][0]["src"];
