@@ -108,8 +108,17 @@ test("an address of a chat of another kind, and of none, leads home", async ({ p
 
 test("what is chosen for a chat holds: its seats and how much is kept", async ({ people }) => {
   const home = await new HomePage(await people.newcomer()).open();
-  await home.page.locator("summary", { hasText: "More choices" }).click();
-  await home.page.getByLabel("Seats").fill("2");
+  const more = home.page.locator("summary", { hasText: "More choices" });
+  const seats = home.page.getByLabel("Seats");
+  await more.click();
+  await seats.fill("51");
+  await more.click();
+  await expect(seats).toBeHidden();
+  await home.username.fill("Ann");
+  await home.start.click();
+  // What is wrong is shown, wherever it was hidden.
+  await expect(seats).toBeFocused();
+  await seats.fill("2");
   await home.page.getByLabel("Messages kept").fill("3");
   const ann = await home.startChat("Ann", "Small");
   const link = await ann.magicLink();

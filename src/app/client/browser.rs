@@ -156,6 +156,13 @@ pub(crate) fn chosen(name: &str) -> Option<String> {
     Some(chosen.unchecked_into::<HtmlInputElement>().value())
 }
 
+/// Opens what hides `element`: what is wrong with it must be seen.
+pub(crate) fn reveal(element: &web_sys::Element) {
+    if let Ok(Some(hidden)) = element.closest("details:not([open])") {
+        let _ = hidden.set_attribute("open", "");
+    }
+}
+
 /// The address that brings an owner back from any browser.
 pub(crate) fn way_back(chat_id: uuid::Uuid, code: &str) -> String {
     format!("{}{}#{code}", site(), addresses::chat(chat_id))

@@ -14,7 +14,7 @@ pub(crate) fn AddressLine(chat_id: Uuid, conversation: Conversation) -> impl Int
     let input = NodeRef::<Input>::new();
     let said = RwSignal::new("");
     let is_open = Memo::new(move |_| conversation.admission() == Some(Admission::Open));
-    // Only the browser knows where the site is; there nobody has been told of the admission before.
+    // Nothing on the server, where the admission is not known: only the browser sees where the site is.
     let link = move || is_open.get().then(|| browser::entrance_link(Admission::Open, chat_id)).flatten();
     move || {
         link().map(|link| {

@@ -3,7 +3,7 @@
 use leptos::html::Input;
 use leptos::prelude::*;
 
-use crate::app::client::storage;
+use crate::app::client::{browser, storage};
 use crate::wire::{Code, Problem};
 
 /// A text input with its label. A problem that names the field is shown at it.
@@ -79,11 +79,22 @@ pub(crate) fn NumberField(
     placeholder: String,
 ) -> impl IntoView {
     let own_problem = problem_of(name, problem);
+    let reveal = move || {
+        if let Some(input) = node.get_untracked() {
+            browser::reveal(&input);
+        }
+    };
+    Effect::new(move || {
+        if own_problem.with(Option::is_some) {
+            reveal();
+        }
+    });
     view! {
         <div class="field">
             <label for=name>{label}</label>
             <input
                 node_ref=node
+                on:invalid=move |_| reveal()
                 id=name
                 name=name
                 type="number"
