@@ -6,19 +6,13 @@ use std::time::Duration;
 
 use super::secret::{OfInvite, OfJoin, OfSession, OfTicket};
 use super::{
-    Account, ChatId, ChatName, ClientId, Departure, Digest, Event, Invite, Knock, KnockId, KnockStatus, Member,
-    MemberId, Message, MessageId, Recovery, Refusal, Role, Settings, Timestamp,
+    Account, ChatId, ChatName, ClientId, Digest, Event, Invite, Knock, KnockId, Member, MemberId, Message, MessageId,
+    Recovery, Refusal, Role, Settings, Timestamp,
 };
 
-/// How many posts are remembered by their client id.
-const RECEIPTS: usize = 256;
 /// Invites kept at one time; more that are open would be a mistake, or an attack on memory.
 /// Those that let nobody in any more make room.
 pub(super) const MAX_INVITES: usize = 100;
-/// How many ways back are kept; owners who have lapsed longest lose theirs first.
-const MAX_RECOVERIES: usize = 50;
-/// How many ended sessions are remembered, to say "it has ended" rather than "who are you".
-const ENDED_SESSIONS: usize = 256;
 
 /// That a member's client id has made a message already. It outlives the message, so it holds
 /// none of the words.
@@ -70,22 +64,22 @@ pub struct Change {
 /// A chat as its events made it. A chat of no event yet does not exist for anyone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chat {
-    id: ChatId,
-    revision: u64,
-    name: Option<ChatName>,
-    settings: Option<Settings>,
+    pub(super) id: ChatId,
+    pub(super) revision: u64,
+    pub(super) name: Option<ChatName>,
+    pub(super) settings: Option<Settings>,
     pub(super) members: Vec<Member>,
     pub(super) invites: Vec<Invite>,
     pub(super) knocks: Vec<Knock>,
     pub(super) recoveries: Vec<Recovery>,
     pub(super) accounts: Vec<Account>,
-    messages: VecDeque<Message>,
-    last_id: MessageId,
-    receipts: VecDeque<Receipt>,
-    ended_sessions: VecDeque<Digest<OfSession>>,
+    pub(super) messages: VecDeque<Message>,
+    pub(super) last_id: MessageId,
+    pub(super) receipts: VecDeque<Receipt>,
+    pub(super) ended_sessions: VecDeque<Digest<OfSession>>,
     /// When the last seat became free; meaningful while there are no members.
-    vacant_since: Timestamp,
-    ended: bool,
+    pub(super) vacant_since: Timestamp,
+    pub(super) ended: bool,
 }
 
 /// What a reader has not seen yet.
@@ -350,122 +344,5 @@ impl Chat {
     pub fn forgotten_at(&self, forget_after: Duration) -> Timestamp {
         let last_expiry = self.members.iter().map(|member| member.session.expires_at).max();
         last_expiry.unwrap_or(self.vacant_since).after(forget_after)
-    }
-
-    /// What `events` make of this chat. They come from [`Chat::decide`] on this very state.
-    #[must_use]
-    pub fn change(&self, events: Vec<Event>) -> Change {
-        let after = Arc::new(self.after(&events).into_owned());
-        Change { before: self.revision, events: events.into(), after }
-    }
-
-    /// Changes the state as `event` says. Events come from [`Chat::decide`] on this very state,
-    /// so nothing is checked again.
-    pub fn apply(&mut self, event: &Event) {
-        self.revision += 1;
-        match event {
-            Event::ChatCreated { name, settings, at } => {
-                self.name.clone_from(name);
-                self.settings = Some(settings.clone());
-                self.vacant_since = *at;
-            }
-            Event::InviteCreated { invite } => {
-                if self.invites.len() >= MAX_INVITES {
-                    self.invites.retain(|kept| kept.is_open(invite.created_at));
-                }
-                self.invites.push(invite.clone());
-            }
-            Event::InviteRevoked { invite_id } => self.invites.retain(|invite| invite.id != *invite_id),
-            Event::MemberJoined { member } => {
-                self.members.push(member.clone());
-                if let Some(invite) = self.invites.iter_mut().find(|invite| Some(invite.id) == member.invite_id) {
-                    invite.uses += 1;
-                }
-            }
-            Event::RoleChanged { member_id, role } => {
-                if let Some(member) = self.members.iter_mut().find(|member| member.id == *member_id) {
-                    member.role = *role;
-                }
-                if *role == Role::Guest {
-                    self.recoveries.retain(|recovery| recovery.member_id != *member_id);
-                }
-            }
-            Event::MemberLeft { member_id, why, at } => self.free_seat(*member_id, *why, *at),
-            Event::SessionRenewed { member_id, ended, session, .. } => {
-                if let Some(member) = self.members.iter_mut().find(|m| m.id == *member_id) {
-                    member.session = session.clone();
-                }
-                self.remember_ended_session(*ended);
-            }
-            Event::RecoverySet { recovery } => {
-                self.recoveries.retain(|kept| kept.member_id != recovery.member_id);
-                if self.recoveries.len() >= MAX_RECOVERIES {
-                    self.recoveries.remove(0);
-                }
-                self.recoveries.push(recovery.clone());
-            }
-            Event::Registered { account } => self.accounts.push(account.clone()),
-            Event::Knocked { knock } => self.knocks.push(knock.clone()),
-            Event::KnockDecided { knock_id, status, expires_at } => self.decide_knock(*knock_id, *status, *expires_at),
-            Event::KnockEnded { knock_id, .. } => self.knocks.retain(|knock| knock.id != *knock_id),
-            Event::MessagePosted { message } => self.keep(message),
-            Event::ChatEnded => *self = Self { revision: self.revision, ended: true, ..Self::new(self.id) },
-        }
-    }
-
-    fn free_seat(&mut self, member_id: MemberId, why: Departure, at: Timestamp) {
-        let Some(seat) = self.members.iter().position(|member| member.id == member_id) else {
-            return;
-        };
-        let member = self.members.remove(seat);
-        self.receipts.retain(|receipt| receipt.member_id != member_id);
-        self.knocks.retain(|knock| knock.member_id() != member_id);
-        if why != Departure::Expired {
-            self.recoveries.retain(|recovery| recovery.member_id != member_id);
-        }
-        self.remember_ended_session(member.session.digest);
-        let freed_at = if why == Departure::Expired { member.session.expires_at } else { at };
-        self.vacant_since = self.vacant_since.max(freed_at);
-    }
-
-    fn decide_knock(&mut self, knock_id: KnockId, status: KnockStatus, expires_at: Timestamp) {
-        let Some(at) = self.knocks.iter().position(|knock| knock.id == knock_id) else { return };
-        let knock = self.knocks.remove(at);
-        self.knocks.push(Knock { status, expires_at, ..knock });
-        let is_decided = |knock: &Knock| knock.status != KnockStatus::Pending;
-        if self.knocks.iter().filter(|knock| is_decided(knock)).count() > Knock::MAX_DECIDED {
-            // Who was let in has a seat to hear of; who was not loses nothing.
-            let declined = self.knocks.iter().position(|knock| knock.status == KnockStatus::Declined);
-            if let Some(first) = declined.or_else(|| self.knocks.iter().position(is_decided)) {
-                self.knocks.remove(first);
-            }
-        }
-    }
-
-    fn remember_ended_session(&mut self, digest: Digest<OfSession>) {
-        self.ended_sessions.push_back(digest);
-        if self.ended_sessions.len() > ENDED_SESSIONS {
-            self.ended_sessions.pop_front();
-        }
-    }
-
-    fn keep(&mut self, message: &Message) {
-        self.last_id = message.id;
-        if let Some(client_id) = message.client_id {
-            self.receipts.push_back(Receipt {
-                member_id: message.member_id,
-                client_id,
-                message_id: message.id,
-                sent_at: message.sent_at,
-            });
-            if self.receipts.len() > RECEIPTS {
-                self.receipts.pop_front();
-            }
-        }
-        self.messages.push_back(message.clone());
-        let history = self.settings.as_ref().map_or(0, |settings| settings.history as usize);
-        while self.messages.len() > history {
-            self.messages.pop_front();
-        }
     }
 }

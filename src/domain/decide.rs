@@ -1,6 +1,5 @@
 //! What a command does to a chat: the events it brings about, or why it may not.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use super::chat::MAX_INVITES;
@@ -99,16 +98,6 @@ impl Chat {
                 Ok(one(Event::ChatEnded))
             }
         }
-    }
-
-    /// The state that `events` make of this one.
-    pub(super) fn after(&self, events: &[Event]) -> Cow<'_, Self> {
-        if events.is_empty() {
-            return Cow::Borrowed(self);
-        }
-        let mut after = self.clone();
-        events.iter().for_each(|event| after.apply(event));
-        Cow::Owned(after)
     }
 
     /// The message that this member's client id has made already, if it is still remembered.

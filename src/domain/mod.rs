@@ -5,6 +5,7 @@
 //! stands here once, so every store, transport and dialect keeps the same ones.
 
 mod account;
+mod apply;
 mod browser;
 mod chat;
 mod command;

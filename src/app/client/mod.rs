@@ -9,6 +9,7 @@ pub(super) mod chatrooms;
 pub(super) mod connection;
 pub(super) mod conversation;
 pub(super) mod events;
+mod inbox;
 mod outbox;
 pub(super) mod seat;
 pub(super) mod storage;

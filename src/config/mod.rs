@@ -1,14 +1,14 @@
 //! What the one who runs the server chose: flags, then `WATCH_PARTY_*` variables, then the
 //! `[watch-party]` table of `Leptos.toml`, then defaults.
 
+mod sources;
+mod values;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
-use axum::http::Uri;
-use axum::http::uri::Authority;
 use clap::Parser;
 use clap::error::ErrorKind;
 use ipnet::IpNet;
@@ -17,6 +17,11 @@ use thiserror::Error;
 
 use crate::domain::Settings;
 use crate::service::Policy;
+
+use sources::{Sources, first_line};
+use values::{parse_networks, parse_public_url, parse_seconds, parse_store, parse_switch};
+
+pub use values::plain_folder;
 
 const MONTH: u64 = 30 * 24 * 60 * 60;
 
@@ -108,18 +113,12 @@ impl Config {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Error::Asked(error.to_string()),
             _ => Error::Flags(first_line(&error.to_string())),
         })?;
-        let sources = Sources { variable: &variable, table: file.map_or(Ok(toml::Table::new()), read_table)? };
+        let sources = Sources::new(&variable, file)?;
 
-        let seconds = |max: u64, least: u64| {
-            move |text: &str| {
-                let seconds = u64::from_str(text).ok().filter(|s| (least..=max).contains(s));
-                let seconds = seconds.ok_or_else(|| format!("must be whole seconds from {least} to {max}"))?;
-                Ok(Duration::from_secs(seconds))
-            }
-        };
+        let longest_session = Settings::DEFAULT_SESSION_LIFETIME.as_secs();
         let session_lifetime =
-            sources.get("session-ttl", flags.session_ttl, seconds(Settings::DEFAULT_SESSION_LIFETIME.as_secs(), 1))?;
-        let forget_after = sources.get("forget-after", flags.forget_after, seconds(MONTH, 0))?;
+            sources.get("session-ttl", flags.session_ttl, |text| parse_seconds(text, 1, longest_session))?;
+        let forget_after = sources.get("forget-after", flags.forget_after, |text| parse_seconds(text, 0, MONTH))?;
         let rate_limit = sources.get("rate-limit", flags.rate_limit, parse_switch)?;
         Ok(Self {
             site_addr: sources.get("site-addr", flags.site_addr, |text| {
@@ -158,122 +157,9 @@ pub fn leptos_options(config: &Config, has_file: bool) -> Result<LeptosOptions, 
     Ok(options)
 }
 
-/// Where settings come from after the flags.
-struct Sources<'a> {
-    variable: &'a dyn Fn(&str) -> Option<String>,
-    table: toml::Table,
-}
-
-impl Sources<'_> {
-    fn get<T>(
-        &self,
-        name: &str,
-        flag: Option<String>,
-        parse: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Result<Option<T>, Error> {
-        let variable = match name {
-            "site-addr" => "LEPTOS_SITE_ADDR".to_owned(),
-            _ => format!("WATCH_PARTY_{}", name.replace('-', "_").to_uppercase()),
-        };
-        let found = flag
-            .map(|value| (format!("--{name}"), value))
-            .or_else(|| (self.variable)(&variable).map(|value| (variable, value)))
-            .or_else(|| self.table.get(name).map(|value| (format!("{name} in Leptos.toml"), as_text(value))));
-        found
-            .map(|(from, value)| parse(value.trim()).map_err(|problem| Error::Value { from, value, problem }))
-            .transpose()
-    }
-}
-
-/// The names that the `[watch-party]` table may hold.
-const TABLE_NAMES: [&str; 7] =
-    ["site-addr", "store", "public-url", "session-ttl", "forget-after", "rate-limit", "trusted-proxies"];
-
-fn read_table(text: &str) -> Result<toml::Table, Error> {
-    let file: toml::Table = text.parse().map_err(|error: toml::de::Error| Error::File(first_line(error.message())))?;
-    let table = match file.get("watch-party") {
-        None => toml::Table::new(),
-        Some(toml::Value::Table(table)) => table.clone(),
-        Some(_) => return Err(Error::File("watch-party must be a table".into())),
-    };
-    match table.keys().find(|name| !TABLE_NAMES.contains(&name.as_str())) {
-        Some(name) => Err(Error::File(format!("[watch-party] has no setting '{name}'"))),
-        None => Ok(table),
-    }
-}
-
-fn as_text(value: &toml::Value) -> String {
-    match value {
-        toml::Value::String(text) => text.clone(),
-        toml::Value::Boolean(true) => "on".into(),
-        toml::Value::Boolean(false) => "off".into(),
-        toml::Value::Array(items) => items.iter().map(as_text).collect::<Vec<_>>().join(","),
-        other => other.to_string(),
-    }
-}
-
-fn first_line(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    line.strip_prefix("error: ").unwrap_or(line).to_owned()
-}
-
-fn parse_store(text: &str) -> Result<StoreChoice, String> {
-    match text.split_once(':') {
-        Some(("sqlite", ":memory:")) => Err("would be a file of that name; for nothing on a disk, say memory".into()),
-        Some(("sqlite", path)) if !path.is_empty() => Ok(StoreChoice::Sqlite(path.into())),
-        None if text == "memory" => Ok(StoreChoice::Memory),
-        _ => Err("must be memory, or sqlite: and the path of a file, such as sqlite:watch-party.db".into()),
-    }
-}
-
-fn parse_switch(text: &str) -> Result<bool, String> {
-    match text {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        _ => Err("must be on or off".into()),
-    }
-}
-
-/// The path, without a slash at its end, if it is one that can stand in links.
-pub fn plain_folder(path: &str) -> Option<&str> {
-    let is_plain = |segment: &str| {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
-        !segment.is_empty() && segment.chars().all(is_plain) && segment.chars().any(|c| c != '.')
-    };
-    let path = path.trim_end_matches('/');
-    (path.is_empty() || path.strip_prefix('/')?.split('/').all(is_plain)).then_some(path)
-}
-
-fn parse_public_url(text: &str) -> Result<String, String> {
-    let is_site = |url: &Uri| {
-        matches!(url.scheme_str(), Some("http" | "https"))
-            && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
-            && plain_folder(url.path()).is_some()
-            && url.query().is_none()
-    };
-    match text.parse::<Uri>() {
-        Ok(url) if is_site(&url) && !text.contains('#') => {
-            let (scheme, authority) = (url.scheme_str().unwrap_or_default(), url.authority());
-            let authority = authority.map(Authority::as_str).unwrap_or_default();
-            Ok(format!("{scheme}://{authority}{}", plain_folder(url.path()).unwrap_or_default()))
-        }
-        _ => Err("must be an http or https address, such as https://chat.example or https://example.org/chat".into()),
-    }
-}
-
-fn parse_networks(text: &str) -> Result<Vec<IpNet>, String> {
-    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-    items
-        .map(|item| {
-            let network = item.parse::<IpNet>().ok();
-            let network = network.or_else(|| item.parse().ok().map(|address: std::net::IpAddr| address.into()));
-            network.ok_or_else(|| format!("'{item}' is no address and no network such as 10.0.0.0/8"))
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::sources::TABLE_NAMES;
     use super::*;
 
     fn read(flags: &[&str], variables: &[(&str, &str)], file: &str) -> Result<Config, Error> {
@@ -359,15 +245,6 @@ mod tests {
         assert_eq!(config.public_url.as_deref(), Some("https://chat.example"));
         let config = read(&["--public-url", "https://chat.example/some/path/"], &[], "").unwrap();
         assert_eq!(config.public_url.as_deref(), Some("https://chat.example/some/path"));
-    }
-
-    #[test]
-    fn a_folder_is_a_plain_path() {
-        let folders = [("", Some("")), ("/", Some("")), ("/chat", Some("/chat")), ("/some/path/", Some("/some/path"))];
-        let wrong = ["chat", "//chat", "/a//b", "/a/../b", "/a b", "/a?b", "/a\"b"].map(|path| (path, None));
-        for (path, expected) in folders.into_iter().chain(wrong) {
-            assert_eq!(plain_folder(path), expected, "{path}");
-        }
     }
 
     #[test]

@@ -1,0 +1,143 @@
+//! What comes of a chat, by the stream or as an answer: shown once, in order.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use super::browser;
+use super::conversation::Conversation;
+use super::storage::{self, SavedChat};
+use crate::domain::{MessageId, Refusal, Role};
+use crate::wire::{LiveEvent, MemberList, Message, Messages};
+
+/// How long someone counts as writing after they said so, in milliseconds.
+const TYPING_FOR: f64 = 5_000.0;
+
+impl Conversation {
+    /// `after` is where the stream began.
+    pub(super) fn hear(self, event: LiveEvent, after: MessageId) {
+        match event {
+            LiveEvent::Opened { last_id, missed } => {
+                self.begin(last_id, missed, after);
+                if self.saved().is_some_and(|saved| saved.role == Role::Owner) {
+                    spawn_local(self.load_knocks());
+                }
+            }
+            LiveEvent::Message { message } => {
+                let author = message.member_id;
+                self.typing.try_update(|typing| typing.retain(|(member_id, _)| *member_id != author));
+                self.take(vec![message]);
+            }
+            LiveEvent::MemberJoined { .. }
+            | LiveEvent::MemberLeft { .. }
+            | LiveEvent::RoleChanged { .. }
+            | LiveEvent::MembersChanged => spawn_local(self.load_roster()),
+            LiveEvent::Knocked { knock } => {
+                let waiting = self.knocks.try_get_untracked().unwrap_or_default().into_iter();
+                let others = waiting.filter(|known| known.knock_id != knock.knock_id);
+                self.show_knocks(others.chain([knock.clone()]).collect());
+            }
+            LiveEvent::KnockDecided { knock_id, .. } | LiveEvent::KnockEnded { knock_id, .. } => {
+                self.forget_knock(knock_id);
+            }
+            LiveEvent::Typing { member_id } => {
+                let until = browser::now() + TYPING_FOR;
+                self.typing.try_update(|typing| {
+                    typing.retain(|(typist, _)| *typist != member_id);
+                    typing.push((member_id, until));
+                });
+            }
+            LiveEvent::ChatEnded => self.lose(&Refusal::ChatNotFound),
+            LiveEvent::SessionEnded { .. } => self.lose(&Refusal::SessionExpired),
+        }
+    }
+
+    pub(super) fn show(self, unseen: Messages, after: MessageId) {
+        self.begin(unseen.last_id, unseen.missed, after);
+        self.take(unseen.messages);
+        self.move_cursor(unseen.last_id);
+        self.is_loaded.try_set(true);
+    }
+
+    /// What was asked for with the cursor `after` comes next.
+    fn begin(self, last_id: MessageId, missed: u64, after: MessageId) {
+        if last_id < after {
+            // The chat's ids began anew, so what is shown is of another life of it.
+            self.messages.try_set(Vec::new());
+            self.cursor.try_set_value(0);
+        }
+        // Where the cursor has moved on since, another answer has told of the same gap.
+        if after > 0 && missed > 0 && self.cursor.try_get_value() == Some(after) {
+            self.missed.try_update(|shown| *shown += missed);
+            self.move_cursor(after + missed);
+        }
+    }
+
+    /// Takes messages that follow on the cursor.
+    fn take(self, messages: Vec<Message>) {
+        let Some(newest) = messages.last().map(|message| message.id) else { return };
+        if self.has_stranger(&messages) {
+            spawn_local(self.load_roster());
+        }
+        if browser::is_hidden() {
+            let own_id = self.saved().map(|saved| saved.member_id);
+            let cursor = self.cursor.try_get_value().unwrap_or_default();
+            let is_new = |message: &&Message| message.id > cursor && Some(message.member_id) != own_id;
+            let new = messages.iter().filter(is_new).count();
+            if let Some(newest) = messages.iter().rfind(is_new) {
+                self.unread.try_update(|unread| *unread += new);
+                self.alert(&format!("New message from {}", newest.username), false);
+            }
+        }
+        self.merge(messages);
+        self.move_cursor(newest);
+    }
+
+    fn move_cursor(self, to: MessageId) {
+        if self.cursor.try_get_value().is_none_or(|cursor| cursor >= to) {
+            return;
+        }
+        self.cursor.try_set_value(to);
+        // Nothing shows it, so only storage learns of it.
+        if let Some(saved) = self.saved() {
+            storage::save_chat(self.chat_id, &SavedChat { cursor: to, ..saved });
+        }
+    }
+
+    fn has_stranger(self, messages: &[Message]) -> bool {
+        let is_known = |roster: &MemberList, message: &Message| {
+            roster.members.iter().any(|known| known.member.member_id == message.member_id)
+        };
+        let stranger = self.roster.try_with_untracked(|roster| {
+            roster.as_ref().is_some_and(|roster| messages.iter().any(|message| !is_known(roster, message)))
+        });
+        stranger == Some(true)
+    }
+
+    /// Adds messages to those that are shown: each once, in order, no more than are kept.
+    pub(super) fn merge(self, new: Vec<Message>) {
+        let kept = self.roster.try_with_untracked(|roster| roster.as_ref().map(|r| r.history as usize));
+        self.messages.try_update(|shown| {
+            for message in new {
+                if let Err(at) = shown.binary_search_by_key(&message.id, |shown| shown.id) {
+                    shown.insert(at, message);
+                }
+            }
+            let extra = kept.flatten().map_or(0, |kept| shown.len().saturating_sub(kept));
+            shown.drain(..extra);
+        });
+        self.drop_acknowledged();
+    }
+
+    pub(super) async fn load_roster(self) {
+        let Some(api) = self.api() else { return };
+        let Ok(roster) = api.list_members().await else { return };
+        self.note_role(&roster);
+        if self.roster.try_with_untracked(|shown| shown.as_ref().is_none_or(|s| !same(s, &roster))) == Some(true) {
+            self.roster.set(Some(roster));
+        }
+    }
+}
+
+fn same(a: &MemberList, b: &MemberList) -> bool {
+    a.members == b.members && a.name == b.name
+}

@@ -1,0 +1,68 @@
+//! Where settings come from: flags, then variables, then the table in `Leptos.toml`.
+
+use super::Error;
+
+/// Where settings come from after the flags.
+pub(super) struct Sources<'a> {
+    variable: &'a dyn Fn(&str) -> Option<String>,
+    table: toml::Table,
+}
+
+impl<'a> Sources<'a> {
+    /// `variable` looks a variable up; `file` is the text of `Leptos.toml`, where there is one.
+    pub(super) fn new(variable: &'a dyn Fn(&str) -> Option<String>, file: Option<&str>) -> Result<Self, Error> {
+        Ok(Self { variable, table: file.map_or(Ok(toml::Table::new()), read_table)? })
+    }
+
+    /// What the first source that has the setting says.
+    pub(super) fn get<T>(
+        &self,
+        name: &str,
+        flag: Option<String>,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, Error> {
+        let variable = match name {
+            "site-addr" => "LEPTOS_SITE_ADDR".to_owned(),
+            _ => format!("WATCH_PARTY_{}", name.replace('-', "_").to_uppercase()),
+        };
+        let found = flag
+            .map(|value| (format!("--{name}"), value))
+            .or_else(|| (self.variable)(&variable).map(|value| (variable, value)))
+            .or_else(|| self.table.get(name).map(|value| (format!("{name} in Leptos.toml"), as_text(value))));
+        found
+            .map(|(from, value)| parse(value.trim()).map_err(|problem| Error::Value { from, value, problem }))
+            .transpose()
+    }
+}
+
+/// The names that the `[watch-party]` table may hold.
+pub(super) const TABLE_NAMES: [&str; 7] =
+    ["site-addr", "store", "public-url", "session-ttl", "forget-after", "rate-limit", "trusted-proxies"];
+
+fn read_table(text: &str) -> Result<toml::Table, Error> {
+    let file: toml::Table = text.parse().map_err(|error: toml::de::Error| Error::File(first_line(error.message())))?;
+    let table = match file.get("watch-party") {
+        None => toml::Table::new(),
+        Some(toml::Value::Table(table)) => table.clone(),
+        Some(_) => return Err(Error::File("watch-party must be a table".into())),
+    };
+    match table.keys().find(|name| !TABLE_NAMES.contains(&name.as_str())) {
+        Some(name) => Err(Error::File(format!("[watch-party] has no setting '{name}'"))),
+        None => Ok(table),
+    }
+}
+
+fn as_text(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Boolean(true) => "on".into(),
+        toml::Value::Boolean(false) => "off".into(),
+        toml::Value::Array(items) => items.iter().map(as_text).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}
+
+pub(super) fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}

@@ -1,0 +1,146 @@
+//! How events change a chat; nothing else does.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::chat::MAX_INVITES;
+use super::secret::OfSession;
+use super::{
+    Change, Chat, Departure, Digest, Event, Knock, KnockId, KnockStatus, MemberId, Message, Receipt, Role, Timestamp,
+};
+
+/// How many posts are remembered by their client id.
+const RECEIPTS: usize = 256;
+/// How many ways back are kept; owners who have lapsed longest lose theirs first.
+const MAX_RECOVERIES: usize = 50;
+/// How many ended sessions are remembered, to say "it has ended" rather than "who are you".
+const ENDED_SESSIONS: usize = 256;
+
+impl Chat {
+    /// What `events` make of this chat. They come from [`Chat::decide`] on this very state.
+    #[must_use]
+    pub fn change(&self, events: Vec<Event>) -> Change {
+        let after = Arc::new(self.after(&events).into_owned());
+        Change { before: self.revision, events: events.into(), after }
+    }
+
+    /// The state that `events` make of this one.
+    pub(super) fn after(&self, events: &[Event]) -> Cow<'_, Self> {
+        if events.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let mut after = self.clone();
+        events.iter().for_each(|event| after.apply(event));
+        Cow::Owned(after)
+    }
+
+    /// Changes the state as `event` says. Events come from [`Chat::decide`] on this very state,
+    /// so nothing is checked again.
+    pub fn apply(&mut self, event: &Event) {
+        self.revision += 1;
+        match event {
+            Event::ChatCreated { name, settings, at } => {
+                self.name.clone_from(name);
+                self.settings = Some(settings.clone());
+                self.vacant_since = *at;
+            }
+            Event::InviteCreated { invite } => {
+                if self.invites.len() >= MAX_INVITES {
+                    self.invites.retain(|kept| kept.is_open(invite.created_at));
+                }
+                self.invites.push(invite.clone());
+            }
+            Event::InviteRevoked { invite_id } => self.invites.retain(|invite| invite.id != *invite_id),
+            Event::MemberJoined { member } => {
+                self.members.push(member.clone());
+                if let Some(invite) = self.invites.iter_mut().find(|invite| Some(invite.id) == member.invite_id) {
+                    invite.uses += 1;
+                }
+            }
+            Event::RoleChanged { member_id, role } => {
+                if let Some(member) = self.members.iter_mut().find(|member| member.id == *member_id) {
+                    member.role = *role;
+                }
+                if *role == Role::Guest {
+                    self.recoveries.retain(|recovery| recovery.member_id != *member_id);
+                }
+            }
+            Event::MemberLeft { member_id, why, at } => self.free_seat(*member_id, *why, *at),
+            Event::SessionRenewed { member_id, ended, session, .. } => {
+                if let Some(member) = self.members.iter_mut().find(|m| m.id == *member_id) {
+                    member.session = session.clone();
+                }
+                self.remember_ended_session(*ended);
+            }
+            Event::RecoverySet { recovery } => {
+                self.recoveries.retain(|kept| kept.member_id != recovery.member_id);
+                if self.recoveries.len() >= MAX_RECOVERIES {
+                    self.recoveries.remove(0);
+                }
+                self.recoveries.push(recovery.clone());
+            }
+            Event::Registered { account } => self.accounts.push(account.clone()),
+            Event::Knocked { knock } => self.knocks.push(knock.clone()),
+            Event::KnockDecided { knock_id, status, expires_at } => self.decide_knock(*knock_id, *status, *expires_at),
+            Event::KnockEnded { knock_id, .. } => self.knocks.retain(|knock| knock.id != *knock_id),
+            Event::MessagePosted { message } => self.keep(message),
+            Event::ChatEnded => *self = Self { revision: self.revision, ended: true, ..Self::new(self.id) },
+        }
+    }
+
+    fn free_seat(&mut self, member_id: MemberId, why: Departure, at: Timestamp) {
+        let Some(seat) = self.members.iter().position(|member| member.id == member_id) else {
+            return;
+        };
+        let member = self.members.remove(seat);
+        self.receipts.retain(|receipt| receipt.member_id != member_id);
+        self.knocks.retain(|knock| knock.member_id() != member_id);
+        if why != Departure::Expired {
+            self.recoveries.retain(|recovery| recovery.member_id != member_id);
+        }
+        self.remember_ended_session(member.session.digest);
+        let freed_at = if why == Departure::Expired { member.session.expires_at } else { at };
+        self.vacant_since = self.vacant_since.max(freed_at);
+    }
+
+    fn decide_knock(&mut self, knock_id: KnockId, status: KnockStatus, expires_at: Timestamp) {
+        let Some(at) = self.knocks.iter().position(|knock| knock.id == knock_id) else { return };
+        let knock = self.knocks.remove(at);
+        self.knocks.push(Knock { status, expires_at, ..knock });
+        let is_decided = |knock: &Knock| knock.status != KnockStatus::Pending;
+        if self.knocks.iter().filter(|knock| is_decided(knock)).count() > Knock::MAX_DECIDED {
+            // Who was let in has a seat to hear of; who was not loses nothing.
+            let declined = self.knocks.iter().position(|knock| knock.status == KnockStatus::Declined);
+            if let Some(first) = declined.or_else(|| self.knocks.iter().position(is_decided)) {
+                self.knocks.remove(first);
+            }
+        }
+    }
+
+    fn remember_ended_session(&mut self, digest: Digest<OfSession>) {
+        self.ended_sessions.push_back(digest);
+        if self.ended_sessions.len() > ENDED_SESSIONS {
+            self.ended_sessions.pop_front();
+        }
+    }
+
+    fn keep(&mut self, message: &Message) {
+        self.last_id = message.id;
+        if let Some(client_id) = message.client_id {
+            self.receipts.push_back(Receipt {
+                member_id: message.member_id,
+                client_id,
+                message_id: message.id,
+                sent_at: message.sent_at,
+            });
+            if self.receipts.len() > RECEIPTS {
+                self.receipts.pop_front();
+            }
+        }
+        self.messages.push_back(message.clone());
+        let history = self.settings.as_ref().map_or(0, |settings| settings.history as usize);
+        while self.messages.len() > history {
+            self.messages.pop_front();
+        }
+    }
+}

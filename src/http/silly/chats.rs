@@ -1,0 +1,156 @@
+//! Chats: created, read, listened to, written in.
+
+use std::collections::VecDeque;
+
+use axum::Json;
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use futures_util::stream;
+
+use super::urls::{CHATS, chat_in};
+use super::{as_author, credential, not_an_author};
+use crate::app::addresses;
+use crate::domain::{
+    Admission, ChatId, Knock, KnockId, MessageText, RecoveryCode, Refusal, SessionToken, Settings, Username,
+};
+use crate::http::accept::{wants_events, wants_page};
+use crate::http::body::{JsonBody, OptionalJsonBody};
+use crate::http::origin::SiteUrl;
+use crate::http::problem::Answer;
+use crate::http::sse;
+use crate::service::{Caller, Error, Follower, Owner, Service, Update};
+use crate::wire::Problem;
+use crate::wire::silly::{Conversation, GuestRequest, NewChat, NewMessage, Said};
+
+/// Create a chat. Its owner approves those who come by its links.
+#[utoipa::path(post, path = "/v1/chats", tag = "silly chat", operation_id = "silly_create_chat", request_body(content = Option<Object>),
+    responses(
+        (status = 201, description = "The chat URL and the owner's credential", body = NewChat),
+        (status = 400, description = "`invalid_request`: not JSON", body = Problem),
+        (status = 413, description = "`payload_too_large`", body = Problem),
+        (status = 422, description = "`invalid_request`: not an object", body = Problem),
+        (status = 429, description = "`too_many_requests`", body = Problem),
+        (status = 503, description = "`unavailable`", body = Problem),
+    ))]
+pub(super) async fn create_chat(
+    State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
+    SiteUrl(site): SiteUrl,
+    OptionalJsonBody(_): OptionalJsonBody<serde_json::Map<String, serde_json::Value>>,
+) -> Answer<(StatusCode, Json<NewChat>)> {
+    let settings = Settings::new(Admission::Approval, Some(Settings::MAX_CAPACITY), Some(Settings::MAX_HISTORY))?;
+    let author_id = service.draw_uuid();
+    // The same id brings the owner back when the session has ended.
+    let (token, recovery) = (SessionToken::from_uuid(author_id), RecoveryCode::from_uuid(author_id));
+    let owner = Owner { username: Username::parse("Owner")?, token: &token, recovery: &recovery };
+    let chat_id = service.open_chat(caller, Some(owner), None, settings).await?;
+    let chat_url = format!("{site}{CHATS}{chat_id}");
+    Ok((StatusCode::CREATED, Json(NewChat { chat_url, author_id })))
+}
+
+/// Read all messages that are kept.
+///
+/// With `Accept: text/event-stream`, the same messages come as events named `message`, then each new
+/// one; the owner is told of every `approval_request` at once. A browser that asks for HTML is sent
+/// on to the chat's page.
+#[utoipa::path(get, path = "/v1/chats/{opaque}", tag = "silly chat", operation_id = "silly_read_chat",
+    params(
+        ("opaque" = String, Path, description = "The end of a chat URL"),
+        ("author_id" = Option<Uuid>, Query, description = "The reader's credential; better as `Authorization: Bearer`"),
+    ),
+    responses(
+        (status = 200, description = "The messages, oldest first", content(
+            (Conversation = "application/json"), (GuestRequest = "text/event-stream"))),
+        (status = 303, description = "The chat's page, for a browser"),
+        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
+        (status = 404, description = "`chat_not_found`", body = Problem),
+        (status = 503, description = "`unavailable`", body = Problem),
+    ))]
+pub(super) async fn read_chat(
+    State(service): State<Service>,
+    Path(opaque): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let author = credential(&query, "author_id", &headers);
+    if !matches!(author, Ok(Some(_))) && wants_page(&headers) {
+        let page = opaque.parse::<ChatId>().map_or_else(|_| addresses::NO_SUCH_CHAT.into(), addresses::chat);
+        return Ok(Redirect::to(&page).into_response());
+    }
+    let chat_id = chat_in(&opaque)?;
+    let token = author.ok().flatten().map(SessionToken::from_uuid).ok_or_else(not_an_author)?;
+    if !wants_events(&headers) {
+        let unseen = service.read(chat_id, &token, 0).await.map_err(as_author)?;
+        return Ok(Json(Conversation { messages: unseen.messages.iter().map(Said::from).collect() }).into_response());
+    }
+    let follower = service.follow(chat_id, &token, 0).await.map_err(as_author)?;
+    let waiting = match service.list_knocks(chat_id, &token).await {
+        Ok(waiting) => waiting,
+        Err(Error::Refused(Refusal::OwnerOnly)) => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let owner = OwnerStream { service, chat_id, token, follower, told: Vec::new(), next: waiting.into() };
+    Ok(sse::answer(stream::unfold(owner, |mut owner| async move { Some((owner.next().await?, owner)) })))
+}
+
+/// What is told to one who listens to a chat.
+struct OwnerStream {
+    service: Service,
+    chat_id: ChatId,
+    token: SessionToken,
+    follower: Follower,
+    /// The requests that were told already.
+    told: Vec<KnockId>,
+    /// Those that are to be told next.
+    next: VecDeque<Knock>,
+}
+
+impl OwnerStream {
+    async fn next(&mut self) -> Option<sse::Event> {
+        loop {
+            while let Some(knock) = self.next.pop_front() {
+                if !self.told.contains(&knock.id) {
+                    self.told.push(knock.id);
+                    return Some(sse::event("approval_request", &GuestRequest::from(&knock)));
+                }
+            }
+            match self.follower.next().await.ok()? {
+                Update::Posted(message) => return Some(sse::event("message", &Said::from(&message))),
+                Update::Knocked(knock) => self.next.push_back(knock),
+                Update::KnockEnded { knock_id, .. } => self.told.retain(|told| *told != knock_id),
+                // There may be requests that nothing has told of, or that one may see only now.
+                Update::MembersChanged | Update::RoleChanged { .. } => {
+                    self.next.extend(self.service.list_knocks(self.chat_id, &self.token).await.unwrap_or_default());
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Say something.
+#[utoipa::path(post, path = "/v1/chats/{opaque}", tag = "silly chat", operation_id = "silly_post_message",
+    params(("opaque" = String, Path, description = "The end of a chat URL")),
+    request_body = NewMessage,
+    responses(
+        (status = 201, description = "The message", body = Said),
+        (status = 400, description = "`invalid_request`: not JSON", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
+        (status = 404, description = "`chat_not_found`", body = Problem),
+        (status = 413, description = "`payload_too_large`", body = Problem),
+        (status = 422, description = "`invalid_request`: a field is wrong", body = Problem),
+        (status = 429, description = "`too_many_requests`", body = Problem),
+        (status = 503, description = "`unavailable`", body = Problem),
+    ))]
+pub(super) async fn post_message(
+    State(service): State<Service>,
+    Path(opaque): Path<String>,
+    JsonBody(request): JsonBody<NewMessage>,
+) -> Answer<(StatusCode, Json<Said>)> {
+    let chat_id = chat_in(&opaque)?;
+    let text = MessageText::parse(&request.message).map_err(|refusal| refusal.of_field("message"))?;
+    let token = SessionToken::from_uuid(request.author_id);
+    let posted = service.post(chat_id, &token, text, None).await.map_err(as_author)?;
+    Ok((StatusCode::CREATED, Json(Said::from(&posted.message))))
+}

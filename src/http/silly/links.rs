@@ -1,0 +1,182 @@
+//! Links: created, and exchanged for the chat they lead to.
+
+use axum::Json;
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use uuid::Uuid;
+
+use super::urls::{CHATS, chat_in, link_in, link_url, opaque_of};
+use super::{as_author, credential};
+use crate::app::addresses;
+use crate::domain::{ChatId, InviteKey, InviteTerms, KnockStatus, Refusal, SessionToken, Settings, Username};
+use crate::http::accept::{wants_events, wants_page};
+use crate::http::body::JsonBody;
+use crate::http::origin::SiteUrl;
+use crate::http::problem::{Answer, Failure};
+use crate::http::sse;
+use crate::service::{Caller, Error, Joiner, Service, Standing};
+use crate::wire::silly::{Exchange, Link, NewLink};
+use crate::wire::{Code, Problem};
+
+/// Guests have no name of their own here: they are Guest, Guest 2, Guest 3 …
+const GUEST: &str = "Guest";
+const MAX_GUESTS: u32 = Settings::MAX_CAPACITY + 20;
+
+/// Create a link to a chat; the owner's right.
+#[utoipa::path(post, path = "/v1/links", tag = "silly chat", operation_id = "silly_create_link", request_body = NewLink,
+    responses(
+        (status = 201, description = "The link", body = Link),
+        (status = 400, description = "`invalid_request`: not JSON", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
+        (status = 403, description = "`owner_only`", body = Problem),
+        (status = 404, description = "`chat_not_found`", body = Problem),
+        (status = 413, description = "`payload_too_large`", body = Problem),
+        (status = 422, description = "`invalid_request`: a field is wrong, or the URL is of another site", body = Problem),
+        (status = 503, description = "`unavailable`", body = Problem),
+    ))]
+pub(super) async fn create_link(
+    State(service): State<Service>,
+    SiteUrl(site): SiteUrl,
+    JsonBody(request): JsonBody<NewLink>,
+) -> Answer<(StatusCode, Json<Link>)> {
+    let chat_id = chat_in(opaque_of("chat_url", &request.chat_url, &site, CHATS)?)?;
+    let token = SessionToken::from_uuid(request.author_id);
+    let terms = InviteTerms { asks_first: Some(request.approval.unwrap_or(true)), ..InviteTerms::default() };
+    let open = service.create_invite(chat_id, &token, terms).await.map_err(as_author)?;
+    let link = Link { link_url: link_url(&site, chat_id, &open.key), link_id: open.invite.id.as_uuid() };
+    Ok((StatusCode::CREATED, Json(link)))
+}
+
+/// Exchange a link for the chat URL: the first time, this asks the owner.
+///
+/// The answer names the guest's `client_id`: ask again with it, or listen with
+/// `Accept: text/event-stream`, and learn of the approval at once. Browsers are sent to the page
+/// where people join, and what only previews the link asks nobody anything.
+#[utoipa::path(get, path = "/v1/links/{opaque}", tag = "silly chat", operation_id = "silly_exchange_link",
+    params(
+        ("opaque" = String, Path, description = "The end of a link URL"),
+        ("client_id" = Option<Uuid>, Query, description = "The guest's credential; better as `Authorization: Bearer`"),
+    ),
+    responses(
+        (status = 200, description = "Approved: with the chat URL", content(
+            (Exchange = "application/json"), (Exchange = "text/event-stream"))),
+        (status = 202, description = "The owner was asked, and has not approved yet", body = Exchange),
+        (status = 204, description = "For what only previews the link"),
+        (status = 303, description = "The page where people join, for a browser"),
+        (status = 403, description = "`invalid_invite`: no such link any more, or the owner has declined", body = Problem),
+        (status = 404, description = "`chat_not_found`", body = Problem),
+        (status = 409, description = "`chat_full`", body = Problem),
+        (status = 422, description = "`invalid_request`: `client_id` is no UUID", body = Problem),
+        (status = 429, description = "`too_many_requests`: from here, or too many wait already", body = Problem),
+        (status = 503, description = "`unavailable`", body = Problem),
+    ))]
+pub(super) async fn exchange_link(
+    State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
+    SiteUrl(site): SiteUrl,
+    method: Method,
+    Path(opaque): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let (chat_id, key) = link_in(&opaque)?;
+    if wants_page(&headers) {
+        // The key goes to where no server sees it.
+        return Ok(Redirect::to(&addresses::join(chat_id, &key.reveal())).into_response());
+    }
+    let given = credential(&query, "client_id", &headers)?;
+    if given.is_none() && (method == Method::HEAD || is_preview(&headers)) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let client = known_client(&service, chat_id, &key, given).await?;
+    let client_id = match client {
+        Some(client_id) => client_id,
+        None => ask(&service, caller, chat_id, &key).await?,
+    };
+    let link_url = link_url(&site, chat_id, &key);
+    let exchange = move |is_approved: bool| Exchange {
+        link_url: link_url.clone(),
+        request_sent_status: true,
+        approval_status: is_approved,
+        chat: is_approved.then(|| format!("{site}{CHATS}{chat_id}")),
+        client_id,
+    };
+    if wants_events(&headers) {
+        let watcher = service.watch_standing(chat_id, &key, Joiner::Credential(client_id)).await?;
+        return Ok(sse::watched(watcher, move |standing| match standing {
+            Ok(Standing::Seated) => (sse::event("approved", &exchange(true)), true),
+            Ok(Standing::Knocked { status: KnockStatus::Declined, .. }) => {
+                (sse::event("declined", &exchange(false)), true)
+            }
+            Ok(Standing::Knocked { .. }) => (sse::event("pending", &exchange(false)), false),
+            Err(_) => (sse::event("ended", &exchange(false)), true),
+        }));
+    }
+    match service.find_standing(chat_id, &key, Joiner::Credential(client_id)).await? {
+        Some(Standing::Seated) => Ok(Json(exchange(true)).into_response()),
+        Some(Standing::Knocked { status: KnockStatus::Declined, .. }) => Err(declined()),
+        _ => Ok((StatusCode::ACCEPTED, Json(exchange(false))).into_response()),
+    }
+}
+
+/// Knocks for someone new, under the first name that is free, and gives their credential.
+async fn ask(service: &Service, caller: Caller, chat_id: ChatId, key: &InviteKey) -> Answer<Uuid> {
+    let numbered = |number| if number == 1 { GUEST.to_owned() } else { format!("{GUEST} {number}") };
+    let names: Vec<Username> = (1..=MAX_GUESTS).map(|n| Username::parse(&numbered(n))).collect::<Result<_, _>>()?;
+    let client_id = service.draw_uuid();
+    loop {
+        let name = service.first_free_name(chat_id, &names).await?;
+        match service.join(caller, chat_id, key, name, Joiner::Credential(client_id)).await {
+            // Someone was quicker.
+            Err(Error::Refused(Refusal::UsernameTaken)) => {}
+            Err(error) => return Err(error.into()),
+            Ok(_) => return Ok(client_id),
+        }
+    }
+}
+
+/// The guest's credential, if it is one: whoever has made one up, or waited too long, asks anew.
+async fn known_client(
+    service: &Service,
+    chat_id: ChatId,
+    key: &InviteKey,
+    client_id: Option<Uuid>,
+) -> Answer<Option<Uuid>> {
+    let Some(client_id) = client_id else { return Ok(None) };
+    let known = service.find_standing(chat_id, key, Joiner::Credential(client_id)).await?;
+    Ok(known.map(|_| client_id))
+}
+
+/// Whether a program asks that shows people what stands behind a link before they follow it. They
+/// say so themselves, by name.
+fn is_preview(headers: &HeaderMap) -> bool {
+    const NAMES: [&str; 18] = [
+        "applebot",
+        "bingbot",
+        "bingpreview",
+        "bitlybot",
+        "discordbot",
+        "embedly",
+        "facebookexternalhit",
+        "facebot",
+        "googlebot",
+        "iframely",
+        "linkedinbot",
+        "pinterestbot",
+        "redditbot",
+        "skypeuripreview",
+        "slackbot",
+        "telegrambot",
+        "twitterbot",
+        "whatsapp",
+    ];
+    let value = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+    let agent = value(header::USER_AGENT.as_str());
+    NAMES.iter().any(|name| agent.contains(name))
+        || ["purpose", "sec-purpose", "x-moz"].into_iter().any(|name| value(name).contains("prefetch"))
+}
+
+fn declined() -> Failure {
+    Problem::new(Code::InvalidInvite, "The owner has declined this request.").into()
+}

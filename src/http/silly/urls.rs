@@ -1,0 +1,35 @@
+//! Chat URLs and link URLs: an opaque end after a path of this site.
+
+use axum::http::Uri;
+
+use super::invalid;
+use crate::domain::{ChatId, InviteKey, Refusal};
+use crate::http::origin::is_same_host;
+
+pub(super) const CHATS: &str = "/v1/chats/";
+pub(super) const LINKS: &str = "/v1/links/";
+
+pub(super) fn chat_in(opaque: &str) -> Result<ChatId, Refusal> {
+    opaque.parse().map_err(|_| Refusal::ChatNotFound)
+}
+
+pub(super) fn link_in(opaque: &str) -> Result<(ChatId, InviteKey), Refusal> {
+    let (chat_id, key) = opaque.split_once('.').ok_or(Refusal::InvalidInvite)?;
+    Ok((chat_in(chat_id)?, InviteKey::parse(key).ok_or(Refusal::InvalidInvite)?))
+}
+
+pub(super) fn link_url(site: &str, chat_id: ChatId, key: &InviteKey) -> String {
+    format!("{site}{LINKS}{chat_id}.{}", key.reveal())
+}
+
+/// What stands after `path` in a URL of this very site.
+pub(super) fn opaque_of<'a>(field: &'static str, url: &'a str, site: &str, path: &str) -> Result<&'a str, Refusal> {
+    let wrong = || invalid(field, "must be a URL that this site has given");
+    let parsed: Uri = url.trim().parse().map_err(|_| wrong())?;
+    let own: Uri = site.parse().map_err(|_| wrong())?;
+    if !is_same_host(&parsed, &own) {
+        return Err(wrong());
+    }
+    let opaque = url.trim().split_once(path).map(|(_, opaque)| opaque).ok_or_else(wrong)?;
+    Ok(opaque.split(['?', '#', '/']).next().unwrap_or_default())
+}
