@@ -1,6 +1,7 @@
 // What every test starts from: the site's address, and as many people as it needs, each in a
 // browser of their own.
-import { type Browser, type BrowserContext, expect, test as base } from "@playwright/test";
+import AxeBuilder from "@axe-core/playwright";
+import { type Browser, type BrowserContext, expect, type Page, test as base } from "@playwright/test";
 import { ChatPage } from "./pages/chat.ts";
 import { HomePage } from "./pages/home.ts";
 import { JoinPage } from "./pages/join.ts";
@@ -76,7 +77,23 @@ export class People {
   }
 }
 
-export const test = base.extend<{ people: People }>({
+export async function fitsItsWidth(page: Page) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(over).toBeLessThanOrEqual(0);
+}
+
+/** Sees to it that a page is accessible and fits its width, and keeps it as a picture of that name. */
+type Keep = (page: Page, name: string) => Promise<void>;
+
+export const test = base.extend<{ people: People; keep: Keep }>({
+  keep: async ({ colorScheme }, use, info) => {
+    await use(async (page, name) => {
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      expect(violations.map(({ id, nodes }) => ({ id, at: nodes.map((node) => node.target) }))).toEqual([]);
+      await fitsItsWidth(page);
+      await page.screenshot({ path: `output/screenshots/${name}-${info.project.name}-${colorScheme}.png` });
+    });
+  },
   baseURL: async ({}, use) => use(process.env.WATCH_PARTY_SITE),
   people: async ({ browser, contextOptions, baseURL, viewport, userAgent, isMobile, hasTouch, deviceScaleFactor, colorScheme }, use) => {
     const options = {

@@ -1,5 +1,4 @@
 // Chats that anyone may enter who picks a name, and one name for a browser in all of them.
-import AxeBuilder from "@axe-core/playwright";
 import { expect, test } from "../fixtures.ts";
 import { ChatPage } from "../pages/chat.ts";
 import { HomePage } from "../pages/home.ts";
@@ -177,28 +176,22 @@ for (const colorScheme of ["light", "dark"] as const) {
   test.describe(colorScheme, () => {
     test.use({ colorScheme });
 
-    test("the choices, the question for a name and the chatroom are accessible, and are kept as pictures", async ({ people }, info) => {
+    test("the choices, the question for a name and the chatroom are accessible, and are kept as pictures", async ({ people, keep }) => {
       const home = await new HomePage(await people.newcomer()).open();
-      const keep = async (name: string) => {
-        const { violations } = await new AxeBuilder({ page: home.page }).analyze();
-        expect(violations.map(({ id, nodes }) => ({ id, at: nodes.map((node) => node.target) }))).toEqual([]);
-        const path = `output/screenshots/${name}-${info.project.name}-${colorScheme}.png`;
-        await home.page.screenshot({ path });
-      };
       await home.choose("Anyone who picks a name");
       await home.page.locator("summary", { hasText: "More choices" }).click();
-      await keep("choices");
+      await keep(home.page, "choices");
       const asked = await home.startChatroom("Week 3 lab");
       await asked.isReady();
-      await keep("your-name");
+      await keep(home.page, "your-name");
       const chat = await asked.enterAs("Ann");
       await chat.say("Anyone here?");
       await chat.hasTexts(["Anyone here?"]);
       await chat.shareLink();
-      await keep("chatroom");
+      await keep(home.page, "chatroom");
       await home.page.goto("/");
       await expect(home.page.getByText("you are Ann")).toBeVisible();
-      await keep("own-name");
+      await keep(home.page, "own-name");
     });
   });
 }

@@ -1,6 +1,6 @@
 // Who gets in: knocks, links with a life of their own, owners who find their way back.
-import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
+import { hide, noteAlerts } from "../alerts.ts";
 import { expect, test } from "../fixtures.ts";
 import { ChatPage } from "../pages/chat.ts";
 import { HomePage } from "../pages/home.ts";
@@ -60,31 +60,14 @@ test("who waits goes on waiting after a reload, in a second tab, and may stop", 
 test("an owner who looks elsewhere is told of a knock by sound and notification", async ({ people }) => {
   const ann = await people.gatekeeper("Ann", "Movie night");
   const link = await ann.magicLink();
+  const told = await noteAlerts(ann.page, "granted");
   await ann.page.evaluate(() => {
-    const told: string[] = [];
-    class Noted {
-      static permission = "granted";
-      static async requestPermission() {
-        return "granted";
-      }
-      constructor(title: string, options: NotificationOptions) {
-        told.push(`${title}: ${options.body}`);
-      }
-    }
-    const start = OscillatorNode.prototype.start;
-    OscillatorNode.prototype.start = function (when) {
-      told.push("a note");
-      start.call(this, when);
-    };
-    Object.assign(window, { told, Notification: Noted });
     localStorage["watch-party/alerts"] = JSON.stringify({ sound: true, notification: true });
-    Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
-    document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
   });
+  await hide(ann.page);
   await people.knocker(link, "Bob");
   await expect(ann.knocks).toContainText("Bob");
-  const told = await ann.page.evaluate(() => (window as unknown as { told: string[] }).told);
-  expect(told).toEqual(["a note", "a note", "Movie night: Bob wants to come in"]);
+  expect(await told()).toEqual(["a note", "a note", "Movie night: Bob wants to come in"]);
   await expect(ann.page.locator("link[rel=icon]")).toHaveAttribute("href", "assets/icon-unread.svg");
 });
 
@@ -366,14 +349,7 @@ for (const colorScheme of ["light", "dark"] as const) {
   test.describe(colorScheme, () => {
     test.use({ colorScheme });
 
-    test("what is new to see is accessible, and is kept as a picture", async ({ people, request }, info) => {
-      const keep = async (page: Page, name: string) => {
-        const { violations } = await new AxeBuilder({ page }).analyze();
-        expect(violations.map(({ id, nodes }) => ({ id, at: nodes.map((node) => node.target) }))).toEqual([]);
-        const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-        expect(over).toBeLessThanOrEqual(0);
-        await page.screenshot({ path: `output/screenshots/${name}-${info.project.name}-${colorScheme}.png` });
-      };
+    test("what is new to see is accessible, and is kept as a picture", async ({ people, request, keep }) => {
       const ann = await people.gatekeeper("Ann", "Movie night");
       const link = await ann.magicLink();
       const asking = new JoinPage(await people.newcomer());

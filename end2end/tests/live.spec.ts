@@ -1,4 +1,5 @@
 // What happens shows at once, and nothing is lost or doubled when the connection is.
+import { hide, noteAlerts } from "../alerts.ts";
 import { expect, test } from "../fixtures.ts";
 import { ChatPage } from "../pages/chat.ts";
 import { HomePage } from "../pages/home.ts";
@@ -91,18 +92,13 @@ test("two tabs that come back together send what waited once", async ({ people }
 test("a hidden page counts what came in its title and on its icon", async ({ people }) => {
   const ann = await people.owner("Ann", "Movie night");
   const bob = await people.guest(await ann.magicLink());
-  const hide = (hidden: boolean) =>
-    bob.page.evaluate((hidden) => {
-      Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
-      document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
-    }, hidden);
   const icon = bob.page.locator("link[rel=icon]");
-  await hide(true);
+  await hide(bob.page);
   await ann.say("one");
   await ann.say("two");
   await expect(bob.page).toHaveTitle("(2) Movie night · Watch Party");
   await expect(icon).toHaveAttribute("href", "assets/icon-unread.svg");
-  await hide(false);
+  await hide(bob.page, false);
   await expect(bob.page).toHaveTitle("Movie night · Watch Party");
   await expect(icon).toHaveAttribute("href", "assets/icon.svg");
 });
@@ -111,33 +107,8 @@ test("a hidden page tells of new messages by sound and notification, once these 
   const ann = await people.owner("Ann", "Movie night");
   const bob = await people.guest(await ann.magicLink(), "Bob");
   const page = bob.page;
-  // What the browser would show and play is noted instead.
-  await page.evaluate(() => {
-    const told: string[] = [];
-    class Noted {
-      static permission = "default";
-      static async requestPermission() {
-        Noted.permission = "granted";
-        return "granted";
-      }
-      constructor(title: string, options: NotificationOptions) {
-        told.push(`${title}: ${options.body}`);
-      }
-    }
-    const start = OscillatorNode.prototype.start;
-    OscillatorNode.prototype.start = function (when) {
-      told.push("a note");
-      start.call(this, when);
-    };
-    Object.assign(window, { told, Notification: Noted });
-  });
-  const told = () => page.evaluate(() => (window as unknown as { told: string[] }).told);
-  const hide = () =>
-    page.evaluate(() => {
-      Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
-      document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
-    });
-  await hide();
+  const told = await noteAlerts(page, "default");
+  await hide(page);
   await ann.say("nobody asked to be told");
   await expect(bob.messages).toHaveCount(1);
   expect(await told()).toEqual([]);

@@ -1,32 +1,14 @@
 // How the pages look and behave: on any screen, before the page is alive, for everyone.
-import AxeBuilder from "@axe-core/playwright";
-import type { Page } from "@playwright/test";
-import { expect, test } from "../fixtures.ts";
+import { expect, fitsItsWidth, test } from "../fixtures.ts";
 import { ChatPage } from "../pages/chat.ts";
 import { HomePage } from "../pages/home.ts";
 import { JoinPage } from "../pages/join.ts";
-
-async function hasNoViolation(page: Page) {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map(({ id, nodes }) => ({ id, at: nodes.map((node) => node.target) }))).toEqual([]);
-}
-
-async function fitsItsWidth(page: Page) {
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  expect(over).toBeLessThanOrEqual(0);
-}
 
 for (const colorScheme of ["light", "dark"] as const) {
   test.describe(colorScheme, () => {
     test.use({ colorScheme });
 
-    test("every page is free of accessibility violations, and is kept as a picture", async ({ people }, info) => {
-      const picture = (name: string) => `output/screenshots/${name}-${info.project.name}-${colorScheme}.png`;
-      const keep = async (page: Page, name: string) => {
-        await hasNoViolation(page);
-        await fitsItsWidth(page);
-        await page.screenshot({ path: picture(name) });
-      };
+    test("every page is free of accessibility violations, and is kept as a picture", async ({ people, keep }) => {
       const ann = await people.owner("Ann", "Movie night");
       await keep(ann.page, "chat-empty");
       const link = await ann.magicLink();

@@ -13,3 +13,4 @@ mod inbox;
 mod outbox;
 pub(super) mod seat;
 pub(super) mod storage;
+pub(super) mod task;

@@ -2,13 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use futures_util::future::{AbortHandle, abortable};
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use leptos_meta::Title;
 use uuid::Uuid;
 
 use crate::app::client::events::listen;
+use crate::app::client::task::Task;
 use crate::app::client::{alert, browser};
 use crate::wire::Seats;
 
@@ -31,17 +30,12 @@ fn chat_and_key() -> Option<(Uuid, String)> {
 pub(crate) fn WaitForSeat() -> impl IntoView {
     let place = RwSignal::new(None::<(Uuid, String)>);
     let state = RwSignal::new(State::Asked);
-    let waiting = StoredValue::new(None::<AbortHandle>);
+    let waiting = Task::new();
     Effect::new(move || place.set(chat_and_key()));
-    on_cleanup(move || {
-        if let Some(Some(handle)) = waiting.try_update_value(Option::take) {
-            handle.abort();
-        }
-    });
     let wait = move |_| {
         let Some((chat_id, key)) = place.get_untracked() else { return };
         state.set(State::Waiting);
-        let listening = async move {
+        waiting.begin(async move {
             let address = format!("{chat_id}/seats");
             let heard = listen(&address, &key, |name, data| match name {
                 "seats" if serde_json::from_str::<Seats>(data).is_ok_and(|seats| seats.free > 0) => {
@@ -60,11 +54,6 @@ pub(crate) fn WaitForSeat() -> impl IntoView {
             if state.try_get_untracked() == Some(State::Free) {
                 alert::tell(None, "A seat is free", chat_id, true);
             }
-        };
-        let (listening, handle) = abortable(listening);
-        waiting.set_value(Some(handle));
-        spawn_local(async move {
-            let _ = listening.await;
         });
     };
     let link = move || place.get().map(|(chat_id, key)| format!("join/{chat_id}#{key}"));

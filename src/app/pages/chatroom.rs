@@ -1,7 +1,6 @@
 //! A chat that is entered by its address: whoever has said who they are is in.
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use leptos_meta::Title;
 use uuid::Uuid;
 
@@ -9,6 +8,7 @@ use super::address::{chat_in_address, leading};
 use super::chat::ChatRoom;
 use crate::app::addresses;
 use crate::app::client::seat::persist_telling;
+use crate::app::client::task::Task;
 use crate::app::client::{chatrooms, storage};
 use crate::app::components::PageFrame;
 use crate::app::notice::{LedHome, Notice};
@@ -28,8 +28,9 @@ fn EnterChatroom(chat_id: Uuid) -> impl IntoView {
     let is_in = RwSignal::new(false);
     let problem = RwSignal::new(None::<Problem>);
     let lead = leading();
+    let entering = Task::new();
     Effect::new(move || {
-        spawn_local(async move {
+        entering.begin(async move {
             let found = persist_telling(
                 || chatrooms::find_seat(chat_id),
                 |passing| {

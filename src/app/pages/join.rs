@@ -3,7 +3,6 @@
 
 use std::ops::ControlFlow;
 
-use futures_util::future::{AbortHandle, abortable};
 use leptos::ev::SubmitEvent;
 use leptos::html::Input;
 use leptos::prelude::*;
@@ -18,6 +17,7 @@ use crate::app::client::api::{self, ChatApi, holds};
 use crate::app::client::browser;
 use crate::app::client::events::listen;
 use crate::app::client::storage::{self, SavedChat, SavedKnock};
+use crate::app::client::task::Task;
 use crate::app::components::{GeneralProblem, PageFrame, TextField, remembered_username};
 use crate::app::notice::{LedHome, Notice, NoticeFromAddress};
 use crate::app::server_fns;
@@ -178,17 +178,12 @@ fn WaitForOwner(
     give_up: Callback<Notice>,
 ) -> impl IntoView {
     let SavedKnock { knock, key } = waiting;
-    let listening = StoredValue::new(None::<AbortHandle>);
-    on_cleanup(move || {
-        if let Some(Some(handle)) = listening.try_update_value(Option::take) {
-            handle.abort();
-        }
-    });
+    let listening = Task::new();
     let api = ChatApi::new(chat_id, &knock.ticket);
     let address = format!("{chat_id}/knocks/{}", knock.knock_id);
     Effect::new(move || {
         let (address, ticket, key) = (address.clone(), knock.ticket.clone(), key.clone());
-        let (answer, handle) = abortable(async move {
+        listening.begin(async move {
             let mut answer = KnockUpdate::Ended;
             let heard = listen(&address, &ticket, |_, data| match serde_json::from_str(data) {
                 Ok(KnockUpdate::Pending) | Err(_) => ControlFlow::Continue(()),
@@ -199,11 +194,6 @@ fn WaitForOwner(
             });
             // A refusal means that the knock is not there any more.
             let _ = heard.await;
-            answer
-        });
-        listening.set_value(Some(handle));
-        spawn_local(async move {
-            let Ok(answer) = answer.await else { return };
             match answer {
                 KnockUpdate::Approved { session: Some(seat) } => let_in.try_run((seat, key)),
                 KnockUpdate::Declined => give_up.try_run(Notice::KnockDeclined),
