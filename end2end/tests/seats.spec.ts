@@ -108,8 +108,8 @@ test("a wrong key, an unknown chat, no key and no invite each lead home", async 
     [`${link.slice(0, -5)}AAAAA`, /does not work/],
     [`${link.slice(0, -5)}`, /does not work/],
     [link.replace(/join\/[0-9a-f-]{8}/, "join/00000000"), /no such chat/],
-    [link.replace(/#.*/, ""), /need an invite/],
-    [ann.page.url(), /need an invite/],
+    [link.replace(/#.*/, ""), /need its link/],
+    [ann.page.url(), /need its link/],
     ["/chat/not-a-chat", /no such chat/],
     ["/join/not-a-chat#key", /no such chat/],
   ];
@@ -136,8 +136,8 @@ test("who is removed is led to the form to join again, and one who leaves is led
   bob.page.on("dialog", (dialog) => dialog.accept());
   await ann.openPeople();
   await ann.page.getByRole("button", { name: "Remove Bob" }).click();
-  await expect(bob.page).toHaveURL(/\/join\/.*notice=session_expired#/);
-  await expect(bob.page.locator(".notice")).toContainText("has ended");
+  await expect(bob.page).toHaveURL(/\/join\/.*notice=removed#/);
+  await expect(bob.page.locator(".notice")).toContainText("removed you");
   const join = new JoinPage(bob.page);
   await join.isReady();
   await join.joinAs("Bob");
@@ -155,9 +155,9 @@ test("a chat that its owner ends leads everyone home, and nothing of it is left"
   await ann.openPeople();
   await ann.page.getByRole("button", { name: "End chat" }).click();
   await new HomePage(ann.page).isShownBecause(/has ended/);
-  await new HomePage(bob.page).isShownBecause(/no such chat/);
+  await new HomePage(bob.page).isShownBecause(/The chat has ended/);
   await ann.page.goto(address);
-  await new HomePage(ann.page).isShownBecause(/need an invite/);
+  await new HomePage(ann.page).isShownBecause(/need its link/);
 });
 
 test("a session that has ended while the page was closed leads to the join form", async ({ people, request }) => {

@@ -24,11 +24,12 @@ pub(super) enum Notice {
     KnockEnded,
     KnockWithdrawn,
     Left,
+    Removed,
     Ended,
 }
 
 impl Notice {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::InviteNeeded,
         Self::UsernameTaken,
         Self::WrongAdmission,
@@ -41,6 +42,7 @@ impl Notice {
         Self::KnockEnded,
         Self::KnockWithdrawn,
         Self::Left,
+        Self::Removed,
         Self::Ended,
     ];
 
@@ -81,13 +83,14 @@ impl Notice {
             Self::KnockEnded => "knock_ended",
             Self::KnockWithdrawn => "knock_withdrawn",
             Self::Left => "left",
+            Self::Removed => "removed",
             Self::Ended => "ended",
         }
     }
 
     const fn sentence(self) -> &'static str {
         match self {
-            Self::InviteNeeded => "You need an invite to enter that chat. Ask someone in it for the magic link.",
+            Self::InviteNeeded => "To enter that chat you need its link. Ask someone in it for it.",
             Self::WrongAdmission => "That chat is entered in another way. Ask someone in it for its link.",
             Self::UsernameTaken => "Someone in that chat already has your name. Choose another.",
             Self::InvalidInvite => {
@@ -103,6 +106,7 @@ impl Notice {
             }
             Self::KnockWithdrawn => "You are not waiting any more.",
             Self::Left => "You have left the chat.",
+            Self::Removed => "An owner has removed you from that chat.",
             Self::Ended => "The chat has ended. Nothing of it is left.",
         }
     }

@@ -36,7 +36,7 @@ pub use knock::{Decision, Knock, KnockEnd, KnockStatus};
 pub use line::{ChatName, InviteLabel, Username};
 pub use member::{Member, Recovery, Role, Session, Source};
 pub use message::{Message, MessageText};
-pub use refusal::Refusal;
+pub use refusal::{Refusal, whole_seconds};
 pub use secret::{
     BrowserToken, Digest, InviteKey, JoinSecret, OfBrowser, OfInvite, OfJoin, OfRecovery, OfSession, OfTicket,
     RecoveryCode, SECRET_BYTES, Salt, Secret, SessionToken, Ticket,

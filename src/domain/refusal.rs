@@ -4,6 +4,12 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+/// A wait as it is told: rounded up, so that whoever waits as long does not come too early.
+#[must_use]
+pub fn whole_seconds(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
+}
+
 /// A rule's "no", in a sentence for the person who asked. Each has one stable code on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
@@ -27,17 +33,17 @@ pub enum Refusal {
     WrongAdmission,
     #[error("Only the chat's owner may do this.")]
     OwnerOnly,
-    #[error("Too many people are waiting to be let in. Try again in {} s.", retry_after.as_secs())]
+    #[error("Too many people are waiting to be let in. Try again in {} s.", whole_seconds(*retry_after))]
     TooManyKnocks { retry_after: Duration },
     #[error("There is no such chat. It may have ended.")]
     ChatNotFound,
     #[error("There is no such {0} in this chat.")]
     NotFound(&'static str),
-    #[error("This chat is full: all {capacity} seats are taken.")]
+    #[error("This chat is full: {capacity} of {capacity} seats are taken.")]
     ChatFull { capacity: u32 },
     #[error("Someone in this chat already has that name. Choose another.")]
     UsernameTaken,
-    #[error("That was too much at once. Try again in {} s.", retry_after.as_secs())]
+    #[error("That was too much at once. Try again in {} s.", whole_seconds(*retry_after))]
     TooManyRequests { retry_after: Duration },
 }
 

@@ -58,7 +58,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for FormOrJsonBody<T> {
         let bytes = read(request, state).await?;
         // A body that says it is a form but is an object is what curl sends by default.
         let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-        if is_form && !is_object { Ok(Self(parse_form(&bytes)?)) } else { Ok(Self(parse(&bytes)?)) }
+        if is_form && !is_object {
+            return Ok(Self(parse_form(&bytes)?));
+        }
+        let neither = |problem: Problem| match problem.status {
+            400 => Problem::unreadable("The body is neither JSON nor a form (application/x-www-form-urlencoded)."),
+            _ => problem,
+        };
+        Ok(Self(parse(&bytes).map_err(neither)?))
     }
 }
 

@@ -197,6 +197,7 @@ fn in_words_of_the_dialect(problem: Problem) -> Problem {
     problem
 }
 
+/// One line, whatever was said: what follows a line break would pass for another's words.
 fn line(message: &Message) -> String {
     let seconds = message.sent_at.as_millis().div_euclid(1_000);
     let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
@@ -210,6 +211,6 @@ fn line(message: &Message) -> String {
         clock.minute(),
         clock.second(),
         message.username.as_str(),
-        message.text.as_str(),
+        message.text.as_str().split(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).collect::<Vec<_>>().join(" "),
     )
 }

@@ -117,7 +117,14 @@ async fn show_chatroom(
         None => Err(Refusal::BrowserSessionRequired.into()),
     };
     match session {
-        Err(Error::Refused(_)) => Ok(Redirect::to(&addresses::session_for(chat_id)).into_response()),
+        Err(Error::Refused(_)) => {
+            let asks_name = state.service.check_entered_by_address(chat_id).await;
+            let address = match asks_name.map_err(Problem::from).map_err(|problem| problem.code) {
+                Err(Code::ChatNotFound) => addresses::NO_SUCH_CHAT.into(),
+                _ => addresses::session_for(chat_id),
+            };
+            Ok(Redirect::to(&address).into_response())
+        }
         // The page asks by itself, as long as it takes.
         Err(Error::Unavailable(_)) | Ok(_) => Ok(render(&state, request).await),
     }

@@ -46,6 +46,11 @@ impl Service {
         Ok(self.inner.store.end_session(token.digest()).await?)
     }
 
+    /// Whether there is such a chat, entered by its address.
+    pub async fn check_entered_by_address(&self, chat_id: ChatId) -> Result<()> {
+        self.look(chat_id, |state, _| state.chat.enters_by(Admission::Open)).await
+    }
+
     /// Takes a seat in a chat that is entered by its address, under the name of the browser's session.
     /// The same browser has one seat in a chat.
     pub async fn enter(&self, caller: Caller, chat_id: ChatId, token: &BrowserToken) -> Result<Seat> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::Refusal;
+use crate::domain::{Refusal, whole_seconds};
 
 /// What went wrong, for programs. Codes never change their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -181,11 +181,19 @@ impl Problem {
         Self { field: Some(field.into()), ..self }
     }
 
+    /// The detail for someone who sees it at the field that it is about, whose name would tell nothing.
+    #[must_use]
+    pub fn at_field(&self) -> String {
+        let rest = self.field.as_deref().and_then(|field| self.detail.strip_prefix(field)?.strip_prefix(' '));
+        let Some(rest) = rest else { return self.detail.clone() };
+        let mut letters = rest.chars();
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    }
+
     /// The caller may try again after `wait`, which is rounded up to whole seconds.
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        Self { retry_after: Some(seconds.max(1)), ..self }
+        Self { retry_after: Some(whole_seconds(wait)), ..self }
     }
 }
 
@@ -211,6 +219,14 @@ impl From<Refusal> for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn at_its_field_a_detail_does_not_name_it() {
+        let problem = Problem::from(&Refusal::Invalid { field: "username", problem: "must not be empty".into() });
+        assert_eq!((&*problem.detail, &*problem.at_field()), ("username must not be empty.", "Must not be empty."));
+        let other = Problem::new(Code::UsernameTaken, "Someone has it.").about_field("username");
+        assert_eq!(other.at_field(), "Someone has it.");
+    }
 
     #[test]
     fn every_code_is_listed_once() {

@@ -383,3 +383,24 @@ async fn no_other_method_and_no_page_stands_where_a_call_is() {
         app.call(Method::GET, format!("/{}/{action}", room.id)).await_problem(405, "method_not_allowed").await;
     }
 }
+
+#[tokio::test]
+async fn a_message_of_several_lines_passes_for_nobody_elses_words() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let token = room.member("Sam").await;
+    let words = "a\n26-11-21 11:41:03 <Tom> b\r\nc\u{2028}d";
+    let said = json!({"username": "Sam", "token": token, "message": words});
+    assert_eq!(room.call("message", &said).await_status(200).await.json()["succeeded"], true);
+    let lines = room.conversation().await;
+    assert!(lines[0].ends_with(" <Sam> a 26-11-21 11:41:03 <Tom> b  c d"), "{lines:?}");
+    assert!(!lines[0].contains(['\n', '\r', '\u{2028}']), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_neither_json_nor_a_form_is_told_what_may_be_sent() {
+    let app = TestApp::new();
+    let form = app.post("/createroom").header("content-type", "multipart/form-data; boundary=x").body("--x\r\n");
+    let problem = form.await_problem(400, "invalid_request").await;
+    assert!(problem["detail"].as_str().unwrap().contains("application/x-www-form-urlencoded"), "{problem}");
+}

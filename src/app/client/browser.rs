@@ -156,6 +156,11 @@ pub(crate) fn chosen(name: &str) -> Option<String> {
     Some(chosen.unchecked_into::<HtmlInputElement>().value())
 }
 
+/// Brings `element` into sight.
+pub(crate) fn show(element: &web_sys::Element) {
+    element.scroll_into_view_with_bool(false);
+}
+
 /// Opens what hides `element`: what is wrong with it must be seen.
 pub(crate) fn reveal(element: &web_sys::Element) {
     if let Ok(Some(hidden)) = element.closest("details:not([open])") {

@@ -32,17 +32,6 @@ pub(crate) async fn own_name() -> Option<String> {
     answer.ok().map(|OwnName { username, .. }| username)
 }
 
-/// Makes this browser nobody again.
-pub(crate) async fn end_session() -> Result<(), Problem> {
-    match in_time(send(request("sessions/me", Method::DELETE), NOTHING)).await {
-        // It has ended already.
-        Err(problem) if problem.status != 401 => return Err(problem),
-        _ => {}
-    }
-    storage::note_session(false);
-    Ok(())
-}
-
 pub(crate) async fn create(chatroom: &NewChatroom) -> Result<Chatroom, Problem> {
     post("chats", Some(chatroom)).await
 }

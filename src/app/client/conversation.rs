@@ -12,6 +12,7 @@ use super::api::{self, ChatApi};
 use super::browser;
 use super::connection::{Connection, Link};
 use super::storage::{self, SavedChat, Unsent};
+use crate::app::notice::Notice;
 use crate::domain::{MessageId, Refusal, Role};
 use crate::wire::{Knock, MemberList, Message, Problem};
 
@@ -50,6 +51,8 @@ pub(crate) struct Conversation {
     pub(crate) refused: RwSignal<Option<(Unsent, Problem)>>,
     /// Why this browser has no seat any more.
     pub(crate) lost: RwSignal<Option<Problem>>,
+    /// What the server told last of why that is.
+    pub(crate) farewell: StoredValue<Option<Notice>>,
     /// The last id up to which every message was read.
     pub(super) cursor: StoredValue<MessageId>,
     /// Set while this browser gives up its seat: what the server says meanwhile is no news.
@@ -84,6 +87,7 @@ impl Conversation {
             is_loaded: RwSignal::new(false),
             refused: RwSignal::new(None),
             lost: RwSignal::new(None),
+            farewell: StoredValue::new(None),
             cursor: StoredValue::new(0),
             is_leaving: StoredValue::new(false),
             is_reading: StoredValue::new(false),

@@ -6,7 +6,8 @@ use leptos::task::spawn_local;
 use super::browser;
 use super::conversation::Conversation;
 use super::storage::{self, SavedChat};
-use crate::domain::{MessageId, Refusal, Role};
+use crate::app::notice::Notice;
+use crate::domain::{Departure, MessageId, Refusal, Role};
 use crate::wire::{LiveEvent, MemberList, Message, Messages};
 
 /// How long someone counts as writing after they said so, in milliseconds.
@@ -46,8 +47,14 @@ impl Conversation {
                     typing.push((member_id, until));
                 });
             }
-            LiveEvent::ChatEnded => self.lose(&Refusal::ChatNotFound),
-            LiveEvent::SessionEnded { .. } => self.lose(&Refusal::SessionExpired),
+            LiveEvent::ChatEnded => {
+                self.farewell.try_set_value(Some(Notice::Ended));
+                self.lose(&Refusal::ChatNotFound);
+            }
+            LiveEvent::SessionEnded { reason } => {
+                self.farewell.try_set_value((reason == Departure::Removed).then_some(Notice::Removed));
+                self.lose(&Refusal::SessionExpired);
+            }
         }
     }
 

@@ -53,7 +53,7 @@ pub(crate) fn Composer(conversation: Conversation) -> impl IntoView {
     view! {
         <form class="composer" method="post" on:submit=on_submit>
             <p class="wrong" role="alert">
-                {move || conversation.refused.get().map(|(_, problem)| format!("Not sent: {}", problem.detail))}
+                {move || conversation.refused.get().map(|(_, problem)| format!("Not sent. {}", problem.at_field()))}
             </p>
             <div class="box">
                 <label for="message" class="unseen">"Message"</label>

@@ -15,7 +15,7 @@ pub(crate) fn TextField(
     node: NodeRef<Input>,
     #[prop(into)] problem: Signal<Option<Problem>>,
     #[prop(optional)] hint: &'static str,
-    #[prop(optional)] autocomplete: &'static str,
+    #[prop(into, optional)] autocomplete: Signal<&'static str>,
     #[prop(optional)] is_required: bool,
     /// What is typed is not to be seen.
     #[prop(optional)]
@@ -51,7 +51,7 @@ fn hint_id(name: &str) -> String {
 fn problem_of(name: &'static str, problem: Signal<Option<Problem>>) -> Memo<Option<String>> {
     Memo::new(move |_| {
         let own = problem.get().filter(|problem| problem.field.as_deref() == Some(name));
-        own.map(|problem| problem.detail)
+        own.map(|problem| problem.at_field())
     })
 }
 

@@ -40,6 +40,8 @@ pub(crate) fn Invites(
     };
     Effect::new(move || {
         reload.track();
+        // Who comes, comes by a link.
+        conversation.roster.track();
         load();
     });
     let revoke = Callback::new(move |(invite_id, members_go): (Uuid, bool)| {

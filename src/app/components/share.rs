@@ -33,6 +33,14 @@ pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal
         reload.notify();
     });
     let is_owner = Memo::new(move |_| conversation.is_owner());
+    Effect::new(move || {
+        // Where it was made, further down, it would not be seen.
+        if made.with(Option::is_some)
+            && let Some(input) = input.get_untracked()
+        {
+            browser::show(&input);
+        }
+    });
     view! {
         <Menu label=|| "Invite" on_open=load>
             <div class="share" hidden=move || link.with(Option::is_none)>

@@ -38,9 +38,14 @@ pub(crate) fn WaitForSeat() -> impl IntoView {
         waiting.begin(async move {
             let address = format!("{chat_id}/seats");
             let heard = listen(&address, &key, |name, data| match name {
-                "seats" if serde_json::from_str::<Seats>(data).is_ok_and(|seats| seats.free > 0) => {
-                    state.try_set(State::Free);
-                    ControlFlow::Break(())
+                "seats" => {
+                    let is_free = serde_json::from_str::<Seats>(data).is_ok_and(|seats| seats.free > 0);
+                    if is_free && state.try_get_untracked() == Some(State::Waiting) {
+                        alert::tell(None, "A seat is free", chat_id, true);
+                    }
+                    // Someone else may have been quicker.
+                    state.try_set(if is_free { State::Free } else { State::Waiting });
+                    ControlFlow::Continue(())
                 }
                 "ended" => {
                     state.try_set(State::Over);
@@ -50,9 +55,6 @@ pub(crate) fn WaitForSeat() -> impl IntoView {
             });
             if heard.await.is_err() {
                 state.try_set(State::Over);
-            }
-            if state.try_get_untracked() == Some(State::Free) {
-                alert::tell(None, "A seat is free", chat_id, true);
             }
         });
     };

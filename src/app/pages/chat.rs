@@ -78,7 +78,8 @@ pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
             };
             let saved = storage::chat(chat_id);
             let key = saved.as_ref().and_then(|saved| saved.key.clone());
-            let again = Some(Notice::SessionExpired.name());
+            let farewell = conversation.farewell.try_get_value().flatten();
+            let again = Some(farewell.unwrap_or(Notice::SessionExpired).name());
             let entrance = saved.as_ref().and_then(|saved| saved.entrance(chat_id, again));
             match (Notice::of(&problem).unwrap_or(Notice::SessionExpired), entrance) {
                 // What waits to be sent waits for the next seat.
@@ -91,7 +92,7 @@ pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
                     if saved.is_none_or(|saved| saved.recovery_code.is_none()) || notice == Notice::ChatNotFound {
                         storage::forget_chat(chat_id);
                     }
-                    lead(&notice.home());
+                    lead(&farewell.unwrap_or(notice).home());
                 }
             }
         });

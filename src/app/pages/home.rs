@@ -40,8 +40,6 @@ const ADMISSIONS: [(Admission, &str, &str, &str); 4] = [
 
 #[component]
 pub(crate) fn HomePage() -> impl IntoView {
-    let go_on = going_on();
-    let forgotten = Callback::new(move |()| go_on(addresses::SESSION));
     view! {
         <Title text=""/>
         <PageFrame>
@@ -58,7 +56,7 @@ pub(crate) fn HomePage() -> impl IntoView {
             </p>
             <StartChat/>
             <YourChats/>
-            <OwnName forgotten/>
+            <OwnName/>
         </PageFrame>
     }
 }

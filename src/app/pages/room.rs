@@ -95,7 +95,8 @@ fn EnterRoom(chat_id: Uuid) -> impl IntoView {
         <p class="lead">"The members of this chat have a password. Accounts belong to this chat alone."</p>
         <form class="card" method="post" on:submit=enter>
             <TextField name="username" label="Your name" node=username problem autocomplete="username" is_required=true/>
-            <TextField name="password" label="Password" node=password problem autocomplete="current-password" is_required=true is_secret=true/>
+            <TextField name="password" label="Password" node=password problem is_required=true is_secret=true
+                autocomplete=Signal::derive(move || if is_new.get() { "new-password" } else { "current-password" })/>
             <div hidden=move || !is_new.get()>
                 <TextField name="again" label="Password, once more" node=again problem autocomplete="new-password" is_secret=true
                     hint="At least 8 characters, any script. Nobody can tell you a forgotten one."/>

@@ -57,3 +57,11 @@ async fn what_cannot_be_a_chatroom_has_no_page() {
     // Whether there is one, is not told to who has no session.
     nobody.visit(format!("/chatrooms/{NOWHERE}/")).await_status(303).await;
 }
+
+#[tokio::test]
+async fn nobody_is_asked_for_a_name_where_there_is_no_chat() {
+    let app = TestApp::new();
+    let path = format!("/chatrooms/{NOWHERE}/");
+    let answer = Browser::new(&app).visit(&path).await_status(303).await;
+    assert_eq!(led(&path, answer.header("location").unwrap()), "/?notice=chat_not_found");
+}
