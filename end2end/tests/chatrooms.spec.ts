@@ -135,6 +135,29 @@ test("what is chosen for a chat holds: its seats and how much is kept", async ({
   await new HomePage(late).isShownBecause(/full/);
 });
 
+test("no more is shown than is kept, even where the page learns late how much that is", async ({ people }) => {
+  const home = await new HomePage(await people.newcomer()).open();
+  await home.page.locator("summary", { hasText: "More choices" }).click();
+  await home.page.getByLabel("Messages kept").fill("3");
+  const ann = await home.startChat("Ann");
+  let tell = () => {};
+  const told = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
+  await ann.page.route(/\/members$/, async (route) => {
+    await told;
+    await route.continue();
+  });
+  await ann.page.reload();
+  await ann.isReady();
+  for (const text of ["one", "two", "three", "four"]) {
+    await ann.say(text);
+  }
+  await ann.hasTexts(["one", "two", "three", "four"]);
+  tell();
+  await ann.hasTexts(["two", "three", "four"]);
+});
+
 test("one browser is in four chats of the four kinds at once", async ({ people, request }) => {
   const page = await people.newcomer();
   const home = await new HomePage(page).open();

@@ -122,17 +122,21 @@ impl Conversation {
 
     /// Adds messages to those that are shown: each once, in order, no more than are kept.
     pub(super) fn merge(self, new: Vec<Message>) {
-        let kept = self.roster.try_with_untracked(|roster| roster.as_ref().map(|r| r.history as usize));
+        let extra = |shown: &Vec<Message>| self.history().map_or(0, |kept| shown.len().saturating_sub(kept));
         self.messages.try_update(|shown| {
             for message in new {
                 if let Err(at) = shown.binary_search_by_key(&message.id, |shown| shown.id) {
                     shown.insert(at, message);
                 }
             }
-            let extra = kept.flatten().map_or(0, |kept| shown.len().saturating_sub(kept));
-            shown.drain(..extra);
+            shown.drain(..extra(shown));
         });
         self.drop_acknowledged();
+    }
+
+    /// How many messages are kept, once it is known.
+    fn history(self) -> Option<usize> {
+        self.roster.try_with_untracked(|roster| roster.as_ref().map(|roster| roster.history as usize)).flatten()
     }
 
     pub(super) async fn load_roster(self) {
@@ -140,7 +144,12 @@ impl Conversation {
         let Ok(roster) = api.list_members().await else { return };
         self.note_role(&roster);
         if self.roster.try_with_untracked(|shown| shown.as_ref().is_none_or(|s| !same(s, &roster))) == Some(true) {
+            let is_first = self.history().is_none();
             self.roster.set(Some(roster));
+            if is_first {
+                // What came before it was known how many are kept.
+                self.merge(Vec::new());
+            }
         }
     }
 }

@@ -40,11 +40,14 @@ pub(crate) fn WaitForSeat() -> impl IntoView {
             let heard = listen(&address, &key, |name, data| match name {
                 "seats" => {
                     let is_free = serde_json::from_str::<Seats>(data).is_ok_and(|seats| seats.free > 0);
-                    if is_free && state.try_get_untracked() == Some(State::Waiting) {
-                        alert::tell(None, "A seat is free", chat_id, true);
+                    let now = if is_free { State::Free } else { State::Waiting };
+                    if state.try_get_untracked() != Some(now) {
+                        // Waiting again, where someone else was quicker.
+                        state.try_set(now);
+                        if is_free {
+                            alert::tell(None, "A seat is free", chat_id, true);
+                        }
                     }
-                    // Someone else may have been quicker.
-                    state.try_set(if is_free { State::Free } else { State::Waiting });
                     ControlFlow::Continue(())
                 }
                 "ended" => {
