@@ -100,10 +100,12 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
 /// Handlers lead to paths of the site, which a proxy may serve from any folder of its host: only the
 /// way from where the caller is, is the same for both.
 async fn lead_within_the_site(request: Request, next: Next) -> Response {
-    let way_up = origin::way_up(request.uri().path());
+    // Only what leads somewhere needs the way; most answers do not.
+    let asked = request.uri().clone();
     let mut response = next.run(request).await;
     let target = response.headers().get(header::LOCATION).and_then(|target| target.to_str().ok()?.strip_prefix('/'));
-    if let Some(target) = target.and_then(|target| HeaderValue::try_from(format!("{way_up}{target}")).ok()) {
+    let relative = target.map(|target| format!("{}{target}", origin::way_up(asked.path())));
+    if let Some(target) = relative.and_then(|relative| HeaderValue::try_from(relative).ok()) {
         response.headers_mut().insert(header::LOCATION, target);
     }
     response

@@ -59,9 +59,9 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
         provide_context(PublicUrl(config.public_url.clone()));
         if let Some(parts) = use_context::<Parts>() {
             provide_context(WayUp(way_up(parts.uri.path())));
-        }
-        if let Some(caller) = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Caller>().copied()) {
-            provide_context(caller);
+            if let Some(caller) = parts.extensions.get::<Caller>().copied() {
+                provide_context(caller);
+            }
         }
         let Some(response) = use_context::<ResponseOptions>() else { return };
         match use_nonce() {
@@ -118,9 +118,8 @@ async fn show_chatroom(
     };
     match session {
         Err(Error::Refused(_)) => {
-            let asks_name = state.service.check_entered_by_address(chat_id).await;
-            let address = match asks_name.map_err(Problem::from).map_err(|problem| problem.code) {
-                Err(Code::ChatNotFound) => addresses::NO_SUCH_CHAT.into(),
+            let address = match state.service.check_entered_by_address(chat_id).await {
+                Err(Error::Refused(Refusal::ChatNotFound)) => addresses::NO_SUCH_CHAT.into(),
                 _ => addresses::session_for(chat_id),
             };
             Ok(Redirect::to(&address).into_response())

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::browser;
-use super::storage::SavedChat;
+use super::storage::{self, SavedChat};
 use crate::domain::{Decision, MessageId, Role};
 use crate::wire::{
     ChangeMember, Code, CreateInvite, DecideKnock, Invite, InviteList, KnockList, LiveEvent, MemberList, Messages,
@@ -190,12 +190,14 @@ pub(crate) fn unreachable() -> Problem {
     Problem::new(Code::Unavailable, "The server cannot be reached. Are you offline?")
 }
 
-/// Whether the seat that this browser remembers still holds, or can be got back; where the server
-/// cannot say, it is taken to.
-pub(crate) async fn holds(chat_id: Uuid, saved: &SavedChat) -> bool {
-    match ChatApi::new(chat_id, &saved.token).read_messages(saved.cursor).await {
+/// The seat that this browser remembers, if it still holds or can be got back; where the server cannot
+/// say, it is taken to.
+pub(crate) async fn held_seat(chat_id: Uuid) -> Option<SavedChat> {
+    let saved = storage::chat(chat_id)?;
+    let holds = match ChatApi::new(chat_id, &saved.token).read_messages(saved.cursor).await {
         Ok(_) => true,
         Err(problem) if problem.status == 401 => saved.recovery_code.is_some(),
         Err(problem) => is_passing(&problem),
-    }
+    };
+    holds.then_some(saved)
 }

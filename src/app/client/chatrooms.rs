@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::api::{self, NOTHING, in_time, read, request, send};
+use super::api::{NOTHING, held_seat, in_time, read, request, send};
 use super::storage::{self, SavedChat};
 use crate::domain::Admission;
 use crate::wire::chat_app::{Chatroom, NewBrowserSession, NewChatroom, OwnName};
@@ -53,10 +53,8 @@ async fn post<T: DeserializeOwned>(address: &str, body: Option<&impl Serialize>)
 /// # Errors
 /// Why it has none; [`crate::wire::Code::SessionRequired`] where nobody has said who is here.
 pub(crate) async fn find_seat(chat_id: Uuid) -> Result<(), Problem> {
-    if let Some(saved) = storage::chat(chat_id)
-        && api::holds(chat_id, &saved).await
-    {
-        return Ok(());
+    match held_seat(chat_id).await {
+        Some(_) => Ok(()),
+        None => enter(chat_id).await,
     }
-    enter(chat_id).await
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::address::{chat_in_address, leading};
 use crate::app::addresses;
-use crate::app::client::api::{self, ChatApi, holds};
+use crate::app::client::api::{self, ChatApi, held_seat};
 use crate::app::client::browser;
 use crate::app::client::events::listen;
 use crate::app::client::storage::{self, SavedChat, SavedKnock};
@@ -73,11 +73,8 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
     Effect::new(move || {
         // A newer link to the same chat changes only what stands after the `#`.
         hash.track();
-        let seat = storage::chat(chat_id);
         spawn_local(async move {
-            if let Some(saved) = seat
-                && holds(chat_id, &saved).await
-            {
+            if held_seat(chat_id).await.is_some() {
                 return lead(&addresses::chat(chat_id));
             }
             let Some(found) = browser::fragment() else {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::address::{chat_in_address, leading};
 use crate::app::addresses;
-use crate::app::client::api::holds;
+use crate::app::client::api::held_seat;
 use crate::app::client::storage::{self, SavedChat};
 use crate::app::components::{GeneralProblem, PageFrame, TextField, remembered_username};
 use crate::app::notice::{LedHome, Notice, NoticeFromAddress};
@@ -41,11 +41,8 @@ fn EnterRoom(chat_id: Uuid) -> impl IntoView {
     remembered_username(username);
     let lead = leading();
     Effect::new(move || {
-        let seat = storage::chat(chat_id);
         spawn_local(async move {
-            if let Some(saved) = seat
-                && holds(chat_id, &saved).await
-            {
+            if held_seat(chat_id).await.is_some() {
                 return lead(&addresses::chat(chat_id));
             }
             is_ready.try_set(true);

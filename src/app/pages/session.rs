@@ -10,9 +10,8 @@ use uuid::Uuid;
 
 use super::address::leading;
 use crate::app::addresses;
-use crate::app::client::api::holds;
+use crate::app::client::api::held_seat;
 use crate::app::client::chatrooms;
-use crate::app::client::storage::{self, SavedChat};
 use crate::app::components::{GeneralProblem, PageFrame, TextField, remembered_username};
 use crate::app::notice::{Notice, NoticeFromAddress};
 use crate::wire::{Code, Problem};
@@ -29,11 +28,11 @@ pub(crate) fn SessionPage() -> impl IntoView {
     remembered_username(username);
     let lead = leading();
     Effect::new(move || {
-        let saved = seat_in(chatroom());
+        let chatroom = chatroom();
         spawn_local(async move {
             // Who is in already has a name there.
-            if let Some((chat_id, saved)) = saved
-                && holds(chat_id, &saved).await
+            if let Some(chat_id) = chatroom
+                && let Some(saved) = held_seat(chat_id).await
             {
                 return lead(&saved.page(chat_id));
             }
@@ -83,16 +82,11 @@ pub(crate) fn SessionPage() -> impl IntoView {
     }
 }
 
-/// The seat that this browser remembers.
-fn seat_in(chatroom: Option<Uuid>) -> Option<(Uuid, SavedChat)> {
-    chatroom.and_then(|chat_id| Some((chat_id, storage::chat(chat_id)?)))
-}
-
 /// Says who is here, and takes the seat: whether the name is free shows where it can be changed.
 async fn say_name(username: String, chatroom: Option<Uuid>) -> Result<(), Problem> {
     // Another tab may have been quicker.
-    if let Some((chat_id, saved)) = seat_in(chatroom)
-        && holds(chat_id, &saved).await
+    if let Some(chat_id) = chatroom
+        && held_seat(chat_id).await.is_some()
     {
         return Ok(());
     }
