@@ -4,12 +4,13 @@ pub mod addresses;
 mod client;
 mod components;
 mod folder;
+mod hydration;
 mod notice;
 mod pages;
 pub mod server_fns;
 
 use leptos::config::LeptosOptions;
-use leptos::hydration::{AutoReload, HydrationScripts};
+use leptos::hydration::AutoReload;
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Title, provide_meta_context};
 use leptos_router::components::{FlatRoutes, Route, Router};
@@ -17,6 +18,7 @@ use leptos_router::path;
 
 pub use folder::settle_in_folder;
 
+use hydration::{HydrationFiles, HydrationNotice};
 use pages::{ChatPage, ChatroomPage, HomePage, JoinPage, NotFoundPage, RoomPage, SessionPage};
 
 /// Where visitors find the site, if the one who runs it has said so.
@@ -47,11 +49,12 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="manifest" href="assets/manifest.webmanifest"/>
                 <link rel="stylesheet" href=format!("pkg/{}.css", options.output_name)/>
                 <AutoReload options=options.clone()/>
-                <HydrationScripts options root="."/>
+                <HydrationFiles options/>
                 <MetaTags/>
             </head>
             <body>
                 <App/>
+                <HydrationNotice/>
             </body>
         </html>
     }

@@ -135,7 +135,6 @@ fn StartChat() -> impl IntoView {
             </details>
             <GeneralProblem problem/>
             <button type="submit" class="main-button" disabled=move || !is_ready.get()>"Start a chat"</button>
-            <noscript><p class="hint">"Chatting needs JavaScript. Scripts can use the API instead."</p></noscript>
         </form>
     }
 }

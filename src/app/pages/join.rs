@@ -157,7 +157,6 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
                     <button type="submit" class="main-button" disabled=move || key.get().is_none() || is_joining.get()>
                         {move || if asks_first.get() { "Ask to join" } else { "Join" }}
                     </button>
-                    <noscript><p class="hint">"Chatting needs JavaScript. Scripts can use the API instead."</p></noscript>
                 </form>
             }
             .into_any(),

@@ -106,7 +106,6 @@ fn EnterRoom(chat_id: Uuid) -> impl IntoView {
             }>
                 {move || if is_new.get() { "I have an account" } else { "I have no account yet" }}
             </button>
-            <noscript><p class="hint">"Chatting needs JavaScript. Scripts can use the API instead."</p></noscript>
         </form>
     }
 }

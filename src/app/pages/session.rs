@@ -76,7 +76,6 @@ pub(crate) fn SessionPage() -> impl IntoView {
                 <TextField name="username" label="Your name" node=username problem autocomplete="nickname" is_required=true/>
                 <GeneralProblem problem/>
                 <button type="submit" class="main-button" disabled=move || !is_ready.get()>"Go on"</button>
-                <noscript><p class="hint">"Chatting needs JavaScript. Scripts can use the API instead."</p></noscript>
             </form>
         </PageFrame>
     }
