@@ -65,11 +65,11 @@ impl Chat {
         Ok(())
     }
 
-    /// The member whose session was given for `join`, and the salt that the token was derived with.
-    #[must_use]
-    pub fn member_given_for(&self, join: Digest<OfJoin>, now: Timestamp) -> Option<(&Member, Salt)> {
-        let member = self.live_members(now).find(|member| member.session.is_given_for(join.as_source()))?;
-        member.session.source.map(|source| (member, source.salt))
+    /// The members whose sessions were given for `join`, each with the salt that the token was derived
+    /// with. Where people log in, one browser may have shown the same secret for several accounts.
+    pub fn members_given_for(&self, join: Digest<OfJoin>, now: Timestamp) -> impl Iterator<Item = (&Member, Salt)> {
+        let given = self.live_members(now).filter(move |member| member.session.is_given_for(join.as_source()));
+        given.filter_map(|member| member.session.source.map(|source| (member, source.salt)))
     }
 
     pub(super) fn register(

@@ -166,12 +166,16 @@ impl Chat {
     /// # Errors
     /// [`Refusal::UsernameTaken`].
     pub fn check_name(&self, username: &Username, own: Option<MemberId>, now: Timestamp) -> Result<(), Refusal> {
+        let is_taken = self.taken_names(own, now).any(|taken| taken.same_as(username));
+        if is_taken { Err(Refusal::UsernameTaken) } else { Ok(()) }
+    }
+
+    /// The names of members, of those who wait to be let in, and of accounts but that of `own`.
+    pub fn taken_names(&self, own: Option<MemberId>, now: Timestamp) -> impl Iterator<Item = &Username> {
         let members = self.live_members(now).map(|member| &member.username);
         let waiting = self.waiting_knocks(now).map(|knock| &knock.username);
-        let accounts = self.accounts.iter().filter(|account| Some(account.member_id) != own);
-        let accounts = accounts.map(|account| &account.username);
-        let is_taken = members.chain(waiting).chain(accounts).any(|taken| taken.same_as(username));
-        if is_taken { Err(Refusal::UsernameTaken) } else { Ok(()) }
+        let accounts = self.accounts.iter().filter(move |account| Some(account.member_id) != own);
+        members.chain(waiting).chain(accounts.map(|account| &account.username))
     }
 }
 

@@ -43,6 +43,8 @@ pub enum Refusal {
     ChatFull { capacity: u32 },
     #[error("Someone in this chat already has that name. Choose another.")]
     UsernameTaken,
+    #[error("Too many streams are open: at most {at_most} may be. Close one, or ask for new messages at intervals.")]
+    TooManyStreams { at_most: usize },
     #[error("That was too much at once. Try again in {} s.", whole_seconds(*retry_after))]
     TooManyRequests { retry_after: Duration },
 }

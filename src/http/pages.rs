@@ -125,7 +125,7 @@ async fn show_chatroom(
             Ok(Redirect::to(&address).into_response())
         }
         // The page asks by itself, as long as it takes.
-        Err(Error::Unavailable(_)) | Ok(_) => Ok(render(&state, request).await),
+        Err(Error::Unavailable(_) | Error::Busy(_)) | Ok(_) => Ok(render(&state, request).await),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::service::Error;
 use crate::store::Unavailable;
 use crate::wire::{Code, Problem};
 
-/// How long a caller is asked to wait when the store is away.
+/// How long a caller is asked to wait when the store is away, or too many passwords wait to be hashed.
 const UNAVAILABLE_RETRY: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// A problem on its way out.
@@ -44,6 +44,10 @@ impl From<Error> for Problem {
             Error::Unavailable(Unavailable { cause }) => {
                 tracing::error!(cause, "the store is unavailable");
                 Self::new(Code::Unavailable, "The chats cannot be reached just now. Try again shortly.")
+                    .retry_after(UNAVAILABLE_RETRY)
+            }
+            Error::Busy(_) => {
+                Self::new(Code::Unavailable, "Too many people are logging in just now. Try again shortly.")
                     .retry_after(UNAVAILABLE_RETRY)
             }
         }

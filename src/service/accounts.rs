@@ -1,7 +1,7 @@
 //! Accounts of one chat: made, and logged in to.
 
 use super::{Caller, Password, Result, Seat, Service};
-use crate::domain::{Admission, ChatId, Command, Fresh, JoinSecret, MessagesAfter, Refusal, Username};
+use crate::domain::{Admission, Chat, ChatId, Command, Fresh, JoinSecret, Member, MessagesAfter, Refusal, Username};
 
 impl Service {
     /// Makes an account. It takes no seat.
@@ -15,7 +15,7 @@ impl Service {
         self.limit(|limits| limits.check_register(caller))?;
         // What must be refused is refused before the costly part.
         self.look(chat_id, |state, now| state.chat.may_register(&username, now)).await?;
-        let password = self.inner.passwords.hash(password, self.draw_id()).await;
+        let password = self.inner.passwords.hash(password, self.draw_id()).await?;
         let fresh = Fresh { id: self.draw_id(), ..Fresh::NOTHING };
         self.change(chat_id, Command::Register { username, password }, fresh).await.map(drop)
     }
@@ -35,18 +35,23 @@ impl Service {
                 Ok(state.chat.account(&username).map(|account| account.password.clone()))
             })
             .await?;
-        let folded = username.folded();
-        self.limit(|limits| limits.begin_login(caller, chat_id, &folded))?;
-        if !self.inner.passwords.verify(password, kept).await {
+        let account = (chat_id, username.folded());
+        let logins = self.inner.limits.as_ref().map(|limits| &limits.logins);
+        let attempt = logins.map(|logins| logins.begin(caller, account)).transpose()?;
+        if !self.inner.passwords.verify(password, kept).await? {
             return Err(Refusal::WrongPassword.into());
         }
-        if let Some(limits) = &self.inner.limits {
-            limits.end_login(caller, chat_id, &folded);
+        if let (Some(logins), Some(attempt)) = (logins, attempt) {
+            logins.succeed(attempt);
         }
         let salt = self.draw_salt();
         let fresh = Fresh { salt, session: join.session(&salt).digest(), ..Fresh::NOTHING };
-        self.change(chat_id, Command::LogIn { username, join: join.digest() }, fresh).await?;
-        self.seat_given_for(chat_id, join).await
+        self.change(chat_id, Command::LogIn { username: username.clone(), join: join.digest() }, fresh).await?;
+        // One browser may have logged in to several accounts with the same secret.
+        let is_holder = |chat: &Chat, member: &Member| {
+            chat.account(&username).is_some_and(|account| account.member_id == member.id)
+        };
+        self.seat_given_for(chat_id, join, is_holder).await
     }
 
     /// A secret for one who logs in and shows nothing to be known by again.

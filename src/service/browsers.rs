@@ -2,8 +2,8 @@
 
 use super::{Caller, Posted, Result, Seat, Service, seen};
 use crate::domain::{
-    Admission, BrowserSession, BrowserToken, ChatId, ChatName, Command, Digest, Fresh, JoinSecret, MessageText,
-    MessagesAfter, OfSession, Refusal, Username,
+    Admission, BrowserSession, BrowserToken, Chat, ChatId, ChatName, Command, Digest, Fresh, JoinSecret, Member,
+    MessageText, MessagesAfter, OfSession, Refusal, Username,
 };
 
 impl Service {
@@ -71,13 +71,20 @@ impl Service {
         let BrowserSession { username, expires_at, .. } = session;
         let command = Command::Enter { username, join: join.digest(), until: expires_at };
         self.change(chat_id, command, fresh).await?;
-        self.seat_given_for(chat_id, join).await
+        self.seat_given_for(chat_id, join, |_, _| true).await
     }
 
-    /// The seat whose session was given for `join`.
-    pub(super) async fn seat_given_for(&self, chat_id: ChatId, join: &JoinSecret) -> Result<Seat> {
+    /// The seat whose session was given for `join`, of a member whom `is_meant` accepts.
+    pub(super) async fn seat_given_for(
+        &self,
+        chat_id: ChatId,
+        join: &JoinSecret,
+        is_meant: impl Fn(&Chat, &Member) -> bool,
+    ) -> Result<Seat> {
         self.look(chat_id, |state, now| {
-            let (member, salt) = state.chat.member_given_for(join.digest(), now).ok_or(Refusal::SessionExpired)?;
+            let mut given = state.chat.members_given_for(join.digest(), now);
+            let given = given.find(|(member, _)| is_meant(&state.chat, member));
+            let (member, salt) = given.ok_or(Refusal::SessionExpired)?;
             Ok(Seat { token: join.session(&salt), member: seen(&state.chat, member, now) })
         })
         .await

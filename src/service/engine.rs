@@ -117,6 +117,9 @@ impl Service {
                         room.advance(change, now);
                         if has_ended {
                             service.inner.rooms.close(chat_id);
+                            if let Some(limits) = &service.inner.limits {
+                                limits.logins.forget_chat(chat_id);
+                            }
                         }
                         return Ok(events);
                     }

@@ -1,5 +1,8 @@
 //! How people get in: invites, joining, knocking.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::watch::Watcher;
@@ -200,18 +203,23 @@ impl Service {
     }
 
     /// How one who has asked to join stands, each time that has changed.
-    pub async fn watch_standing(&self, chat_id: ChatId, key: &InviteKey, joiner: Joiner) -> Result<Watcher<Standing>> {
+    pub async fn watch_standing(
+        &self,
+        caller: Caller,
+        chat_id: ChatId,
+        key: &InviteKey,
+        joiner: Joiner,
+    ) -> Result<Watcher<Standing>> {
         let join = self.secrets_of(joiner, key).join.digest();
-        self.watch(chat_id, move |chat, now| standing(chat, join, now)?.ok_or(Refusal::NotFound("knock"))).await
+        self.watch(caller, chat_id, move |chat, now| standing(chat, join, now)?.ok_or(Refusal::NotFound("knock"))).await
     }
 
-    /// The first of `names` that nobody in the chat has.
-    pub async fn first_free_name(&self, chat_id: ChatId, names: &[Username]) -> Result<Username> {
-        self.look(chat_id, |state, now| {
-            let free = names.iter().find(|name| state.chat.check_name(name, None, now).is_ok());
-            free.cloned().ok_or(Refusal::UsernameTaken)
-        })
-        .await
+    /// The first of `names` that nobody in the chat has. No lock is held while names are compared.
+    pub async fn first_free_name(&self, chat_id: ChatId, names: impl Iterator<Item = Username>) -> Result<Username> {
+        let (chat, now) = self.look(chat_id, |state, now| Ok((Arc::clone(&state.chat), now))).await?;
+        let taken: HashSet<String> = chat.taken_names(None, now).map(Username::folded).collect();
+        let mut free = names.filter(|name| !taken.contains(&name.folded()));
+        Ok(free.next().ok_or(Refusal::UsernameTaken)?)
     }
 
     /// Those who wait to be let in, longest-waiting first; the owner's right.
@@ -253,12 +261,13 @@ impl Service {
     /// The same, each time it has changed.
     pub async fn watch_knock(
         &self,
+        caller: Caller,
         chat_id: ChatId,
         knock_id: KnockId,
         ticket: &Ticket,
     ) -> Result<Watcher<(Knock, Option<Member>)>> {
         let digest = ticket.digest();
-        self.watch(chat_id, move |chat, now| knock_and_member(chat, knock_id, digest, now)).await
+        self.watch(caller, chat_id, move |chat, now| knock_and_member(chat, knock_id, digest, now)).await
     }
 
     /// Gives up a knock.
@@ -278,7 +287,7 @@ impl Service {
     pub async fn watch_seats(&self, caller: Caller, chat_id: ChatId, key: &InviteKey) -> Result<Watcher<(usize, u32)>> {
         self.limit(|limits| limits.check_join(caller))?;
         let key = key.digest();
-        self.watch(chat_id, move |chat, now| seats(chat, key, now)).await
+        self.watch(caller, chat_id, move |chat, now| seats(chat, key, now)).await
     }
 }
 

@@ -7,7 +7,6 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dashmap::DashMap;
 use governor::clock::{self, Reference as _};
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
@@ -15,7 +14,9 @@ use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
 use super::Clock;
-use crate::domain::{ChatId, MemberId, Refusal, Timestamp};
+use super::logins::Logins;
+use super::stream_limits::StreamLimits;
+use crate::domain::{ChatId, MemberId, Refusal};
 
 /// Chats one address may create: this many at once, then one every few seconds.
 const CREATES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
@@ -29,11 +30,6 @@ const MINUTES_PER_KNOCK: u64 = 5;
 const BROWSER_SESSIONS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 /// Accounts one address may make; each costs a hash.
 const REGISTERS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
-/// Wrong passwords in a row before one must wait, and the longest wait after that: for an account it
-/// is short, so that nobody locks its holder out for long; for an address it may be longer.
-const FREE_TRIES: u32 = 5;
-const LONGEST_WAIT_OF_ACCOUNT: Duration = Duration::from_mins(1);
-const LONGEST_WAIT_OF_CALLER: Duration = Duration::from_mins(15);
 /// Messages one member may post in the long run, and how many at once before that.
 const POSTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
 const POSTS_AT_ONCE: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
@@ -65,8 +61,8 @@ pub(super) struct Limits {
     knocks: Limit<(Caller, ChatId)>,
     browser_sessions: Limit<Caller>,
     registers: Limit<Caller>,
-    logins_of_account: Tries<(ChatId, String)>,
-    logins_of_caller: Tries<Caller>,
+    pub(super) logins: Logins,
+    pub(super) streams: StreamLimits,
     posts: Limit<MemberId>,
     typing: Limit<MemberId>,
 }
@@ -78,8 +74,8 @@ impl Limits {
             joins: limit(Quota::per_minute(JOINS_PER_MINUTE), clock),
             browser_sessions: limit(Quota::per_minute(BROWSER_SESSIONS_PER_MINUTE), clock),
             registers: limit(Quota::per_minute(REGISTERS_PER_MINUTE), clock),
-            logins_of_account: Tries::new(clock, LONGEST_WAIT_OF_ACCOUNT),
-            logins_of_caller: Tries::new(clock, LONGEST_WAIT_OF_CALLER),
+            logins: Logins::new(clock),
+            streams: StreamLimits::default(),
             knocks: limit(slow(Duration::from_mins(MINUTES_PER_KNOCK)).allow_burst(KNOCKS_AT_ONCE), clock),
             posts: limit(Quota::per_second(POSTS_PER_SECOND).allow_burst(POSTS_AT_ONCE), clock),
             typing: limit(Quota::per_minute(TYPING_PER_MINUTE), clock),
@@ -106,19 +102,6 @@ impl Limits {
         check(&self.registers, &caller)
     }
 
-    /// Counts a try to log in as a failure, before anything is known of it: many at once are no way
-    /// around the wait.
-    pub(super) fn begin_login(&self, caller: Caller, chat_id: ChatId, username: &str) -> Result<(), Refusal> {
-        self.logins_of_caller.begin(caller)?;
-        self.logins_of_account.begin((chat_id, username.to_owned()))
-    }
-
-    /// It was the right password after all.
-    pub(super) fn end_login(&self, caller: Caller, chat_id: ChatId, username: &str) {
-        self.logins_of_caller.succeed(&caller);
-        self.logins_of_account.succeed(&(chat_id, username.to_owned()));
-    }
-
     pub(super) fn check_post(&self, member: MemberId) -> Result<(), Refusal> {
         check(&self.posts, &member)
     }
@@ -134,8 +117,7 @@ impl Limits {
         self.knocks.retain_recent();
         self.browser_sessions.retain_recent();
         self.registers.retain_recent();
-        self.logins_of_account.forget_idle();
-        self.logins_of_caller.forget_idle();
+        self.logins.forget_idle();
         self.posts.retain_recent();
         self.typing.retain_recent();
     }
@@ -147,60 +129,18 @@ impl fmt::Debug for Limits {
     }
 }
 
-type Limit<K> = RateLimiter<K, DashMapStateStore<K>, LimitClock, NoOpMiddleware<Nanos>>;
-
-/// Tries that have failed in a row, and the wait that grows with them.
-struct Tries<K> {
-    failed: DashMap<K, (u32, Timestamp)>,
-    clock: Arc<dyn Clock>,
-    longest_wait: Duration,
-}
-
-impl<K: Hash + Eq> Tries<K> {
-    fn new(clock: &Arc<dyn Clock>, longest_wait: Duration) -> Self {
-        Self { failed: DashMap::new(), clock: Arc::clone(clock), longest_wait }
-    }
-
-    /// Twice as long with each try, from one second.
-    fn wait(&self, tries: u32) -> Duration {
-        let doublings = tries.checked_sub(FREE_TRIES);
-        let wait = doublings.map_or(Duration::ZERO, |doublings| Duration::from_secs(1 << doublings.min(20)));
-        wait.min(self.longest_wait)
-    }
-
-    fn begin(&self, key: K) -> Result<(), Refusal> {
-        let now = self.clock.now();
-        let mut failed = self.failed.entry(key).or_insert((0, now));
-        let (tries, last) = *failed;
-        let next = last.after(self.wait(tries));
-        if now < next {
-            return Err(Refusal::TooManyRequests { retry_after: next.since(now) });
-        }
-        *failed = (tries + 1, now);
-        Ok(())
-    }
-
-    fn succeed(&self, key: &K) {
-        self.failed.remove(key);
-    }
-
-    /// Forgets those who have not tried for much longer than they would have to wait.
-    fn forget_idle(&self) {
-        let now = self.clock.now();
-        self.failed.retain(|_, (_, last)| now < last.after(4 * self.longest_wait));
-    }
-}
+pub(super) type Limit<K> = RateLimiter<K, DashMapStateStore<K>, LimitClock, NoOpMiddleware<Nanos>>;
 
 /// One in every `period`.
 fn slow(period: Duration) -> Quota {
     Quota::with_period(period).expect("a period is not nothing")
 }
 
-fn limit<K: Clone + Hash + Eq>(quota: Quota, clock: &Arc<dyn Clock>) -> Limit<K> {
+pub(super) fn limit<K: Clone + Hash + Eq>(quota: Quota, clock: &Arc<dyn Clock>) -> Limit<K> {
     RateLimiter::dashmap_with_clock(quota, LimitClock(Arc::clone(clock)))
 }
 
-fn check<K: Clone + Hash + Eq>(limit: &Limit<K>, key: &K) -> Result<(), Refusal> {
+pub(super) fn check<K: Clone + Hash + Eq>(limit: &Limit<K>, key: &K) -> Result<(), Refusal> {
     limit.check_key(key).map_err(|until| {
         let now = clock::Clock::now(limit.clock());
         let wait = until.earliest_possible().duration_since(now);
@@ -210,28 +150,19 @@ fn check<K: Clone + Hash + Eq>(limit: &Limit<K>, key: &K) -> Result<(), Refusal>
 
 /// Our clock as the limiter reads it.
 #[derive(Clone, Debug)]
-struct LimitClock(Arc<dyn Clock>);
+pub(super) struct LimitClock(Arc<dyn Clock>);
 
 impl clock::Clock for LimitClock {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
-        let millis = u64::try_from(self.0.now().as_millis()).unwrap_or(0);
-        Duration::from_millis(millis).into()
+        self.0.uptime().into()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn wrong_passwords_make_one_wait_longer_each_time_but_not_for_good() {
-        let tries = Tries::<u8>::new(&(Arc::new(super::super::SystemClock) as Arc<dyn Clock>), Duration::from_mins(1));
-        let waits: Vec<u64> = (0..14).map(|failed| tries.wait(failed).as_secs()).collect();
-        assert_eq!(waits, [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        assert_eq!(tries.wait(u32::MAX), Duration::from_mins(1));
-    }
 
     #[test]
     fn one_ipv6_subscriber_is_one_caller() {

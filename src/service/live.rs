@@ -4,12 +4,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
-use super::room::{Happening, Room, State};
-use super::{Result, Service};
+use super::room::{Happening, PresentByStream, Room, State, Subscription, Typing};
+use super::stream_limits::StreamPermit;
+use super::{Caller, Result, Service};
 use crate::domain::{
     ChatId, Departure, Digest, Event, Knock, KnockEnd, KnockId, KnockStatus, Member, MemberId, Message, MessageId,
     MessagesAfter, OfSession, Refusal, Role, SessionToken,
@@ -79,15 +79,32 @@ pub struct Follower {
     cursor: MessageId,
     waiting: VecDeque<Update>,
     ending: Option<Ending>,
-    happenings: Receiver<Happening>,
+    subscription: Subscription,
+    presence: PresentByStream,
     stopping: watch::Receiver<bool>,
+    /// Where streams are limited.
+    _permit: Option<StreamPermit>,
+}
+
+/// What a follower hears of first.
+enum Heard {
+    Happening(Happening),
+    Typing(Option<Typing>),
 }
 
 impl Service {
     /// Follows the chat from after the message `after`.
-    pub async fn follow(&self, chat_id: ChatId, token: &SessionToken, after: MessageId) -> Result<Follower> {
+    pub async fn follow(
+        &self,
+        caller: Caller,
+        chat_id: ChatId,
+        token: &SessionToken,
+        after: MessageId,
+    ) -> Result<Follower> {
         let by = token.digest();
         let room = self.room(chat_id).await?;
+        let member_id = self.look_into(&room, chat_id, |state, now| Ok(state.chat.authenticate(by, now)?.id)).await?;
+        let permit = self.open_stream(caller, Some(member_id))?;
         let begin = |state: &State, now| {
             let member = state.chat.authenticate(by, now)?;
             let (member_id, is_owner) = (member.id, state.chat.role(member, now) == Role::Owner);
@@ -96,7 +113,7 @@ impl Service {
             // Under one lock: what is committed after this look is told to the receiver.
             Ok::<_, Refusal>((member_id, is_owner, session, state.chat.messages_after(after), state.follow(member_id)))
         };
-        let (member_id, is_owner, session, MessagesAfter { messages, last_id, missed }, happenings) =
+        let (member_id, is_owner, session, MessagesAfter { messages, last_id, missed }, (subscription, presence)) =
             self.look_into(&room, chat_id, begin).await?;
         let opened = Update::Opened { last_id, missed };
         Ok(Follower {
@@ -108,9 +125,20 @@ impl Service {
             cursor: last_id,
             waiting: std::iter::once(opened).chain(messages.into_iter().map(Update::Posted)).collect(),
             ending: None,
-            happenings,
+            subscription,
+            presence,
             stopping: self.inner.stopping.subscribe(),
+            _permit: permit,
         })
+    }
+
+    /// A place for one more stream, where streams are limited.
+    pub(super) fn open_stream(
+        &self,
+        caller: Caller,
+        member: Option<MemberId>,
+    ) -> Result<Option<StreamPermit>, Refusal> {
+        self.inner.limits.as_ref().map(|limits| limits.streams.open(caller, member)).transpose()
     }
 
     /// Tells those who follow that the caller is writing; kept nowhere.
@@ -120,7 +148,7 @@ impl Service {
             let member_id = state.chat.authenticate(by, now)?.id;
             state.hear(member_id, now);
             self.limit(|limits| limits.check_typing(member_id))?;
-            state.tell(Happening::Typing(member_id));
+            state.tell_typing(member_id);
             Ok(())
         })
         .await
@@ -148,14 +176,17 @@ impl Follower {
             }
             let heard = tokio::select! {
                 biased;
-                happening = self.happenings.recv() => happening.map_err(|error| match error {
+                happening = self.subscription.happenings.recv() => happening.map(Heard::Happening).map_err(|error| match error {
                     RecvError::Lagged(_) => Ending::TooSlow,
                     RecvError::Closed => Ending::ChatEnded,
                 }),
+                // What did not fit is of no use any more.
+                typing = self.subscription.typing.recv() => Ok(Heard::Typing(typing.ok())),
                 _ = self.stopping.wait_for(|stopping| *stopping) => Err(Ending::Stopping),
             };
             match heard {
-                Ok(happening) => self.take(happening),
+                Ok(Heard::Happening(happening)) => self.take(happening),
+                Ok(Heard::Typing(typing)) => typing.into_iter().for_each(|typing| self.take_typing(typing)),
                 Err(ending) => self.ending = Some(ending),
             }
         }
@@ -172,8 +203,12 @@ impl Follower {
                 }
             }
             Happening::Reloaded => self.catch_up(),
-            Happening::Typing(member_id) if member_id == self.member_id => {}
-            Happening::Typing(member_id) => self.waiting.push_back(Update::Typing { member_id }),
+        }
+    }
+
+    fn take_typing(&mut self, Typing { member_id, last_id }: Typing) {
+        if member_id != self.member_id && last_id >= self.cursor {
+            self.waiting.push_back(Update::Typing { member_id });
         }
     }
 
@@ -255,7 +290,6 @@ impl Follower {
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        let now = self.service.now();
-        self.room.look(|state| state.unfollow(self.member_id, now));
+        self.presence.end(self.service.now());
     }
 }

@@ -8,9 +8,11 @@ mod entropy;
 mod entry;
 mod limits;
 mod live;
+mod logins;
 mod owners;
 mod passwords;
 mod room;
+mod stream_limits;
 mod sweep;
 mod watch;
 
@@ -32,7 +34,7 @@ pub use entry::{Entrance, Joiner, KnockView, SharedInvite, Standing, knock_view}
 pub use limits::Caller;
 pub use live::{Ending, Follower, Update};
 pub use owners::Owner;
-pub use passwords::Password;
+pub use passwords::{Busy, Password};
 pub use watch::{WatchEnd, Watcher};
 
 use limits::Limits;
@@ -50,6 +52,8 @@ pub enum Error {
     Refused(#[from] Refusal),
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+    #[error(transparent)]
+    Busy(#[from] Busy),
 }
 
 type Result<T, E = Error> = std::result::Result<T, E>;

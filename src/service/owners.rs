@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Caller, NewChat, OpenInvite, Result, Seat, Service, seen};
 use crate::domain::{
-    Chat, ChatId, ChatName, Command, Fresh, InviteTerms, Member, MemberId, RecoveryCode, Refusal, Role, SessionToken,
-    Settings, Timestamp, Username,
+    Chat, ChatId, ChatName, Command, Event, Fresh, InviteTerms, Member, MemberId, RecoveryCode, Refusal, Role,
+    SessionToken, Settings, Timestamp, Username,
 };
 use crate::store::{CommitError, Unavailable};
 
@@ -32,8 +32,12 @@ impl Service {
         let by_invite = settings.admission.is_by_invite();
         let first = by_invite.then(|| (Command::CreateInvite { by: token.digest(), terms }, fresh));
         let owner = Owner { username, token: &token, recovery: &recovery };
-        let (chat_id, chat) = self.open(caller, Some(owner), name, settings, first).await?;
-        let member = chat.live_members(self.now()).next().expect("a chat begins with its owner").clone();
+        let (chat_id, chat, events) = self.open(caller, Some(owner), name, settings, first).await?;
+        let member = events.iter().find_map(|event| match event {
+            Event::MemberJoined { member } => Some(member.clone()),
+            _ => None,
+        });
+        let member = member.expect("a chat that is created with an owner seats them");
         let invite = chat.invites().first().map(|invite| OpenInvite { key, invite: invite.clone() });
         Ok(NewChat { chat_id, seat: Seat { token, member }, recovery, invite })
     }
@@ -56,7 +60,7 @@ impl Service {
         name: Option<ChatName>,
         settings: Settings,
         first: Option<(Command, Fresh)>,
-    ) -> Result<(ChatId, Arc<Chat>)> {
+    ) -> Result<(ChatId, Arc<Chat>, Arc<[Event]>)> {
         self.limit(|limits| limits.check_create(caller))?;
         let chat_id = ChatId::from_random_bytes(self.draw_id());
         let settings = Settings { session_lifetime: self.inner.policy.session_lifetime, ..settings };
@@ -76,7 +80,7 @@ impl Service {
             events.extend(created.after.decide(&command, now, fresh)?);
         }
         let change = chat.change(events);
-        let after = Arc::clone(&change.after);
+        let (after, events) = (Arc::clone(&change.after), Arc::clone(&change.events));
         self.to_the_end(move |service| async move {
             match service.inner.store.commit(&change).await {
                 Ok(()) => service.inner.rooms.open(change.after, now),
@@ -89,7 +93,7 @@ impl Service {
             Ok(())
         })
         .await?;
-        Ok((chat_id, after))
+        Ok((chat_id, after, events))
     }
 
     /// Makes a member an owner too, or oneself a guest.

@@ -7,6 +7,7 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc};
 use argon2::{Algorithm, Argon2, Params, Version};
 use precis_core::profile::PrecisFastInvocation as _;
 use precis_profiles::OpaqueString;
+use thiserror::Error;
 use tokio::sync::Semaphore;
 use unicode_segmentation::UnicodeSegmentation as _;
 
@@ -18,6 +19,8 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 /// Hashes computed at one time: each takes a core for tens of milliseconds, and 19 MiB.
 const AT_ONCE: usize = 2;
+/// Hashes that may wait for those: the last of them waits for some seconds on a slow machine.
+const MAX_WAITING: usize = 64;
 /// A hash of no password, which has the cost of all others: a name that nobody has takes as long to
 /// refuse as a wrong password.
 const NOBODYS: &str =
@@ -58,20 +61,28 @@ impl fmt::Debug for Password {
     }
 }
 
+/// Too many passwords are being hashed already.
+#[derive(Clone, Copy, Debug, Error)]
+#[error("too many passwords are being hashed")]
+pub struct Busy;
+
 /// Hashes off the threads that answer requests, a few at a time.
 #[derive(Debug)]
 pub(super) struct Passwords {
-    desks: Arc<Semaphore>,
+    /// Those that are computed or wait to be.
+    places: Arc<Semaphore>,
+    /// Those that are computed.
+    running: Arc<Semaphore>,
 }
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self { desks: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { places: Arc::new(Semaphore::new(AT_ONCE + MAX_WAITING)), running: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 }
 
 impl Passwords {
-    pub(super) async fn hash(&self, password: Password, salt: [u8; 16]) -> PasswordHash {
+    pub(super) async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<PasswordHash, Busy> {
         self.compute(move || {
             let hash = argon2().hash_password_with_salt(password.0.as_bytes(), &salt);
             PasswordHash::from_stored(&hash.expect("a salt of 16 bytes is good").to_string())
@@ -80,7 +91,7 @@ impl Passwords {
     }
 
     /// Whether it is the password that was hashed; `None` is nobody's.
-    pub(super) async fn verify(&self, password: Password, hash: Option<PasswordHash>) -> bool {
+    pub(super) async fn verify(&self, password: Password, hash: Option<PasswordHash>) -> Result<bool, Busy> {
         self.compute(move || {
             let kept = hash.as_ref().map_or(NOBODYS, PasswordHash::as_str);
             let kept = phc::PasswordHash::new(kept).expect("what is kept was written by the hash function");
@@ -89,13 +100,15 @@ impl Passwords {
         .await
     }
 
-    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        let desk = Arc::clone(&self.desks).acquire_owned().await.expect("nobody closes it");
+    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Busy)?;
+        let running = Arc::clone(&self.running).acquire_owned().await.expect("the semaphore is never closed");
         let done = tokio::task::spawn_blocking(move || {
-            let _desk = desk;
+            // Held until the work is done, even where nobody waits for the answer any more.
+            let _permits = (place, running);
             work()
         });
-        done.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+        Ok(done.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))
     }
 }
 
@@ -125,11 +138,31 @@ mod tests {
     async fn a_password_is_the_same_from_every_keyboard_and_no_other_is_it() {
         let passwords = Passwords::default();
         let typed = |text: &str| Password::parse(text).unwrap();
-        let hash = passwords.hash(typed("caf\u{e9} au lait"), [7; 16]).await;
+        let hash = passwords.hash(typed("caf\u{e9} au lait"), [7; 16]).await.unwrap();
         assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.as_str());
-        assert!(passwords.verify(typed("cafe\u{301} au\u{a0}lait"), Some(hash.clone())).await);
-        assert!(!passwords.verify(typed("caf\u{e9} au laiT"), Some(hash.clone())).await);
-        assert!(!passwords.verify(typed("caf\u{e9} au lait"), None).await);
+        assert!(passwords.verify(typed("cafe\u{301} au\u{a0}lait"), Some(hash.clone())).await.unwrap());
+        assert!(!passwords.verify(typed("caf\u{e9} au laiT"), Some(hash.clone())).await.unwrap());
+        assert!(!passwords.verify(typed("caf\u{e9} au lait"), None).await.unwrap());
         assert!(!format!("{hash:?} {:?}", typed("secret secret")).contains("secret"));
+    }
+
+    #[tokio::test]
+    async fn beyond_a_bounded_queue_passwords_are_refused_and_those_that_wait_are_hashed() {
+        let passwords = Passwords::default();
+        let typed = || Password::parse("correct horse").unwrap();
+        // Nothing is computed while the test holds these.
+        let running = passwords.running.acquire_many(AT_ONCE.try_into().unwrap()).await.unwrap();
+        let mut waiting: Vec<_> =
+            (0..AT_ONCE + MAX_WAITING).map(|_| Box::pin(passwords.verify(typed(), None))).collect();
+        for wait in &mut waiting {
+            assert!(futures_util::poll!(wait).is_pending());
+        }
+        assert!(passwords.verify(typed(), None).await.is_err());
+        waiting.truncate(1);
+        drop(running);
+        for wait in waiting {
+            assert!(!wait.await.unwrap());
+        }
+        assert!(passwords.verify(typed(), None).await.is_ok());
     }
 }

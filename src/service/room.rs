@@ -9,7 +9,7 @@ use dashmap::DashMap;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, MutexGuard, broadcast};
 
-use crate::domain::{Change, Chat, ChatId, Event, MemberId, Timestamp};
+use crate::domain::{Change, Chat, ChatId, Event, MemberId, MessageId, Timestamp};
 
 /// How long a room that nobody uses stays in memory.
 const IDLE_ROOM: Duration = Duration::from_mins(10);
@@ -17,6 +17,9 @@ const IDLE_ROOM: Duration = Duration::from_mins(10);
 /// What may wait for a follower of a room. One who is further behind is cut off, and comes back
 /// with its cursor: nobody waits for it, and it costs no more memory than this.
 const BACKLOG: usize = 64;
+/// Signs of typing that may wait for a follower. They have a queue of their own, so that many of them
+/// push no message out; those that do not fit are dropped.
+const TYPING_BACKLOG: usize = 16;
 
 /// What a room tells those who follow it.
 #[derive(Clone, Debug)]
@@ -25,20 +28,19 @@ pub(super) enum Happening {
     Changed(Arc<[Event]>),
     /// The chat was loaded anew; what happened meanwhile can only be read off it.
     Reloaded,
-    /// The member is writing.
-    Typing(MemberId),
 }
 
 /// What readers look at.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) chat: Arc<Chat>,
-    heard: HashMap<MemberId, Presence>,
+    heard: HashMap<MemberId, Arc<Presence>>,
     happenings: broadcast::Sender<Happening>,
+    typing: broadcast::Sender<Typing>,
 }
 
-/// What is known of whether a member is there; never stored. Atomic, so that a reader notes
-/// itself under the read lock.
+/// A member's presence in one seat; never stored. Atomic, so that a reader notes itself under the
+/// read lock.
 #[derive(Debug)]
 struct Presence {
     /// In milliseconds since 1970.
@@ -47,15 +49,57 @@ struct Presence {
     streams: AtomicUsize,
 }
 
+impl Presence {
+    /// The last who wrote is right, even where the machine's clock was set back.
+    fn hear(&self, now: Timestamp) {
+        self.last_heard.store(now.as_millis(), Ordering::Relaxed);
+    }
+}
+
+/// A stream that counts for its member's presence until [`PresentByStream::end`]. Where the seat has
+/// ended since, and its member has come back to another, it counts for the one that has ended.
+#[derive(Debug)]
+pub(super) struct PresentByStream(Option<Arc<Presence>>);
+
+impl PresentByStream {
+    pub(super) fn end(&mut self, now: Timestamp) {
+        if let Some(presence) = self.0.take() {
+            presence.hear(now);
+            presence.streams.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A member who is writing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Typing {
+    pub(super) member_id: MemberId,
+    /// The newest message at that moment; a reader who has seen a newer one may have seen what was
+    /// being written.
+    pub(super) last_id: MessageId,
+}
+
+/// All that happens to a chat from some moment on.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    pub(super) happenings: broadcast::Receiver<Happening>,
+    pub(super) typing: broadcast::Receiver<Typing>,
+}
+
 impl State {
     fn new(chat: Arc<Chat>) -> Self {
-        Self { chat, heard: HashMap::new(), happenings: broadcast::Sender::new(BACKLOG) }
+        Self {
+            chat,
+            heard: HashMap::new(),
+            happenings: broadcast::Sender::new(BACKLOG),
+            typing: broadcast::Sender::new(TYPING_BACKLOG),
+        }
     }
 
     /// Notes that `member` did something at `now`.
     pub(super) fn hear(&self, member: MemberId, now: Timestamp) {
         if let Some(presence) = self.heard.get(&member) {
-            presence.last_heard.fetch_max(now.as_millis(), Ordering::Relaxed);
+            presence.hear(now);
         }
     }
 
@@ -67,29 +111,29 @@ impl State {
         })
     }
 
-    /// All that happens from now on. `member` counts as present until [`State::unfollow`].
-    pub(super) fn follow(&self, member: MemberId) -> broadcast::Receiver<Happening> {
-        if let Some(presence) = self.heard.get(&member) {
+    /// All that happens from now on, and the presence of `member` by following it.
+    pub(super) fn follow(&self, member: MemberId) -> (Subscription, PresentByStream) {
+        let presence = self.heard.get(&member).cloned();
+        if let Some(presence) = &presence {
             presence.streams.fetch_add(1, Ordering::Relaxed);
         }
-        self.happenings.subscribe()
+        let subscription = Subscription { happenings: self.happenings.subscribe(), typing: self.typing.subscribe() };
+        (subscription, PresentByStream(presence))
     }
 
-    /// All that happens from now on, for one who is no member.
+    /// All that is committed from now on, for one who is no member.
     pub(super) fn subscribe(&self) -> broadcast::Receiver<Happening> {
         self.happenings.subscribe()
-    }
-
-    pub(super) fn unfollow(&self, member: MemberId, now: Timestamp) {
-        if let Some(presence) = self.heard.get(&member) {
-            presence.streams.fetch_sub(1, Ordering::Relaxed);
-            presence.last_heard.fetch_max(now.as_millis(), Ordering::Relaxed);
-        }
     }
 
     /// Tells those who follow; where nobody does, nobody hears.
     pub(super) fn tell(&self, happening: Happening) {
         let _ = self.happenings.send(happening);
+    }
+
+    /// Tells those who follow that `member` is writing.
+    pub(super) fn tell_typing(&self, member_id: MemberId) {
+        let _ = self.typing.send(Typing { member_id, last_id: self.chat.last_id() });
     }
 
     fn reload(&mut self, chat: Arc<Chat>, now: Timestamp) {
@@ -105,9 +149,9 @@ impl State {
         let Self { chat, heard, .. } = self;
         heard.retain(|id, _| chat.live_members(now).any(|member| member.id == *id));
         for member in chat.live_members(now) {
-            heard.entry(member.id).or_insert_with(|| Presence {
-                last_heard: AtomicI64::new(member.joined_at.as_millis()),
-                streams: AtomicUsize::new(0),
+            heard.entry(member.id).or_insert_with(|| {
+                let last_heard = AtomicI64::new(member.joined_at.as_millis());
+                Arc::new(Presence { last_heard, streams: AtomicUsize::new(0) })
             });
         }
     }

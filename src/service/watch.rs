@@ -8,7 +8,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
 use super::room::{Happening, Room};
-use super::{Result, Service};
+use super::stream_limits::StreamPermit;
+use super::{Caller, Result, Service};
 use crate::domain::{Chat, ChatId, Event, Refusal, Timestamp};
 
 /// Why there is nothing more to come.
@@ -30,18 +31,22 @@ pub struct Watcher<T> {
     last: Option<T>,
     happenings: Receiver<Happening>,
     stopping: watch::Receiver<bool>,
+    /// Where streams are limited.
+    _permit: Option<StreamPermit>,
 }
 
 impl Service {
     /// Watches what `view` sees; fails at once where that is refused already.
     pub(super) async fn watch<T>(
         &self,
+        caller: Caller,
         chat_id: ChatId,
         view: impl Fn(&Chat, Timestamp) -> Result<T, Refusal> + Send + Sync + 'static,
     ) -> Result<Watcher<T>> {
         let room = self.room(chat_id).await?;
         let begin = |state: &super::room::State, now| view(&state.chat, now).map(|_| state.subscribe());
         let happenings = self.look_into(&room, chat_id, begin).await?;
+        let permit = self.open_stream(caller, None)?;
         Ok(Watcher {
             service: self.clone(),
             room,
@@ -49,6 +54,7 @@ impl Service {
             last: None,
             happenings,
             stopping: self.inner.stopping.subscribe(),
+            _permit: permit,
         })
     }
 }

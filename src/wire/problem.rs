@@ -44,6 +44,8 @@ pub enum Code {
     PayloadTooLarge,
     /// 429: wait as long as `Retry-After` says.
     TooManyRequests,
+    /// 429: close a stream first, or ask for new messages at intervals.
+    TooManyStreams,
     /// 500: our fault; `detail` holds the id to report.
     InternalError,
     /// 503: the store cannot be reached; wait as long as `Retry-After` says.
@@ -52,7 +54,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of their statuses.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::InvalidRequest,
         Self::SessionRequired,
         Self::SessionExpired,
@@ -70,6 +72,7 @@ impl Code {
         Self::NothingToApprove,
         Self::PayloadTooLarge,
         Self::TooManyRequests,
+        Self::TooManyStreams,
         Self::InternalError,
         Self::Unavailable,
     ];
@@ -85,7 +88,7 @@ impl Code {
             Self::MethodNotAllowed => 405,
             Self::ChatFull | Self::UsernameTaken | Self::WrongAdmission | Self::NothingToApprove => 409,
             Self::PayloadTooLarge => 413,
-            Self::TooManyRequests => 429,
+            Self::TooManyRequests | Self::TooManyStreams => 429,
             Self::InternalError => 500,
             Self::Unavailable => 503,
         }
@@ -112,6 +115,7 @@ impl Code {
             Self::NothingToApprove => "Nothing to approve",
             Self::PayloadTooLarge => "Payload too large",
             Self::TooManyRequests => "Too many requests",
+            Self::TooManyStreams => "Too many streams",
             Self::InternalError => "Internal error",
             Self::Unavailable => "Unavailable",
         }
@@ -134,6 +138,7 @@ impl Code {
             Refusal::ChatFull { .. } => Self::ChatFull,
             Refusal::UsernameTaken => Self::UsernameTaken,
             Refusal::TooManyRequests { .. } | Refusal::TooManyKnocks { .. } => Self::TooManyRequests,
+            Refusal::TooManyStreams { .. } => Self::TooManyStreams,
         }
     }
 }
@@ -260,6 +265,7 @@ mod tests {
                 "nothing_to_approve",
                 "payload_too_large",
                 "too_many_requests",
+                "too_many_streams",
                 "internal_error",
                 "unavailable",
             ]

@@ -41,6 +41,10 @@ impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::SeqCst))
     }
+
+    fn uptime(&self) -> Duration {
+        Duration::from_millis(self.now().as_millis().try_into().unwrap())
+    }
 }
 
 /// Different bytes at every call, the same in every run.
@@ -89,11 +93,15 @@ pub fn policy(rate_limit: bool) -> Policy {
     Policy { session_lifetime: Duration::from_hours(6), forget_after: Duration::from_hours(24), rate_limit }
 }
 
+/// Where those are who call the service itself.
+pub fn caller() -> Caller {
+    Caller::from(std::net::IpAddr::from([127, 0, 0, 1]))
+}
+
 /// Someone who comes by an invite that asks nobody.
 pub async fn seat(service: &Service, chat_id: ChatId, key: &InviteKey, username: &str) -> Option<Seat> {
-    let caller = Caller::from(std::net::IpAddr::from([127, 0, 0, 1]));
     let username = Username::parse(username).unwrap();
-    match service.join(caller, chat_id, key, username, Joiner::Unknown).await.ok()? {
+    match service.join(caller(), chat_id, key, username, Joiner::Unknown).await.ok()? {
         Entrance::Seated(seat) => Some(seat),
         Entrance::Knocked { .. } => panic!("the invite asks first"),
     }
@@ -154,7 +162,7 @@ impl TestApp {
     pub async fn follow(&self, member: &Member<'_>) -> Follower {
         let token = SessionToken::parse(&member.token).unwrap();
         let after = member.reads(0).await["last_id"].as_u64().unwrap();
-        let mut follower = self.service.follow(member.chat_id.parse().unwrap(), &token, after).await.unwrap();
+        let mut follower = self.service.follow(caller(), member.chat_id.parse().unwrap(), &token, after).await.unwrap();
         assert!(matches!(follower.next().await, Ok(Update::Opened { .. })));
         follower
     }

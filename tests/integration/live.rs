@@ -15,17 +15,13 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 use watch_party::domain::{Admission, Departure, MessageText, Settings, Username};
 use watch_party::http::serve;
-use watch_party::service::{Caller, Ending, Follower, NewChat, OsEntropy, Service, SystemClock, Update};
+use watch_party::service::{Ending, Follower, NewChat, OsEntropy, Service, SystemClock, Update};
 use watch_party::store::MemoryStore;
 
-use crate::app::{TestApp, policy, seat, state};
+use crate::app::{TestApp, caller, policy, seat, state};
 
 fn service() -> Service {
     Service::new(Arc::new(MemoryStore::default()), Arc::new(SystemClock), Arc::new(OsEntropy), policy(false))
-}
-
-fn caller() -> Caller {
-    std::net::IpAddr::from([127, 0, 0, 1]).into()
 }
 
 fn username(name: &str) -> Username {
@@ -74,7 +70,7 @@ async fn whoever_begins_to_follow_amid_posts_gets_each_once_and_in_order() {
             let mut cursor = 0;
             // One who is cut off for being slow comes back with its cursor.
             while cursor < POSTS {
-                let mut follower = service.follow(chat.chat_id, &chat.seat.token, cursor).await.unwrap();
+                let mut follower = service.follow(caller(), chat.chat_id, &chat.seat.token, cursor).await.unwrap();
                 while cursor < POSTS {
                     match follower.next().await {
                         Ok(Update::Posted(message)) => {
@@ -104,8 +100,8 @@ async fn whoever_begins_to_follow_amid_posts_gets_each_once_and_in_order() {
 async fn a_follower_who_takes_nothing_is_cut_off_and_delays_nobody() {
     let service = service();
     let chat = chat(&service).await;
-    let mut slow = service.follow(chat.chat_id, &chat.seat.token, 0).await.unwrap();
-    let mut quick = service.follow(chat.chat_id, &chat.seat.token, 0).await.unwrap();
+    let mut slow = service.follow(caller(), chat.chat_id, &chat.seat.token, 0).await.unwrap();
+    let mut quick = service.follow(caller(), chat.chat_id, &chat.seat.token, 0).await.unwrap();
     for number in 1..=200 {
         say(&service, &chat, "hello").await;
         assert_eq!(ids(&mut quick, number).await, [number]);
@@ -113,7 +109,7 @@ async fn a_follower_who_takes_nothing_is_cut_off_and_delays_nobody() {
     assert_eq!(slow.next().await, Ok(Update::Opened { last_id: 0, missed: 0 }));
     assert_eq!(slow.next().await, Err(Ending::TooSlow));
     assert_eq!(slow.next().await, Err(Ending::TooSlow), "and it stays so");
-    let mut again = service.follow(chat.chat_id, &chat.seat.token, 0).await.unwrap();
+    let mut again = service.follow(caller(), chat.chat_id, &chat.seat.token, 0).await.unwrap();
     assert_eq!(ids(&mut again, 200).await.len(), 200);
 }
 
@@ -122,11 +118,11 @@ async fn comings_goings_and_typing_are_told_and_a_seat_that_is_lost_ends_its_str
     let service = service();
     let chat = chat(&service).await;
     let (id, ann) = (chat.chat_id, &chat.seat.token);
-    let mut ann_sees = service.follow(id, ann, 0).await.unwrap();
+    let mut ann_sees = service.follow(caller(), id, ann, 0).await.unwrap();
     assert!(matches!(ann_sees.next().await, Ok(Update::Opened { .. })));
     let bob = seat(&service, id, &chat.invite.as_ref().unwrap().key, "Bob").await.unwrap();
     assert_eq!(ann_sees.next().await, Ok(Update::Joined(bob.member.clone())));
-    let mut bob_sees = service.follow(id, &bob.token, 0).await.unwrap();
+    let mut bob_sees = service.follow(caller(), id, &bob.token, 0).await.unwrap();
     assert!(matches!(bob_sees.next().await, Ok(Update::Opened { .. })));
 
     service.type_in(id, &bob.token).await.unwrap();
@@ -145,7 +141,7 @@ async fn who_follows_is_online_however_long_nothing_is_said() {
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let bob = chat.join("Bob").await;
     let token = watch_party::domain::SessionToken::parse(&ann.token).unwrap();
-    let follower = app.service.follow(chat.id.parse().unwrap(), &token, 0).await.unwrap();
+    let follower = app.service.follow(caller(), chat.id.parse().unwrap(), &token, 0).await.unwrap();
     let online = async || bob.get("/members").await_status(200).await.json()["members"][0]["online"].clone();
     app.clock.advance(Duration::from_hours(1));
     assert_eq!(online().await, true);
@@ -162,7 +158,7 @@ async fn a_session_that_expires_ends_its_stream_before_anything_more_is_said() {
     app.clock.advance(Duration::from_hours(3));
     let bob = chat.join("Bob").await;
     let token = watch_party::domain::SessionToken::parse(&ann.token).unwrap();
-    let mut follower = app.service.follow(chat.id.parse().unwrap(), &token, 0).await.unwrap();
+    let mut follower = app.service.follow(caller(), chat.id.parse().unwrap(), &token, 0).await.unwrap();
     assert!(matches!(follower.next().await, Ok(Update::Opened { .. })));
     app.clock.advance(Duration::from_hours(3));
     bob.says("now that Ann is gone").await;

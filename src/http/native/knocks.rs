@@ -79,10 +79,12 @@ pub(super) async fn decide_knock(
             (KnockState = "application/json"), (KnockUpdate = "text/event-stream"))),
         (status = 401, description = "`session_required`: no ticket, or another's", body = Problem),
         (status = 404, description = "`chat_not_found`, or `not_found`: withdrawn, expired, or never there", body = Problem),
+        (status = 429, description = "`too_many_streams`", body = Problem),
         (status = 503, description = "`unavailable`", body = Problem),
     ))]
 pub(super) async fn show_knock(
     State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
     ChatInPath(chat_id): ChatInPath,
     KnockInPath(knock_id): KnockInPath,
     headers: HeaderMap,
@@ -92,7 +94,7 @@ pub(super) async fn show_knock(
         let view = service.show_knock(chat_id, knock_id, &ticket).await?;
         return Ok(Json(KnockState::from(&view)).into_response());
     }
-    let watcher = service.watch_knock(chat_id, knock_id, &ticket).await?;
+    let watcher = service.watch_knock(caller, chat_id, knock_id, &ticket).await?;
     Ok(sse::watched(watcher, move |seen| {
         let update = seen.map_or(KnockUpdate::Ended, |(knock, member)| {
             let view = knock_view(knock, member, &ticket);
@@ -141,7 +143,7 @@ pub(super) async fn withdraw_knock(
             (Seats = "application/json"), (Seats = "text/event-stream"))),
         (status = 403, description = "`invalid_invite`", body = Problem),
         (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 429, description = "`too_many_requests`", body = Problem),
+        (status = 429, description = "`too_many_requests` or `too_many_streams`", body = Problem),
         (status = 503, description = "`unavailable`", body = Problem),
     ))]
 pub(super) async fn show_seats(

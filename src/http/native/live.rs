@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{self, CloseFrame, WebSocket, WebSocketUpgrade};
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use axum::response::sse::Event;
-use futures_util::stream;
+use futures_util::{FutureExt as _, stream};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::messages::cursor;
@@ -19,7 +19,7 @@ use crate::http::origin::{SiteUrl, check_origin};
 use crate::http::path::ChatInPath;
 use crate::http::problem::Answer;
 use crate::http::sse::{self, KEEP_ALIVE};
-use crate::service::{Ending, Follower, Service, Update};
+use crate::service::{Caller, Ending, Follower, Service, Update};
 use crate::wire::{LiveEvent, Problem};
 
 /// How long a frame may wait for a reader who takes nothing.
@@ -28,6 +28,8 @@ const SEND_PATIENCE: Duration = Duration::from_secs(20);
 /// send no header of their own.
 const PROTOCOL: &str = "watch-party";
 const BEARER: &str = "bearer.";
+/// How many pings in a row a reader may leave unanswered; the next is not sent any more.
+const UNANSWERED_PINGS: u32 = 2;
 /// Readers say nothing, so little is read; what is written is small as well.
 const BUFFER: usize = 4 * 1024;
 
@@ -49,10 +51,12 @@ const BUFFER: usize = 4 * 1024;
         (status = 401, description = "`session_required` or `session_expired`", body = Problem),
         (status = 403, description = "`origin_not_allowed`: a page of another site asks", body = Problem),
         (status = 404, description = "`chat_not_found`", body = Problem),
+        (status = 429, description = "`too_many_streams`: the newest gives way", body = Problem),
         (status = 503, description = "`unavailable`", body = Problem),
     ))]
 pub(super) async fn follow_chat(
     State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
     ChatInPath(chat_id): ChatInPath,
     Query(query): Query<Vec<(String, String)>>,
     site: SiteUrl,
@@ -63,7 +67,7 @@ pub(super) async fn follow_chat(
     let token = offered_token(&headers)?;
     let after = cursor(&query)?;
     let upgrade = upgrade.map_err(|_| Problem::unreadable("This address speaks WebSocket: ask for an upgrade."))?;
-    let follower = service.follow(chat_id, &token, after).await?;
+    let follower = service.follow(caller, chat_id, &token, after).await?;
     let upgrade = upgrade.protocols([PROTOCOL]).read_buffer_size(BUFFER).write_buffer_size(0).max_message_size(BUFFER);
     Ok(upgrade.on_upgrade(|socket| carry(socket, follower)))
 }
@@ -71,13 +75,14 @@ pub(super) async fn follow_chat(
 /// The same as server-sent events. `Last-Event-ID` stands before `after`.
 pub(super) async fn event_stream(
     service: &Service,
+    caller: Caller,
     chat_id: ChatId,
     token: &SessionToken,
     after: MessageId,
     headers: &HeaderMap,
 ) -> Answer<Response> {
     let last_event = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
-    let follower = service.follow(chat_id, token, last_event.unwrap_or(after)).await?;
+    let follower = service.follow(caller, chat_id, token, last_event.unwrap_or(after)).await?;
     let events = stream::unfold(Some(follower), |follower| async move {
         let mut follower = follower?;
         match follower.next().await {
@@ -102,7 +107,7 @@ fn written(event: &LiveEvent) -> Event {
 async fn carry(mut socket: WebSocket, mut follower: Follower) {
     let mut pings = interval(KEEP_ALIVE);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut is_alive = true;
+    let mut unanswered = 0;
     loop {
         let (frame, is_last) = tokio::select! {
             update = follower.next() => match update {
@@ -118,14 +123,19 @@ async fn carry(mut socket: WebSocket, mut follower: Follower) {
                 Some(Ok(ws::Message::Close(_)) | Err(_)) | None => return,
                 // A pong, or something that nobody asked for.
                 Some(Ok(_)) => {
-                    is_alive = true;
+                    unanswered = 0;
                     continue;
                 }
             },
             _ = pings.tick() => {
-                if !std::mem::take(&mut is_alive) {
-                    return;
+                if unanswered >= UNANSWERED_PINGS {
+                    // What came while a frame could not be sent may wait to be read.
+                    match socket.recv().now_or_never() {
+                        Some(Some(Ok(_))) => unanswered = 0,
+                        _ => return,
+                    }
                 }
+                unanswered += 1;
                 (ws::Message::Ping(Vec::new().into()), false)
             }
         };

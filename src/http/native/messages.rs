@@ -1,9 +1,9 @@
 //! Reading and writing.
 
-use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Json};
 
 use super::live;
 use crate::app::addresses;
@@ -13,7 +13,7 @@ use crate::http::auth::{Bearer, session_token};
 use crate::http::body::MessageBody;
 use crate::http::path::ChatInPath;
 use crate::http::problem::{Answer, Failure};
-use crate::service::Service;
+use crate::service::{Caller, Service};
 use crate::wire::{Code, LiveEvent, Message, Messages, Problem};
 
 /// The longest `Idempotency-Key` that is taken.
@@ -36,10 +36,12 @@ const MAX_IDEMPOTENCY_KEY: usize = 255;
         (status = 400, description = "`invalid_request`: `after` is no number", body = Problem),
         (status = 401, description = "`session_required` or `session_expired`", body = Problem),
         (status = 404, description = "`chat_not_found`", body = Problem),
+        (status = 429, description = "`too_many_streams`: the newest gives way", body = Problem),
         (status = 503, description = "`unavailable`", body = Problem),
     ))]
 pub(super) async fn read_messages(
     State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
     chat: Answer<ChatInPath>,
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
@@ -52,7 +54,7 @@ pub(super) async fn read_messages(
     let token = session_token(&headers)?;
     let after = cursor(&query)?;
     if wants_events(&headers) {
-        return live::event_stream(&service, chat_id, &token, after, &headers).await;
+        return live::event_stream(&service, caller, chat_id, &token, after, &headers).await;
     }
     let unseen = service.read(chat_id, &token, after).await?;
     Ok(Json(Messages::from(&unseen)).into_response())

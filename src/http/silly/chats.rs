@@ -69,6 +69,7 @@ pub(super) async fn create_chat(
     ))]
 pub(super) async fn read_chat(
     State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
     Path(opaque): Path<String>,
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
@@ -84,7 +85,7 @@ pub(super) async fn read_chat(
         let unseen = service.read(chat_id, &token, 0).await.map_err(as_author)?;
         return Ok(Json(Conversation { messages: unseen.messages.iter().map(Said::from).collect() }).into_response());
     }
-    let follower = service.follow(chat_id, &token, 0).await.map_err(as_author)?;
+    let follower = service.follow(caller, chat_id, &token, 0).await.map_err(as_author)?;
     let waiting = match service.list_knocks(chat_id, &token).await {
         Ok(waiting) => waiting,
         Err(Error::Refused(Refusal::OwnerOnly)) => Vec::new(),

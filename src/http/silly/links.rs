@@ -68,7 +68,7 @@ pub(super) async fn create_link(
         (status = 404, description = "`chat_not_found`", body = Problem),
         (status = 409, description = "`chat_full`", body = Problem),
         (status = 422, description = "`invalid_request`: `client_id` is no UUID", body = Problem),
-        (status = 429, description = "`too_many_requests`: from here, or too many wait already", body = Problem),
+        (status = 429, description = "`too_many_requests`: from here, or too many wait already; `too_many_streams`", body = Problem),
         (status = 503, description = "`unavailable`", body = Problem),
     ))]
 pub(super) async fn exchange_link(
@@ -103,7 +103,7 @@ pub(super) async fn exchange_link(
         client_id,
     };
     if wants_events(&headers) {
-        let watcher = service.watch_standing(chat_id, &key, Joiner::Credential(client_id)).await?;
+        let watcher = service.watch_standing(caller, chat_id, &key, Joiner::Credential(client_id)).await?;
         return Ok(sse::watched(watcher, move |standing| match standing {
             Ok(Standing::Seated) => (sse::event("approved", &exchange(true)), true),
             Ok(Standing::Knocked { status: KnockStatus::Declined, .. }) => {
@@ -123,10 +123,10 @@ pub(super) async fn exchange_link(
 /// Knocks for someone new, under the first name that is free, and gives their credential.
 async fn ask(service: &Service, caller: Caller, chat_id: ChatId, key: &InviteKey) -> Answer<Uuid> {
     let numbered = |number| if number == 1 { GUEST.to_owned() } else { format!("{GUEST} {number}") };
-    let names: Vec<Username> = (1..=MAX_GUESTS).map(|n| Username::parse(&numbered(n))).collect::<Result<_, _>>()?;
+    let names = || (1..=MAX_GUESTS).filter_map(|number| Username::parse(&numbered(number)).ok());
     let client_id = service.draw_uuid();
     loop {
-        let name = service.first_free_name(chat_id, &names).await?;
+        let name = service.first_free_name(chat_id, names()).await?;
         match service.join(caller, chat_id, key, name, Joiner::Credential(client_id)).await {
             // Someone was quicker.
             Err(Error::Refused(Refusal::UsernameTaken)) => {}

@@ -10,9 +10,9 @@ use uuid::Uuid;
 use watch_party::domain::{
     Admission, ChatId, Decision, Knock, KnockEnd, KnockId, KnockStatus, Refusal, Settings, Ticket, Username,
 };
-use watch_party::service::{Caller, Entrance, Follower, Joiner, NewChat, Update, WatchEnd, Watcher};
+use watch_party::service::{Entrance, Follower, Joiner, NewChat, Update, WatchEnd, Watcher};
 
-use crate::app::{Chat, Knocker, Member, Options, TestApp};
+use crate::app::{Chat, Knocker, Member, Options, TestApp, caller};
 use crate::live::{Events, Site};
 
 /// A moment less than a knock waits, and than it is heard of after that.
@@ -564,7 +564,8 @@ type KnockWatcher = Watcher<(Knock, Option<watch_party::domain::Member>)>;
 /// Watches what becomes of a knock, and has seen that it waits.
 async fn watch(app: &TestApp, chat: &Chat<'_>, knocker: &Knocker<'_>) -> KnockWatcher {
     let ticket = Ticket::parse(&knocker.ticket).unwrap();
-    let mut watcher = app.service.watch_knock(chat.id.parse().unwrap(), knock_id(knocker), &ticket).await.unwrap();
+    let mut watcher =
+        app.service.watch_knock(caller(), chat.id.parse().unwrap(), knock_id(knocker), &ticket).await.unwrap();
     let (knock, member) = watcher.next().await.unwrap();
     assert_eq!((knock.status, member), (KnockStatus::Pending, None));
     watcher
@@ -656,10 +657,6 @@ async fn a_server_that_stops_tells_those_who_wait_to_come_back_and_is_gone() {
 async fn asking_chat_at(site: &Site) -> NewChat {
     let settings = Settings::new(Admission::Approval, None, None).unwrap();
     site.service.create_chat(caller(), Username::parse("Ann").unwrap(), None, settings).await.unwrap()
-}
-
-fn caller() -> Caller {
-    std::net::IpAddr::from([127, 0, 0, 1]).into()
 }
 
 async fn knock_at(site: &Site, chat: &NewChat, username: &str) -> (Knock, Ticket) {

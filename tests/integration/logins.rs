@@ -1,0 +1,116 @@
+//! How often one may log in, and whose seat it gives.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::app::{Answer, Options, TestApp};
+
+const PASSWORD: &str = "correct horse";
+
+/// A room whose members have passwords, asked from any address.
+struct Room {
+    app: TestApp,
+    id: String,
+}
+
+impl Room {
+    async fn with(accounts: &[&str]) -> Self {
+        let options = Options { rate_limit: true, trusted_proxies: &["127.0.0.0/8"], ..Options::default() };
+        let app = TestApp::with(options);
+        let made = app.post("/createroom").json(&json!({"alias": "Book club"})).await_status(200).await.json();
+        let room = Self { app, id: made["roomid"].as_str().unwrap().to_owned() };
+        for username in accounts {
+            let account = json!({"username": username, "password": PASSWORD});
+            let made = room.app.post(format!("/{}/register", room.id)).json(&account).await_status(200).await;
+            assert_eq!(made.json()["succeeded"], true);
+        }
+        room
+    }
+
+    async fn log_in(&self, from: &str, username: &str, password: &str) -> Answer {
+        let body = json!({"username": username, "password": password});
+        self.app.post(format!("/{}/login", self.id)).json(&body).header("x-forwarded-for", from).answer().await
+    }
+
+    async fn is_in(&self, from: &str, username: &str) -> bool {
+        self.log_in(from, username, PASSWORD).await.json()["succeeded"] == true
+    }
+
+    /// How long one is told to wait, in seconds, who guesses once more.
+    async fn guess(&self, from: &str, username: &str) -> Option<u64> {
+        let answer = self.log_in(from, username, "a guess of it").await;
+        answer.header("retry-after").map(|seconds| seconds.parse().unwrap())
+    }
+
+    /// The page's way of logging in, which names the browser.
+    async fn log_in_from_the_page(&self, username: &str, join_id: Uuid) -> Value {
+        let form = format!("chat_id={}&username={username}&password=correct%20horse&join_id={join_id}", self.id);
+        let call = self.app.post("/sf/log_in").header("content-type", "application/x-www-form-urlencoded");
+        call.body(form).await_status(200).await.json()
+    }
+}
+
+#[tokio::test]
+async fn right_passwords_have_a_quota_too() {
+    let room = Room::with(&["Ann"]).await;
+    for _ in 0..30 {
+        assert!(room.is_in("192.0.2.1", "Ann").await);
+    }
+    let refused = room.log_in("192.0.2.1", "Ann", PASSWORD).await;
+    assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (429, Some("2")));
+    assert!(room.is_in("192.0.2.2", "Ann").await, "the quota is one address's own");
+    room.app.clock.advance(Duration::from_secs(2));
+    assert!(room.is_in("192.0.2.1", "Ann").await);
+}
+
+#[tokio::test]
+async fn a_right_password_forgives_no_wrong_ones_at_other_accounts() {
+    let room = Room::with(&["Ann", "Mallory"]).await;
+    let from = "192.0.2.1";
+    let mut guesses = 0;
+    // Whoever has an account of their own logs in to it between two guesses.
+    for _ in 0..10 {
+        if room.guess(from, "Ann").await.is_none() {
+            guesses += 1;
+        }
+        room.log_in(from, "Mallory", PASSWORD).await;
+    }
+    assert_eq!(guesses, 5);
+}
+
+#[tokio::test]
+async fn the_holder_of_an_account_does_not_wait_for_the_guesses_of_others() {
+    let room = Room::with(&["Ann", "Bob"]).await;
+    let holder = "203.0.113.5";
+    assert!(room.is_in(holder, "Ann").await);
+    // Guesses from so many places that the account itself refuses strangers.
+    let mut places = (0..).map(|place| format!("198.51.100.{place}"));
+    while room.guess(&places.next().unwrap(), "Ann").await.is_none() {}
+    assert!(room.is_in(holder, "Ann").await, "where Ann has logged in before, she is no stranger");
+
+    // From a new place Ann waits as long as the account does, and the tries that it refused are not
+    // counted as hers: she may still log in to another account at once.
+    let new_place = "203.0.113.6";
+    while room.guess(&places.next().unwrap(), "Ann").await.is_none() {}
+    for _ in 0..20 {
+        assert!(!room.is_in(new_place, "Ann").await);
+    }
+    assert!(room.is_in(new_place, "Bob").await);
+    room.app.clock.advance(Duration::from_mins(1));
+    assert!(room.is_in(new_place, "Ann").await);
+}
+
+#[tokio::test]
+async fn whoever_logs_in_gets_their_own_seat_though_another_login_of_the_same_browser_was_lost() {
+    let room = Room::with(&["Ann", "Bob"]).await;
+    let browser = Uuid::from_u128(7);
+    let anns = room.log_in_from_the_page("Ann", browser).await;
+    // The answer was lost, and someone else sits down before the same page.
+    let bobs = room.log_in_from_the_page("Bob", browser).await;
+    assert_eq!((&anns["member"]["username"], &bobs["member"]["username"]), (&json!("Ann"), &json!("Bob")));
+    assert_ne!(anns["session_token"], bobs["session_token"]);
+    assert_eq!(room.log_in_from_the_page("Ann", browser).await, anns);
+    assert_eq!(room.log_in_from_the_page("Bob", browser).await, bobs);
+}
