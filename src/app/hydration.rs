@@ -21,7 +21,9 @@ pub(super) fn HydrationFiles(options: LeptosOptions) -> impl IntoView {
 #[component]
 pub(super) fn HydrationNotice() -> impl IntoView {
     view! {
-        <aside id="hydration" class="hydration" role="alert" hidden>
+        <div id="hydration" class="hydration" role="alert">
+            // It is there until a script takes it away.
+            <p data-when="unscripted">"Chatting needs JavaScript, which does not run here. Turn it on for this site. Scripts can use the API instead."</p>
             <p data-when="slow" hidden>"The page is still loading. If this takes much longer, check your connection and reload the page."</p>
             <p data-when="failed" hidden>
                 "The page could not start. Check your connection and reload it. If that does not help, something in this browser may be blocking it: try without extensions, or in another browser."
@@ -29,9 +31,8 @@ pub(super) fn HydrationNotice() -> impl IntoView {
             <p data-when="unsupported" hidden>
                 "This page needs WebAssembly, which is turned off in this browser. Turn it on for this site (Lockdown Mode on an iPhone turns it off), or open the page in another browser."
             </p>
-            <button type="button" data-when="slow failed">"Reload the page"</button>
-        </aside>
-        <noscript><p class="hydration">"Chatting needs JavaScript. Turn it on for this site. Scripts can use the API instead."</p></noscript>
+            <button type="button" data-when="slow failed" hidden>"Reload the page"</button>
+        </div>
         <script nonce=use_nonce()>{include_str!("hydration.js")}</script>
     }
 }

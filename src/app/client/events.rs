@@ -3,20 +3,23 @@
 use std::ops::ControlFlow;
 
 use futures_util::StreamExt as _;
+use futures_util::future::{Either, select};
 use gloo_net::http::RequestBuilder;
 use gloo_timers::future::TimeoutFuture;
 use js_sys::Uint8Array;
 use wasm_bindgen::JsCast as _;
 use wasm_streams::ReadableStream;
 
-use super::api::{accepted, is_passing, unreachable};
+use super::api::{accepted, in_time, is_passing, unreachable};
 use crate::wire::Problem;
 
 /// How long until a stream that broke is opened again, in milliseconds.
 const RETRY: u32 = 1_500;
+/// How long a stream may say nothing, in milliseconds: the server sends a comment every 20 s, so it is dead.
+const SILENCE: u32 = 45_000;
 
 /// Hears the events at `address` until `hear`, which is given each one's name and data, has heard
-/// enough. A stream that breaks is opened again.
+/// enough. A stream that breaks or falls silent is opened again.
 ///
 /// # Errors
 /// What the server says to that, where it is for good.
@@ -42,12 +45,12 @@ async fn listen_once(
     let request = RequestBuilder::new(address)
         .header("Accept", "text/event-stream")
         .header("Authorization", &format!("Bearer {bearer}"));
-    let response = accepted(request.send().await.map_err(|_| unreachable())?).await?;
+    let response = in_time(async { accepted(request.send().await.map_err(|_| unreachable())?).await }).await?;
     let Some(body) = response.body() else { return Err(unreachable()) };
     // Dropping it ends the request.
     let mut chunks = ReadableStream::from_raw(body).into_stream();
     let mut reader = Reader::default();
-    while let Some(Ok(chunk)) = chunks.next().await {
+    while let Either::Left((Some(Ok(chunk)), _)) = select(chunks.next(), TimeoutFuture::new(SILENCE)).await {
         let Ok(bytes) = chunk.dyn_into::<Uint8Array>() else { break };
         for (name, data) in reader.take(&bytes.to_vec()) {
             if hear(&name, &data).is_break() {

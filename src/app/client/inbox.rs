@@ -62,7 +62,10 @@ impl Conversation {
         self.begin(unseen.last_id, unseen.missed, after);
         self.take(unseen.messages);
         self.move_cursor(unseen.last_id);
-        self.is_loaded.try_set(true);
+        if self.is_loaded.try_get_untracked() == Some(false) {
+            self.is_loaded.try_set(true);
+            self.send();
+        }
     }
 
     /// What was asked for with the cursor `after` comes next.

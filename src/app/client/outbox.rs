@@ -4,19 +4,18 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use uuid::Uuid;
 
-use super::api;
 use super::conversation::Conversation;
-use super::storage::{self, SavedChat, Unsent};
+use super::storage::{self, SavedChat};
+use super::{api, browser};
 use crate::app::server_fns;
 
 impl Conversation {
     /// Says something; it is shown and kept until the server has it.
     pub(crate) fn say(self, text: String) {
-        let unsent = Unsent { client_id: Uuid::new_v4(), text };
         // What is written next is news again.
         self.told_typing.set_value(f64::NEG_INFINITY);
         self.refused.set(None);
-        storage::change_outbox(self.chat_id, |waiting| waiting.push(unsent));
+        storage::add_unsent(self.chat_id, text, browser::now());
         self.show_outbox();
         self.send();
     }
@@ -27,7 +26,7 @@ impl Conversation {
             .messages
             .try_with_untracked(|shown| shown.iter().filter_map(|message| message.client_id).collect::<Vec<_>>());
         let Some(shown) = shown else { return };
-        storage::change_outbox(self.chat_id, |waiting| waiting.retain(|unsent| !shown.contains(&unsent.client_id)));
+        storage::forget_unsent(self.chat_id, |client_id| shown.contains(&client_id));
         self.show_outbox();
     }
 
@@ -39,8 +38,12 @@ impl Conversation {
         }
     }
 
-    /// Sends what waits, in order, one at a time.
+    /// Sends what waits, in order, one at a time; not before the messages were read once, for what waits
+    /// may be among them: the answer to it may have been lost with the seat that it was sent from.
     pub(super) fn send(self) {
+        if self.is_loaded.try_get_untracked() != Some(true) {
+            return;
+        }
         if self.is_sending.try_get_value() != Some(false) {
             return;
         }
@@ -69,7 +72,7 @@ impl Conversation {
     }
 
     fn acknowledge(self, client_id: Uuid) {
-        storage::change_outbox(self.chat_id, |waiting| waiting.retain(|unsent| unsent.client_id != client_id));
+        storage::forget_unsent(self.chat_id, |waiting| waiting == client_id);
         self.show_outbox();
     }
 }

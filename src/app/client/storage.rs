@@ -126,10 +126,13 @@ pub(crate) struct Alerts {
 }
 
 /// A message that the server has not acknowledged yet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Unsent {
     pub(crate) client_id: Uuid,
     pub(crate) text: String,
+    /// When it was written, by this browser's clock, in milliseconds since 1970; one after the other in
+    /// each tab.
+    written_at: f64,
 }
 
 pub(crate) fn username() -> Option<String> {
@@ -172,7 +175,7 @@ pub(crate) fn save_chat(id: Uuid, chat: &SavedChat) {
 /// Forgets all that is of one chat.
 pub(crate) fn forget_chat(id: Uuid) {
     delete(&format!("{CHAT}{id}"));
-    delete(&format!("{OUTBOX}{id}"));
+    forget_unsent(id, |_| true);
     forget_join_id(id);
     forget_knock(id);
 }
@@ -223,7 +226,7 @@ pub(crate) fn forget_expired_knocks(now: f64) {
 }
 
 /// The ids that stand after `kind` in what is stored.
-fn ids(kind: &'static str) -> impl Iterator<Item = Uuid> {
+fn ids(kind: &str) -> impl Iterator<Item = Uuid> {
     let stored = is_allowed().then(LocalStorage::raw);
     let stored = stored.iter().flat_map(|storage| (0..storage.length().unwrap_or(0)).map(|at| storage.key(at)));
     let held = HELD.with_borrow(|held| held.keys().cloned().collect::<Vec<_>>());
@@ -231,21 +234,32 @@ fn ids(kind: &'static str) -> impl Iterator<Item = Uuid> {
     keys.into_iter().filter_map(move |key| key.strip_prefix(folder())?.strip_prefix(kind)?.parse().ok())
 }
 
-/// What waits to be sent to a chat, oldest first.
-pub(crate) fn outbox(id: Uuid) -> Vec<Unsent> {
-    get(&format!("{OUTBOX}{id}")).unwrap_or_default()
+/// What waits to be sent to a chat, oldest first. Each message has an entry of its own, so that tabs
+/// which write at the same moment overwrite nothing.
+pub(crate) fn outbox(chat_id: Uuid) -> Vec<Unsent> {
+    let kind = outbox_of(chat_id);
+    let mut waiting: Vec<Unsent> = ids(&kind).filter_map(|id| get(&format!("{kind}{id}"))).collect();
+    waiting.sort_by(|a, b| a.written_at.total_cmp(&b.written_at));
+    waiting
 }
 
-/// Changes what waits as `change` says; nothing is written where that changes nothing.
-pub(crate) fn change_outbox(id: Uuid, change: impl FnOnce(&mut Vec<Unsent>)) {
-    let before = outbox(id);
-    let mut waiting = before.clone();
-    change(&mut waiting);
-    if waiting.is_empty() {
-        delete(&format!("{OUTBOX}{id}"));
-    } else if waiting != before {
-        set(&format!("{OUTBOX}{id}"), &waiting);
+/// Adds what was written at `now`, in milliseconds since 1970, after what waits already.
+pub(crate) fn add_unsent(chat_id: Uuid, text: String, now: f64) {
+    let last = outbox(chat_id).last().map_or(f64::NEG_INFINITY, |last| last.written_at);
+    let unsent = Unsent { client_id: Uuid::new_v4(), text, written_at: now.max(last + 1.0) };
+    set(&format!("{}{}", outbox_of(chat_id), unsent.client_id), &unsent);
+}
+
+/// Forgets what waits under the client ids that `is_done` says so of.
+pub(crate) fn forget_unsent(chat_id: Uuid, is_done: impl Fn(Uuid) -> bool) {
+    let kind = outbox_of(chat_id);
+    for id in ids(&kind).filter(|id| is_done(*id)) {
+        delete(&format!("{kind}{id}"));
     }
+}
+
+fn outbox_of(chat_id: Uuid) -> String {
+    format!("{OUTBOX}{chat_id}/")
 }
 
 thread_local! {

@@ -32,9 +32,8 @@ pub(crate) fn WaitForSeat() -> impl IntoView {
     let state = RwSignal::new(State::Asked);
     let waiting = Task::new();
     Effect::new(move || place.set(chat_and_key()));
-    let wait = move |_| {
+    let listen_for_seats = move || {
         let Some((chat_id, key)) = place.get_untracked() else { return };
-        state.set(State::Waiting);
         waiting.begin(async move {
             let address = format!("{chat_id}/seats");
             let heard = listen(&address, &key, |name, data| match name {
@@ -61,6 +60,16 @@ pub(crate) fn WaitForSeat() -> impl IntoView {
             }
         });
     };
+    let wait = move |_| {
+        state.set(State::Waiting);
+        listen_for_seats();
+    };
+    // A connection may have died while nobody looked.
+    browser::on_wake(move || {
+        if matches!(state.get_untracked(), State::Waiting | State::Free) {
+            listen_for_seats();
+        }
+    });
     let link = move || place.get().map(|(chat_id, key)| format!("join/{chat_id}#{key}"));
     move || {
         place.get()?;

@@ -177,7 +177,11 @@ fn WaitForOwner(
     let listening = Task::new();
     let api = ChatApi::new(chat_id, &knock.ticket);
     let address = format!("{chat_id}/knocks/{}", knock.knock_id);
+    // A connection may have died while nobody looked.
+    let woken = Trigger::new();
+    browser::on_wake(move || woken.notify());
     Effect::new(move || {
+        woken.track();
         let (address, ticket, key) = (address.clone(), knock.ticket.clone(), key.clone());
         listening.begin(async move {
             let mut answer = KnockUpdate::Ended;

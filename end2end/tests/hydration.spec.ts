@@ -1,0 +1,101 @@
+// A page that does not come alive says so, and what to do.
+import type { Page } from "@playwright/test";
+import { expect, test } from "../fixtures.ts";
+import { HomePage } from "../pages/home.ts";
+
+const FAILED = /The page could not start/;
+const WASM = "**/pkg/watch-party.wasm";
+
+/** The page says what is wrong, and offers no button that does nothing. */
+async function saysWhy(page: Page, why: RegExp) {
+  const said = page.getByRole("alert").filter({ hasText: why });
+  await expect(said).toBeVisible();
+  await expect(page.locator("form button[type=submit]:visible")).toHaveCount(0);
+  await expect(said).toBeInViewport({ ratio: 1 });
+}
+
+const broken: [string, (page: Page) => Promise<void>][] = [
+  ["is not there", (page) => page.route(WASM, (route) => route.fulfill({ status: 404, body: "" }))],
+  [
+    "is broken",
+    (page) => page.route(WASM, (route) => route.fulfill({ contentType: "application/wasm", body: "not WebAssembly" })),
+  ],
+  ["is blocked", (page) => page.route(WASM, (route) => route.abort("blockedbyclient"))],
+];
+
+for (const [how, breaks] of broken) {
+  test(`a page whose WebAssembly ${how} says so, and works after a reload`, async ({ people, keep }) => {
+    const page = await people.newcomer();
+    await breaks(page);
+    await page.goto("/");
+    await saysWhy(page, FAILED);
+    await keep(page, "hydration-failed");
+    await page.unroute(WASM);
+    await page.getByRole("button", { name: "Reload the page" }).click();
+    await new HomePage(page).isReady();
+    await expect(page.getByText(FAILED)).toBeHidden();
+  });
+}
+
+test("a page whose script is not there says so, at every address", async ({ people }) => {
+  const ann = await people.owner();
+  const link = await ann.magicLink();
+  const page = await people.newcomer();
+  await page.route("**/pkg/watch-party.js", (route) => route.fulfill({ status: 404, body: "" }));
+  for (const address of [link, ann.page.url(), "/sessions/new", "/"]) {
+    await page.goto(address);
+    await saysWhy(page, FAILED);
+  }
+});
+
+test("a browser without WebAssembly is told what it lacks", async ({ people }) => {
+  const page = await people.newcomer();
+  await page.addInitScript(() => Reflect.deleteProperty(window, "WebAssembly"));
+  await page.goto("/");
+  await saysWhy(page, /needs WebAssembly, which is turned off/);
+});
+
+test("a browser without JavaScript is told what it lacks", async ({ browser, baseURL }) => {
+  const context = await browser.newContext({ javaScriptEnabled: false, baseURL });
+  const page = await context.newPage();
+  await page.goto("/");
+  await expect(page.getByText("Chatting needs JavaScript")).toBeInViewport({ ratio: 1 });
+  await expect(page.locator("form button[type=submit]:visible")).toHaveCount(0);
+  await context.close();
+});
+
+test("a page that loads for long says so, until it is alive", async ({ people }) => {
+  const page = await people.newcomer();
+  await page.clock.install();
+  let answer = () => {};
+  const asked = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  await page.route(WASM, async (route) => {
+    await asked;
+    await route.continue();
+  });
+  await page.goto("/", { waitUntil: "commit" });
+  const slow = page.getByText("The page is still loading");
+  await expect(page.locator("html")).toHaveAttribute("data-hydration", "loading");
+  await expect(slow).toBeHidden();
+  await page.clock.fastForward(10_000);
+  await expect(slow).toBeInViewport({ ratio: 1 });
+  answer();
+  await new HomePage(page).isReady();
+  await expect(slow).toBeHidden();
+});
+
+test("each file of the page is loaded once", async ({ people }) => {
+  const asked: string[] = [];
+  people.onAsking((address) => asked.push(new URL(address).pathname));
+  const page = await people.newcomer();
+  const said: string[] = [];
+  page.on("console", (message) => said.push(message.text()));
+  await new HomePage(page).open();
+  for (const file of ["/pkg/watch-party.js", "/pkg/watch-party.wasm", "/pkg/watch-party.css"]) {
+    expect(asked.filter((address) => address === file)).toEqual([file]);
+  }
+  // Browsers say there when a file that was preloaded is not the one that is used.
+  expect(said).toEqual([]);
+});
