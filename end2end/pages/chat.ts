@@ -54,6 +54,25 @@ export class ChatPage {
     return link;
   }
 
+  /** As an owner, with the panel of people open. */
+  async remove(username: string, how: "Remove" | "Remove and revoke the link" = "Remove") {
+    await this.page.getByRole("button", { name: `Remove ${username}` }).click();
+    await this.removal(username).getByRole("button", { name: how, exact: true }).click();
+  }
+
+  /** The question whether to remove someone. */
+  removal(username: string) {
+    return this.page.getByRole("group", { name: `Remove ${username}?` });
+  }
+
+  /** This browser's seat, as it remembers it. */
+  async seat(): Promise<{ id: string; token: string; member_id: string }> {
+    return this.page.evaluate(() => {
+      const key = Object.keys(localStorage).find((key) => key.startsWith("watch-party/chat/"))!;
+      return { id: key.split("/").pop(), ...JSON.parse(localStorage[key]) };
+    });
+  }
+
   /** The address at the bottom of a chat that is entered by it. */
   async shareLink(): Promise<string> {
     const input = this.page.getByLabel("Share link");

@@ -14,7 +14,7 @@ async function saysWhy(page: Page, why: RegExp) {
   await expect(said).toBeInViewport({ ratio: 1 });
 }
 
-const broken: [string, (page: Page) => Promise<void>][] = [
+const broken: [string, (page: Page) => Promise<unknown>][] = [
   ["is not there", (page) => page.route(WASM, (route) => route.fulfill({ status: 404, body: "" }))],
   [
     "is broken",

@@ -1,4 +1,5 @@
 // Seats: kept, scoped to their chats, lost, and refused.
+import type { APIRequestContext } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
 import { ChatPage } from "../pages/chat.ts";
 import { HomePage } from "../pages/home.ts";
@@ -129,18 +130,49 @@ test("a name that is taken is refused at its field, and another one is let in", 
   await join.joinAs("Bob");
 });
 
-test("who is removed is led to the form to join again, and one who leaves is led home", async ({ people }) => {
+test("who is removed may ask to come back, and does when the owner approves", async ({ people }) => {
   const ann = await people.owner("Ann");
   const bob = await people.guest(await ann.magicLink(), "Bob");
-  ann.page.on("dialog", (dialog) => dialog.accept());
-  bob.page.on("dialog", (dialog) => dialog.accept());
   await ann.openPeople();
   await ann.page.getByRole("button", { name: "Remove Bob" }).click();
+  await expect(ann.removal("Bob")).toContainText("Bob came by the link, and anyone who has it can still join.");
+  await ann.removal("Bob").getByRole("button", { name: "Keep" }).click();
+  await expect(ann.members).toHaveCount(2);
+  await ann.remove("Bob");
   await expect(bob.page).toHaveURL(/\/join\/.*notice=removed#/);
   await expect(bob.page.locator(".notice")).toContainText("removed you");
+  // Others enter by the link at once; the browser that was removed asks.
   const join = new JoinPage(bob.page);
-  await join.isReady();
-  await join.joinAs("Bob");
+  await join.username.fill("Bob");
+  await bob.page.getByRole("button", { name: "Ask to join" }).click();
+  await ann.approve("Bob");
+  await bob.isReady();
+  await expect(ann.members).toHaveCount(2);
+});
+
+test("whoever is removed with their link does not come back by it, and others who came by it stay", async ({ people, keep }) => {
+  const ann = await people.owner("Ann");
+  const link = await ann.magicLink();
+  const bob = await people.guest(link, "Bob");
+  const cem = await people.guest(link, "Cem");
+  await ann.openPeople();
+  await ann.page.getByRole("button", { name: "Remove Bob" }).click();
+  await expect(ann.removal("Bob")).toContainText("Also in by it: Cem.");
+  await keep(ann.page, "remove-member");
+  await ann.removal("Bob").getByRole("button", { name: "Remove and revoke the link" }).click();
+  await new HomePage(bob.page).isShownBecause(/removed you/);
+  await new JoinPage(await people.newcomer()).page.goto(link);
+  await cem.say("still here");
+  await ann.hasTexts(["still here"]);
+  await bob.page.goto(link);
+  await new HomePage(bob.page).isShownBecause(/does not work/);
+});
+
+test("one who leaves is led home", async ({ people }) => {
+  const ann = await people.owner("Ann");
+  const bob = await people.guest(await ann.magicLink(), "Bob");
+  bob.page.on("dialog", (dialog) => dialog.accept());
+  await ann.openPeople();
   await bob.openPeople();
   await bob.page.getByRole("button", { name: "Leave" }).click();
   await new HomePage(bob.page).isShownBecause(/have left/);
@@ -178,16 +210,20 @@ test("a session that has ended while the page was closed leads to the join form"
   await expect(ann.page).toHaveURL(/\/join\/.*notice=session_expired#/);
 });
 
-test("what waits to be sent when a seat is lost is sent from the next one", async ({ people }) => {
+/** Frees the member's seat without their page knowing. */
+async function loseSeat(request: APIRequestContext, chat: ChatPage) {
+  const { id, token, member_id } = await chat.seat();
+  const left = await request.delete(`/${id}/members/${member_id}`, { headers: { authorization: `Bearer ${token}` } });
+  expect(left.status()).toBe(204);
+}
+
+test("what waits to be sent when a seat is lost is sent from the next one", async ({ people, request }) => {
   const ann = await people.owner("Ann");
   const bob = await people.guest(await ann.magicLink(), "Bob");
   await bob.page.context().setOffline(true);
   await bob.say("written in the tunnel");
   await expect(bob.page.getByText("Sending…")).toBeVisible();
-  ann.page.on("dialog", (dialog) => dialog.accept());
-  await ann.openPeople();
-  await ann.page.getByRole("button", { name: "Remove Bob" }).click();
-  await expect(ann.members).toHaveCount(1);
+  await loseSeat(request, bob);
   await bob.page.context().setOffline(false);
   await expect(bob.page).toHaveURL(/\/join\/.*notice=session_expired#/);
   const join = new JoinPage(bob.page);
@@ -195,6 +231,32 @@ test("what waits to be sent when a seat is lost is sent from the next one", asyn
   await join.joinAs("Bob");
   await ann.hasTexts(["written in the tunnel"]);
   await bob.hasTexts(["written in the tunnel"]);
+});
+
+test("what was sent before a seat was lost is not sent again from the next one", async ({ people, request }) => {
+  const ann = await people.owner("Ann");
+  const bob = await people.guest(await ann.magicLink(), "Bob");
+  // The server has it, and the answer is lost.
+  await bob.page.route("**/sf/post_message", async (route) => {
+    await route.fetch();
+    await route.abort();
+  });
+  // Nothing else tells the page that it arrived.
+  await bob.page.route(/\?after=/, (route) => route.abort());
+  await bob.page.routeWebSocket(/\/live/, (socket) => socket.close());
+  await bob.page.reload();
+  await bob.say("said once");
+  await ann.hasTexts(["said once"]);
+  await loseSeat(request, bob);
+  await bob.page.unrouteAll({ behavior: "ignoreErrors" });
+  await expect(bob.page).toHaveURL(/\/join\/.*notice=session_expired#/);
+  const join = new JoinPage(bob.page);
+  await join.isReady();
+  await join.joinAs("Bob");
+  await bob.hasTexts(["said once"]);
+  await expect(bob.page.getByText("Sending…")).toHaveCount(0);
+  await bob.say("and more");
+  await ann.hasTexts(["said once", "and more"]);
 });
 
 test("a browser that stores nothing still talks, as long as the tab is open", async ({ people }) => {

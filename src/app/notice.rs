@@ -50,6 +50,7 @@ impl Notice {
     pub(super) fn of(problem: &Problem) -> Option<Self> {
         match problem.code {
             Code::WrongAdmission => Some(Self::WrongAdmission),
+            Code::Removed => Some(Self::Removed),
             Code::InvalidInvite => Some(Self::InvalidInvite),
             Code::InvalidRecovery => Some(Self::InvalidRecovery),
             Code::ChatFull => Some(Self::ChatFull),

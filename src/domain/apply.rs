@@ -15,6 +15,8 @@ const RECEIPTS: usize = 256;
 const MAX_RECOVERIES: usize = 50;
 /// How many ended sessions are remembered, to say "it has ended" rather than "who are you".
 const ENDED_SESSIONS: usize = 256;
+/// How many of those whom an owner removed are remembered.
+const REMOVED: usize = 256;
 
 impl Chat {
     /// What `events` make of this chat. They come from [`Chat::decide`] on this very state.
@@ -53,6 +55,7 @@ impl Chat {
             Event::InviteRevoked { invite_id } => self.invites.retain(|invite| invite.id != *invite_id),
             Event::MemberJoined { member } => {
                 self.members.push(member.clone());
+                self.removed.retain(|removed| Some(*removed) != member.join);
                 if let Some(invite) = self.invites.iter_mut().find(|invite| Some(invite.id) == member.invite_id) {
                     invite.uses += 1;
                 }
@@ -99,6 +102,13 @@ impl Chat {
             self.recoveries.retain(|recovery| recovery.member_id != member_id);
         }
         self.remember_ended_session(member.session.digest);
+        // In a chat with accounts, several members may have come from one browser.
+        if let Some(join) = member.join.filter(|join| why == Departure::Removed && !self.was_removed(*join)) {
+            self.removed.push_back(join);
+            if self.removed.len() > REMOVED {
+                self.removed.pop_front();
+            }
+        }
         let freed_at = if why == Departure::Expired { member.session.expires_at } else { at };
         self.vacant_since = self.vacant_since.max(freed_at);
     }

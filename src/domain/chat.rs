@@ -48,6 +48,8 @@ pub struct Snapshot {
     pub receipts: VecDeque<Receipt>,
     /// Oldest first.
     pub ended_sessions: VecDeque<Digest<OfSession>>,
+    /// Oldest first.
+    pub removed: VecDeque<Digest<OfJoin>>,
     pub vacant_since: Timestamp,
 }
 
@@ -77,6 +79,7 @@ pub struct Chat {
     pub(super) last_id: MessageId,
     pub(super) receipts: VecDeque<Receipt>,
     pub(super) ended_sessions: VecDeque<Digest<OfSession>>,
+    pub(super) removed: VecDeque<Digest<OfJoin>>,
     /// When the last seat became free; meaningful while there are no members.
     pub(super) vacant_since: Timestamp,
     pub(super) ended: bool,
@@ -111,6 +114,7 @@ impl Chat {
             last_id: 0,
             receipts: VecDeque::new(),
             ended_sessions: VecDeque::new(),
+            removed: VecDeque::new(),
             vacant_since: Timestamp::EPOCH,
             ended: false,
         }
@@ -133,6 +137,7 @@ impl Chat {
             last_id: kept.last_id,
             receipts: kept.receipts,
             ended_sessions: kept.ended_sessions,
+            removed: kept.removed,
             vacant_since: kept.vacant_since,
             ended: false,
         }
@@ -213,6 +218,12 @@ impl Chat {
     #[must_use]
     pub fn ended_sessions(&self) -> &VecDeque<Digest<OfSession>> {
         &self.ended_sessions
+    }
+
+    /// By what those are known whom an owner removed and has not let in since, oldest first.
+    #[must_use]
+    pub fn removed(&self) -> &VecDeque<Digest<OfJoin>> {
+        &self.removed
     }
 
     /// When the last seat became free; meaningful while there are no members.

@@ -66,10 +66,12 @@ pub enum Command {
         text: MessageText,
         client_id: Option<ClientId>,
     },
-    /// Frees the seat of `member_id`: one's own, or a guest's where `by` is an owner.
+    /// Frees the seat of `member_id`: one's own, or a guest's where `by` is an owner, who may revoke the
+    /// invite that the member came by as well.
     Remove {
         by: Digest<OfSession>,
         member_id: MemberId,
+        revokes_invite: bool,
     },
     /// Makes a member an owner too, or oneself a guest where another owner stays.
     SetRole {

@@ -88,7 +88,7 @@ impl Chat {
                 let before = client_id.and_then(|id| self.posted_before(author.id, id, text));
                 Ok(if before.is_some() { Vec::new() } else { one(self.post(author, text, *client_id, now)) })
             }
-            Command::Remove { by, member_id } => self.remove(*by, *member_id, now).map(one),
+            Command::Remove { by, member_id, revokes_invite } => self.remove(*by, *member_id, *revokes_invite, now),
             Command::SetRole { by, member_id, role } => self.set_role(*by, *member_id, *role, now),
             Command::Renew { by } => self.renew(*by, now, fresh),
             Command::SetRecovery { by } => self.set_recovery(*by, now, fresh).map(one),
@@ -173,18 +173,30 @@ impl Chat {
         }
     }
 
-    fn remove(&self, by: Digest<OfSession>, member_id: MemberId, now: Timestamp) -> Result<Event, Refusal> {
-        let actor = self.authenticate(by, now)?;
-        if actor.id == member_id {
-            return Ok(Event::MemberLeft { member_id, why: Departure::Left, at: now });
+    fn remove(
+        &self,
+        by: Digest<OfSession>,
+        member_id: MemberId,
+        revokes_invite: bool,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Refusal> {
+        let is_own = self.authenticate(by, now)?.id == member_id;
+        if revokes_invite || !is_own {
+            self.authenticate_owner(by, now)?;
         }
-        self.authenticate_owner(by, now)?;
         let member = self.live_members(now).find(|member| member.id == member_id).ok_or(Refusal::NotFound("member"))?;
-        if member.role == Role::Owner {
+        if member.role == Role::Owner && !is_own {
             let problem = "is an owner too; owners cannot remove each other".into();
             return Err(Refusal::Invalid { field: "member", problem });
         }
-        Ok(Event::MemberLeft { member_id, why: Departure::Removed, at: now })
+        let why = if is_own { Departure::Left } else { Departure::Removed };
+        let left = Event::MemberLeft { member_id, why, at: now };
+        // It may have been revoked before.
+        let invite = self.invites.iter().find(|invite| revokes_invite && member.invite_id == Some(invite.id));
+        let revoked = invite.map(|invite| {
+            [Event::InviteRevoked { invite_id: invite.id }].into_iter().chain(self.decline_all_by(invite.id, now))
+        });
+        Ok([left].into_iter().chain(revoked.into_iter().flatten()).collect())
     }
 
     fn renew(&self, by: Digest<OfSession>, now: Timestamp, fresh: Fresh) -> Result<Vec<Event>, Refusal> {

@@ -25,7 +25,7 @@ impl Chat {
         }
         let invite = self.admit(key, now)?;
         self.check_name(username, None, now)?;
-        if invite.asks_first {
+        if invite.asks_first || self.was_removed(join) {
             return self.knock_at(invite, join, username, now, fresh).map(Some);
         }
         let guest = Member::guest(MemberId::from_random_bytes(fresh.id), username, join, session, now);
@@ -49,10 +49,20 @@ impl Chat {
         if let Some(member) = self.member_joined_as(join, now) {
             return Ok(member.give_seat(join, session, false));
         }
+        if self.was_removed(join) {
+            return Err(Refusal::Removed);
+        }
         self.free_seats(now)?;
         self.check_name(username, None, now)?;
         let member = Member::guest(MemberId::from_random_bytes(fresh.id), username, join, session, now);
         Ok(Some(Event::MemberJoined { member }))
+    }
+
+    /// Whether an owner removed the one who is known by `join`, and has not let them in since. By an
+    /// invite they knock, even where others need not.
+    #[must_use]
+    pub fn was_removed(&self, join: Digest<OfJoin>) -> bool {
+        self.removed.contains(&join)
     }
 
     /// # Errors

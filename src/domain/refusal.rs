@@ -31,6 +31,8 @@ pub enum Refusal {
     WrongPassword,
     #[error("This chat is not entered that way.")]
     WrongAdmission,
+    #[error("An owner removed you from this chat.")]
+    Removed,
     #[error("Only the chat's owner may do this.")]
     OwnerOnly,
     #[error("Too many people are waiting to be let in. Try again in {} s.", whole_seconds(*retry_after))]

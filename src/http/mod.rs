@@ -14,6 +14,7 @@ mod outer;
 mod pages;
 mod path;
 mod problem;
+mod query;
 mod serve;
 mod silly;
 mod sse;

@@ -146,7 +146,7 @@ impl Service {
             let chat = &state.chat;
             let asks_first = match standing(chat, join, now)? {
                 Some(standing) => standing != Standing::Seated,
-                None => chat.admit(key, now)?.asks_first,
+                None => chat.admit(key, now)?.asks_first || chat.was_removed(join),
             };
             Ok((chat.name().cloned(), asks_first))
         })

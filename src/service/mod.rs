@@ -255,9 +255,16 @@ impl Service {
         .await
     }
 
-    /// Frees a seat: one's own, or as the owner a guest's.
-    pub async fn remove_member(&self, chat_id: ChatId, token: &SessionToken, member_id: MemberId) -> Result<()> {
-        let command = Command::Remove { by: token.digest(), member_id };
+    /// Frees a seat: one's own, or as the owner a guest's; then the invite that they came by may be
+    /// revoked as well.
+    pub async fn remove_member(
+        &self,
+        chat_id: ChatId,
+        token: &SessionToken,
+        member_id: MemberId,
+        revokes_invite: bool,
+    ) -> Result<()> {
+        let command = Command::Remove { by: token.digest(), member_id, revokes_invite };
         self.change(chat_id, command, Fresh::NOTHING).await.map(drop)
     }
 

@@ -23,6 +23,8 @@ pub enum Code {
     InvalidInvite,
     /// 403: a code that brings no owner back, any more or at all.
     InvalidRecovery,
+    /// 403: an owner removed whoever asks to enter.
+    Removed,
     /// 403: a guest asked for what is the owner's to do.
     OwnerOnly,
     OriginNotAllowed,
@@ -54,13 +56,14 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of their statuses.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::InvalidRequest,
         Self::SessionRequired,
         Self::SessionExpired,
         Self::WrongPassword,
         Self::InvalidInvite,
         Self::InvalidRecovery,
+        Self::Removed,
         Self::OwnerOnly,
         Self::OriginNotAllowed,
         Self::ChatNotFound,
@@ -83,7 +86,9 @@ impl Code {
         match self {
             Self::InvalidRequest => 422,
             Self::SessionRequired | Self::SessionExpired | Self::WrongPassword => 401,
-            Self::InvalidInvite | Self::InvalidRecovery | Self::OwnerOnly | Self::OriginNotAllowed => 403,
+            Self::InvalidInvite | Self::InvalidRecovery | Self::Removed | Self::OwnerOnly | Self::OriginNotAllowed => {
+                403
+            }
             Self::ChatNotFound | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::ChatFull | Self::UsernameTaken | Self::WrongAdmission | Self::NothingToApprove => 409,
@@ -104,6 +109,7 @@ impl Code {
             Self::WrongPassword => "Wrong password",
             Self::InvalidInvite => "Invalid invite",
             Self::InvalidRecovery => "Invalid recovery code",
+            Self::Removed => "Removed",
             Self::OwnerOnly => "Owner only",
             Self::OriginNotAllowed => "Origin not allowed",
             Self::ChatNotFound => "Chat not found",
@@ -132,6 +138,7 @@ impl Code {
             Refusal::WrongAdmission => Self::WrongAdmission,
             Refusal::InvalidInvite => Self::InvalidInvite,
             Refusal::InvalidRecovery => Self::InvalidRecovery,
+            Refusal::Removed => Self::Removed,
             Refusal::OwnerOnly => Self::OwnerOnly,
             Refusal::ChatNotFound => Self::ChatNotFound,
             Refusal::NotFound(_) => Self::NotFound,
@@ -254,6 +261,7 @@ mod tests {
                 "wrong_password",
                 "invalid_invite",
                 "invalid_recovery",
+                "removed",
                 "owner_only",
                 "origin_not_allowed",
                 "chat_not_found",

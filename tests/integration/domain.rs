@@ -23,7 +23,7 @@ pub enum Step {
     Decide { by: usize, knock: usize, decision: Decision },
     Withdraw { ticket: usize, knock: usize },
     Post { by: usize, client_id: Option<u8> },
-    Remove { by: usize, member: usize },
+    Remove { by: usize, member: usize, revokes_invite: bool },
     SetRole { by: usize, member: usize, role: Role },
     SetRecovery { by: usize },
     Recover { code: usize, name: u8 },
@@ -55,7 +55,8 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => some.clone().prop_map(|by| Step::SetRecovery { by }),
         2 => (some.clone(), 0..9_u8).prop_map(|(code, name)| Step::Recover { code, name }),
         8 => (some.clone(), proptest::option::of(0..9_u8)).prop_map(|(by, client_id)| Step::Post { by, client_id }),
-        2 => (some.clone(), some.clone()).prop_map(|(by, member)| Step::Remove { by, member }),
+        2 => (some.clone(), some.clone(), any::<bool>())
+            .prop_map(|(by, member, revokes_invite)| Step::Remove { by, member, revokes_invite }),
         2 => some.clone().prop_map(|by| Step::Renew { by }),
         1 => (some, 0..20_u8).prop_filter_map("rarely", |(by, dice)| (dice == 0).then_some(Step::End { by })),
         2 => Just(Step::Sweep),
@@ -261,10 +262,10 @@ impl World {
                 let client_id = client_id.map(|id| ClientId::from_random_bytes([id; 16]));
                 Command::Post { by: by(self, *pick), text, client_id }
             }
-            Step::Remove { by: pick, member } => {
+            Step::Remove { by: pick, member, revokes_invite } => {
                 let members: Vec<MemberId> = self.chat.live_members(self.now).map(|member| member.id).collect();
                 let Some(member_id) = members.get(member % members.len().max(1)) else { return };
-                Command::Remove { by: by(self, *pick), member_id: *member_id }
+                Command::Remove { by: by(self, *pick), member_id: *member_id, revokes_invite: *revokes_invite }
             }
             Step::Renew { by: pick } => Command::Renew { by: by(self, *pick) },
             Step::End { by: pick } => Command::End { by: by(self, *pick) },

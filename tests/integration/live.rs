@@ -127,7 +127,7 @@ async fn comings_goings_and_typing_are_told_and_a_seat_that_is_lost_ends_its_str
 
     service.type_in(id, &bob.token).await.unwrap();
     assert_eq!(ann_sees.next().await, Ok(Update::Typing { member_id: bob.member.id }));
-    service.remove_member(id, ann, bob.member.id).await.unwrap();
+    service.remove_member(id, ann, bob.member.id, false).await.unwrap();
     let left = Update::Left { member_id: bob.member.id, why: Departure::Removed };
     assert_eq!(ann_sees.next().await, Ok(left));
     assert_eq!(bob_sees.next().await, Err(Ending::SessionEnded(Departure::Removed)), "and not its own typing");
@@ -250,7 +250,7 @@ async fn a_websocket_carries_what_was_and_what_comes() {
     site.service.type_in(chat.chat_id, &bob.token).await.unwrap();
     let bob_id = bob.member.id.to_string();
     assert_eq!(event(&mut socket).await, json!({"type": "typing", "member_id": bob_id}));
-    site.service.remove_member(chat.chat_id, &bob.token, bob.member.id).await.unwrap();
+    site.service.remove_member(chat.chat_id, &bob.token, bob.member.id, false).await.unwrap();
     assert_eq!(event(&mut socket).await, json!({"type": "member_left", "member_id": bob_id, "reason": "left"}));
     assert_eq!(event(&mut bob_sees).await, json!({"type": "session_ended", "reason": "left"}));
     assert_eq!(close_code(&mut bob_sees).await, CloseCode::Normal);

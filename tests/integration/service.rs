@@ -125,7 +125,7 @@ async fn a_refusal_that_may_be_stale_is_decided_again() {
     let text = MessageText::parse("hello").unwrap();
     nodes[1].post(new.chat_id, &guest.token, text, None).await.unwrap();
     nodes[0].end_chat(new.chat_id, &new.seat.token).await.unwrap();
-    nodes[1].remove_member(new.chat_id, &guest.token, guest.member.id).await.unwrap_err();
+    nodes[1].remove_member(new.chat_id, &guest.token, guest.member.id, false).await.unwrap_err();
     assert_eq!(nodes[1].open_rooms(), 0);
 }
 

@@ -56,8 +56,9 @@ impl ChatApi {
         self.get("/retention").await
     }
 
-    pub(crate) async fn remove_member(&self, member_id: Uuid) -> Answer<()> {
-        self.tell(Method::DELETE, &format!("/members/{member_id}")).await
+    pub(crate) async fn remove_member(&self, member_id: Uuid, revokes_invite: bool) -> Answer<()> {
+        let invite = if revokes_invite { "revoke" } else { "keep" };
+        self.tell(Method::DELETE, &format!("/members/{member_id}?invite={invite}")).await
     }
 
     pub(crate) async fn set_role(&self, member_id: Uuid, role: Role) -> Answer<()> {

@@ -30,7 +30,7 @@ impl Conversation {
     /// Frees this browser's seat.
     pub(crate) async fn leave(self) -> Result<(), Problem> {
         let (Some(api), Some(saved)) = (self.api(), self.saved()) else { return Ok(()) };
-        self.give_up(api.remove_member(saved.member_id)).await
+        self.give_up(api.remove_member(saved.member_id, false)).await
     }
 
     /// What the server still holds of the chat; `None` where this browser has no seat.
@@ -38,10 +38,13 @@ impl Conversation {
         Some(self.api()?.show_retention().await)
     }
 
-    /// Removes another member; the owner's right.
-    pub(crate) async fn remove(self, member_id: Uuid) -> Result<(), Problem> {
+    /// Removes another member, and revokes the link that they came by if that is wanted; the owner's right.
+    pub(crate) async fn remove(self, member_id: Uuid, revokes_invite: bool) -> Result<(), Problem> {
         let Some(api) = self.api() else { return Ok(()) };
-        api.remove_member(member_id).await?;
+        api.remove_member(member_id, revokes_invite).await?;
+        if revokes_invite {
+            self.check_key().await;
+        }
         self.load_roster().await;
         Ok(())
     }

@@ -174,9 +174,14 @@ pub(crate) fn save_chat(id: Uuid, chat: &SavedChat) {
 
 /// Forgets all that is of one chat.
 pub(crate) fn forget_chat(id: Uuid) {
+    forget_seat(id);
+    forget_join_id(id);
+}
+
+/// Forgets the seat in a chat and what belongs to it; by the same link this browser is known again.
+pub(crate) fn forget_seat(id: Uuid) {
     delete(&format!("{CHAT}{id}"));
     forget_unsent(id, |_| true);
-    forget_join_id(id);
     forget_knock(id);
 }
 

@@ -14,6 +14,7 @@ mod message_list;
 mod own_name;
 mod people;
 mod qr;
+mod remove_member;
 mod session_end;
 mod share;
 mod typing;

@@ -5,13 +5,14 @@ use leptos::task::spawn_local;
 
 use super::AlertChoices;
 use super::menu::Menu;
+use super::remove_member::RemoveMember;
 use super::way_back::WayBack;
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
 use crate::app::client::storage::SavedChat;
 use crate::app::notice::Notice;
 use crate::domain::Role;
-use crate::wire::{MemberSummary, Problem};
+use crate::wire::{Member, MemberSummary, Problem};
 
 #[component]
 pub(crate) fn People(
@@ -56,15 +57,13 @@ pub(crate) fn People(
             }
         });
     };
-    let remove = move |member: MemberSummary| {
-        let question = format!("Remove {}?", member.member.username);
-        if browser::confirm(&question) {
-            spawn_local(async move {
-                let refusal = conversation.remove(member.member.member_id).await.err();
-                problem.try_set(refusal);
-            });
-        }
-    };
+    // Whom an owner is about to remove.
+    let removing = RwSignal::new(None::<Member>);
+    let removed = Callback::new(move |refusal: Option<Problem>| {
+        problem.set(refusal);
+        removing.set(None);
+        browser::focus_first(".members button");
+    });
     let set_role = move |member_id, role, question: String| {
         if browser::confirm(&question) {
             spawn_local(async move {
@@ -104,7 +103,7 @@ pub(crate) fn People(
                         <button type="button" class="quiet" aria-label=format!("Make owner: {username}")
                             on:click=move |_| share(shared.clone())>"Make owner"</button>
                         <button type="button" class="quiet" aria-label=format!("Remove {username}")
-                            on:click=move |_| remove(summary.clone())>"Remove"</button>
+                            on:click=move |_| removing.set(Some(summary.member.clone()))>"Remove"</button>
                     }
                 })}
             </li>
@@ -113,6 +112,7 @@ pub(crate) fn People(
     view! {
         <Menu label=move || view! { "People "<span class="count">{count}</span> }>
                 <ul class="members">{move || members().into_iter().map(row).collect_view()}</ul>
+                {move || removing.get().map(|member| view! { <RemoveMember conversation member done=removed/> })}
                 <p class="wrong" role="alert">{move || problem.get().map(|problem| problem.detail)}</p>
                 <div class="buttons">
                     <button type="button" on:click=move |_| go(Notice::Left)>"Leave"</button>

@@ -90,7 +90,12 @@ pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
                 (notice, _) => {
                     // An owner who still has a code may try again with it.
                     if saved.is_none_or(|saved| saved.recovery_code.is_none()) || notice == Notice::ChatNotFound {
-                        storage::forget_chat(chat_id);
+                        if farewell == Some(Notice::Removed) {
+                            // Whoever was removed does not come back as someone new.
+                            storage::forget_seat(chat_id);
+                        } else {
+                            storage::forget_chat(chat_id);
+                        }
                     }
                     lead(&farewell.unwrap_or(notice).home());
                 }

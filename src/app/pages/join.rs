@@ -8,7 +8,7 @@ use leptos::html::Input;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos_meta::Title;
-use leptos_router::hooks::use_location;
+use leptos_router::hooks::{use_location, use_query_map};
 use uuid::Uuid;
 
 use super::address::{chat_in_address, leading};
@@ -57,8 +57,13 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
     let is_joining = RwSignal::new(false);
     remembered_username(username);
     let lead = leading();
+    let query = use_query_map();
     let lead_home = move |notice: Notice, key: &str| match notice {
         Notice::ChatFull => lead(&Notice::home_to_wait(chat_id, key)),
+        // Whose link was revoked when they were removed had better be told of that.
+        Notice::InvalidInvite if query.read_untracked().get("notice").as_deref() == Some(Notice::Removed.name()) => {
+            lead(&Notice::Removed.home());
+        }
         notice => lead(&notice.home()),
     };
     let enter = move |seat: Joined, key: String| {

@@ -10,6 +10,7 @@ use crate::http::body::OptionalJsonBody;
 use crate::http::origin::SiteUrl;
 use crate::http::path::{ChatInPath, InviteInPath};
 use crate::http::problem::Answer;
+use crate::http::query::chosen;
 use crate::service::{Service, SharedInvite};
 use crate::wire::{self, Invite, InviteList, InviteSummary, InviteWithMembers, Member, Problem};
 
@@ -86,12 +87,7 @@ pub(super) async fn revoke_invite(
     InviteInPath(invite_id): InviteInPath,
     Query(query): Query<Vec<(String, String)>>,
 ) -> Answer<StatusCode> {
-    let members = query.iter().find(|(name, _)| name == "members").map(|(_, value)| &**value);
-    let members_go = match members {
-        None | Some("stay") => false,
-        Some("go") => true,
-        Some(_) => return Err(Problem::unreadable("members must be stay or go.").about_field("members").into()),
-    };
+    let members_go = chosen(&query, "members", ["stay", "go"])? == "go";
     service.revoke_invite(chat_id, &token, invite_id, members_go).await?;
     Ok(StatusCode::NO_CONTENT)
 }

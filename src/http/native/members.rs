@@ -1,13 +1,14 @@
 //! Who is in a chat.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 
 use crate::http::auth::Bearer;
 use crate::http::body::JsonBody;
 use crate::http::path::{ChatInPath, MemberInPath};
 use crate::http::problem::Answer;
+use crate::http::query::chosen;
 use crate::service::Service;
 use crate::wire::{self, Member, MemberList, MemberSummary, Problem};
 
@@ -38,14 +39,20 @@ pub(super) async fn list_members(
 }
 
 /// Free a seat: leave with one's own id, or remove a guest as an owner.
+///
+/// Whoever was removed and comes back by the same link is not let in by it alone: they knock, and an owner
+/// decides. They may hold the link under another name or in another browser, so `invite=revoke` revokes it as
+/// well; `GET /{chat_id}/invites` says by which link they came and who else did.
 #[utoipa::path(delete, path = "/{chat_id}/members/{member_id}", tag = "members",
     params(
         ("chat_id" = uuid::Uuid, Path, description = "The chat"),
         ("member_id" = uuid::Uuid, Path, description = "The member"),
+        ("invite" = Option<String>, Query, description = "`keep`, which it is where left out, or `revoke`: the link that the member came by opens nothing any more"),
     ),
     security(("session_token" = [])),
     responses(
         (status = 204, description = "The seat is free and its session has ended"),
+        (status = 400, description = "`invalid_request`: `invite` is neither `keep` nor `revoke`", body = Problem),
         (status = 401, description = "`session_required` or `session_expired`", body = Problem),
         (status = 403, description = "`owner_only`", body = Problem),
         (status = 404, description = "`chat_not_found` or `not_found`", body = Problem),
@@ -57,8 +64,10 @@ pub(super) async fn remove_member(
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
     MemberInPath(member_id): MemberInPath,
+    Query(query): Query<Vec<(String, String)>>,
 ) -> Answer<StatusCode> {
-    service.remove_member(chat_id, &token, member_id).await?;
+    let revokes_invite = chosen(&query, "invite", ["keep", "revoke"])? == "revoke";
+    service.remove_member(chat_id, &token, member_id, revokes_invite).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -78,6 +78,9 @@ pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Optio
             of_chat,
             |row| row.get(0).map(Digest::from_stored),
         )?,
+        removed: all(&moment, "SELECT joined_as FROM removed WHERE chat_id = ?1 ORDER BY id", of_chat, |row| {
+            row.get(0).map(Digest::from_stored)
+        })?,
         ..bare
     };
     Ok(Some(Chat::restore(kept)))
@@ -145,6 +148,7 @@ fn bare_chat(chat_id: ChatId, row: &Row<'_>) -> Result<Snapshot> {
         messages: VecDeque::new(),
         receipts: VecDeque::new(),
         ended_sessions: VecDeque::new(),
+        removed: VecDeque::new(),
     })
 }
 

@@ -5,8 +5,8 @@ use rusqlite::{Connection, Error, OptionalExtension as _, Params, Result};
 
 use super::columns::{admission_name, counter, knock_status_name, millis, role_name};
 use crate::domain::{
-    Account, Change, Chat, ChatName, Digest, Event, Invite, InviteId, InviteLabel, Knock, Member, MemberId, Message,
-    Recovery, Role, Session, Settings, Timestamp,
+    Account, Change, Chat, ChatName, Departure, Digest, Event, Invite, InviteId, InviteLabel, Knock, Member, MemberId,
+    Message, OfJoin, Recovery, Role, Session, Settings, Timestamp,
 };
 
 /// What became of a change.
@@ -87,9 +87,13 @@ impl RowWriter<'_> {
             Event::InviteRevoked { invite_id } => self.remove_invite(*invite_id),
             Event::MemberJoined { member } => {
                 self.add_member(member)?;
+                member.join.map_or(Ok(()), |join| self.forgive(join))?;
                 member.invite_id.map_or(Ok(()), |invite_id| self.count_uses(invite_id))
             }
-            Event::MemberLeft { member_id, .. } => {
+            Event::MemberLeft { member_id, why, .. } => {
+                if *why == Departure::Removed {
+                    self.remember_removed(*member_id)?;
+                }
                 self.remember_session(*member_id, revision)?;
                 self.remove_member(*member_id)?;
                 self.keep_knocks()?;
@@ -245,6 +249,23 @@ impl RowWriter<'_> {
             "INSERT INTO recovery (chat_id, member_id, code, source) VALUES (?1, ?2, ?3, ?4)",
             (self.chat_id, member_id, digest.as_bytes(), source.as_ref().map(Digest::as_bytes)),
         )
+    }
+
+    fn remember_removed(&self, member_id: MemberId) -> Result<()> {
+        self.execute(
+            "INSERT OR IGNORE INTO removed (chat_id, joined_as)
+             SELECT chat_id, joined_as FROM session WHERE chat_id = ?1 AND member_id = ?2 AND joined_as IS NOT NULL",
+            (self.chat_id, member_id.as_uuid().into_bytes()),
+        )?;
+        self.execute(
+            "DELETE FROM removed WHERE chat_id = ?1 AND id NOT IN
+             (SELECT id FROM removed WHERE chat_id = ?1 ORDER BY id DESC LIMIT ?2)",
+            (self.chat_id, count(self.after.removed().len())),
+        )
+    }
+
+    fn forgive(&self, join: Digest<OfJoin>) -> Result<()> {
+        self.execute("DELETE FROM removed WHERE chat_id = ?1 AND joined_as = ?2", (self.chat_id, join.as_bytes()))
     }
 
     /// The member's session ends with the event of this revision.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
+use uuid::Uuid;
 
-use crate::app::TestApp;
+use crate::app::{Member, TestApp};
 
 #[tokio::test]
 async fn members_are_listed_with_role_since_and_presence() {
@@ -44,6 +45,91 @@ async fn a_member_leaves_and_its_token_ends() {
     bob.get("").await_problem(401, "session_expired").await;
     assert_eq!(ann.usernames().await, ["Ann"]);
     assert_eq!(ann.texts().await, ["bye"]);
+}
+
+#[tokio::test]
+async fn whoever_was_removed_comes_back_by_the_same_link_only_when_an_owner_lets_them() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
+    let browser = Uuid::from_u128(7);
+    let bob = chat.member(&chat.join_as(&chat.key, "Bob", browser).await_status(201).await.json());
+    ann.delete(&format!("/members/{}", bob.id)).await_status(204).await;
+    // The page is told before the name is asked for.
+    let look = format!("chat_id={}&key={}&join_id={browser}", chat.id, chat.key);
+    let look = || {
+        let call = app.post("/sf/preview_invite").header("content-type", "application/x-www-form-urlencoded");
+        call.body(look.clone())
+    };
+    assert_eq!(look().await_status(200).await.json()["asks_first"], true);
+    let knock = chat.knocker(&chat.join_as(&chat.key, "Robert", browser).await_status(202).await.json());
+    assert_eq!(ann.usernames().await, ["Ann"]);
+    chat.join("Cem").await;
+    ann.approves(&knock).await;
+    assert_eq!(ann.usernames().await, ["Ann", "Cem", "Robert"]);
+    // An owner has let them in: from then on they are as anyone.
+    let back = knock.state().await["session"].clone();
+    let back = chat.member(&back);
+    back.delete(&format!("/members/{}", back.id)).await_status(204).await;
+    assert_eq!(look().await_status(200).await.json()["asks_first"], false);
+    chat.join_as(&chat.key, "Bob", browser).await_status(201).await;
+}
+
+#[tokio::test]
+async fn one_who_leaves_comes_back_by_the_same_link() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
+    let browser = Uuid::from_u128(7);
+    let bob = chat.member(&chat.join_as(&chat.key, "Bob", browser).await_status(201).await.json());
+    bob.delete(&format!("/members/{}", bob.id)).await_status(204).await;
+    chat.join_as(&chat.key, "Bob", browser).await_status(201).await;
+    assert_eq!(ann.usernames().await, ["Ann", "Bob"]);
+}
+
+#[tokio::test]
+async fn removing_may_revoke_the_link_that_the_member_came_by() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
+    let other = ann.post("/invite").json(&json!({"label": "other"})).await_status(201).await.json();
+    let other = other["key"].as_str().unwrap();
+    let (bob, cem) = (chat.join("Bob").await, chat.join("Cem").await);
+    let dan = chat.join_by(other, "Dan").await;
+    let revoking = |member: &Member<'_>| format!("/members/{}?invite=revoke", member.id);
+    bob.delete(&revoking(&bob)).await_problem(403, "owner_only").await;
+    let wrong = ann.delete(&format!("/members/{}?invite=burn", bob.id)).await_problem(400, "invalid_request").await;
+    assert_eq!((&wrong["field"], &wrong["detail"]), (&json!("invite"), &json!("invite must be keep or revoke.")));
+    assert_eq!(ann.usernames().await, ["Ann", "Bob", "Cem", "Dan"]);
+
+    ann.delete(&revoking(&bob)).await_status(204).await;
+    chat.join_with(&chat.key, "Eve").await_problem(403, "invalid_invite").await;
+    let invites = ann.get("/invites").await_status(200).await.json();
+    assert_eq!(invites["invites"].as_array().unwrap().len(), 1);
+    // Who else came by it stays; their link is gone already, which is no mistake.
+    assert_eq!(ann.usernames().await, ["Ann", "Cem", "Dan"]);
+    ann.delete(&revoking(&cem)).await_status(204).await;
+    ann.delete(&format!("/members/{}?invite=keep", dan.id)).await_status(204).await;
+    chat.join_by(other, "Eve").await;
+    assert_eq!(ann.usernames().await, ["Ann", "Eve"]);
+}
+
+#[tokio::test]
+async fn whoever_was_removed_from_an_open_chat_is_refused_under_the_same_name() {
+    let app = TestApp::new();
+    let call = |path: String, token: &str, body: serde_json::Value| app.post(path).bearer(token).json(&body);
+    let session = async |username: &str| {
+        let session = app.post("/sessions").json(&json!({"username": username})).await_status(201).await.json();
+        session["token"].as_str().unwrap().to_owned()
+    };
+    let (ann, bob) = (session("Ann").await, session("Bob").await);
+    let made = call("/chats".into(), &ann, json!({"name": "Lab"})).await_status(201).await.json();
+    let enter = format!("/chats/{}/enter", made["hash_key"].as_str().unwrap());
+    let anns = call(enter.clone(), &ann, json!({})).await_status(200).await.json();
+    let bobs = call(enter.clone(), &bob, json!({})).await_status(200).await.json();
+    let member =
+        format!("/{}/members/{}", made["hash_key"].as_str().unwrap(), bobs["member"]["member_id"].as_str().unwrap());
+    app.delete(member).bearer(anns["session_token"].as_str().unwrap()).await_status(204).await;
+    call(enter.clone(), &bob, json!({})).await_problem(403, "removed").await;
+    let robert = session("Robert").await;
+    call(enter, &robert, json!({})).await_status(200).await;
 }
 
 #[tokio::test]

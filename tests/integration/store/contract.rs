@@ -265,7 +265,7 @@ pub async fn chats_are_due_when_time_alone_has_changed_them(store: Arc<dyn Store
     store.commit(&left).await.unwrap();
     store.commit(&stays).await.unwrap();
     let member_id = left.after.live_members(NOW).next().unwrap().id;
-    let left = decide(&left.after, &Command::Remove { by: token(1).digest(), member_id }, 8);
+    let left = decide(&left.after, &Command::Remove { by: token(1).digest(), member_id, revokes_invite: false }, 8);
     store.commit(&left).await.unwrap();
 
     let almost = |moment: Timestamp| Timestamp::from_millis(moment.as_millis() - 1);

@@ -249,7 +249,7 @@ async fn what_many_stored_chats_cost_is_disk_and_not_memory() {
 const COUNT_ROWS: &str = "SELECT (SELECT count(*) FROM chat) + (SELECT count(*) FROM session)
     + (SELECT count(*) FROM ended_session) + (SELECT count(*) FROM invite) + (SELECT count(*) FROM message)
     + (SELECT count(*) FROM receipt) + (SELECT count(*) FROM knock) + (SELECT count(*) FROM recovery)
-    + (SELECT count(*) FROM account)";
+    + (SELECT count(*) FROM account) + (SELECT count(*) FROM removed)";
 
 /// The schema's own bounds: states that no rule allows cannot be written by hand either.
 #[tokio::test]
