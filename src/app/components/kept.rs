@@ -40,7 +40,7 @@ pub(crate) fn Kept(conversation: Conversation) -> impl IntoView {
         <Menu label=|| view! { <span aria-hidden="true">"ⓘ"</span><span class="unseen">"What is kept"</span> } on_open=load>
             <h2>"What is kept"</h2>
             {content}
-            <p class="hint">"Deleted is erased: from the server's memory at once, and from its disk within a minute."</p>
+            <p class="hint">"A deleted message leaves the chat at once, and is erased from the server's disk within a minute."</p>
         </Menu>
     }
 }

@@ -122,14 +122,14 @@ async fn whoever_was_removed_from_an_open_chat_is_refused_under_the_same_name() 
     let (ann, bob) = (session("Ann").await, session("Bob").await);
     let made = call("/chats".into(), &ann, json!({"name": "Lab"})).await_status(201).await.json();
     let enter = format!("/chats/{}/enter", made["hash_key"].as_str().unwrap());
-    let anns = call(enter.clone(), &ann, json!({})).await_status(200).await.json();
-    let bobs = call(enter.clone(), &bob, json!({})).await_status(200).await.json();
+    let anns = call(enter.clone(), &ann, json!({})).await_status(201).await.json();
+    let bobs = call(enter.clone(), &bob, json!({})).await_status(201).await.json();
     let member =
         format!("/{}/members/{}", made["hash_key"].as_str().unwrap(), bobs["member"]["member_id"].as_str().unwrap());
     app.delete(member).bearer(anns["session_token"].as_str().unwrap()).await_status(204).await;
     call(enter.clone(), &bob, json!({})).await_problem(403, "removed").await;
     let robert = session("Robert").await;
-    call(enter, &robert, json!({})).await_status(200).await;
+    call(enter, &robert, json!({})).await_status(201).await;
 }
 
 #[tokio::test]
