@@ -62,7 +62,8 @@ pub(crate) fn People(
     let removed = Callback::new(move |refusal: Option<Problem>| {
         problem.set(refusal);
         removing.set(None);
-        browser::focus_first(".members button");
+        // The button that had the focus is gone.
+        browser::focus_first("details[open] > summary");
     });
     let set_role = move |member_id, role, question: String| {
         if browser::confirm(&question) {
