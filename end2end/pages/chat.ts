@@ -66,10 +66,10 @@ export class ChatPage {
   }
 
   /** This browser's seat, as it remembers it. */
-  async seat(): Promise<{ id: string; token: string; member_id: string }> {
+  async seat() {
     return this.page.evaluate(() => {
       const key = Object.keys(localStorage).find((key) => key.startsWith("watch-party/chat/"))!;
-      return { id: key.split("/").pop(), ...JSON.parse(localStorage[key]) };
+      return { id: key.split("/").pop()!, ...JSON.parse(localStorage[key]) };
     });
   }
 

@@ -1,18 +1,11 @@
 // Who gets in: knocks, links with a life of their own, owners who find their way back.
-import type { Page } from "@playwright/test";
+import type { Page, Request } from "@playwright/test";
 import { hide, noteAlerts } from "../alerts.ts";
 import { expect, test } from "../fixtures.ts";
 import { ChatPage } from "../pages/chat.ts";
 import { HomePage } from "../pages/home.ts";
 import { JoinPage } from "../pages/join.ts";
 import { newFolder, startServer } from "../server.ts";
-
-/** The chat's id and what the browser keeps of it. */
-const savedChat = (page: Page) =>
-  page.evaluate(() => {
-    const key = Object.keys(localStorage).find((key) => key.startsWith("watch-party/chat/"))!;
-    return { id: key.split("/").pop()!, ...JSON.parse(localStorage[key]) };
-  });
 
 test("an owner lets one in and not another, and both hear at once", async ({ people }) => {
   const ann = await people.gatekeeper("Ann", "Movie night");
@@ -220,7 +213,7 @@ test("a full chat may be waited for, and the page tells when a seat is free", as
 
 test("the session renews itself while the page is in use, and warns before it ends where it is not", async ({ people, request }) => {
   const ann = await people.owner("Ann");
-  const before = await savedChat(ann.page);
+  const before = await ann.seat();
   // As if four of the six hours were over.
   const age = (hours: number) =>
     ann.page.evaluate((hours) => {
@@ -231,7 +224,7 @@ test("the session renews itself while the page is in use, and warns before it en
       localStorage[key] = JSON.stringify({ ...saved, given_at, expires_at });
     }, hours);
   await age(4);
-  await expect.poll(async () => (await savedChat(ann.page)).token).not.toBe(before.token);
+  await expect.poll(async () => (await ann.seat()).token).not.toBe(before.token);
   await ann.say("renewed");
   await ann.hasTexts(["renewed"]);
   const old = await request.get(`/${before.id}`, { headers: { authorization: `Bearer ${before.token}` } });
@@ -240,13 +233,13 @@ test("the session renews itself while the page is in use, and warns before it en
   await ann.page.evaluate(() => {
     Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
   });
-  const renewed = await savedChat(ann.page);
+  const renewed = await ann.seat();
   await age(5.9);
   await expect(ann.page.getByText(/Your session ends at/)).toBeVisible();
-  expect((await savedChat(ann.page)).token).toBe(renewed.token);
+  expect((await ann.seat()).token).toBe(renewed.token);
   await ann.page.getByRole("button", { name: "Stay" }).click();
   await expect(ann.page.getByText(/Your session ends at/)).toBeHidden();
-  expect((await savedChat(ann.page)).token).not.toBe(renewed.token);
+  expect((await ann.seat()).token).not.toBe(renewed.token);
 });
 
 test.describe("a server of their own", () => {
@@ -383,3 +376,42 @@ for (const colorScheme of ["light", "dark"] as const) {
     });
   });
 }
+
+test.describe("whoever waits hears of it though the connection has died", () => {
+  /** The page's first request to listen to its knock is never answered. */
+  async function loseFirstStream(page: Page) {
+    const streams: Request[] = [];
+    await page.route("**/knocks/*", async (route) => {
+      streams.push(route.request());
+      if (streams.length > 1) {
+        await route.continue();
+      }
+    });
+    return streams;
+  }
+
+  test("when the page is looked at again", async ({ people }) => {
+    const ann = await people.gatekeeper("Ann");
+    const page = await people.newcomer();
+    const streams = await loseFirstStream(page);
+    const waiting = await new JoinPage(page).askAs(await ann.magicLink(), "Bob");
+    await expect.poll(() => streams.length).toBe(1);
+    await ann.approve("Bob");
+    await page.evaluate(() => window.dispatchEvent(new Event("online")));
+    await waiting.isIn();
+  });
+
+  test("when it has been silent for too long", async ({ people }) => {
+    const ann = await people.gatekeeper("Ann");
+    const page = await people.newcomer();
+    await page.clock.install();
+    const streams = await loseFirstStream(page);
+    const waiting = await new JoinPage(page).askAs(await ann.magicLink(), "Bob");
+    await expect.poll(() => streams.length).toBe(1);
+    await ann.approve("Bob");
+    // The patience with an answer, and the pause before the next try.
+    await page.clock.fastForward(10_000);
+    await page.clock.runFor(2_000);
+    await waiting.isIn();
+  });
+});

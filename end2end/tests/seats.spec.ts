@@ -5,6 +5,12 @@ import { ChatPage } from "../pages/chat.ts";
 import { HomePage } from "../pages/home.ts";
 import { JoinPage } from "../pages/join.ts";
 
+/** Frees a seat as another program with its token might. */
+async function freeSeat(request: APIRequestContext, { id, token, member_id }: Awaited<ReturnType<ChatPage["seat"]>>) {
+  const left = await request.delete(`/${id}/members/${member_id}`, { headers: { authorization: `Bearer ${token}` } });
+  expect(left.status()).toBe(204);
+}
+
 test("three chats in three tabs of one browser do not mix", async ({ people }) => {
   const first = await people.owner("Ann", "One");
   const context = first.page.context();
@@ -196,28 +202,15 @@ test("a chat that its owner ends leads everyone home, and nothing of it is left"
 
 test("a session that has ended while the page was closed leads to the join form", async ({ people, request }) => {
   const ann = await people.owner("Ann");
-  const chat = await ann.page.evaluate(() => {
-    const key = Object.keys(localStorage).find((key) => key.startsWith("watch-party/chat/"))!;
-    return { id: key.split("/").pop(), ...JSON.parse(localStorage[key]) };
-  });
+  const seat = await ann.seat();
   await ann.page.goto("about:blank");
-  const left = await request.delete(`/${chat.id}/members/${chat.member_id}`, {
-    headers: { authorization: `Bearer ${chat.token}` },
-  });
-  expect(left.status()).toBe(204);
+  await freeSeat(request, seat);
   await ann.page.goto("/");
   const home = new HomePage(ann.page);
   await expect(home.yourChats).toContainText("Your session has ended");
-  await ann.page.goto(`/chat/${chat.id}`);
+  await ann.page.goto(`/chat/${seat.id}`);
   await expect(ann.page).toHaveURL(/\/join\/.*notice=session_expired#/);
 });
-
-/** Frees the member's seat without their page knowing. */
-async function loseSeat(request: APIRequestContext, chat: ChatPage) {
-  const { id, token, member_id } = await chat.seat();
-  const left = await request.delete(`/${id}/members/${member_id}`, { headers: { authorization: `Bearer ${token}` } });
-  expect(left.status()).toBe(204);
-}
 
 test("what waits to be sent when a seat is lost is sent from the next one", async ({ people, request }) => {
   const ann = await people.owner("Ann");
@@ -225,7 +218,7 @@ test("what waits to be sent when a seat is lost is sent from the next one", asyn
   await bob.page.context().setOffline(true);
   await bob.say("written in the tunnel");
   await expect(bob.page.getByText("Sending…")).toBeVisible();
-  await loseSeat(request, bob);
+  await freeSeat(request, await bob.seat());
   await bob.page.context().setOffline(false);
   await expect(bob.page).toHaveURL(/\/join\/.*notice=session_expired#/);
   const join = new JoinPage(bob.page);
@@ -249,7 +242,7 @@ test("what was sent before a seat was lost is not sent again from the next one",
   });
   await bob.say("said once");
   await ann.hasTexts(["said once"]);
-  await loseSeat(request, bob);
+  await freeSeat(request, await bob.seat());
   await bob.page.unrouteAll({ behavior: "ignoreErrors" });
   await expect(bob.page).toHaveURL(/\/join\/.*notice=session_expired#/);
   const join = new JoinPage(bob.page);
