@@ -37,7 +37,7 @@ pub(crate) fn Kept(conversation: Conversation) -> impl IntoView {
         .into_any(),
     };
     view! {
-        <Menu label=|| view! { <span aria-hidden="true">"ⓘ"</span><span class="unseen">"What is kept"</span> } on_open=load>
+        <Menu label=|| view! { <span class="about" aria-hidden="true">"i"</span><span class="unseen">"What is kept"</span> } on_open=load>
             <h2>"What is kept"</h2>
             {content}
             <p class="hint">"A deleted message leaves the chat at once, and is erased from the server's disk within a minute."</p>
