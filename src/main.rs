@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use watch_party::config::{Config, Error, StoreChoice, leptos_options};
-use watch_party::http::{AppState, serve};
+use watch_party::http::{AppState, connections_within, raise_open_files, serve};
 use watch_party::service::{OsEntropy, Service, SystemClock};
 use watch_party::store::{MemoryStore, SqliteOptions, SqliteStore, Store};
 use watch_party::telemetry;
@@ -28,7 +28,7 @@ async fn run() -> Result<(), String> {
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         read => Some(read.map_err(|error| format!("Leptos.toml: {error}"))?),
     };
-    let config = match Config::read(std::env::args_os(), variable, file.as_deref()) {
+    let mut config = match Config::read(std::env::args_os(), variable, file.as_deref()) {
         Err(Error::Asked(text)) => {
             print!("{text}");
             return Ok(());
@@ -37,6 +37,11 @@ async fn run() -> Result<(), String> {
     };
     telemetry::start(variable("WATCH_PARTY_LOG").as_deref())?;
     let leptos = leptos_options(&config, file.is_some())?;
+
+    let open_files = raise_open_files();
+    let asked = config.max_connections;
+    let max_connections = connections_within(open_files, asked);
+    config.max_connections = Some(max_connections);
 
     let address = leptos.site_addr;
     let listener = TcpListener::bind(address)
@@ -51,9 +56,15 @@ async fn run() -> Result<(), String> {
         }
     };
     let service = Service::new(store, Arc::new(SystemClock), Arc::new(OsEntropy), config.policy);
+    if let Some(asked) = asked.filter(|asked| *asked > max_connections) {
+        tracing::warn!("max-connections asks for {asked}, but there are files for {max_connections}");
+    }
+    let open_files = open_files.map_or("any number of".into(), |files| files.to_string());
+    tracing::info!("{max_connections} connections and {open_files} files may be open at once");
     tracing::info!("listening on http://{bound}");
     let state = AppState { service, config: Arc::new(config), leptos };
-    serve(state, listener, told_to_stop()).await.map_err(|error| error.to_string())
+    serve(state, listener, told_to_stop()).await;
+    Ok(())
 }
 
 /// Waits for Ctrl-C or, where there is such a thing, a termination signal.

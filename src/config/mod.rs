@@ -19,7 +19,7 @@ use crate::domain::Settings;
 use crate::service::Policy;
 
 use sources::{Sources, first_line};
-use values::{parse_networks, parse_public_url, parse_seconds, parse_store, parse_switch};
+use values::{parse_connections, parse_networks, parse_public_url, parse_seconds, parse_store, parse_switch};
 
 pub use values::plain_folder;
 
@@ -34,6 +34,8 @@ pub struct Config {
     /// Where visitors find the site, without a slash at its end; `None` asks each request.
     pub public_url: Option<String>,
     pub policy: Policy,
+    /// How many connections may be open at once; `None` leaves it to the limit of open files.
+    pub max_connections: Option<usize>,
     /// The proxies whose forwarded addresses count.
     pub trusted_proxies: Vec<IpNet>,
 }
@@ -92,6 +94,10 @@ struct Flags {
     /// WATCH_PARTY_RATE_LIMIT] [default: on]
     #[arg(long, value_name = "on|off")]
     rate_limit: Option<String>,
+    /// How many connections may be open at once, 1 to 1000000 [variable: WATCH_PARTY_MAX_CONNECTIONS]
+    /// [default: as many as files may be open, at most 65536]
+    #[arg(long, value_name = "NUMBER")]
+    max_connections: Option<String>,
     /// Addresses or networks of proxies whose X-Forwarded-* headers count, separated by commas
     /// [variable: WATCH_PARTY_TRUSTED_PROXIES] [default: none]
     #[arg(long, value_name = "NETWORKS")]
@@ -133,6 +139,7 @@ impl Config {
                 forget_after: forget_after.unwrap_or(Duration::from_hours(24)),
                 rate_limit: rate_limit.unwrap_or(true),
             },
+            max_connections: sources.get("max-connections", flags.max_connections, parse_connections)?,
             trusted_proxies: sources.get("trusted-proxies", flags.trusted_proxies, parse_networks)?.unwrap_or_default(),
         })
     }
@@ -177,18 +184,19 @@ mod tests {
         assert!(config.policy.rate_limit);
         assert_eq!(config.store, StoreChoice::Sqlite("watch-party.db".into()));
         assert!(config.public_url.is_none() && config.site_addr.is_none());
-        assert!(config.trusted_proxies.is_empty());
+        assert!(config.trusted_proxies.is_empty() && config.max_connections.is_none());
     }
 
     #[test]
     fn flags_come_before_variables_and_variables_before_the_file() {
         let file = "[watch-party]\nsession-ttl = 3\nforget-after = 3\nrate-limit = false\n\
-                    trusted-proxies = [\"10.0.0.0/8\", \"::1\"]";
+                    max-connections = 3\ntrusted-proxies = [\"10.0.0.0/8\", \"::1\"]";
         let variables = [("WATCH_PARTY_SESSION_TTL", "2"), ("WATCH_PARTY_FORGET_AFTER", "2")];
         let config = read(&["--session-ttl", "1"], &variables, file).unwrap();
         assert_eq!(config.policy.session_lifetime.as_secs(), 1);
         assert_eq!(config.policy.forget_after.as_secs(), 2);
         assert!(!config.policy.rate_limit);
+        assert_eq!(config.max_connections, Some(3));
         assert_eq!(config.trusted_proxies.len(), 2);
     }
 
@@ -210,6 +218,9 @@ mod tests {
             ("WATCH_PARTY_PUBLIC_URL", "https://chat.example/path/../other"),
             ("WATCH_PARTY_SESSION_TTL", "21601"),
             ("WATCH_PARTY_TRUSTED_PROXIES", "10.0.0.0/8, nowhere"),
+            ("WATCH_PARTY_MAX_CONNECTIONS", "0"),
+            ("WATCH_PARTY_MAX_CONNECTIONS", "1000001"),
+            ("WATCH_PARTY_MAX_CONNECTIONS", "many"),
             ("LEPTOS_SITE_ADDR", "3000"),
         ];
         for (name, value) in wrong {

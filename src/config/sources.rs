@@ -36,8 +36,16 @@ impl<'a> Sources<'a> {
 }
 
 /// The names that the `[watch-party]` table may hold.
-pub(super) const TABLE_NAMES: [&str; 7] =
-    ["site-addr", "store", "public-url", "session-ttl", "forget-after", "rate-limit", "trusted-proxies"];
+pub(super) const TABLE_NAMES: [&str; 8] = [
+    "site-addr",
+    "store",
+    "public-url",
+    "session-ttl",
+    "forget-after",
+    "rate-limit",
+    "max-connections",
+    "trusted-proxies",
+];
 
 fn read_table(text: &str) -> Result<toml::Table, Error> {
     let file: toml::Table = text.parse().map_err(|error: toml::de::Error| Error::File(first_line(error.message())))?;

@@ -14,6 +14,14 @@ pub(super) fn parse_seconds(text: &str, least: u64, most: u64) -> Result<Duratio
     seconds.map(Duration::from_secs).ok_or_else(|| format!("must be whole seconds from {least} to {most}"))
 }
 
+/// More than any machine of today carries.
+const MOST_CONNECTIONS: usize = 1_000_000;
+
+pub(super) fn parse_connections(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=MOST_CONNECTIONS).contains(number));
+    number.ok_or_else(|| format!("must be a whole number from 1 to {MOST_CONNECTIONS}"))
+}
+
 pub(super) fn parse_store(text: &str) -> Result<StoreChoice, String> {
     match text.split_once(':') {
         Some(("sqlite", ":memory:")) => Err("would be a file of that name; for nothing on a disk, say memory".into()),

@@ -3,14 +3,12 @@
 use std::collections::HashSet;
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use serde::Deserializer;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::outer::payload_too_large;
 use super::problem::Failure;
 use crate::wire::{Code, PostMessage, Problem};
 
@@ -103,13 +101,7 @@ fn parse_form<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 }
 
 async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
-    Bytes::from_request(request, state).await.map_err(|rejection: BytesRejection| {
-        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            payload_too_large()
-        } else {
-            Problem::unreadable("The body broke off.").into()
-        }
-    })
+    Bytes::from_request(request, state).await.map_err(|_| Problem::unreadable("The body broke off.").into())
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

@@ -89,7 +89,7 @@ fn session_cookie(is_secure: bool, token: String, lifetime: Duration) -> Cookie<
         (status = 503, description = "`unavailable`", body = Problem),
     ))]
 async fn open_session(
-    State(AppState { service, config, .. }): State<AppState>,
+    State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     site: SiteUrl,
     headers: HeaderMap,
@@ -105,7 +105,7 @@ async fn open_session(
         username: session.username.as_str().to_owned(),
         expires_at: session.expires_at,
     };
-    let lifetime = config.policy.session_lifetime.try_into().unwrap_or(Duration::MAX);
+    let lifetime = service.policy().session_lifetime.try_into().unwrap_or(Duration::MAX);
     let cookie = session_cookie(site.is_secure(&headers), answer.token.clone(), lifetime);
     Ok((StatusCode::CREATED, CookieJar::new().add(cookie), Json(answer)))
 }

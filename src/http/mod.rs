@@ -30,7 +30,7 @@ use crate::service::Service;
 
 pub use openapi::api_document;
 pub use outer::MAX_BODY_BYTES;
-pub use serve::serve;
+pub use serve::{Limits, connections_within, raise_open_files, serve, serve_within};
 
 /// What handlers share; clones share everything.
 #[derive(Clone, Debug)]

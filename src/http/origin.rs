@@ -2,12 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, header};
-use axum::middleware::Next;
-use axum::response::Response;
 use ipnet::IpNet;
 
 use super::AppState;
@@ -17,15 +15,10 @@ use crate::service::Caller;
 use crate::wire::{Code, Problem};
 
 /// The address that limits count: the peer's, or the one a trusted proxy forwards.
-pub(super) async fn note_caller(
-    State(state): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let address = client_address(peer.ip(), request.headers(), &state.config.trusted_proxies);
+pub(super) fn note_caller(request: &mut Request, trusted_proxies: &[IpNet]) {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().expect("each request says where it comes from");
+    let address = client_address(peer.0.ip(), request.headers(), trusted_proxies);
     request.extensions_mut().insert(Caller::from(address));
-    next.run(request).await
 }
 
 /// The site as its visitors reach it, without a slash at its end: `https://chat.example`, or

@@ -1,26 +1,29 @@
-//! What wraps every answer: a request id, a log line, bounds on bodies, security headers, and a
-//! problem in place of a panic.
+//! What wraps every answer: a request id, a log line, bodies that are read within bounds, security
+//! headers, and a problem in place of a panic.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
-use axum::http::StatusCode;
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, http};
 use futures_util::FutureExt as _;
-use http_body_util::Limited;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tokio::time::timeout;
 use tower::ServiceBuilder;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
 use tracing::Span;
 
-use super::problem::Failure;
-use super::{AppState, origin};
+use super::problem::{Answer, Failure};
+use super::{AppState, Limits, origin};
+use crate::config::Config;
 use crate::wire::{Code, Problem};
 
 /// The largest body that is read.
@@ -34,12 +37,24 @@ pub(super) fn wrap(routes: Router<AppState>, state: &AppState) -> Router<AppStat
             .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
             .layer(trace)
             .layer(PropagateRequestIdLayer::x_request_id())
-            .layer(middleware::from_fn(lead_within_the_site))
-            .layer(middleware::from_fn(add_security_headers))
-            .layer(middleware::from_fn(explain_failures))
-            .layer(middleware::from_fn(bound_body))
-            .layer(middleware::from_fn_with_state(state.clone(), origin::note_caller)),
+            .layer(middleware::from_fn_with_state(state.config.clone(), pass)),
     )
+}
+
+/// What every request passes through on its way in and out, as a single layer: each layer of its own
+/// would box a future and clone the routes for every request.
+async fn pass(State(config): State<Arc<Config>>, request: Request, next: Next) -> Response {
+    let asked = request.uri().clone();
+    let id = request.extensions().get().cloned();
+    let answer = async {
+        let mut request = read_body(request).await?;
+        origin::note_caller(&mut request, &config.trusted_proxies);
+        Ok(next.run(request).await)
+    };
+    let mut response = explain_failures(answer, id).await;
+    add_security_headers(response.headers_mut());
+    lead_within_the_site(&asked, &mut response);
+    response
 }
 
 /// Callers do not choose what stands in the log.
@@ -52,7 +67,7 @@ async fn drop_request_id(mut request: Request) -> Request {
 /// must not be logged.
 fn span(request: &http::Request<Body>) -> Span {
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
-    let id = request_id(request);
+    let id = request_id(request.extensions().get());
     tracing::info_span!("request", method = %request.method(), route, id)
 }
 
@@ -60,63 +75,78 @@ fn log_response(response: &http::Response<Body>, took: Duration, _: &Span) {
     tracing::debug!(status = response.status().as_u16(), took_ms = took.as_millis(), "answered");
 }
 
-fn request_id(request: &http::Request<Body>) -> String {
-    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
-    id.unwrap_or("-").to_owned()
+fn request_id(id: Option<&RequestId>) -> &str {
+    id.and_then(|id| id.header_value().to_str().ok()).unwrap_or("-")
 }
 
-async fn bound_body(request: Request, next: Next) -> Response {
+/// How long the body of this request may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BodyTimeout(pub(super) Duration);
+
+impl Default for BodyTimeout {
+    fn default() -> Self {
+        Self(Limits::BODY_TIMEOUT)
+    }
+}
+
+/// Reads the body before the handler runs, so that every handler refuses one that is too large, too
+/// slow or broken off in the same way, server functions too.
+async fn read_body(request: Request) -> Answer<Request> {
     let announced = request.headers().get(header::CONTENT_LENGTH);
     let length = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
-        return payload_too_large().into_response();
+        return Err(payload_too_large());
     }
-    next.run(request.map(|body| Body::new(Limited::new(body, MAX_BODY_BYTES)))).await
+    if request.body().is_end_stream() {
+        return Ok(request);
+    }
+    let (parts, body) = request.into_parts();
+    let BodyTimeout(patience) = parts.extensions.get().copied().unwrap_or_default();
+    match timeout(patience, Limited::new(body, MAX_BODY_BYTES).collect()).await {
+        Ok(Ok(body)) => Ok(Request::from_parts(parts, Body::from(body.to_bytes()))),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(payload_too_large()),
+        Ok(Err(_)) => Err(Problem::unreadable("The body broke off.").into()),
+        Err(_) => Err(Problem::new(Code::RequestTimeout, "The body took too long to come.").into()),
+    }
 }
 
-pub(super) fn payload_too_large() -> Failure {
+fn payload_too_large() -> Failure {
     let detail = format!("The body must have at most {} KiB.", MAX_BODY_BYTES / 1024);
     Problem::new(Code::PayloadTooLarge, detail).into()
 }
 
 /// Puts a problem in place of a panic and of any other answer that says "500".
-async fn explain_failures(request: Request, next: Next) -> Response {
-    let id = request_id(&request);
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    match answer {
+async fn explain_failures(answer: impl Future<Output = Answer<Response>>, id: Option<RequestId>) -> Response {
+    let answer = AssertUnwindSafe(answer).catch_unwind().await;
+    match answer.map(IntoResponse::into_response) {
         Ok(response) if response.status() != StatusCode::INTERNAL_SERVER_ERROR => return response,
         Ok(_) => tracing::error!("answered with an internal error"),
         Err(panic) => tracing::error!(cause = panic_message(&*panic), "a handler panicked"),
     }
+    let id = request_id(id.as_ref());
     let detail = format!("Something went wrong on our side. If you report it, name this id: {id}");
     Failure(Problem::new(Code::InternalError, detail)).into_response()
 }
 
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("not text")
 }
 
 /// Handlers lead to paths of the site, which a proxy may serve from any folder of its host: only the
 /// way from where the caller is, is the same for both.
-async fn lead_within_the_site(request: Request, next: Next) -> Response {
-    // Only what leads somewhere needs the way; most answers do not.
-    let asked = request.uri().clone();
-    let mut response = next.run(request).await;
+fn lead_within_the_site(asked: &Uri, response: &mut Response) {
     let target = response.headers().get(header::LOCATION).and_then(|target| target.to_str().ok()?.strip_prefix('/'));
     let relative = target.map(|target| format!("{}{target}", origin::way_up(asked.path())));
     if let Some(target) = relative.and_then(|relative| HeaderValue::try_from(relative).ok()) {
         response.headers_mut().insert(header::LOCATION, target);
     }
-    response
 }
 
 /// The policy of everything that is not a page: nothing may be loaded from it.
 const BARE_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
-async fn add_security_headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+fn add_security_headers(headers: &mut HeaderMap) {
     let mut set = |name: HeaderName, value: HeaderValue| {
         headers.entry(name).or_insert(value);
     };
@@ -126,5 +156,4 @@ async fn add_security_headers(request: Request, next: Next) -> Response {
     set(header::CONTENT_SECURITY_POLICY, BARE_POLICY);
     // What a chat says is for its reader alone; pages and files say otherwise themselves.
     set(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, get_service};
 use leptos::config::LeptosOptions;
@@ -32,11 +33,14 @@ use crate::wire::{Code, Problem};
 /// Pages and files hold nothing private; a browser may keep them, but asks whether they are new.
 const ASK_FIRST: HeaderValue = HeaderValue::from_static("no-cache");
 
+/// Longer than the path of any file of the pages, and as long as a name may be on any disk.
+const LONGEST_PATH: usize = 255;
+
 pub(super) fn routes(state: &AppState) -> Router<AppState> {
     let site = Path::new(&*state.leptos.site_root);
     let files = |folder: &str| {
         let files = ServeDir::new(site.join(folder)).precompressed_br().precompressed_gzip();
-        get_service(files.append_index_html_on_directories(false))
+        get_service(files.append_index_html_on_directories(false)).layer(middleware::from_fn(refuse_long_paths))
     };
     let options = state.leptos.clone();
     Router::new()
@@ -49,6 +53,14 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .route_service("/robots.txt", ServeFile::new(site.join("robots.txt")))
         .fallback(not_found)
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, ASK_FIRST))
+}
+
+/// No file has so long a path; looking for it would be an error of the disk and not just no file.
+async fn refuse_long_paths(request: Request<Body>, next: Next) -> Response {
+    if request.uri().path().len() > LONGEST_PATH {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    next.run(request).await
 }
 
 /// What pages and server functions find around them.

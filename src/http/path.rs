@@ -1,5 +1,7 @@
 //! Ids in paths. What is no UUID names nothing, so it is "not found" like any unknown id.
 
+use std::convert::Infallible;
+
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
@@ -47,6 +49,18 @@ id_in_path!(
     /// The knock that the path names.
     KnockInPath(KnockId), "knock_id", Refusal::NotFound("knock")
 );
+
+/// The end of a URL that this site has given. What no text can be is nothing's.
+#[derive(Debug)]
+pub(super) struct OpaqueInPath(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for OpaqueInPath {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        Ok(Self(parameter(parts, state, "opaque").await.unwrap_or_default()))
+    }
+}
 
 async fn parameter<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Option<String> {
     let parameters = RawPathParams::from_request_parts(parts, state).await.ok()?;

@@ -156,6 +156,11 @@ impl Service {
         Self { inner: Arc::new(inner) }
     }
 
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.inner.policy
+    }
+
     /// What a member has not seen yet.
     pub async fn read(&self, chat_id: ChatId, token: &SessionToken, after: MessageId) -> Result<MessagesAfter> {
         let by = token.digest();

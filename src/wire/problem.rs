@@ -34,6 +34,8 @@ pub enum Code {
     NotFound,
     /// 405: the address knows other methods, which `Allow` lists.
     MethodNotAllowed,
+    /// 408: the body did not come within 30 seconds.
+    RequestTimeout,
     /// 409: no seat is free.
     ChatFull,
     /// 409: a live member has that name.
@@ -56,7 +58,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of their statuses.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::InvalidRequest,
         Self::SessionRequired,
         Self::SessionExpired,
@@ -69,6 +71,7 @@ impl Code {
         Self::ChatNotFound,
         Self::NotFound,
         Self::MethodNotAllowed,
+        Self::RequestTimeout,
         Self::ChatFull,
         Self::UsernameTaken,
         Self::WrongAdmission,
@@ -91,6 +94,7 @@ impl Code {
             }
             Self::ChatNotFound | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::RequestTimeout => 408,
             Self::ChatFull | Self::UsernameTaken | Self::WrongAdmission | Self::NothingToApprove => 409,
             Self::PayloadTooLarge => 413,
             Self::TooManyRequests | Self::TooManyStreams => 429,
@@ -115,6 +119,7 @@ impl Code {
             Self::ChatNotFound => "Chat not found",
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "Method not allowed",
+            Self::RequestTimeout => "Request timeout",
             Self::ChatFull => "Chat full",
             Self::UsernameTaken => "Username taken",
             Self::WrongAdmission => "Wrong admission",
@@ -267,6 +272,7 @@ mod tests {
                 "chat_not_found",
                 "not_found",
                 "method_not_allowed",
+                "request_timeout",
                 "chat_full",
                 "username_taken",
                 "wrong_admission",

@@ -1,7 +1,7 @@
 //! The program under test, without a network: requests go straight into the public router.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use leptos::config::LeptosOptions;
 use serde_json::Value;
@@ -20,6 +20,11 @@ use watch_party::domain::{ChatId, InviteKey, SessionToken, Timestamp, Username};
 use watch_party::http::{AppState, router};
 use watch_party::service::{Caller, Clock, Entrance, Entropy, Follower, Joiner, Policy, Seat, Service, Update};
 use watch_party::store::{MemoryStore, Store};
+
+/// How far apart messages of one member may be without end.
+pub const BETWEEN_POSTS: Duration = Duration::from_millis(200);
+/// How far apart chats that one address makes may be without end.
+pub const BETWEEN_CHATS: Duration = Duration::from_secs(3);
 
 /// A clock that stands still until a test moves it.
 #[derive(Debug)]
@@ -70,6 +75,9 @@ impl Entropy for CountingEntropy {
     }
 }
 
+/// Where everyone asks from who says nothing else.
+const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
 pub struct TestApp {
     router: Router,
     pub clock: Arc<ManualClock>,
@@ -78,6 +86,7 @@ pub struct TestApp {
 
 pub struct Options {
     pub store: Arc<dyn Store>,
+    /// On, as for everyone who runs the program. A test that turns it off says why.
     pub rate_limit: bool,
     pub public_url: Option<&'static str>,
     pub trusted_proxies: &'static [&'static str],
@@ -85,7 +94,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { store: Arc::new(MemoryStore::default()), rate_limit: false, public_url: None, trusted_proxies: &[] }
+        Self { store: Arc::new(MemoryStore::default()), rate_limit: true, public_url: None, trusted_proxies: &[] }
     }
 }
 
@@ -95,7 +104,7 @@ pub fn policy(rate_limit: bool) -> Policy {
 
 /// Where those are who call the service itself.
 pub fn caller() -> Caller {
-    Caller::from(std::net::IpAddr::from([127, 0, 0, 1]))
+    Caller::from(HOME)
 }
 
 /// Someone who comes by an invite that asks nobody.
@@ -122,19 +131,17 @@ impl TestApp {
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let mut request = request;
-        let peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
-        if request.extensions().get::<ConnectInfo<SocketAddr>>().is_none() {
-            request.extensions_mut().insert(ConnectInfo(peer));
-        }
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes().to_vec();
-        Answer { status: parts.status, headers: parts.headers, body }
+        Answer::read(self.respond(HOME, request).await).await
+    }
+
+    /// The answer to who asks from `address`, of which the body is still to be read.
+    pub async fn respond(&self, address: IpAddr, mut request: Request<Body>) -> Response<Body> {
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 40_000))));
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     pub fn call(&self, method: Method, path: impl Into<String>) -> Call<'_> {
-        Call { app: self, method, path: path.into(), headers: HeaderMap::new(), body: Vec::new() }
+        Call { app: self, address: HOME, method, path: path.into(), headers: HeaderMap::new(), body: Vec::new() }
     }
 
     pub fn get(&self, path: impl Into<String>) -> Call<'_> {
@@ -175,7 +182,8 @@ pub fn state(service: &Service, public_url: Option<&str>, trusted: &[&str]) -> A
             site_addr: None,
             store: StoreChoice::Memory,
             public_url: public_url.map(str::to_owned),
-            policy: policy(false),
+            policy: service.policy(),
+            max_connections: None,
             trusted_proxies: trusted.iter().map(|net| net.parse().unwrap()).collect(),
         }),
         leptos: LeptosOptions::builder().output_name("watch-party").site_root("public").build(),
@@ -219,6 +227,12 @@ impl<'a> Chat<'a> {
     /// Someone who asks to be let in by the chat's first invite.
     pub async fn knock(&self, username: &str) -> Knocker<'a> {
         self.knock_by(&self.key, username).await
+    }
+
+    /// The same, by someone who asks from a place of their own: from one place only a few may knock.
+    pub async fn knock_from(&self, place: u16, username: &str) -> Knocker<'a> {
+        let knocked = self.join_with(&self.key, username).at_place(place).await_status(202).await.json();
+        self.knocker(&knocked)
     }
 
     pub async fn knock_by(&self, key: &str, username: &str) -> Knocker<'a> {
@@ -348,6 +362,7 @@ impl<'a> Member<'a> {
 /// A request on its way.
 pub struct Call<'a> {
     app: &'a TestApp,
+    address: IpAddr,
     method: Method,
     path: String,
     headers: HeaderMap,
@@ -357,6 +372,13 @@ pub struct Call<'a> {
 impl Call<'_> {
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.append(name, value.parse().unwrap());
+        self
+    }
+
+    /// Asks from an address of one's own, of which there are many.
+    pub fn at_place(mut self, number: u16) -> Self {
+        let [high, low] = number.to_be_bytes();
+        self.address = IpAddr::from([198, 18, high, low]);
         self
     }
 
@@ -377,7 +399,8 @@ impl Call<'_> {
         let mut request = Request::builder().method(self.method).uri(self.path);
         *request.headers_mut().unwrap() = self.headers;
         request.headers_mut().unwrap().entry(header::HOST).or_insert("chat.test".parse().unwrap());
-        self.app.send(request.body(Body::from(self.body)).unwrap()).await
+        let request = request.body(Body::from(self.body)).unwrap();
+        Answer::read(self.app.respond(self.address, request).await).await
     }
 
     pub async fn await_status(self, status: u16) -> Answer {
@@ -407,6 +430,12 @@ pub struct Answer {
 }
 
 impl Answer {
+    pub async fn read(response: Response<Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Self { status: parts.status, headers: parts.headers, body }
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }

@@ -18,7 +18,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
 
 const MODULES: [&str; 8] = ["domain", "wire", "store", "service", "config", "telemetry", "http", "app"];
 
-fn sources() -> Vec<(PathBuf, String)> {
+pub fn sources() -> Vec<(PathBuf, String)> {
     fn collect(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -119,7 +119,8 @@ async fn write(client: Client, site: String, room: Arc<Room>, seat: usize) {
             let Ok(answer) = post.send().await else { continue };
             let status = answer.status();
             let Ok(message) = answer.json::<Value>().await else { continue };
-            if status == StatusCode::SERVICE_UNAVAILABLE {
+            if [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&status) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             }
             assert!(status.is_success(), "{status} {message}");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use watch_party::domain::PasswordHash;
 use watch_party::store::{SqliteOptions, SqliteStore};
 
-use crate::app::{Answer, Call, Options, TestApp};
+use crate::app::{Answer, BETWEEN_POSTS, Call, Options, TestApp};
 
 struct Room<'a> {
     app: &'a TestApp,
@@ -95,6 +95,7 @@ async fn the_last_fifty_messages_are_kept() {
     let room = room(&app).await;
     let token = room.member("tom1").await;
     for number in 1..=53 {
+        app.clock.advance(BETWEEN_POSTS);
         room.say("tom1", &token, &format!("message {number}")).await;
     }
     let lines = room.conversation().await;
@@ -239,7 +240,7 @@ async fn a_room_of_another_admission_or_of_none_is_refused() {
 
 #[tokio::test]
 async fn guessing_a_password_is_slowed_and_its_holder_is_not_locked_out() {
-    let app = TestApp::with(Options { rate_limit: true, trusted_proxies: &["127.0.0.0/8"], ..Options::default() });
+    let app = TestApp::with(Options { trusted_proxies: &["127.0.0.0/8"], ..Options::default() });
     let room = room(&app).await;
     let log_in = |from: &str, password: &str| {
         let body = json!({"username": "Ann", "password": password});

@@ -170,7 +170,7 @@ pub struct Site {
     pub service: Service,
     pub address: String,
     pub stop: Option<oneshot::Sender<()>>,
-    pub server: JoinHandle<std::io::Result<()>>,
+    pub server: JoinHandle<()>,
 }
 
 impl Site {
@@ -373,7 +373,7 @@ async fn a_server_that_stops_tells_its_readers_to_come_back_and_is_gone() {
     assert_eq!(events.next().await.unwrap(), "retry: 1000");
     assert_eq!(events.next().await, None);
     drop((socket, events));
-    site.server.await.unwrap().unwrap();
+    site.server.await.unwrap();
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a test that finds nothing to unwrap has failed
 
+mod acceptance;
 mod api;
 mod app;
 mod architecture;
@@ -12,6 +13,7 @@ mod configuration;
 mod crash;
 mod documents;
 mod domain;
+mod edge;
 mod faults;
 mod flask;
 mod fuzz;
@@ -22,7 +24,6 @@ mod program;
 mod service;
 mod serving;
 mod silly;
-mod sources;
 mod store;
 mod streams;
 mod subpath;

@@ -3,8 +3,10 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 
@@ -12,12 +14,15 @@ use serde_json::Value;
 pub struct Program {
     child: Child,
     pub site: String,
+    /// What it said before it listened.
+    pub said: String,
+    log: Mutex<Receiver<String>>,
 }
 
 /// The program's command, with nothing of this machine's settings.
 pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_watch-party"));
-    command.current_dir(folder).env_clear().args(["--site-addr", "127.0.0.1:0", "--rate-limit", "off"]);
+    command.current_dir(folder).env_clear().args(["--site-addr", "127.0.0.1:0"]);
     command
 }
 
@@ -25,6 +30,13 @@ impl Program {
     /// Starts the program in `folder`, where it keeps its chats, and waits until it listens.
     pub fn start(folder: &Path) -> Self {
         Self::of(command(folder))
+    }
+
+    /// The same, for a load that no limit holds back.
+    pub fn start_without_limits(folder: &Path) -> Self {
+        let mut command = command(folder);
+        command.args(["--rate-limit", "off"]);
+        Self::of(command)
     }
 
     pub fn of(mut command: Command) -> Self {
@@ -39,8 +51,15 @@ impl Program {
             }
         };
         // What it says from here on is read away, or it would wait for a reader.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Self { child, site }
+        let (sender, receiver) = channel();
+        std::thread::spawn(move || log.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line))));
+        Self { child, site, said, log: Mutex::new(receiver) }
+    }
+
+    /// Waits until it says something with these words.
+    pub fn await_line(&self, words: &str) {
+        let log = self.log.lock();
+        while !log.recv_timeout(Duration::from_mins(1)).unwrap().contains(words) {}
     }
 
     pub fn id(&self) -> u32 {

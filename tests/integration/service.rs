@@ -6,12 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::json;
 use watch_party::domain::{
-    BrowserSession, Change, Chat, ChatId, Digest, MessageText, OfBrowser, Settings, Timestamp, Username,
+    BrowserSession, Change, Chat, ChatId, Digest, MessageText, OfBrowser, Refusal, Settings, Timestamp, Username,
 };
-use watch_party::service::{Caller, NewChat, Service};
+use watch_party::service::{Caller, Error, NewChat, Service};
 use watch_party::store::{CommitError, MemoryStore, Store, Unavailable};
 
-use crate::app::{CountingEntropy, ManualClock, TestApp, policy, seat};
+use crate::app::{BETWEEN_POSTS, CountingEntropy, ManualClock, TestApp, policy, seat};
 
 /// A memory store that several nodes write to.
 #[derive(Debug, Default)]
@@ -53,12 +53,12 @@ impl Store for SharedStore {
     }
 }
 
-fn nodes(count: usize) -> Vec<Service> {
+fn nodes(count: usize) -> (Vec<Service>, Arc<ManualClock>) {
     let store = Arc::new(SharedStore::default());
     let clock = Arc::new(ManualClock::default());
     let entropy = Arc::new(CountingEntropy::default());
-    let node = |_| Service::new(store.clone(), clock.clone(), entropy.clone(), policy(false));
-    (0..count).map(node).collect()
+    let node = |_| Service::new(store.clone(), clock.clone(), entropy.clone(), policy(true));
+    ((0..count).map(node).collect(), clock)
 }
 
 fn caller() -> Caller {
@@ -76,14 +76,15 @@ async fn chat(node: &Service) -> NewChat {
 
 #[tokio::test]
 async fn writers_on_several_nodes_leave_no_id_twice_and_no_gap() {
-    let nodes = nodes(3);
+    let (nodes, clock) = nodes(3);
     let new = Arc::new(chat(&nodes[0]).await);
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..12 {
-        let (node, new) = (nodes[writer % 3].clone(), new.clone());
+        let (node, new, clock) = (nodes[writer % 3].clone(), new.clone(), clock.clone());
         writers.spawn(async move {
             for at in 0..10 {
                 let text = MessageText::parse(&format!("{writer}: {at}")).unwrap();
+                clock.advance(BETWEEN_POSTS);
                 node.post(new.chat_id, &new.seat.token, text, None).await.unwrap();
             }
         });
@@ -101,7 +102,7 @@ async fn writers_on_several_nodes_leave_no_id_twice_and_no_gap() {
 
 #[tokio::test]
 async fn seats_are_not_given_twice_by_two_nodes() {
-    let nodes = nodes(2);
+    let (nodes, _) = nodes(2);
     let new = Arc::new(chat(&nodes[0]).await);
     let mut joins = tokio::task::JoinSet::new();
     for guest in 0..20 {
@@ -116,7 +117,7 @@ async fn seats_are_not_given_twice_by_two_nodes() {
 
 #[tokio::test]
 async fn a_refusal_that_may_be_stale_is_decided_again() {
-    let nodes = nodes(2);
+    let (nodes, _) = nodes(2);
     let new = chat(&nodes[0]).await;
     // The second node looks before the guest joins at the first.
     nodes[1].read(new.chat_id, &new.seat.token, 0).await.unwrap();
@@ -125,13 +126,14 @@ async fn a_refusal_that_may_be_stale_is_decided_again() {
     let text = MessageText::parse("hello").unwrap();
     nodes[1].post(new.chat_id, &guest.token, text, None).await.unwrap();
     nodes[0].end_chat(new.chat_id, &new.seat.token).await.unwrap();
-    nodes[1].remove_member(new.chat_id, &guest.token, guest.member.id, false).await.unwrap_err();
+    let refused = nodes[1].remove_member(new.chat_id, &guest.token, guest.member.id, false).await;
+    assert!(matches!(refused, Err(Error::Refused(Refusal::ChatNotFound))), "{refused:?}");
     assert_eq!(nodes[1].open_rooms(), 0);
 }
 
 #[tokio::test]
 async fn a_caller_that_goes_away_half_way_leaves_nothing_half_done() {
-    let node = nodes(1).remove(0);
+    let node = nodes(1).0.remove(0);
     let new = chat(&node).await;
     for at in 1..=20 {
         let text = MessageText::parse(&format!("message {at}")).unwrap();

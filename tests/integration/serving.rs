@@ -45,6 +45,6 @@ async fn it_answers_over_tcp_and_stops_when_told_to_though_a_connection_is_open(
 
     // The connection stays open, as a browser's would.
     stop.send(()).unwrap();
-    tokio::time::timeout(Duration::from_mins(1), server).await.unwrap().unwrap().unwrap();
+    tokio::time::timeout(Duration::from_mins(1), server).await.unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }

@@ -115,6 +115,10 @@ async fn many_who_type_push_no_message_out() {
     assert!(matches!(stream.next().await, Ok(Update::Posted(_))));
 }
 
+/// Kinds of frames (RFC 6455, section 5.2).
+const TEXT: u8 = 1;
+const PING: u8 = 9;
+
 /// The kinds of the WebSocket frames in `bytes`, as their opcodes.
 fn opcodes(mut bytes: &[u8]) -> Vec<u8> {
     let mut opcodes = Vec::new();
@@ -146,8 +150,6 @@ async fn a_websocket_that_answers_no_ping_is_cut_off_after_two() {
     let mut bytes = Vec::new();
     socket.read_to_end(&mut bytes).await.unwrap();
     let head = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
-    const TEXT: u8 = 1;
-    const PING: u8 = 9;
     let mut seen = opcodes(&bytes[head..]);
     seen.sort_unstable();
     assert_eq!(seen, [TEXT, PING, PING]);

@@ -161,6 +161,18 @@ pub(crate) fn show(element: &web_sys::Element) {
     element.scroll_into_view_with_bool(false);
 }
 
+/// Makes a box as high as its text, where the browser's styles cannot: `WebKit` learned `field-sizing`
+/// late.
+pub(crate) fn fit_to_text(text_box: &web_sys::HtmlElement) {
+    let style = text_box.style();
+    if js_sys::Reflect::has(&style, &JsValue::from_str("fieldSizing")).unwrap_or(false) {
+        return;
+    }
+    let _ = style.set_property("height", "auto");
+    let borders = text_box.offset_height() - text_box.client_height();
+    let _ = style.set_property("height", &format!("{}px", text_box.scroll_height() + borders));
+}
+
 /// Opens what hides `element`: what is wrong with it must be seen.
 pub(crate) fn reveal(element: &web_sys::Element) {
     if let Ok(Some(hidden)) = element.closest("details:not([open])") {

@@ -14,9 +14,9 @@ pub(crate) fn Composer(conversation: Conversation) -> impl IntoView {
     let is_ready = RwSignal::new(false);
     Effect::new(move || {
         is_ready.set(true);
-        if let Some(input) = input.get()
-            && browser::has_keyboard()
-        {
+        let Some(input) = input.get() else { return };
+        browser::fit_to_text(&input);
+        if browser::has_keyboard() {
             let _ = input.focus();
         }
     });
@@ -28,12 +28,14 @@ pub(crate) fn Composer(conversation: Conversation) -> impl IntoView {
         let typed = input.value();
         let gap = if typed.is_empty() { "" } else { "\n" };
         input.set_value(&format!("{}{gap}{typed}", unsent.text));
+        browser::fit_to_text(&input);
     });
     let send = move || {
         let Some(input) = input.get_untracked() else { return };
         let text = input.value();
         if !text.trim().is_empty() {
             input.set_value("");
+            browser::fit_to_text(&input);
             conversation.say(text);
         }
         let _ = input.focus();
@@ -49,6 +51,12 @@ pub(crate) fn Composer(conversation: Conversation) -> impl IntoView {
             event.prevent_default();
             send();
         }
+    };
+    let on_input = move |_| {
+        if let Some(input) = input.get_untracked() {
+            browser::fit_to_text(&input);
+        }
+        conversation.say_typing();
     };
     view! {
         <form class="composer" method="post" on:submit=on_submit>
@@ -67,7 +75,7 @@ pub(crate) fn Composer(conversation: Conversation) -> impl IntoView {
                     autocomplete="off"
                     enterkeyhint="send"
                     on:keydown=on_keydown
-                    on:input=move |_| conversation.say_typing()
+                    on:input=on_input
                 ></textarea>
                 <button type="submit" class="main-button" disabled=move || !is_ready.get()>"Send"</button>
             </div>

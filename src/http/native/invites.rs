@@ -25,6 +25,7 @@ use crate::wire::{self, Invite, InviteList, InviteSummary, InviteWithMembers, Me
         (status = 401, description = "`session_required` or `session_expired`", body = Problem),
         (status = 403, description = "`owner_only`", body = Problem),
         (status = 404, description = "`chat_not_found`", body = Problem),
+        (status = 409, description = "`wrong_admission`: a chat that is not entered by links", body = Problem),
         (status = 413, description = "`payload_too_large`", body = Problem),
         (status = 422, description = "`invalid_request`: a field is wrong", body = Problem),
         (status = 503, description = "`unavailable`", body = Problem),

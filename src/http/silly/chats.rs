@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use axum::Json;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use futures_util::stream;
@@ -17,6 +17,7 @@ use crate::domain::{
 use crate::http::accept::{wants_events, wants_page};
 use crate::http::body::{JsonBody, OptionalJsonBody};
 use crate::http::origin::SiteUrl;
+use crate::http::path::OpaqueInPath;
 use crate::http::problem::Answer;
 use crate::http::sse;
 use crate::service::{Caller, Error, Follower, Owner, Service, Update};
@@ -70,7 +71,7 @@ pub(super) async fn create_chat(
 pub(super) async fn read_chat(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
-    Path(opaque): Path<String>,
+    OpaqueInPath(opaque): OpaqueInPath,
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Answer<Response> {
@@ -146,7 +147,7 @@ impl OwnerStream {
     ))]
 pub(super) async fn post_message(
     State(service): State<Service>,
-    Path(opaque): Path<String>,
+    OpaqueInPath(opaque): OpaqueInPath,
     JsonBody(request): JsonBody<NewMessage>,
 ) -> Answer<(StatusCode, Json<Said>)> {
     let chat_id = chat_in(&opaque)?;

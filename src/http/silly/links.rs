@@ -1,7 +1,7 @@
 //! Links: created, and exchanged for the chat they lead to.
 
 use axum::Json;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use crate::domain::{ChatId, InviteKey, InviteTerms, KnockStatus, Refusal, Sessio
 use crate::http::accept::{wants_events, wants_page};
 use crate::http::body::JsonBody;
 use crate::http::origin::SiteUrl;
+use crate::http::path::OpaqueInPath;
 use crate::http::problem::{Answer, Failure};
 use crate::http::sse;
 use crate::service::{Caller, Error, Joiner, Service, Standing};
@@ -31,6 +32,7 @@ const MAX_GUESTS: u32 = Settings::MAX_CAPACITY + 20;
         (status = 401, description = "`session_required` or `session_expired`", body = Problem),
         (status = 403, description = "`owner_only`", body = Problem),
         (status = 404, description = "`chat_not_found`", body = Problem),
+        (status = 409, description = "`wrong_admission`: a chat that is not entered by links", body = Problem),
         (status = 413, description = "`payload_too_large`", body = Problem),
         (status = 422, description = "`invalid_request`: a field is wrong, or the URL is of another site", body = Problem),
         (status = 503, description = "`unavailable`", body = Problem),
@@ -76,7 +78,7 @@ pub(super) async fn exchange_link(
     Extension(caller): Extension<Caller>,
     SiteUrl(site): SiteUrl,
     method: Method,
-    Path(opaque): Path<String>,
+    OpaqueInPath(opaque): OpaqueInPath,
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Answer<Response> {

@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::app::TestApp;
+use crate::app::{BETWEEN_POSTS, TestApp};
 
 #[tokio::test]
 async fn a_message_is_answered_and_read_as_it_was_typed() {
@@ -55,6 +55,7 @@ async fn thirty_messages_are_kept_and_what_a_reader_missed_is_counted() {
     let app = TestApp::new();
     let (_, ann) = app.chat(json!({})).await;
     for at in 1..=35 {
+        app.clock.advance(BETWEEN_POSTS);
         ann.says(&format!("message {at}")).await;
     }
     let texts = ann.texts().await;
@@ -142,6 +143,7 @@ async fn a_client_id_is_remembered_longer_than_its_message() {
     let body = json!({"text": "once", "client_id": Uuid::from_u128(7)});
     let first = ann.post("").json(&body).await_status(201).await.json();
     for at in 0..255_u32 {
+        app.clock.advance(BETWEEN_POSTS);
         let other = json!({"text": "other", "client_id": Uuid::from_u128(1_000 + u128::from(at))});
         ann.post("").json(&other).await_status(201).await;
     }

@@ -91,7 +91,7 @@ async fn answers_say_that_they_are_private() {
 
 #[tokio::test]
 async fn too_much_at_once_is_slowed_down_and_told_how_long() {
-    let app = TestApp::with(Options { rate_limit: true, ..Options::default() });
+    let app = TestApp::new();
     let (chat, ann) = app.chat(json!({})).await;
     for _ in 1..20 {
         app.post("/create").await_status(201).await;

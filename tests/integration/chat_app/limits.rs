@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{SITE, browser, room};
-use crate::app::{Options, TestApp};
+use crate::app::TestApp;
 
 #[tokio::test]
 async fn who_gives_themselves_too_many_names_must_wait() {
-    let app = TestApp::with(Options { rate_limit: true, ..Options::default() });
+    let app = TestApp::new();
     let open = || app.post("/sessions").header("origin", SITE).json(&json!({"username": "Ann"}));
     for _ in 0..30 {
         open().await_status(201).await;
@@ -25,7 +25,7 @@ async fn who_gives_themselves_too_many_names_must_wait() {
 
 #[tokio::test]
 async fn rooms_and_entering_and_talk_have_their_limits_too() {
-    let app = TestApp::with(Options { rate_limit: true, ..Options::default() });
+    let app = TestApp::new();
     let first = room(&app).await;
     for _ in 1..20 {
         room(&app).await;

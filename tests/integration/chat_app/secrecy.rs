@@ -20,26 +20,26 @@ async fn a_token_stands_in_the_answer_that_gives_it_and_in_no_other() {
     let seat = ann.enters(&room).await;
     let bobs = bob.enters(&room).await;
     let asked = [
-        ann.get("/sessions/me"),
-        ann.say(&room, "hello"),
-        ann.say(&room, " "),
-        ann.read(&room),
-        bob.read(&room),
-        ann.enter(&room),
-        ann.visit(room.page()),
-        bob.visit(room.page()),
-        ann.asks_from(Some("https://evil.test"), Method::DELETE, "/sessions/me"),
-        room.native(Method::GET, "", &bobs),
-        room.native(Method::GET, "/members", &bobs),
-        room.native(Method::GET, "/session", &seat),
-        room.native(Method::POST, "/session", &seat),
-        ann.post("/sessions").json(&json!({"username": " "})),
-        ann.delete("/sessions/me"),
-        ann.get("/sessions/me"),
-        ann.visit(room.page()),
+        (ann.get("/sessions/me"), 200),
+        (ann.say(&room, "hello"), 201),
+        (ann.say(&room, " "), 422),
+        (ann.read(&room), 200),
+        (bob.read(&room), 200),
+        (ann.enter(&room), 201),
+        (ann.visit(room.page()), 200),
+        (bob.visit(room.page()), 200),
+        (ann.asks_from(Some("https://evil.test"), Method::DELETE, "/sessions/me"), 403),
+        (room.native(Method::GET, "", &bobs), 200),
+        (room.native(Method::GET, "/members", &bobs), 200),
+        (room.native(Method::GET, "/session", &seat), 200),
+        (room.native(Method::POST, "/session", &seat), 200),
+        (ann.post("/sessions").json(&json!({"username": " "})), 422),
+        (ann.delete("/sessions/me"), 204),
+        (ann.get("/sessions/me"), 401),
+        (ann.visit(room.page()), 303),
     ];
-    for call in asked {
-        let answer = call.answer().await;
+    for (call, status) in asked {
+        let answer = call.await_status(status).await;
         assert!(!shows(&answer, token), "{answer:?}");
     }
 }

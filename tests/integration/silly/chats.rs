@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{chat, opaque, path, text_of, texts};
-use crate::app::{Options, TestApp};
+use crate::app::{BETWEEN_POSTS, Options, TestApp};
 
 const NOBODY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
@@ -105,6 +105,7 @@ async fn a_chat_keeps_its_last_thousand_messages() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     for number in 1..=1_005 {
+        app.clock.advance(BETWEEN_POSTS);
         owned.say_as(&owned.author_id, &format!("message {number}")).await_status(201).await;
     }
     let expected: Vec<String> = (6..=1_005).map(|number| format!("message {number}")).collect();

@@ -296,8 +296,8 @@ async fn at_most_twenty_wait_at_once() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
-    for _ in 0..20 {
-        link.ask(&app).await;
+    for place in 0..20 {
+        link.exchange(&app).at_place(place).await_status(202).await;
     }
     let answer = link.exchange(&app).await_status(429).await;
     assert_eq!((&answer.json()["code"], answer.header("retry-after")), (&json!("too_many_requests"), Some("900")));
@@ -322,7 +322,7 @@ async fn a_full_chat_takes_nobody_more() {
 
 #[tokio::test]
 async fn guests_from_many_places_are_all_let_in_under_the_limits() {
-    let app = TestApp::with(Options { rate_limit: true, trusted_proxies: &["127.0.0.1/32"], ..Options::default() });
+    let app = TestApp::with(Options { trusted_proxies: &["127.0.0.1/32"], ..Options::default() });
     let owned = chat(&app).await;
     let link = owned.link().await;
     for number in 1..=10 {
@@ -334,7 +334,7 @@ async fn guests_from_many_places_are_all_let_in_under_the_limits() {
 
 #[tokio::test]
 async fn one_place_asks_only_so_often_under_the_limits() {
-    let app = TestApp::with(Options { rate_limit: true, ..Options::default() });
+    let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
     let guest = link.ask(&app).await;

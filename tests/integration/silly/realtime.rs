@@ -312,7 +312,7 @@ async fn the_end_of_a_chat_ends_what_is_listened_to() {
 #[tokio::test]
 async fn an_owner_is_told_of_a_request_that_was_made_at_another_node() {
     let store = Arc::new(MemoryStore::default());
-    let node = || Service::new(store.clone(), Arc::new(SystemClock), Arc::new(OsEntropy), policy(false));
+    let node = || Service::new(store.clone(), Arc::new(SystemClock), Arc::new(OsEntropy), policy(true));
     let open = Open::at(Site::of(node()).await).await;
     let other = Site::of(node()).await;
     let mut owner_sees = listen(&open.read_url(&open.author_id)).await;

@@ -13,7 +13,7 @@ use watch_party::domain::{
 use watch_party::service::{Caller, Service};
 use watch_party::store::{CommitError, Store};
 
-use crate::app::{CountingEntropy, ManualClock, policy, seat};
+use crate::app::{BETWEEN_POSTS, CountingEntropy, ManualClock, policy, seat};
 use crate::domain::{World, admission, step};
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -224,7 +224,7 @@ pub async fn a_commit_that_fails_does_not_fail_its_neighbours(store: Arc<dyn Sto
 
 pub async fn many_writers_on_one_chat_leave_no_id_twice_and_no_gap(store: Arc<dyn Store>) {
     let clock = Arc::new(ManualClock::default());
-    let service = Service::new(store.clone(), clock, Arc::new(CountingEntropy::default()), policy(false));
+    let service = Service::new(store.clone(), clock.clone(), Arc::new(CountingEntropy::default()), policy(true));
     let caller = Caller::from(std::net::IpAddr::from([127, 0, 0, 1]));
     let settings = Settings::new(Admission::Link, Some(4), Some(150)).unwrap();
     let username = |name: &str| Username::parse(name).unwrap();
@@ -240,11 +240,12 @@ pub async fn many_writers_on_one_chat_leave_no_id_twice_and_no_gap(store: Arc<dy
     let seats = Arc::new(seats);
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..20 {
-        let (service, seats) = (service.clone(), seats.clone());
+        let (service, seats, clock) = (service.clone(), seats.clone(), clock.clone());
         writers.spawn(async move {
             let mut ids = Vec::new();
             for at in 0..10 {
                 let text = MessageText::parse(&format!("{writer}: {at}")).unwrap();
+                clock.advance(BETWEEN_POSTS);
                 let posted = service.post(new.chat_id, &seats[writer % 4], text, None).await.unwrap();
                 ids.push(posted.message.id);
             }

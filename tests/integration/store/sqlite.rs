@@ -18,7 +18,7 @@ use watch_party::domain::{
 use watch_party::service::{Caller, Entropy as _, NewChat, Service};
 use watch_party::store::{CommitError, OpenError, SqliteOptions, SqliteStore, Store};
 
-use crate::app::{CountingEntropy, ManualClock, Options, TestApp, policy};
+use crate::app::{BETWEEN_CHATS, BETWEEN_POSTS, CountingEntropy, ManualClock, Options, TestApp, policy};
 
 /// The chat of `first_schema.sql`, and its owner's session.
 const FIRST_CHAT: &str = "00000000-0000-4000-afcd-1d7b39a820e2";
@@ -98,10 +98,6 @@ async fn nothing_forgotten_is_left_in_any_file() {
     dan.says("EndedTextMarker").await;
     dan.delete("").await_status(204).await;
 
-    tidy(&app.service).await;
-    for kept in ["KeptMarker", "AnnMarker", "NameMarker", "Cleo"] {
-        assert_eq!(found(&folder, kept), ["chats.db"], "{kept}");
-    }
     let forgotten = [
         "TrimmedMarker",
         "LongMarker",
@@ -111,6 +107,13 @@ async fn nothing_forgotten_is_left_in_any_file() {
         "EndedChatMarker",
         "EndedTextMarker",
     ];
+    for written in forgotten {
+        assert_ne!(found(&folder, written), [""; 0], "{written} was never there");
+    }
+    tidy(&app.service).await;
+    for kept in ["KeptMarker", "AnnMarker", "NameMarker", "Cleo"] {
+        assert_eq!(found(&folder, kept), ["chats.db"], "{kept}");
+    }
     for gone in forgotten {
         // Names are kept folded too.
         for gone in [gone.to_owned(), gone.to_lowercase()] {
@@ -141,6 +144,7 @@ async fn nothing_forgotten_is_left_behind_by_moving_rows() {
     let (service, clock) = node(store);
     let mut chats = Vec::new();
     for _ in 0..30 {
+        clock.advance(BETWEEN_CHATS);
         chats.push(chat(&service, 12).await);
     }
     let mut said: Vec<(usize, u64, String)> = Vec::new();
@@ -153,6 +157,7 @@ async fn nothing_forgotten_is_left_behind_by_moving_rows() {
         let marker = format!("<{number:05}>");
         let text = format!("{marker}{}", "z".repeat(usize::from(size) * 3));
         let text = MessageText::parse(&text).unwrap();
+        clock.advance(BETWEEN_POSTS);
         let posted = service.post(chats[at].chat_id, &chats[at].seat.token, text, None).await.unwrap();
         last[at] = posted.message.id;
         said.push((at, posted.message.id, marker));
@@ -189,7 +194,7 @@ fn assert_only_kept<'a>(folder: &TempDir, markers: impl Iterator<Item = (&'a str
 
 fn node(store: Arc<dyn Store>) -> (Service, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::default());
-    (Service::new(store, clock.clone(), Arc::new(CountingEntropy::default()), policy(false)), clock)
+    (Service::new(store, clock.clone(), Arc::new(CountingEntropy::default()), policy(true)), clock)
 }
 
 async fn chat(service: &Service, history: u32) -> NewChat {
@@ -230,6 +235,7 @@ async fn what_many_stored_chats_cost_is_disk_and_not_memory() {
     let folder = tempfile::tempdir().unwrap();
     let (service, clock) = node(Arc::new(open(&folder)));
     for _ in 0..300 {
+        clock.advance(BETWEEN_CHATS);
         chat(&service, 30).await;
     }
     clock.advance(Duration::from_mins(11));

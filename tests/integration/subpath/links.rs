@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{OnTheWay, PROXY, SITE, as_it_is, forwarded, forwarded_from, proxied, published, text_of};
-use crate::app::{Options, TestApp};
+use crate::app::{BETWEEN_CHATS, Options, TestApp};
 use crate::silly;
 
 /// Asks for every link that the API hands out, hands them back, and gives them all.
@@ -116,6 +116,7 @@ async fn a_prefix_that_is_no_folder_is_ignored() {
         "/<script>",
     ];
     for prefix in nonsense {
+        app.clock.advance(2 * BETWEEN_CHATS);
         let created = forwarded_from(app.post("/create"), prefix).await_status(201).await.json();
         let link = text_of(&created["invite"]["magic_link"]);
         assert!(link.starts_with("https://chat.example/join/"), "{prefix}: {link}");

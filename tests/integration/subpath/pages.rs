@@ -58,6 +58,16 @@ fn rooted(html: &str) -> Vec<String> {
     starts.map(|(at, way)| html[at..].chars().take(way.len() + 40).collect()).collect()
 }
 
+#[test]
+fn an_address_from_the_root_is_seen_however_it_is_written() {
+    for html in ["<a href=\"/x\">", "<a href='/x'>", "<img src=/x>", "import(\"/x\")", "@import url(/x)"] {
+        assert_eq!(rooted(html).len(), 1, "{html}");
+    }
+    for html in ["<a href=\"./x\">", "<a href=\"x/y\">", "import(\"./x\")", "a / b"] {
+        assert!(rooted(html).is_empty(), "{html}");
+    }
+}
+
 fn attribute<'a>(html: &'a str, tag: &str, name: &str) -> Option<&'a str> {
     let tag = &html[html.find(&format!("<{tag} "))?..];
     let tag = &tag[..tag.find('>')?];

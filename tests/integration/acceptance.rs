@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::app::{Chat, Member, TestApp};
+use crate::app::{BETWEEN_POSTS, Chat, Member, TestApp};
 
 const LIFETIME: Duration = Duration::from_hours(6);
 
@@ -86,6 +86,7 @@ async fn watch_party_does_what_its_exercise_asks_for() {
     // "Watch Party only saves or shows the last 30 messages": "delete older messages as ones over 30
     // come in".
     for number in 1..=40 {
+        app.clock.advance(BETWEEN_POSTS);
         bob.says(&format!("message {number}")).await;
     }
     let kept = ann.reads(0).await["messages"].as_array().unwrap().clone();
@@ -199,6 +200,7 @@ async fn chat_room_flask_does_what_its_description_asks_for() {
 
     // "Watch Party only saves or shows the last 30 messages."
     for number in 1..=31 {
+        app.clock.advance(BETWEEN_POSTS);
         ann.says(&format!("message {number}")).await;
     }
     let kept = bob.texts().await;

@@ -1,0 +1,178 @@
+//! The connections that are open, and which of them can be closed without breaking an answer off.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use hyper::body::{Bytes, Frame, SizeHint};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+/// Permission to keep one connection open, until this is dropped.
+pub(super) type Permit = OwnedSemaphorePermit;
+
+/// How long a new connection waits for an idle one to close; the idle one's task must run once.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+pub(super) struct Connections {
+    max: u32,
+    permits: Arc<Semaphore>,
+    /// Locked twice a request, for one look into the map.
+    idle: Mutex<Idle>,
+}
+
+/// The connections with no request under way: new ones, those with half the head of a request, and
+/// those that were answered and wait for the next request.
+#[derive(Default)]
+struct Idle {
+    /// In the order in which they became idle.
+    connections: BTreeMap<u64, Arc<Connection>>,
+    last_turn: u64,
+    is_draining: bool,
+}
+
+impl Connections {
+    pub(super) fn new(max: usize) -> Self {
+        let max = u32::try_from(max).unwrap_or(u32::MAX);
+        Self { max, permits: Arc::new(Semaphore::new(max as usize)), idle: Mutex::default() }
+    }
+
+    /// A permit for one more connection. When none is left, the connection that has been idle for
+    /// longest is closed to free its own; `None` when every connection has a request under way.
+    pub(super) async fn admit(&self) -> Option<Permit> {
+        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+            return Some(permit);
+        }
+        if !self.close_longest_idle() {
+            return None;
+        }
+        timeout(CLOSE_TIMEOUT, self.permits.clone().acquire_owned()).await.ok()?.ok()
+    }
+
+    /// Adds a connection, idle until its first request.
+    pub(super) fn open(self: &Arc<Self>) -> Arc<Connection> {
+        let connection = Arc::new(Connection {
+            connections: self.clone(),
+            turn: AtomicU64::new(BUSY),
+            is_answered: AtomicBool::new(false),
+            close: Notify::new(),
+        });
+        connection.become_idle();
+        connection
+    }
+
+    /// Tells the connection that has been idle for longest to close, if one is idle.
+    pub(super) fn close_longest_idle(&self) -> bool {
+        let longest = self.idle.lock().connections.pop_first();
+        longest.map(|(_, connection)| connection.close.notify_one()).is_some()
+    }
+
+    /// Closes idle connections at once and the others after their answers, and waits for the last.
+    pub(super) async fn drain(&self) {
+        let idle = {
+            let mut idle = self.idle.lock();
+            idle.is_draining = true;
+            std::mem::take(&mut idle.connections)
+        };
+        idle.into_values().for_each(|connection| connection.close.notify_one());
+        let _ = self.permits.acquire_many(self.max).await;
+    }
+}
+
+/// What `turn` is while a request is under way.
+const BUSY: u64 = 0;
+
+/// The state of one connection. Only the connection's own task touches the atomics, so they need no
+/// order; what others tell it goes through `close`.
+pub(super) struct Connection {
+    connections: Arc<Connections>,
+    /// Its key among the idle connections, or [`BUSY`].
+    turn: AtomicU64,
+    /// Whether hyper has taken the whole answer, which may wait to be written still.
+    is_answered: AtomicBool,
+    close: Notify,
+}
+
+impl Connection {
+    /// Called when the head of a request has come.
+    pub(super) fn begin_request(&self) {
+        let turn = self.turn.swap(BUSY, Ordering::Relaxed);
+        if turn != BUSY {
+            self.connections.idle.lock().connections.remove(&turn);
+        }
+    }
+
+    /// Called when nothing waits to be written.
+    pub(super) fn flushed(self: &Arc<Self>) {
+        if self.is_answered.load(Ordering::Relaxed) {
+            self.is_answered.store(false, Ordering::Relaxed);
+            self.become_idle();
+        }
+    }
+
+    fn become_idle(self: &Arc<Self>) {
+        let mut idle = self.connections.idle.lock();
+        idle.last_turn += 1;
+        self.turn.store(idle.last_turn, Ordering::Relaxed);
+        if idle.is_draining {
+            self.close.notify_one();
+        } else {
+            let turn = idle.last_turn;
+            idle.connections.insert(turn, self.clone());
+        }
+    }
+
+    /// Whether it can be closed without breaking an answer off.
+    pub(super) fn is_idle(&self) -> bool {
+        self.turn.load(Ordering::Relaxed) != BUSY
+    }
+
+    pub(super) async fn told_to_close(&self) {
+        self.close.notified().await;
+    }
+
+    /// Called when the connection is closed, or has become a WebSocket.
+    pub(super) fn leave(&self) {
+        self.begin_request();
+    }
+}
+
+/// The body of an answer; its connection learns when hyper drops it, having taken all of it.
+pub(super) struct AnswerBody {
+    body: Body,
+    connection: Arc<Connection>,
+}
+
+impl AnswerBody {
+    pub(super) fn new(body: Body, connection: Arc<Connection>) -> Self {
+        Self { body, connection }
+    }
+}
+
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        self.connection.is_answered.store(true, Ordering::Relaxed);
+    }
+}
+
+impl hyper::body::Body for AnswerBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

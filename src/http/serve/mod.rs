@@ -1,0 +1,230 @@
+//! The server over a listener that is already bound: accepts connections, does the chores beside
+//! them, and stops when it is told to.
+
+mod chores;
+mod connections;
+mod open_files;
+mod refusal;
+mod socket;
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::HttpBody as _;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep, timeout};
+use tower::Service as _;
+
+use super::outer::BodyTimeout;
+use super::{AppState, router};
+use connections::{AnswerBody, Connections, Permit};
+use refusal::Refusals;
+use socket::Socket;
+
+pub use open_files::{connections_within, raise_open_files};
+
+/// How many peers the server serves at once, and how long it waits for them.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections that are open at once, WebSockets and streams among them.
+    pub max_connections: usize,
+    /// How long the head of a request may take, counted from when the connection was accepted or the
+    /// answer before it was written: so long an idle connection is kept.
+    pub head_timeout: Duration,
+    /// How long the body of a request may take, counted from its head.
+    pub body_timeout: Duration,
+    /// How long a peer may take no byte while there is something to write.
+    pub write_timeout: Duration,
+    /// How long answers that are under way may take after the shutdown signal.
+    pub drain_timeout: Duration,
+    /// How often what time has brought about is looked for, and what was deleted is erased.
+    pub chore_interval: Duration,
+}
+
+impl Limits {
+    /// Some 500 MiB of memory, if all of them follow a chat.
+    pub const MAX_CONNECTIONS: usize = 65_536;
+    /// Longer than the 20 seconds after which a page that follows a chat asks again, so that it finds
+    /// its connection open.
+    pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+    /// The largest body then needs 2 KiB a second, which slow mobile networks carry.
+    pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+    /// What docs/live.md promises; a frame of a WebSocket has as long.
+    pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+    /// Answers take milliseconds; what may take longer is the rest of a body, or a slow reader.
+    pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+    /// How long what was deleted may stay in the files.
+    pub const CHORE_INTERVAL: Duration = Duration::from_secs(30);
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: Self::MAX_CONNECTIONS,
+            head_timeout: Self::HEAD_TIMEOUT,
+            body_timeout: Self::BODY_TIMEOUT,
+            write_timeout: Self::WRITE_TIMEOUT,
+            drain_timeout: Self::DRAIN_TIMEOUT,
+            chore_interval: Self::CHORE_INTERVAL,
+        }
+    }
+}
+
+/// hyper's buffers of a connection: the largest head of a request, and how much of an answer waits in
+/// memory for a slow reader.
+const MAX_BUFFER_BYTES: usize = 32 * 1024;
+/// How long the accept loop waits after an error of the system, such as no free file.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often the log repeats that connections are refused, or cannot be accepted.
+const LOG_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Serves until `shutdown` is done, then finishes what is under way.
+pub async fn serve(state: AppState, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
+    let max_connections = state.config.max_connections.unwrap_or(Limits::MAX_CONNECTIONS);
+    serve_within(Limits { max_connections, ..Limits::default() }, state, listener, shutdown).await;
+}
+
+/// [`serve`] with the given limits; `max_connections` of the configuration does not count here.
+pub async fn serve_within(
+    limits: Limits,
+    state: AppState,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let service = state.service.clone();
+    let mut chores = chores::start(&service, limits.chore_interval);
+    let server = Server::new(limits, router(state));
+    tokio::select! {
+        biased;
+        () = shutdown => {}
+        () = server.accept_forever(&listener) => {}
+    }
+    drop(listener);
+    tracing::info!("stopping: finishing what is under way");
+    let drained = async { tokio::join!(server.connections.drain(), service.end_streams()) };
+    if timeout(limits.drain_timeout, drained).await.is_err() {
+        tracing::warn!("some answers were still under way");
+    }
+    chores.shutdown().await;
+    if let Err(error) = service.scrub().await {
+        tracing::warn!(%error, "what was deleted may have left traces until the next start");
+    }
+}
+
+struct Server {
+    limits: Limits,
+    router: Router,
+    protocol: http1::Builder,
+    connections: Arc<Connections>,
+    refusals: Refusals,
+}
+
+impl Server {
+    fn new(limits: Limits, router: Router) -> Self {
+        // HTTP/1.1 alone: it is what proxies speak to the programs behind them, and with one request
+        // at a time on a connection, the limit of connections bounds the requests too.
+        let mut protocol = http1::Builder::new();
+        protocol.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_buf_size(MAX_BUFFER_BYTES);
+        let connections = Arc::new(Connections::new(limits.max_connections));
+        Self { limits, router, protocol, connections, refusals: Refusals::new() }
+    }
+
+    async fn accept_forever(&self, listener: &TcpListener) {
+        let (mut full, mut failing) = (LogThrottle::default(), LogThrottle::default());
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    if let Some(permit) = self.connections.admit().await {
+                        self.serve_connection(stream, peer, permit);
+                    } else {
+                        if full.is_due() {
+                            let max = self.limits.max_connections;
+                            tracing::warn!("refused a connection: {max} are open and none is idle");
+                        }
+                        self.refusals.refuse(stream);
+                    }
+                }
+                Err(error) if is_connection_error(&error) => {}
+                // Most often no file is free: closing an idle connection frees one.
+                Err(error) => {
+                    if failing.is_due() {
+                        tracing::error!(%error, "cannot accept connections");
+                    }
+                    self.connections.close_longest_idle();
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Answers the requests that come by `stream`, in a task of its own.
+    fn serve_connection(&self, stream: TcpStream, peer: SocketAddr, permit: Permit) {
+        let connection = self.connections.open();
+        let socket = Socket::new(stream, self.limits.write_timeout, connection.clone(), permit);
+        let body_timeout = BodyTimeout(self.limits.body_timeout);
+        let (router, answering) = (self.router.clone(), connection.clone());
+        let answer = service_fn(move |mut request: Request<Incoming>| {
+            answering.begin_request();
+            let has_body = !request.body().is_end_stream();
+            request.extensions_mut().insert(ConnectInfo(peer));
+            if has_body {
+                request.extensions_mut().insert(body_timeout);
+            }
+            let (answer, connection) = (router.clone().call(request), answering.clone());
+            async move { answer.await.map(|answer| answer.map(|body| AnswerBody::new(body, connection))) }
+        });
+        let served = self.protocol.serve_connection(TokioIo::new(socket), answer).with_upgrades();
+        tokio::spawn(async move {
+            let mut served = pin!(served);
+            tokio::select! {
+                biased;
+                ended = served.as_mut() => log_end(ended),
+                () = connection.told_to_close() => if !connection.is_idle() {
+                    // A request came at the same moment: its answer is finished first.
+                    served.as_mut().graceful_shutdown();
+                    log_end(served.await);
+                }
+            }
+            connection.leave();
+        });
+    }
+}
+
+/// At debug level: peers break connections off all the time.
+fn log_end(ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke off");
+    }
+}
+
+/// Whether the error is of the connection that was to be accepted, and not of the listener.
+fn is_connection_error(error: &io::Error) -> bool {
+    use ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// Keeps a line that would be logged over and over to once every [`LOG_INTERVAL`].
+#[derive(Default)]
+struct LogThrottle {
+    logged_at: Option<Instant>,
+}
+
+impl LogThrottle {
+    fn is_due(&mut self) -> bool {
+        let is_due = self.logged_at.is_none_or(|logged_at| logged_at.elapsed() >= LOG_INTERVAL);
+        if is_due {
+            self.logged_at = Some(Instant::now());
+        }
+        is_due
+    }
+}

@@ -1,0 +1,471 @@
+//! Limits on connections, over real sockets: slow, silent and many peers do not hold the server up.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
+use watch_party::domain::{
+    Admission, BrowserSession, Change, Chat, ChatId, Digest, MessageText, OfBrowser, Settings, Timestamp, Username,
+};
+use watch_party::http::{Limits, serve_within};
+use watch_party::service::{Caller, NewChat, OsEntropy, Seat, Service};
+use watch_party::store::{CommitError, MemoryStore, Store, Unavailable};
+
+#[cfg(target_os = "linux")]
+use crate::program::{Program, command};
+
+use crate::app::{ManualClock, policy, seat, state};
+
+/// A time-out that a test waits for; nothing that must not be cut off depends on it.
+const SHORT: Duration = Duration::from_millis(100);
+/// Longer than a test may take.
+const LONG: Duration = Duration::from_hours(1);
+
+/// Limits that no test meets by itself.
+fn patient() -> Limits {
+    Limits {
+        max_connections: 1_000,
+        head_timeout: LONG,
+        body_timeout: LONG,
+        write_timeout: LONG,
+        drain_timeout: LONG,
+        chore_interval: LONG,
+    }
+}
+
+struct Site {
+    service: Service,
+    clock: Arc<ManualClock>,
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Site {
+    async fn start(limits: Limits) -> Self {
+        Self::of(limits, Arc::new(MemoryStore::default())).await
+    }
+
+    async fn of(limits: Limits, store: Arc<dyn Store>) -> Self {
+        let clock = Arc::new(ManualClock::default());
+        let service = Service::new(store, clock.clone(), Arc::new(OsEntropy), policy(false));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(serve_within(limits, state(&service, None, &[]), listener, async move {
+            let _ = stopped.await;
+        }));
+        Self { service, clock, address, stop, server }
+    }
+
+    async fn connect(&self) -> Peer {
+        Peer::of(self.address).await
+    }
+
+    /// Someone who has sent `text`.
+    async fn sending(&self, text: &str) -> Peer {
+        let mut peer = self.connect().await;
+        peer.send(text).await;
+        peer
+    }
+
+    async fn chat(&self) -> NewChat {
+        let caller = Caller::from(std::net::IpAddr::from([127, 0, 0, 1]));
+        let settings = Settings::new(Admission::Link, None, None).unwrap();
+        self.service.create_chat(caller, Username::parse("Ann").unwrap(), None, settings).await.unwrap()
+    }
+
+    async fn join(&self, chat: &NewChat) -> Seat {
+        seat(&self.service, chat.chat_id, &chat.invite.as_ref().unwrap().key, "Bob").await.unwrap()
+    }
+
+    async fn say(&self, chat: &NewChat, seat: &Seat, text: &str) {
+        let text = MessageText::parse(text).unwrap();
+        self.service.post(chat.chat_id, &seat.token, text, None).await.unwrap();
+    }
+}
+
+const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+const HALF: &str = "GET /healthz HTTP/1.1\r\nhost: x\r\nx-more: ";
+
+/// A request for the chat's stream of events, which goes on without an end.
+fn stream_of(chat: &NewChat) -> String {
+    let token = chat.seat.token.reveal();
+    let head = format!("GET /{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n", chat.chat_id);
+    format!("{head}accept: text/event-stream\r\n\r\n")
+}
+
+/// The same as a WebSocket.
+fn socket_of(chat: &NewChat) -> String {
+    let token = chat.seat.token.reveal();
+    let head = format!("GET /{}/live HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n", chat.chat_id);
+    format!(
+        "{head}connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+         sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+}
+
+/// The other end of a connection.
+struct Peer {
+    stream: TcpStream,
+    read: Vec<u8>,
+}
+
+impl Peer {
+    async fn of(address: SocketAddr) -> Self {
+        Self { stream: TcpStream::connect(address).await.unwrap(), read: Vec::new() }
+    }
+
+    async fn send(&mut self, text: &str) {
+        self.stream.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    /// All that comes up to and with `end`.
+    async fn until(&mut self, end: &str) -> String {
+        loop {
+            let text = String::from_utf8_lossy(&self.read);
+            if let Some(at) = text.find(end) {
+                let rest = text[at + end.len()..].as_bytes().to_vec();
+                let text = text[..at + end.len()].to_owned();
+                self.read = rest;
+                return text;
+            }
+            let read = timeout(Duration::from_mins(1), self.stream.read_buf(&mut self.read)).await.unwrap().unwrap();
+            assert_ne!(read, 0, "closed after {:?}", String::from_utf8_lossy(&self.read));
+        }
+    }
+
+    /// All that comes until the connection is closed.
+    async fn until_closed(mut self) -> String {
+        // A connection that is closed before all was read off it is reset: closed as well.
+        let _ = timeout(Duration::from_mins(1), self.stream.read_to_end(&mut self.read)).await.unwrap();
+        String::from_utf8_lossy(&self.read).into_owned()
+    }
+
+    /// An answer of JSON.
+    async fn answer(mut self) -> String {
+        self.until("}").await
+    }
+
+    /// Asks for what has an answer of JSON, and keeps the connection.
+    async fn is_healthy(&mut self) -> bool {
+        self.send(HEALTH).await;
+        self.until("}").await.starts_with("HTTP/1.1 200 ")
+    }
+}
+
+#[tokio::test]
+async fn half_sent_requests_are_closed() {
+    let site = Site::start(Limits { head_timeout: SHORT, ..patient() }).await;
+    let mut slow = Vec::new();
+    for _ in 0..50 {
+        slow.push(site.sending(HALF).await);
+    }
+    slow.push(site.connect().await);
+    for peer in slow {
+        assert_eq!(peer.until_closed().await, "");
+    }
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_when_no_request_follows() {
+    let site = Site::start(Limits { head_timeout: SHORT, ..patient() }).await;
+    loop {
+        // Closed after its answer; or before it, where the machine is so busy that the request came late.
+        let said = site.sending(HEALTH).await.until_closed().await;
+        if !said.is_empty() {
+            assert!(said.starts_with("HTTP/1.1 200 ") && !said.contains("connection: close"), "{said}");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_answered_with_408_by_every_route() {
+    let site = Site::start(Limits { body_timeout: SHORT, ..patient() }).await;
+    let chat = site.chat().await;
+    let chat_path = format!("/{}", chat.chat_id);
+    for path in ["/create", &chat_path, "/createroom", "/v1/chats", "/sessions", "/no/such/path"] {
+        for length in ["content-length: 20", "transfer-encoding: chunked"] {
+            let half = format!("POST {path} HTTP/1.1\r\nhost: x\r\n{length}\r\n\r\n");
+            let said = site.sending(&half).await.until_closed().await;
+            assert!(said.starts_with("HTTP/1.1 408 "), "{path} {length}: {said}");
+            assert!(said.contains("application/problem+json") && said.contains("\"request_timeout\""), "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_head_without_an_end_is_refused_before_it_fills_the_memory() {
+    let site = Site::start(patient()).await;
+    let mut head = HALF.to_owned();
+    head.extend(std::iter::repeat_n('x', 32 * 1024 - HALF.len()));
+    let said = site.sending(&head).await.until_closed().await;
+    assert!(said.starts_with("HTTP/1.1 431 "), "{said}");
+}
+
+#[tokio::test]
+async fn http_2_is_not_spoken() {
+    let site = Site::start(patient()).await;
+    let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0";
+    let said = site.sending(preface).await.until_closed().await;
+    assert!(said.is_empty() || said.starts_with("HTTP/1.1 4"), "{said:?}");
+    assert!(site.connect().await.is_healthy().await);
+}
+
+#[tokio::test]
+async fn beyond_the_limit_the_connection_that_was_idle_for_longest_is_closed() {
+    let site = Site::start(Limits { max_connections: 2, ..patient() }).await;
+    let (mut first, mut second) = (site.connect().await, site.connect().await);
+    assert!(first.is_healthy().await && second.is_healthy().await && first.is_healthy().await);
+    let mut third = site.connect().await;
+    assert!(third.is_healthy().await);
+    assert_eq!(second.until_closed().await, "");
+    assert!(first.is_healthy().await && third.is_healthy().await, "the others are kept");
+}
+
+#[tokio::test]
+async fn a_whole_request_is_answered_though_half_sent_ones_have_taken_all_connections() {
+    let site = Site::start(Limits { max_connections: 8, ..patient() }).await;
+    let mut slow = Vec::new();
+    for _ in 0..100 {
+        slow.push(site.sending(HALF).await);
+    }
+    assert!(site.connect().await.is_healthy().await);
+    // Those who came first went first.
+    assert_eq!(slow.swap_remove(0).until_closed().await, "");
+}
+
+#[tokio::test]
+async fn beyond_the_limit_and_with_none_idle_the_next_is_refused_with_503_and_the_others_go_on() {
+    let site = Site::start(Limits { max_connections: 2, ..patient() }).await;
+    let chat = site.chat().await;
+    let bob = site.join(&chat).await;
+    let mut events = site.sending(&stream_of(&chat)).await;
+    events.until("\"opened\"").await;
+    let mut socket = site.sending(&socket_of(&chat)).await;
+    socket.until("\"opened\"").await;
+
+    for _ in 0..10 {
+        let said = site.sending(HEALTH).await.until_closed().await;
+        assert!(said.starts_with("HTTP/1.1 503 ") && said.contains("\r\nretry-after: "), "{said}");
+        assert!(said.contains("application/problem+json") && said.contains("\"unavailable\""), "{said}");
+    }
+    site.say(&chat, &bob, "still there?").await;
+    events.until("still there?").await;
+    socket.until("still there?").await;
+
+    drop(socket);
+    while !site.sending(HEALTH).await.answer().await.starts_with("HTTP/1.1 200 ") {}
+}
+
+/// Ann takes nothing of what is written to her once her request has been answered.
+async fn is_cut_off_and_offline(request_of: impl Fn(&NewChat) -> String) {
+    // With one connection allowed, another is answered only when hers is closed.
+    let site = Site::start(Limits { max_connections: 1, write_timeout: SHORT, ..patient() }).await;
+    let chat = site.chat().await;
+    let bob = site.join(&chat).await;
+    let narrow = TcpSocket::new_v4().unwrap();
+    narrow.set_recv_buffer_size(4 * 1024).unwrap();
+    let mut stalled = narrow.connect(site.address).await.unwrap();
+    stalled.write_all(request_of(&chat).as_bytes()).await.unwrap();
+    let mut begin = [0; 12];
+    stalled.read_exact(&mut begin).await.unwrap();
+    assert!([*b"HTTP/1.1 200", *b"HTTP/1.1 101"].contains(&begin));
+
+    let long = "👩‍🚀".repeat(1_400);
+    let members = format!(
+        "GET /{}/members HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n",
+        chat.chat_id,
+        bob.token.reveal()
+    );
+    let asked = async {
+        loop {
+            // More in all than the system's buffers hold.
+            for _ in 0..16 {
+                site.say(&chat, &bob, &long).await;
+            }
+            let mut peer = site.sending(&members).await;
+            if peer.until("\r\n\r\n").await.starts_with("HTTP/1.1 200 ") {
+                return peer;
+            }
+        }
+    };
+    let mut peer = timeout(Duration::from_mins(1), asked).await.unwrap();
+    peer.until("\"Bob\"").await;
+    site.clock.advance(Duration::from_mins(2));
+    peer.send(&members).await;
+    let said = peer.until("\"Bob\"").await;
+    assert!(said.contains("\"Ann\"") && said.contains("\"online\":false"), "{said}");
+    drop(stalled);
+}
+
+#[tokio::test]
+async fn a_stream_of_events_that_is_not_read_is_cut_off_and_its_reader_is_offline() {
+    is_cut_off_and_offline(stream_of).await;
+}
+
+#[tokio::test]
+async fn a_websocket_that_is_not_read_is_cut_off_and_its_reader_is_offline() {
+    is_cut_off_and_offline(socket_of).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_taken_is_cut_off() {
+    let site = Site::start(Limits { max_connections: 1, write_timeout: SHORT, ..patient() }).await;
+    let mut stalled = site.connect().await;
+    // It asks for more and more and takes nothing, until the server takes no more of it either.
+    let document = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1_000);
+    let cut_off = async { while stalled.stream.write_all(document.as_bytes()).await.is_ok() {} };
+    timeout(Duration::from_mins(1), cut_off).await.unwrap();
+    while !site.sending(HEALTH).await.answer().await.starts_with("HTTP/1.1 200 ") {}
+}
+
+#[tokio::test]
+async fn a_server_that_stops_finishes_answers_under_way_and_closes_all_else_at_once() {
+    let site = Site::start(patient()).await;
+    let mut kept = site.connect().await;
+    assert!(kept.is_healthy().await);
+    let half = site.sending(HALF).await;
+    let post = "POST /create HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n";
+    let mut posting = site.sending(post).await;
+    posting.until("100 Continue\r\n\r\n").await;
+
+    site.stop.send(()).unwrap();
+    assert_eq!((kept.until_closed().await, half.until_closed().await), (String::new(), String::new()));
+    assert!(TcpStream::connect(site.address).await.is_err());
+    posting.send("{}").await;
+    let said = posting.until_closed().await;
+    assert!(said.starts_with("HTTP/1.1 201 ") && said.ends_with('}'), "{said}");
+    timeout(Duration::from_mins(1), site.server).await.unwrap().unwrap();
+}
+
+/// A store whose first answer to what is due is a panic.
+#[derive(Debug)]
+struct Panicking {
+    store: MemoryStore,
+    asked: AtomicUsize,
+    answered: watch::Sender<usize>,
+}
+
+#[async_trait]
+impl Store for Panicking {
+    async fn load(&self, id: ChatId) -> Result<Option<Arc<Chat>>, Unavailable> {
+        self.store.load(id).await
+    }
+
+    async fn commit(&self, change: &Change) -> Result<(), CommitError> {
+        self.store.commit(change).await
+    }
+
+    async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable> {
+        assert_ne!(self.asked.fetch_add(1, Ordering::SeqCst), 0, "the panic that this test is about");
+        let due = self.store.due(now, forget_after, at_most).await;
+        self.answered.send_modify(|answered| *answered += 1);
+        due
+    }
+
+    async fn open_session(&self, session: &BrowserSession) -> Result<(), Unavailable> {
+        self.store.open_session(session).await
+    }
+
+    async fn session(&self, token: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable> {
+        self.store.session(token).await
+    }
+
+    async fn end_session(&self, token: Digest<OfBrowser>) -> Result<(), Unavailable> {
+        self.store.end_session(token).await
+    }
+
+    async fn end_expired_sessions(&self, now: Timestamp) -> Result<(), Unavailable> {
+        self.store.end_expired_sessions(now).await
+    }
+
+    async fn scrub(&self) -> Result<(), Unavailable> {
+        self.store.scrub().await
+    }
+
+    async fn ping(&self) -> Result<(), Unavailable> {
+        self.store.ping().await
+    }
+
+    fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_that_panics_is_followed_by_the_next() {
+    let (answered, mut answers) = watch::channel(0);
+    let store = Panicking { store: MemoryStore::default(), asked: AtomicUsize::new(0), answered };
+    let site = Site::of(Limits { chore_interval: Duration::from_millis(1), ..patient() }, Arc::new(store)).await;
+    let swept = answers.wait_for(|answers| *answers >= 2);
+    timeout(Duration::from_mins(1), swept).await.expect("it sweeps again").unwrap();
+    assert!(site.connect().await.is_healthy().await);
+}
+
+/// Starts the program under limits of open files: a soft one, and the hard one that it may raise it to.
+#[cfg(target_os = "linux")]
+fn start_with_files(folder: &std::path::Path, soft: u32, hard: u32, flags: &[&str]) -> Program {
+    let bare = command(folder);
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\"")]);
+    shell.arg(bare.get_program()).args(bare.get_args()).args(["--store", "memory"]).args(flags);
+    shell.current_dir(folder).env_clear();
+    Program::of(shell)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_program_raises_its_limit_of_open_files_and_logs_how_many_connections_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases: [(&[&str], &str); 3] = [
+        (&[], "136 connections and 200 files may be open at once"),
+        (&["--max-connections", "5"], "5 connections and 200 files may be open at once"),
+        (&["--max-connections", "1000"], "max-connections asks for 1000, but there are files for 136"),
+    ];
+    for (flags, words) in cases {
+        let program = start_with_files(folder.path(), 100, 200, flags);
+        assert!(program.said.contains(words), "{}", program.said);
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", program.id())).unwrap();
+        let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+        assert_eq!(files.split_whitespace().next(), Some("200"), "{limits}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn without_a_free_file_open_streams_go_on_and_new_connections_are_accepted_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = start_with_files(folder.path(), 200, 200, &[]);
+    let address: SocketAddr = program.site.strip_prefix("http://").unwrap().parse().unwrap();
+    let allow = |files: &str| {
+        let limit = ["--pid", &program.id().to_string(), &format!("--nofile={files}:")].map(str::to_owned);
+        assert!(std::process::Command::new("prlimit").args(limit).status().unwrap().success());
+    };
+    let (_, created) = program.caller().post("/create", "", &serde_json::json!({})).await;
+    let path = format!("/{}", created["chat_id"].as_str().unwrap());
+    let token = created["session_token"].as_str().unwrap();
+    let mut events = Peer::of(address).await;
+    let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n");
+    events.send(&format!("{head}accept: text/event-stream\r\n\r\n")).await;
+    events.until("\"opened\"").await;
+    let mut idle = Peer::of(address).await;
+    assert!(idle.is_healthy().await);
+
+    allow("1");
+    let mut next = Peer::of(address).await;
+    next.send(HEALTH).await;
+    program.await_line("cannot accept connections");
+    assert_eq!(idle.until_closed().await, "", "it gave way");
+    allow("200");
+    assert!(next.answer().await.starts_with("HTTP/1.1 200 "));
+    program.caller().post(&path, token, &serde_json::json!({"text": "still there?"})).await;
+    events.until("still there?").await;
+}

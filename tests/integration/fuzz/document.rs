@@ -1,0 +1,116 @@
+//! The calls, as the API's document has them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::http::Method;
+use leptos::server_fn::axum::server_fn_paths;
+use serde_json::Value;
+use watch_party::http::api_document;
+
+/// A call.
+#[derive(Debug)]
+pub struct Operation {
+    pub name: String,
+    pub method: Method,
+    /// With the names of what is to be filled in: `/{chat_id}/members`.
+    pub path: String,
+    pub in_path: Vec<String>,
+    pub query: Vec<String>,
+    /// The fields of its body, each with its schema.
+    pub fields: BTreeMap<String, Value>,
+    /// What may prove that one may make it, as the document calls it.
+    pub proofs: Vec<String>,
+    pub takes_json: bool,
+    pub takes_forms: bool,
+    /// The kinds of body that each status may come with.
+    pub answers: BTreeMap<u16, BTreeSet<String>>,
+    /// Whether it refuses in a shape of its own: `succeeded` and `explanation`.
+    pub is_of_dialect: bool,
+}
+
+/// What a reference in the document leads to.
+fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    match schema["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.strip_prefix('#').unwrap()).unwrap(),
+        None => schema,
+    }
+}
+
+/// The schema without references, as far down as values are made of it.
+fn whole(document: &Value, schema: &Value) -> Value {
+    let mut schema = resolved(document, schema).clone();
+    for choice in ["oneOf", "anyOf", "allOf"] {
+        for part in schema[choice].as_array_mut().into_iter().flatten() {
+            *part = resolved(document, part).clone();
+        }
+    }
+    schema
+}
+
+fn fields(document: &Value, body: &Value) -> BTreeMap<String, Value> {
+    let schemas = body["content"].as_object().into_iter().flat_map(|content| content.values());
+    let schemas = schemas.map(|content| resolved(document, &content["schema"]));
+    let properties = schemas.filter_map(|schema| schema["properties"].as_object()).flatten();
+    properties.map(|(name, schema)| (name.clone(), whole(document, schema))).collect()
+}
+
+pub fn operations() -> Vec<Operation> {
+    let document = serde_json::to_value(api_document()).unwrap();
+    let mut operations = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, call) in methods.as_object().unwrap() {
+            let parameters = call["parameters"].as_array().cloned().unwrap_or_default();
+            let named = |place: &str| -> Vec<String> {
+                let of_place = parameters.iter().filter(|parameter| parameter["in"] == place);
+                of_place.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect()
+            };
+            let takes = |kind: &str| call["requestBody"]["content"].get(kind).is_some();
+            let responses = call["responses"].as_object().unwrap();
+            let kinds = |response: &Value| -> BTreeSet<String> {
+                response["content"].as_object().into_iter().flat_map(|content| content.keys().cloned()).collect()
+            };
+            let schemes = call["security"].as_array().into_iter().flatten();
+            let is_of_dialect = call["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].as_str();
+            operations.push(Operation {
+                name: call["operationId"].as_str().unwrap().to_owned(),
+                method: method.to_uppercase().parse().unwrap(),
+                path: path.clone(),
+                in_path: named("path"),
+                query: named("query"),
+                fields: fields(&document, &call["requestBody"]),
+                proofs: schemes.flat_map(|scheme| scheme.as_object().unwrap().keys().cloned()).collect(),
+                takes_json: takes("application/json"),
+                takes_forms: takes("application/x-www-form-urlencoded"),
+                answers: responses.iter().map(|(status, answer)| (status.parse().unwrap(), kinds(answer))).collect(),
+                is_of_dialect: is_of_dialect
+                    .is_some_and(|schema| schema.ends_with("/Outcome") || schema.ends_with("/Login")),
+            });
+        }
+    }
+    operations
+}
+
+/// What the pages' forms call; which fields each takes stands in no document, so it may be any.
+pub fn server_functions(operations: &[Operation]) -> Vec<Operation> {
+    let any = Value::Null;
+    let known = operations.iter().flat_map(|operation| operation.fields.clone());
+    let fields: BTreeMap<String, Value> =
+        known.chain(["chat_id", "session_token"].map(|name| (name.to_owned(), any.clone()))).collect();
+    let functions = server_fn_paths().map(|(path, method)| Operation {
+        name: path.to_owned(),
+        method,
+        path: path.to_owned(),
+        in_path: Vec::new(),
+        query: Vec::new(),
+        fields: fields.clone(),
+        proofs: Vec::new(),
+        takes_json: false,
+        takes_forms: true,
+        answers: BTreeMap::new(),
+        is_of_dialect: false,
+    });
+    let mut functions: Vec<Operation> = functions.collect();
+    functions.sort_by(|one, other| one.name.cmp(&other.name));
+    assert!(!functions.is_empty());
+    functions
+}
