@@ -2,13 +2,11 @@
 // browser of their own.
 import AxeBuilder from "@axe-core/playwright";
 import { type Browser, type BrowserContext, expect, type Page, test as base } from "@playwright/test";
-import { ChatPage } from "./pages/chat.ts";
-import { HomePage } from "./pages/home.ts";
-import { JoinPage } from "./pages/join.ts";
+import { People } from "./people.ts";
 
 export { expect } from "@playwright/test";
 
-export class People {
+class PeopleInChromium extends People {
   private readonly contexts: BrowserContext[] = [];
   /** What broke in any of their pages. */
   private readonly broken: string[] = [];
@@ -17,14 +15,15 @@ export class People {
   constructor(
     private readonly browser: Browser,
     private readonly options: Parameters<Browser["newContext"]>[0],
-  ) {}
+  ) {
+    super();
+  }
 
   /** Calls `hear` with each address that any of their pages asks for. */
   onAsking(hear: (address: string) => void) {
     this.hear.push(hear);
   }
 
-  /** A browser that has never been here. */
   async newcomer() {
     const context = await this.browser.newContext(this.options);
     this.contexts.push(context);
@@ -38,37 +37,6 @@ export class People {
     context.on("request", (request) => asks(request.url()));
     context.on("page", (page) => page.on("websocket", (socket) => asks(socket.url())));
     return context.newPage();
-  }
-
-  /** Someone who has started a chat. */
-  async owner(username = "Ann", chatName = "Movie night", site = "/"): Promise<ChatPage> {
-    const home = await new HomePage(await this.newcomer()).open(site);
-    return home.startChat(username, chatName);
-  }
-
-  /** Someone who has started a chat that one enters only when let in. */
-  async gatekeeper(username = "Ann", chatName = "Movie night", site = "/"): Promise<ChatPage> {
-    const home = await new HomePage(await this.newcomer()).open(site);
-    return home.startChat(username, chatName, "Ask me first");
-  }
-
-  /** Someone who has started a chat that anyone may enter who picks a name. */
-  async host(username = "Ann", chatName = "Movie night", site = "/"): Promise<ChatPage> {
-    const home = await new HomePage(await this.newcomer()).open(site);
-    const asked = await home.startChatroom(chatName);
-    await asked.isReady();
-    return asked.enterAs(username);
-  }
-
-  /** Someone who came by a magic link and waits to be let in. */
-  async knocker(link: string, username = "Bob"): Promise<JoinPage> {
-    return new JoinPage(await this.newcomer()).askAs(link, username);
-  }
-
-  /** Someone who came by a magic link. */
-  async guest(link: string, username = "Bob"): Promise<ChatPage> {
-    const join = await new JoinPage(await this.newcomer()).open(link);
-    return join.joinAs(username);
   }
 
   async leave() {
@@ -85,7 +53,15 @@ export async function fitsItsWidth(page: Page) {
 /** Sees to it that a page is accessible and fits its width, and keeps it as a picture of that name. */
 type Keep = (page: Page, name: string) => Promise<void>;
 
-export const test = base.extend<{ people: People; keep: Keep }>({
+let tests = 0;
+
+/** An address that no other test has, in whichever worker. */
+function ownAddress(worker: number) {
+  tests += 1;
+  return `10.${worker % 256}.${Math.floor(tests / 256)}.${tests % 256}`;
+}
+
+export const test = base.extend<{ people: PeopleInChromium; keep: Keep }>({
   keep: async ({ colorScheme }, use, info) => {
     await use(async (page, name) => {
       const { violations } = await new AxeBuilder({ page }).analyze();
@@ -95,9 +71,12 @@ export const test = base.extend<{ people: People; keep: Keep }>({
     });
   },
   baseURL: async ({}, use) => use(process.env.WATCH_PARTY_SITE),
-  people: async ({ browser, contextOptions, baseURL, viewport, userAgent, isMobile, hasTouch, deviceScaleFactor, colorScheme }, use) => {
+  // All who take part in a test share its address, and with it the limits, as people at home do.
+  extraHTTPHeaders: async ({}, use, info) => use({ "x-forwarded-for": ownAddress(info.workerIndex) }),
+  people: async ({ browser, contextOptions, extraHTTPHeaders, baseURL, viewport, userAgent, isMobile, hasTouch, deviceScaleFactor, colorScheme }, use) => {
     const options = {
       ...contextOptions,
+      extraHTTPHeaders,
       baseURL,
       viewport,
       userAgent,
@@ -106,7 +85,7 @@ export const test = base.extend<{ people: People; keep: Keep }>({
       deviceScaleFactor,
       colorScheme,
     };
-    const people = new People(browser, options);
+    const people = new PeopleInChromium(browser, options);
     await use(people);
     await people.leave();
   },

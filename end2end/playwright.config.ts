@@ -1,9 +1,12 @@
-// Everything people do, at desktop and at phone size, against the built program.
+// Everything people do, at desktop and at phone size, against the built program: all of it in
+// Chromium, the most of it in Firefox and WebKit.
 import { defineConfig, devices } from "@playwright/test";
+import type { EngineName } from "./engines/fixtures.ts";
 
+const desktop = { width: 1280, height: 800 };
 const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
-export default defineConfig({
+export default defineConfig<object, { engineName: EngineName }>({
   testDir: "tests",
   outputDir: "output/results",
   globalSetup: "./server.ts",
@@ -12,8 +15,9 @@ export default defineConfig({
   forbidOnly: !!process.env.CI,
   retries: 0,
   reporter: [["list"], ["html", { outputFolder: "output/report", open: "never" }]],
-  timeout: 60_000,
-  expect: { timeout: 15_000 },
+  // For what hangs: a busy machine takes its time.
+  timeout: 180_000,
+  expect: { timeout: 30_000 },
   use: {
     trace: "retain-on-failure",
     launchOptions: {
@@ -32,8 +36,11 @@ export default defineConfig({
   projects: [
     {
       name: "desktop",
-      use: { ...devices["Desktop Chrome"], viewport: { width: 1280, height: 800 } },
+      use: { ...devices["Desktop Chrome"], viewport: desktop },
     },
     { name: "phone", use: { ...devices["Pixel 7"] } },
+    { name: "firefox", testDir: "engines", testMatch: "each.spec.ts", use: { engineName: "firefox", viewport: desktop } },
+    { name: "webkit", testDir: "engines", testMatch: "each.spec.ts", use: { engineName: "webkit", viewport: desktop } },
+    { name: "together", testDir: "engines", testMatch: "together.spec.ts", use: { viewport: desktop } },
   ],
 });

@@ -8,7 +8,7 @@ import path from "node:path";
 
 const nginx = process.env.NGINX ?? "/usr/sbin/nginx";
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const place = createServer().listen(0, "127.0.0.1");
   await once(place, "listening");
   const { port } = place.address() as AddressInfo;

@@ -1,7 +1,7 @@
 // Starts the built program on a port of its own choice before the tests, and ends it after.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -31,21 +31,44 @@ export interface Server {
   stop(): Promise<void>;
 }
 
+// The library itself, and not the command of that name: that would be one more process to end.
+const FAKETIME = { LD_PRELOAD: "/usr/$LIB/faketime/libfaketime.so.1" };
+
 /**
  * Starts the program with its chats in `folder`; at `port`, or at one of its own choice; its clock
  * so many hours ahead.
  */
 export async function startServer(folder: string, port = 0, hoursAhead = 0): Promise<Server> {
-  // The library itself, and not the command of that name: that would be one more process to end.
-  const clock = { LD_PRELOAD: "/usr/$LIB/faketime/libfaketime.so.1", FAKETIME: `+${hoursAhead}h` };
+  return start(folder, port, hoursAhead ? { ...FAKETIME, FAKETIME: `+${hoursAhead}h` } : {});
+}
+
+/** A server whose clock stands still until it is moved: no limit ends by itself, however long a test takes. */
+export async function startStandingServer(folder: string) {
+  const file = path.join(folder, "time");
+  // The browsers' clocks agree with it, or pages would take new sessions for old ones.
+  let seconds = Math.floor(Date.now() / 1_000);
+  const show = () => writeFile(file, new Date(seconds * 1_000).toISOString().slice(0, 19).replace("T", " "));
+  await show();
+  const clock = { ...FAKETIME, FAKETIME_TIMESTAMP_FILE: file, FAKETIME_NO_CACHE: "1", TZ: "UTC" };
+  const server = await start(folder, 0, clock);
+  const advance = async (by: number) => {
+    seconds += by;
+    await show();
+  };
+  return { ...server, advance };
+}
+
+async function start(folder: string, port: number, clock: Record<string, string>): Promise<Server> {
   const server = spawn(program, [], {
     cwd: root,
     env: {
       ...process.env,
-      ...(hoursAhead ? clock : {}),
+      ...clock,
       LEPTOS_SITE_ADDR: `127.0.0.1:${port}`,
       WATCH_PARTY_STORE: `sqlite:${path.join(folder, "chats.db")}`,
-      WATCH_PARTY_RATE_LIMIT: "off",
+      WATCH_PARTY_RATE_LIMIT: "on",
+      // The tests' people say themselves where they are: limits count by address.
+      WATCH_PARTY_TRUSTED_PROXIES: "127.0.0.1",
       WATCH_PARTY_LOG: "info",
       NO_COLOR: "1",
     },
@@ -65,7 +88,7 @@ export async function newFolder() {
   return { folder, remove: () => rm(folder, { recursive: true }) };
 }
 
-export default async function start() {
+export default async function startForAll() {
   const { folder, remove } = await newFolder();
   const server = await startServer(folder);
   process.env.WATCH_PARTY_SITE = server.site;

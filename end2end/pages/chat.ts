@@ -1,5 +1,6 @@
 // A chat as its members see it.
-import { expect, type Locator, type Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
+import { expect } from "../expect.ts";
 
 export class ChatPage {
   readonly box: Locator;

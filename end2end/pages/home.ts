@@ -1,5 +1,6 @@
 // The start page.
-import { expect, type Locator, type Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
+import { expect } from "../expect.ts";
 import { ChatPage } from "./chat.ts";
 import { SessionPage } from "./session.ts";
 

@@ -1,5 +1,6 @@
 // Where members with a password come in.
-import { expect, type Locator, type Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
+import { expect } from "../expect.ts";
 import { ChatPage } from "./chat.ts";
 
 export class RoomPage {

@@ -1,5 +1,6 @@
 // Where a browser says who it is.
-import { expect, type Locator, type Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
+import { expect } from "../expect.ts";
 import { ChatPage } from "./chat.ts";
 
 export class SessionPage {

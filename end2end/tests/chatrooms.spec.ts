@@ -198,27 +198,3 @@ test("one browser is in four chats of the four kinds at once", async ({ people, 
     await expect(chat.message(`here, ${name.toLowerCase()}`)).toBeVisible();
   }
 });
-
-for (const colorScheme of ["light", "dark"] as const) {
-  test.describe(colorScheme, () => {
-    test.use({ colorScheme });
-
-    test("the choices, the question for a name and the chatroom are accessible, and are kept as pictures", async ({ people, keep }) => {
-      const home = await new HomePage(await people.newcomer()).open();
-      await home.choose("Anyone who picks a name");
-      await home.page.locator("summary", { hasText: "More choices" }).click();
-      await keep(home.page, "choices");
-      const asked = await home.startChatroom("Week 3 lab");
-      await asked.isReady();
-      await keep(home.page, "your-name");
-      const chat = await asked.enterAs("Ann");
-      await chat.say("Anyone here?");
-      await chat.hasTexts(["Anyone here?"]);
-      await chat.shareLink();
-      await keep(home.page, "chatroom");
-      await home.page.goto("/");
-      await expect(home.page.getByText("you are Ann")).toBeVisible();
-      await keep(home.page, "own-name");
-    });
-  });
-}

@@ -338,45 +338,6 @@ test("a chat that was made by another dialect opens in the page, and its guests 
   await (await bob.isIn()).hasTexts(["hello from a script"]);
 });
 
-for (const colorScheme of ["light", "dark"] as const) {
-  test.describe(colorScheme, () => {
-    test.use({ colorScheme });
-
-    test("what is new to see is accessible, and is kept as a picture", async ({ people, request, keep }) => {
-      const ann = await people.gatekeeper("Ann", "Movie night");
-      const link = await ann.magicLink();
-      const asking = new JoinPage(await people.newcomer());
-      await asking.page.goto(link);
-      await expect(asking.ask).toBeEnabled();
-      await keep(asking.page, "ask");
-      const bob = await people.knocker(link, "Bob");
-      await keep(bob.page, "wait");
-      await people.knocker(link, "王小明");
-      await expect(ann.knocks.getByRole("listitem")).toHaveCount(2);
-      await ann.say("Let me see who is there.");
-      await keep(ann.page, "knocks");
-      await ann.approve("Bob");
-      await bob.isIn();
-      await ann.openInvite();
-      await ann.makeLink({ label: "for the neighbours", uses: 3, life: "1 day", asksFirst: true });
-      await expect(ann.links).toHaveCount(2);
-      await keep(ann.page, "share");
-      await ann.links.first().getByRole("button", { name: /Revoke/ }).click();
-      await ann.links.last().scrollIntoViewIfNeeded();
-      await keep(ann.page, "invites");
-      await ann.openPeople();
-      await ann.page.locator("summary", { hasText: "Your way back" }).click();
-      await keep(ann.page, "owner");
-      const made = await (await request.post("/create", { data: { capacity: 1 } })).json();
-      const late = await people.newcomer();
-      await late.goto(made.invite.magic_link);
-      await late.getByRole("button", { name: "Tell me when a seat is free" }).click();
-      await expect(late.getByText("Waiting for a seat")).toBeVisible();
-      await keep(late, "full");
-    });
-  });
-}
-
 test.describe("whoever waits hears of it though the connection has died", () => {
   /** The page's first request to listen to its knock is never answered. */
   async function loseFirstStream(page: Page) {

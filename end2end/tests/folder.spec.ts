@@ -37,7 +37,7 @@ const test = base.extend<{ hosted: Proxy; asked: string[] }>({
   ],
 });
 
-test("from a folder of the host people start, share, join, knock and talk", async ({ people, hosted, asked }) => {
+test("from a folder of the host people start, share, join and talk", async ({ people, hosted, asked }) => {
   const ann = await people.owner("Ann", "Movie night", `${hosted.site}/`);
   expect(ann.page.url()).toContain(`${hosted.site}/chat/`);
   const link = await ann.magicLink();
@@ -53,14 +53,20 @@ test("from a folder of the host people start, share, join, knock and talk", asyn
   await bob.page.reload();
   await bob.isReady();
   await bob.hasTexts(["hello", "hello yourself"]);
-  // Events of a knock come as server-sent events.
+});
+
+test("from a folder of the host people knock and are let in", async ({ people, hosted }) => {
   const owner = await people.gatekeeper("Olga", "Ask me", `${hosted.site}/`);
   const waiting = await people.knocker(await owner.magicLink(), "Kim");
+  // This comes as server-sent events.
   await owner.approve("Kim");
   const kim = await waiting.isIn();
   await kim.say("thank you");
   await owner.hasTexts(["thank you"]);
-  // The start page knows the chats, and its links lead there and back.
+});
+
+test("in a folder of the host the start page leads there and back, and what is kept is the folder's", async ({ people, hosted }) => {
+  const ann = await people.owner("Ann", "Movie night", `${hosted.site}/`);
   await ann.page.getByRole("link", { name: "Watch Party, start page" }).click();
   const home = new HomePage(ann.page);
   await home.isReady();
@@ -88,7 +94,7 @@ test("from a folder of the host people start, share, join, knock and talk", asyn
   await home.isShownBecause(/Nothing of it is left/);
 });
 
-test("rooms with a password and chatrooms work from a folder of the host", async ({ people, hosted, request }) => {
+test("a room with a password works from a folder of the host", async ({ people, hosted, request }) => {
   const { roomid } = await (await request.post(`${hosted.site}/createroom`, { data: { alias: "Book club" } })).json();
   const room = new RoomPage(await people.newcomer());
   await room.page.goto(`${hosted.site}/${roomid}/`);
@@ -98,6 +104,9 @@ test("rooms with a password and chatrooms work from a folder of the host", async
   const bob = await room.isIn();
   await bob.say("in the folder");
   await bob.hasTexts(["in the folder"]);
+});
+
+test("a chatroom works from a folder of the host, and its cookie is the folder's", async ({ people, hosted }) => {
   const ann = await people.host("Ann", "Week 3 lab", `${hosted.site}/`);
   const link = await ann.shareLink();
   expect(link).toContain(`${hosted.site}/chatrooms/`);
@@ -105,7 +114,7 @@ test("rooms with a password and chatrooms work from a folder of the host", async
   const cleo = await guest.enterAs("Cleo");
   await cleo.say("hello");
   await ann.hasTexts(["hello"]);
-  // The cookie is of the folder, and of nothing else on the host.
+  // The cookie is of nothing else on the host.
   const cookies = await guest.page.context().cookies();
   expect(cookies.map(({ name, path, httpOnly, sameSite }) => ({ name, path, httpOnly, sameSite }))).toEqual([
     { name: "watch-party-session", path: FOLDER, httpOnly: true, sameSite: "Lax" },

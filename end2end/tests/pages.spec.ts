@@ -1,54 +1,8 @@
-// How the pages look and behave: on any screen, before the page is alive, for everyone.
+// How the pages behave: on any screen, before the page is alive, for everyone.
 import { expect, fitsItsWidth, test } from "../fixtures.ts";
 import { ChatPage } from "../pages/chat.ts";
 import { HomePage } from "../pages/home.ts";
 import { JoinPage } from "../pages/join.ts";
-
-for (const colorScheme of ["light", "dark"] as const) {
-  test.describe(colorScheme, () => {
-    test.use({ colorScheme });
-
-    test("every page is free of accessibility violations, and is kept as a picture", async ({ people, keep }) => {
-      const ann = await people.owner("Ann", "Movie night");
-      await keep(ann.page, "chat-empty");
-      const link = await ann.magicLink();
-      const newcomer = await people.newcomer();
-      await new JoinPage(newcomer).open(link);
-      await keep(newcomer, "join");
-      const bob = await people.guest(link, "Bob");
-      await people.guest(link, "王小明");
-      await ann.say("Shall we watch it at eight?");
-      await ann.say("I have popcorn 🍿 and this: https://example.org/trailer");
-      await expect(bob.messages).toHaveCount(2);
-      await bob.say("Eight is good. I might be five minutes late, so start with the trailers and keep me a seat next to the window.");
-      await bob.say("مرحبا، أراكم هناك");
-      await expect(ann.messages).toHaveCount(4);
-      await keep(ann.page, "chat");
-      await ann.openPeople();
-      await expect(ann.members).toHaveCount(3);
-      await keep(ann.page, "chat-people");
-      await ann.page.locator("summary", { hasText: "Invite" }).click();
-      await expect(ann.members.first()).toBeHidden();
-      await keep(ann.page, "chat-invite");
-      await ann.openKept();
-      await expect(ann.kept).toContainText("4 of at most 30");
-      await keep(ann.page, "chat-kept");
-      await ann.log.click();
-      await expect(ann.kept).toBeHidden();
-      await ann.page.goto("/?notice=chat_full");
-      await new HomePage(ann.page).isReady();
-      await expect(new HomePage(ann.page).yourChats).toContainText("Nothing new");
-      await keep(ann.page, "home");
-      await newcomer.goto("/");
-      await new HomePage(newcomer).isReady();
-      await keep(newcomer, "home-first");
-      await newcomer.goto("/nothing/here");
-      await keep(newcomer, "not-found");
-      await newcomer.goto("/docs");
-      await keep(newcomer, "docs");
-    });
-  });
-}
 
 test("the message box stays on the screen, however small, and with a keyboard up", async ({ people }) => {
   const ann = await people.owner("Ann", "A chat whose name is far too long for a small screen to show");
@@ -65,6 +19,22 @@ test("the message box stays on the screen, however small, and with a keyboard up
     await ann.page.evaluate(() => window.scrollTo(0, 10_000));
     await ann.boxIsOnScreen();
   }
+});
+
+test("one panel takes the place of another, and a click beside it closes it", async ({ people }) => {
+  const ann = await people.owner();
+  const link = ann.page.getByLabel("Magic link", { exact: true });
+  await ann.openPeople();
+  await expect(ann.members).toHaveCount(1);
+  await expect(ann.members.first()).toBeVisible();
+  await ann.openInvite();
+  await expect(ann.members.first()).toBeHidden();
+  await expect(link).toBeVisible();
+  await ann.openKept();
+  await expect(link).toBeHidden();
+  await expect(ann.kept).toBeVisible();
+  await ann.log.click();
+  await expect(ann.kept).toBeHidden();
 });
 
 test("the pages can be read before they are alive", async ({ browser, baseURL }) => {

@@ -59,18 +59,3 @@ test("members come back with their password, and another browser takes the seat 
   await expect(bob.page).toHaveURL(/\/room\/.*notice=session_expired/);
   await expect(bob.page.locator(".notice")).toContainText("has ended");
 });
-
-for (const colorScheme of ["light", "dark"] as const) {
-  test.describe(colorScheme, () => {
-    test.use({ colorScheme });
-
-    test("the room's page is accessible, and is kept as a picture", async ({ people, request, keep }) => {
-      const { roomid } = await (await request.post("/createroom", { data: { alias: "Book club" } })).json();
-      const room = await new RoomPage(await people.newcomer()).open(`/room/${roomid}`);
-      await keep(room.page, "log-in");
-      await room.page.getByRole("button", { name: "I have no account yet" }).click();
-      await expect(room.again).toBeVisible();
-      await keep(room.page, "register");
-    });
-  });
-}

@@ -1,0 +1,185 @@
+// Every page, light and dark: accessible, no wider than its screen, and kept as a picture.
+import type { APIRequestContext, Page } from "@playwright/test";
+import { expect, test } from "../fixtures.ts";
+import type { People } from "../people.ts";
+import type { ChatPage } from "../pages/chat.ts";
+import { HomePage } from "../pages/home.ts";
+import { JoinPage } from "../pages/join.ts";
+import { RoomPage } from "../pages/room.ts";
+import { scripted } from "../scripted.ts";
+
+interface Cast {
+  people: People;
+  request: APIRequestContext;
+}
+
+/** Ann's page of a chat in which three have something to say. */
+async function talk({ people, request }: Cast): Promise<ChatPage> {
+  const ann = await people.owner("Ann", "Movie night");
+  const link = await ann.magicLink();
+  const bob = await scripted(request, link, "Bob");
+  await scripted(request, link, "王小明");
+  await ann.say("Shall we watch it at eight?");
+  await ann.say("I have popcorn 🍿 and this: https://example.org/trailer");
+  await expect(ann.messages).toHaveCount(2);
+  await bob("Eight is good. I might be five minutes late, so start with the trailers and keep me a seat next to the window.");
+  await bob("مرحبا، أراكم هناك");
+  await expect(ann.messages).toHaveCount(4);
+  return ann;
+}
+
+/** A magic link that asks first, and its owner's page. */
+async function door({ people }: Cast): Promise<[ChatPage, string]> {
+  const ann = await people.gatekeeper("Ann", "Movie night");
+  return [ann, await ann.magicLink()];
+}
+
+async function madeLink(cast: Cast): Promise<ChatPage> {
+  const [ann] = await door(cast);
+  await ann.openInvite();
+  await ann.makeLink({ label: "for the neighbours", uses: 3, life: "1 day", asksFirst: true });
+  await expect(ann.links).toHaveCount(2);
+  return ann;
+}
+
+async function room({ people, request }: Cast): Promise<RoomPage> {
+  const { roomid } = await (await request.post("/createroom", { data: { alias: "Book club" } })).json();
+  return new RoomPage(await people.newcomer()).open(`/room/${roomid}`);
+}
+
+async function choices({ people }: Cast): Promise<HomePage> {
+  const home = await new HomePage(await people.newcomer()).open();
+  await home.choose("Anyone who picks a name");
+  await home.page.locator("summary", { hasText: "More choices" }).click();
+  return home;
+}
+
+/** What each picture shows, under its name. */
+const pictures: Record<string, (cast: Cast) => Promise<Page>> = {
+  "home-first": async ({ people }) => (await new HomePage(await people.newcomer()).open()).page,
+  home: async ({ people }) => {
+    const { page } = await people.owner("Ann", "Movie night");
+    await page.goto("/?notice=chat_full");
+    await new HomePage(page).isReady();
+    await expect(new HomePage(page).yourChats).toContainText("Nothing new");
+    return page;
+  },
+  "own-name": async ({ people }) => {
+    const { page } = await people.host("Ann", "Week 3 lab");
+    await page.goto("/");
+    await expect(page.getByText("you are Ann")).toBeVisible();
+    return page;
+  },
+  choices: async (cast) => (await choices(cast)).page,
+  join: async ({ people }) => {
+    const link = await (await people.owner("Ann", "Movie night")).magicLink();
+    return (await new JoinPage(await people.newcomer()).open(link)).page;
+  },
+  ask: async (cast) => {
+    const [, link] = await door(cast);
+    const asking = new JoinPage(await cast.people.newcomer());
+    await asking.page.goto(link);
+    await expect(asking.ask).toBeEnabled();
+    return asking.page;
+  },
+  wait: async (cast) => {
+    const [, link] = await door(cast);
+    return (await cast.people.knocker(link, "Bob")).page;
+  },
+  full: async ({ people, request }) => {
+    const made = await (await request.post("/create", { data: { capacity: 1 } })).json();
+    const late = await people.newcomer();
+    await late.goto(made.invite.magic_link);
+    await late.getByRole("button", { name: "Tell me when a seat is free" }).click();
+    await expect(late.getByText("Waiting for a seat")).toBeVisible();
+    return late;
+  },
+  "log-in": async (cast) => (await room(cast)).page,
+  register: async (cast) => {
+    const { page, again } = await room(cast);
+    await page.getByRole("button", { name: "I have no account yet" }).click();
+    await expect(again).toBeVisible();
+    return page;
+  },
+  "your-name": async ({ people }) => {
+    const home = await new HomePage(await people.newcomer()).open();
+    const asked = await home.startChatroom("Week 3 lab");
+    await asked.isReady();
+    return asked.page;
+  },
+  chatroom: async ({ people }) => {
+    const chat = await people.host("Ann", "Week 3 lab");
+    await chat.say("Anyone here?");
+    await chat.hasTexts(["Anyone here?"]);
+    await chat.shareLink();
+    return chat.page;
+  },
+  "chat-empty": async ({ people }) => (await people.owner("Ann", "Movie night")).page,
+  chat: async (cast) => (await talk(cast)).page,
+  "chat-people": async (cast) => {
+    const ann = await talk(cast);
+    await ann.openPeople();
+    await expect(ann.members).toHaveCount(3);
+    return ann.page;
+  },
+  "chat-invite": async (cast) => {
+    const ann = await talk(cast);
+    await ann.openPeople();
+    await expect(ann.members.first()).toBeVisible();
+    // One panel takes the place of another.
+    await ann.openInvite();
+    await expect(ann.members.first()).toBeHidden();
+    return ann.page;
+  },
+  "chat-kept": async (cast) => {
+    const ann = await talk(cast);
+    await ann.openKept();
+    await expect(ann.kept).toContainText("4 of at most 30");
+    return ann.page;
+  },
+  knocks: async (cast) => {
+    const [ann, link] = await door(cast);
+    await cast.people.knocker(link, "Bob");
+    await cast.people.knocker(link, "王小明");
+    await expect(ann.knocks.getByRole("listitem")).toHaveCount(2);
+    await ann.say("Let me see who is there.");
+    await ann.hasTexts(["Let me see who is there."]);
+    return ann.page;
+  },
+  share: async (cast) => (await madeLink(cast)).page,
+  invites: async (cast) => {
+    const ann = await madeLink(cast);
+    await ann.links.first().getByRole("button", { name: /Revoke/ }).click();
+    await ann.links.last().scrollIntoViewIfNeeded();
+    return ann.page;
+  },
+  owner: async ({ people }) => {
+    const ann = await people.owner("Ann", "Movie night");
+    await ann.openPeople();
+    await ann.page.locator("summary", { hasText: "Your way back" }).click();
+    return ann.page;
+  },
+  "not-found": async ({ people }) => {
+    const page = await people.newcomer();
+    await page.goto("/nothing/here");
+    await expect(page.getByRole("link", { name: "Go to the start page" })).toBeVisible();
+    return page;
+  },
+  docs: async ({ people }) => {
+    const page = await people.newcomer();
+    await page.goto("/docs");
+    return page;
+  },
+};
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test.describe(colorScheme, () => {
+    test.use({ colorScheme });
+
+    for (const [name, show] of Object.entries(pictures)) {
+      test(`the page of "${name}" is accessible and fits its width, and is kept as a picture`, async ({ people, request, keep }) => {
+        await keep(await show({ people, request }), name);
+      });
+    }
+  });
+}
