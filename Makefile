@@ -2,7 +2,8 @@
 
 WASM_BINDGEN_VERSION := 0.2.130
 CARGO_LEPTOS_VERSION := 0.3.10
-# The oldest that the tests' own imports run on. Puppeteer 25 and Selenium 4.47 ask for Node.js 22.
+# The oldest that the tests' own imports run on. Puppeteer 25 and Selenium 4.47 ask for Node.js 22, so
+# end2end/package.json stays below them.
 NODE_MAJOR := 20
 
 CARGO_BIN := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin

@@ -1,5 +1,5 @@
 // Everything people do, at desktop and at phone size, against the built program: all of it in
-// Chromium, the most of it in Firefox and WebKit.
+// Chromium, most of it in Firefox and WebKit.
 import { defineConfig, devices } from "@playwright/test";
 import type { EngineName } from "./engines/fixtures.ts";
 

@@ -141,7 +141,7 @@ test("who is removed may ask to come back, and does when the owner approves", as
   const bob = await people.guest(await ann.magicLink(), "Bob");
   await ann.openPeople();
   await ann.page.getByRole("button", { name: "Remove Bob" }).click();
-  await expect(ann.removal("Bob")).toContainText("Bob came by the link, and anyone who has it can still join.");
+  await expect(ann.removal("Bob")).toContainText("Bob came by the link. Anyone who has it can still join.");
   await ann.removal("Bob").getByRole("button", { name: "Keep" }).click();
   await expect(ann.members).toHaveCount(2);
   await ann.remove("Bob");
@@ -156,6 +156,25 @@ test("who is removed may ask to come back, and does when the owner approves", as
   await bob.page.getByRole("button", { name: "Ask to join" }).click();
   await ann.approve("Bob");
   await bob.isReady();
+});
+
+test("a guest who was removed and declined does not get in by following the link again", async ({ people }) => {
+  const ann = await people.owner("Ann");
+  const link = await ann.magicLink();
+  const bob = await people.guest(link, "Bob");
+  await ann.openPeople();
+  await ann.remove("Bob");
+  await ann.log.click();
+  await expect(bob.page).toHaveURL(/notice=removed#/);
+  const join = await new JoinPage(bob.page).askAs(link, "Bob");
+  await ann.decline("Bob");
+  await new HomePage(bob.page).isShownBecause(/has not let you in/);
+  await join.page.goto(link);
+  await join.username.fill("Bob");
+  await join.ask.click();
+  await new HomePage(bob.page).isShownBecause(/has not let you in/);
+  await ann.openPeople();
+  await expect(ann.members).toHaveCount(1);
 });
 
 test("whoever is removed with their link does not come back by it, and others who came by it stay", async ({ people, keep }) => {

@@ -220,7 +220,8 @@ impl Chat {
         &self.ended_sessions
     }
 
-    /// By what those are known whom an owner removed and has not let in since, oldest first.
+    /// The join digests of guests whom an owner removed, oldest first. A digest goes when its guest is
+    /// let in again.
     #[must_use]
     pub fn removed(&self) -> &VecDeque<Digest<OfJoin>> {
         &self.removed

@@ -58,8 +58,8 @@ impl Chat {
         Ok(Some(Event::MemberJoined { member }))
     }
 
-    /// Whether an owner removed the one who is known by `join`, and has not let them in since. By an
-    /// invite they knock, even where others need not.
+    /// Whether an owner removed the guest who is known by `join`, and has not let them in since. Such a
+    /// guest knocks by an invite that asks nobody else.
     #[must_use]
     pub fn was_removed(&self, join: Digest<OfJoin>) -> bool {
         self.removed.contains(&join)

@@ -198,7 +198,7 @@ async fn read_chat(
         (status = 201, description = "The message", body = ChatroomMessage),
         (status = 400, description = "`invalid_request`: not JSON", body = Problem),
         (status = 401, description = "`session_required`", body = Problem),
-        (status = 403, description = "`origin_not_allowed`: a page of another site asks", body = Problem),
+        (status = 403, description = "`origin_not_allowed`: a page of another site asks; or `removed`: an owner removed the guest who is asking", body = Problem),
         (status = 404, description = "`chat_not_found`", body = Problem),
         (status = 409, description = "`chat_full`, `username_taken`, or `wrong_admission`: a chat of another kind", body = Problem),
         (status = 413, description = "`payload_too_large`", body = Problem),
@@ -228,7 +228,7 @@ async fn post_message(
     responses(
         (status = 201, description = "A seat and its session", body = Joined),
         (status = 401, description = "`session_required`", body = Problem),
-        (status = 403, description = "`origin_not_allowed`: a page of another site asks", body = Problem),
+        (status = 403, description = "`origin_not_allowed`: a page of another site asks; or `removed`: an owner removed the guest who is asking", body = Problem),
         (status = 404, description = "`chat_not_found`", body = Problem),
         (status = 409, description = "`chat_full`, `username_taken`, or `wrong_admission`: a chat of another kind", body = Problem),
         (status = 429, description = "`too_many_requests`", body = Problem),

@@ -38,11 +38,17 @@ impl Service {
         let account = (chat_id, username.folded());
         let logins = self.inner.limits.as_ref().map(|limits| &limits.logins);
         let attempt = logins.map(|logins| logins.begin(caller, account)).transpose()?;
-        if !self.inner.passwords.verify(password, kept).await? {
-            return Err(Refusal::WrongPassword.into());
-        }
+        let compared = self.inner.passwords.verify(password, kept).await;
         if let (Some(logins), Some(attempt)) = (logins, attempt) {
-            logins.succeed(attempt);
+            match compared {
+                Ok(true) => logins.succeed(attempt),
+                // It was counted as a failure before.
+                Ok(false) => {}
+                Err(_) => logins.cancel(attempt),
+            }
+        }
+        if !compared? {
+            return Err(Refusal::WrongPassword.into());
         }
         let salt = self.draw_salt();
         let fresh = Fresh { salt, session: join.session(&salt).digest(), ..Fresh::NOTHING };

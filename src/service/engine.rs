@@ -54,10 +54,18 @@ impl Service {
         Ok(room)
     }
 
+    /// Keeps nothing in memory of a chat that has ended.
+    fn forget_ended(&self, chat_id: ChatId) {
+        self.inner.rooms.close(chat_id);
+        if let Some(limits) = &self.inner.limits {
+            limits.logins.forget_chat(chat_id);
+        }
+    }
+
     /// Loads the room's chat anew from the store; the chat may be gone by now.
     async fn refresh(&self, chat_id: ChatId, room: &Room) -> Result<()> {
         let Some(chat) = self.inner.store.load(chat_id).await? else {
-            self.inner.rooms.close(chat_id);
+            self.forget_ended(chat_id);
             room.end();
             return Err(Refusal::ChatNotFound.into());
         };
@@ -116,10 +124,7 @@ impl Service {
                         let (events, has_ended) = (Arc::clone(&change.events), change.after.has_ended());
                         room.advance(change, now);
                         if has_ended {
-                            service.inner.rooms.close(chat_id);
-                            if let Some(limits) = &service.inner.limits {
-                                limits.logins.forget_chat(chat_id);
-                            }
+                            service.forget_ended(chat_id);
                         }
                         return Ok(events);
                     }

@@ -38,13 +38,15 @@ pub(super) struct Logins {
     known: DashMap<ChatId, HashSet<(String, Caller)>>,
 }
 
-/// A try to log in that counts as a failure until [`Logins::succeed`].
+/// A try to log in that counts as a failure until [`Logins::succeed`] or [`Logins::cancel`].
 #[derive(Debug)]
 pub(super) struct Attempt {
     caller: Caller,
     account: Account,
-    /// When the caller had tried before.
-    last: Duration,
+    /// The uptime at the caller's try before this.
+    callers_last: Duration,
+    /// The same for the account, where the try was counted there.
+    accounts_last: Option<Duration>,
 }
 
 impl Logins {
@@ -61,20 +63,32 @@ impl Logins {
     /// get around the wait. A try that is refused here is not counted at all.
     pub(super) fn begin(&self, caller: Caller, account: Account) -> Result<Attempt, Refusal> {
         check(&self.quota, &caller)?;
-        let last = self.of_caller.begin(caller)?;
+        let callers_last = self.of_caller.begin(caller)?;
         let holder = (account.1.clone(), caller);
         let is_known = self.known.get(&account.0).is_some_and(|known| known.contains(&holder));
-        if !is_known && let Err(refusal) = self.of_account.begin(account.clone()) {
-            self.of_caller.take_back(&caller, last);
-            return Err(refusal);
+        let counted = (!is_known).then(|| self.of_account.begin(account.clone())).transpose();
+        match counted {
+            Ok(accounts_last) => Ok(Attempt { caller, account, callers_last, accounts_last }),
+            Err(refusal) => {
+                self.of_caller.take_back(&caller, callers_last);
+                Err(refusal)
+            }
         }
-        Ok(Attempt { caller, account, last })
+    }
+
+    /// The password was not compared, so it was not wrong either.
+    pub(super) fn cancel(&self, attempt: Attempt) {
+        let Attempt { caller, account, callers_last, accounts_last } = attempt;
+        self.of_caller.take_back(&caller, callers_last);
+        if let Some(last) = accounts_last {
+            self.of_account.take_back(&account, last);
+        }
     }
 
     /// The password was right. That says nothing of the caller's wrong tries at other accounts.
     pub(super) fn succeed(&self, attempt: Attempt) {
-        let Attempt { caller, account, last } = attempt;
-        self.of_caller.take_back(&caller, last);
+        let Attempt { caller, account, callers_last, .. } = attempt;
+        self.of_caller.take_back(&caller, callers_last);
         self.of_account.clear(&account);
         let (chat_id, username) = account;
         let mut known = self.known.entry(chat_id).or_default();
@@ -157,5 +171,17 @@ mod tests {
         let waits: Vec<u64> = (0..14).map(|failed| tries.wait(failed).as_secs()).collect();
         assert_eq!(waits, [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
         assert_eq!(tries.wait(u32::MAX), Duration::from_mins(1));
+    }
+
+    #[test]
+    fn a_try_that_was_not_compared_counts_for_nobody() {
+        let logins = Logins::new(&(Arc::new(SystemClock) as Arc<dyn Clock>));
+        let caller = Caller::from(std::net::IpAddr::from([192, 0, 2, 1]));
+        let account = || (ChatId::from_random_bytes([1; 16]), "ann".to_owned());
+        for _ in 0..LOGINS_PER_MINUTE.get() {
+            logins.cancel(logins.begin(caller, account()).unwrap());
+        }
+        assert_eq!(logins.of_caller.failed.get(&caller).unwrap().0, 0);
+        assert_eq!(logins.of_account.failed.get(&account()).unwrap().0, 0);
     }
 }

@@ -183,8 +183,8 @@ impl Room {
         self.turn.lock().await
     }
 
-    /// Puts what was committed in the place of what stood here before, and tells of it in the same
-    /// moment: who begins to follow sees each change either in the chat or as a happening.
+    /// Installs the committed state and publishes its events under one lock, so that a new follower
+    /// sees each change exactly once: in the chat, or as a happening.
     pub(super) fn advance(&self, change: Change, now: Timestamp) {
         let mut state = self.state.write();
         if change.before == state.chat.revision() {

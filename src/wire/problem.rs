@@ -23,7 +23,7 @@ pub enum Code {
     InvalidInvite,
     /// 403: a code that brings no owner back, any more or at all.
     InvalidRecovery,
-    /// 403: an owner removed whoever asks to enter.
+    /// 403: an owner removed the guest who is asking to enter.
     Removed,
     /// 403: a guest asked for what is the owner's to do.
     OwnerOnly,

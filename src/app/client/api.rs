@@ -153,7 +153,10 @@ pub(crate) async fn in_time<T>(answer: impl Future<Output = Answer<T>>) -> Answe
 
 /// Whether it is worth asking again later: the refusal is of the moment, not of the request.
 pub(crate) fn is_passing(problem: &Problem) -> bool {
-    matches!(problem.code, Code::Unavailable | Code::TooManyRequests | Code::InternalError | Code::RequestTimeout)
+    matches!(
+        problem.code,
+        Code::Unavailable | Code::TooManyRequests | Code::TooManyStreams | Code::InternalError | Code::RequestTimeout
+    )
 }
 
 pub(super) const NOTHING: Option<&()> = None;

@@ -182,6 +182,8 @@ pub(crate) fn forget_chat(id: Uuid) {
 pub(crate) fn forget_seat(id: Uuid) {
     delete(&format!("{CHAT}{id}"));
     forget_unsent(id, |_| true);
+    // Where all that waited stood until each message had a name of its own.
+    delete(&format!("{OUTBOX}{id}"));
     forget_knock(id);
 }
 
@@ -226,7 +228,6 @@ pub(crate) fn forget_expired_knocks(now: f64) {
     let is_expired = |waiting: SavedKnock| (waiting.knock.expires_at.as_millis() as f64) < now;
     for id in ids(KNOCK).filter(|id| knock(*id).is_some_and(is_expired)) {
         forget_knock(id);
-        forget_join_id(id);
     }
 }
 

@@ -6,8 +6,9 @@ use leptos::task::spawn_local;
 use wasm_bindgen::JsCast as _;
 use web_sys::HtmlElement;
 
+use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
-use crate::wire::{InviteWithMembers, Member, Problem};
+use crate::wire::{InviteSummary, InviteWithMembers, Member, Problem};
 
 #[component]
 pub(crate) fn RemoveMember(
@@ -44,6 +45,7 @@ pub(crate) fn RemoveMember(
     let question = format!("Remove {username}?");
     let about_link = move || {
         link.get().map(|InviteWithMembers { invite, members }| {
+            let still_opens = says_of_use(&invite);
             let which = invite.label.map(|label| view! { " “"<bdi>{label}</bdi>"”" });
             let others = members.into_iter().filter(|member| member.member_id != member_id);
             let others = others.enumerate().map(|(at, other)| {
@@ -54,7 +56,7 @@ pub(crate) fn RemoveMember(
             let others = (!others.is_empty()).then(|| view! { " Also in by it: "{others}"." });
             view! {
                 <p class="hint">
-                    <bdi>{username.clone()}</bdi>" came by the link"{which}", and anyone who has it can still join."{others}
+                    <bdi>{username.clone()}</bdi>" came by the link"{which}"."{still_opens}{others}
                 </p>
             }
         })
@@ -73,5 +75,17 @@ pub(crate) fn RemoveMember(
                 <button type="button" on:click=move |_| done.run(None)>"Keep"</button>
             </div>
         </div>
+    }
+}
+
+/// What the link is still good for.
+#[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are exact for ages to come
+fn says_of_use(invite: &InviteSummary) -> &'static str {
+    let has_expired = invite.expires_at.is_some_and(|end| end.as_millis() as f64 <= browser::server_time());
+    let is_used_up = invite.max_uses.is_some_and(|max| invite.uses >= max);
+    match (has_expired || is_used_up, invite.asks_first) {
+        (true, _) => "",
+        (false, true) => " You are asked about everyone who uses it.",
+        (false, false) => " Anyone who has it can still join.",
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn YourChats() -> impl IntoView {
         chats.set(storage::chats());
     });
     let forget = move |id: Uuid| {
-        storage::forget_chat(id);
+        storage::forget_seat(id);
         chats.update(|chats| chats.retain(|(chat_id, _)| *chat_id != id));
     };
     view! {

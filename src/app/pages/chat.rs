@@ -90,11 +90,11 @@ pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
                 (notice, _) => {
                     // An owner who still has a code may try again with it.
                     if saved.is_none_or(|saved| saved.recovery_code.is_none()) || notice == Notice::ChatNotFound {
-                        if farewell == Some(Notice::Removed) {
-                            // Whoever was removed does not come back as someone new.
-                            storage::forget_seat(chat_id);
-                        } else {
+                        if notice == Notice::ChatNotFound {
                             storage::forget_chat(chat_id);
+                        } else {
+                            // A guest who was removed does not come back as someone new.
+                            storage::forget_seat(chat_id);
                         }
                     }
                     lead(&farewell.unwrap_or(notice).home());

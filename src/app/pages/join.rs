@@ -137,10 +137,10 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
             }
         });
     };
-    // The knock is over, without a seat.
+    // The knock is over, without a seat. By the same link this browser is known again: an owner may have
+    // removed or declined whoever uses it.
     let give_up = Callback::new(move |notice: Notice| {
         storage::forget_knock(chat_id);
-        storage::forget_join_id(chat_id);
         lead(&notice.home());
     });
     let let_in = Callback::new(move |(seat, key): (Joined, String)| enter(seat, key));

@@ -17,7 +17,9 @@ use tokio::time::timeout;
 pub(super) type Permit = OwnedSemaphorePermit;
 
 /// How long a new connection waits for an idle one to close; the idle one's task must run once.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(50);
+/// How many are told to close for one that is new; nothing else is accepted meanwhile.
+const CLOSE_TRIES: usize = 20;
 
 pub(super) struct Connections {
     max: u32,
@@ -48,10 +50,16 @@ impl Connections {
         if let Ok(permit) = self.permits.clone().try_acquire_owned() {
             return Some(permit);
         }
-        if !self.close_longest_idle() {
-            return None;
+        for _ in 0..CLOSE_TRIES {
+            if !self.close_longest_idle() {
+                return None;
+            }
+            // A request may come by that connection at the same moment: then the next one is closed.
+            if let Ok(permit) = timeout(CLOSE_TIMEOUT, self.permits.clone().acquire_owned()).await {
+                return permit.ok();
+            }
         }
-        timeout(CLOSE_TIMEOUT, self.permits.clone().acquire_owned()).await.ok()?.ok()
+        None
     }
 
     /// Adds a connection, idle until its first request.
@@ -101,6 +109,8 @@ pub(super) struct Connection {
 impl Connection {
     /// Called when the head of a request has come.
     pub(super) fn begin_request(&self) {
+        // The next head may come before the last answer is written.
+        self.is_answered.store(false, Ordering::Relaxed);
         let turn = self.turn.swap(BUSY, Ordering::Relaxed);
         if turn != BUSY {
             self.connections.idle.lock().connections.remove(&turn);

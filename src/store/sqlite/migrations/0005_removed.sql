@@ -1,5 +1,5 @@
--- By what those are known whom an owner removed and has not let in since. The order of ids is the order
--- in which they were removed.
+-- The join digests of guests whom an owner removed; a row goes when its guest is let in again. The order
+-- of ids is the order in which they were removed.
 
 CREATE TABLE removed (
     id INTEGER PRIMARY KEY,
