@@ -1,4 +1,5 @@
-//! Bodies of requests: JSON whatever the `Content-Type` says, errors that name the field.
+//! Bodies of requests: forms where the `Content-Type` says so, JSON whatever else it says, and errors
+//! that name the field.
 
 use std::collections::HashSet;
 
@@ -7,63 +8,55 @@ use axum::extract::{FromRequest, Request};
 use axum::http::header;
 use serde::Deserializer;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::problem::Failure;
 use crate::wire::{Code, PostMessage, Problem};
 
-/// A body of JSON.
-#[derive(Debug)]
-pub(super) struct JsonBody<T>(pub(super) T);
-
-/// A body of JSON that may be left out.
-#[derive(Debug)]
-pub(super) struct OptionalJsonBody<T>(pub(super) T);
-
 /// A body of JSON, or a form as browsers send them.
 #[derive(Debug)]
-pub(super) struct FormOrJsonBody<T>(pub(super) T);
+pub(super) struct RequestBody<T>(pub(super) T);
 
-/// What is to be said: a body of JSON, or bare words as `text/plain`.
+/// The same where it may be left out.
+#[derive(Debug)]
+pub(super) struct OptionalRequestBody<T>(pub(super) T);
+
+/// The same, and its fields may be named in any letter case.
+#[derive(Debug)]
+pub(super) struct AnyCaseBody<T>(pub(super) T);
+
+/// What is to be said: a body of JSON, a form, or bare words as `text/plain`.
 #[derive(Debug)]
 pub(super) struct MessageBody(pub(super) PostMessage);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for RequestBody<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        Ok(Self(parse(&read(request, state).await?)?))
+        let is_form = has_type(&request, FORM);
+        Ok(Self(parse(&read(request, state).await?, is_form, Names::AsGiven)?))
     }
 }
 
-impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJsonBody<T> {
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalRequestBody<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let is_form = has_type(&request, FORM);
         let bytes = read(request, state).await?;
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self(T::default()));
         }
-        Ok(Self(parse(&bytes)?))
+        Ok(Self(parse(&bytes, is_form, Names::AsGiven)?))
     }
 }
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for FormOrJsonBody<T> {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for AnyCaseBody<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let is_form = has_type(&request, "application/x-www-form-urlencoded");
-        let bytes = read(request, state).await?;
-        // A body that says it is a form but is an object is what curl sends by default.
-        let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-        if is_form && !is_object {
-            return Ok(Self(parse_form(&bytes)?));
-        }
-        let neither = |problem: Problem| match problem.status {
-            400 => Problem::unreadable("The body is neither JSON nor a form (application/x-www-form-urlencoded)."),
-            _ => problem,
-        };
-        Ok(Self(parse(&bytes).map_err(neither)?))
+        let is_form = has_type(&request, FORM);
+        Ok(Self(parse(&read(request, state).await?, is_form, Names::InAnyCase)?))
     }
 }
 
@@ -71,16 +64,26 @@ impl<S: Send + Sync> FromRequest<S> for MessageBody {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let is_plain = has_type(&request, "text/plain");
+        let (is_plain, is_form) = (has_type(&request, "text/plain"), has_type(&request, FORM));
         let bytes = read(request, state).await?;
         if !is_plain {
-            return Ok(Self(parse(&bytes)?));
+            return Ok(Self(parse(&bytes, is_form, Names::AsGiven)?));
         }
         let text = String::from_utf8(bytes.into())
             .map_err(|_| Problem::unreadable("The body is not UTF-8.").about_field("text"))?;
+        // A browser's `fetch` says that any string is plain text, JSON too. What only looks like such a
+        // body is a message as it stands: nothing of it is lost.
+        if starts_object(text.as_bytes())
+            && let Ok(Value::Object(fields)) = serde_json::from_str(&text)
+            && fields.contains_key("text")
+        {
+            return Ok(Self(from_fields(Value::Object(fields))?));
+        }
         Ok(Self(PostMessage { text, client_id: None }))
     }
 }
+
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
 fn has_type(request: &Request, media_type: &str) -> bool {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -88,29 +91,70 @@ fn has_type(request: &Request, media_type: &str) -> bool {
     given.is_some_and(|given| given.trim().eq_ignore_ascii_case(media_type))
 }
 
-/// A field that is there twice says nothing clear, so it is refused.
-fn parse_form<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let mut names = HashSet::new();
-    for (name, _) in form_urlencoded::parse(bytes) {
-        if !names.insert(name.clone()) {
-            let problem = Problem::new(Code::InvalidRequest, format!("{name} is there more than once."));
-            return Err(problem.about_field(name));
-        }
-    }
-    from_fields(serde_urlencoded::Deserializer::new(form_urlencoded::parse(bytes)))
-}
-
 async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
     Bytes::from_request(request, state).await.map_err(|_| Problem::unreadable("The body broke off.").into())
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let value: Value = serde_json::from_slice(bytes)
-        .map_err(|error| Problem::unreadable(format!("The body is not JSON: {error}.")))?;
-    if !value.is_object() {
-        return Err(Problem::new(Code::InvalidRequest, "The body must be a JSON object."));
+/// How the names of fields are read.
+#[derive(Clone, Copy, Debug)]
+enum Names {
+    AsGiven,
+    /// `Approval_Status` is `approval_status`.
+    InAnyCase,
+}
+
+impl Names {
+    fn read(self, name: &str) -> String {
+        match self {
+            Self::AsGiven => name.to_owned(),
+            Self::InAnyCase => name.to_ascii_lowercase(),
+        }
     }
-    from_fields(value)
+}
+
+/// Reads what is a form where it says so, and JSON otherwise. A body that says it is a form but is an
+/// object is what curl sends by default.
+fn parse<T: DeserializeOwned>(bytes: &[u8], is_form: bool, names: Names) -> Result<T, Problem> {
+    if is_form && !starts_object(bytes) { parse_form(bytes, names) } else { parse_json(bytes, names) }
+}
+
+fn starts_object(bytes: &[u8]) -> bool {
+    bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
+}
+
+fn parse_form<T: DeserializeOwned>(bytes: &[u8], names: Names) -> Result<T, Problem> {
+    let mut seen = HashSet::new();
+    let mut fields = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in form_urlencoded::parse(bytes) {
+        let name = names.read(&name);
+        fields.append_pair(&name, &value);
+        if !seen.insert(name.clone()) {
+            return Err(named_twice(name));
+        }
+    }
+    from_fields(serde_urlencoded::Deserializer::new(form_urlencoded::parse(fields.finish().as_bytes())))
+}
+
+fn parse_json<T: DeserializeOwned>(bytes: &[u8], names: Names) -> Result<T, Problem> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| {
+        Problem::unreadable(format!("The body is not JSON: {error}. A form must have the type {FORM}."))
+    })?;
+    let Value::Object(given) = value else {
+        return Err(Problem::new(Code::InvalidRequest, "The body must be a JSON object."));
+    };
+    let mut fields = Map::new();
+    for (name, value) in given {
+        let name = names.read(&name);
+        if fields.insert(name.clone(), value).is_some() {
+            return Err(named_twice(name));
+        }
+    }
+    from_fields(Value::Object(fields))
+}
+
+/// A field that is there twice says nothing clear.
+fn named_twice(name: String) -> Problem {
+    Problem::new(Code::InvalidRequest, format!("{name} is there more than once.")).about_field(name)
 }
 
 fn from_fields<'a, T: DeserializeOwned, D: Deserializer<'a>>(fields: D) -> Result<T, Problem> {
@@ -133,7 +177,7 @@ mod tests {
     use crate::wire::CreateChat;
 
     fn problem(body: &str) -> Problem {
-        parse::<CreateChat>(body.as_bytes()).expect_err(body)
+        parse::<CreateChat>(body.as_bytes(), false, Names::AsGiven).expect_err(body)
     }
 
     #[test]
@@ -146,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_form_is_read_like_an_object_and_names_what_is_wrong() {
-        let form = |text: &str| parse_form::<PostMessage>(text.as_bytes());
+        let form = |text: &str| parse_form::<PostMessage>(text.as_bytes(), Names::AsGiven);
         assert_eq!(form("text=a+b%20%F0%9F%91%8B&other=1").unwrap().text, "a b 👋");
         assert_eq!(form("").unwrap_err().field.as_deref(), Some("text"));
         assert_eq!(form("text=a&text=b").unwrap_err().field.as_deref(), Some("text"));
@@ -154,8 +198,19 @@ mod tests {
 
     #[test]
     fn a_missing_field_is_named_and_an_unknown_one_ignored() {
-        let missing = parse::<PostMessage>(b"{}").unwrap_err();
+        let missing = parse::<PostMessage>(b"{}", false, Names::AsGiven).unwrap_err();
         assert_eq!(missing.field.as_deref(), Some("text"));
-        assert!(parse::<PostMessage>(br#"{"text": "hi", "colour": "red"}"#).is_ok());
+        assert!(parse::<PostMessage>(br#"{"text": "hi", "colour": "red"}"#, true, Names::AsGiven).is_ok());
+    }
+
+    #[test]
+    fn names_in_any_case_are_the_same_names_and_none_is_there_twice() {
+        let any_case = |text: &str, is_form| parse::<PostMessage>(text.as_bytes(), is_form, Names::InAnyCase);
+        assert_eq!(any_case(r#"{"Text": "Hi"}"#, false).unwrap().text, "Hi");
+        assert_eq!(any_case("TEXT=Hi", true).unwrap().text, "Hi");
+        for (body, is_form) in [(r#"{"Text": "a", "text": "b"}"#, false), ("Text=a&text=b", true)] {
+            assert_eq!(any_case(body, is_form).unwrap_err().field.as_deref(), Some("text"), "{body}");
+        }
+        assert!(parse::<PostMessage>(b"Text=Hi", true, Names::AsGiven).is_err());
     }
 }

@@ -4,7 +4,7 @@
 //! changes something by the cookie must come from a page of this very site.
 
 use axum::Json;
-use axum::extract::{Extension, FromRequestParts, State};
+use axum::extract::{Extension, FromRequestParts, OriginalUri, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::AppState;
 use super::auth::secret;
-use super::body::FormOrJsonBody;
+use super::body::RequestBody;
 use super::origin::{SiteUrl, check_origin};
 use super::path::HashKeyInPath;
 use super::problem::{Answer, Failure};
@@ -91,9 +91,10 @@ fn session_cookie(is_secure: bool, token: String, lifetime: Duration) -> Cookie<
 async fn open_session(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
+    OriginalUri(asked): OriginalUri,
     site: SiteUrl,
     headers: HeaderMap,
-    FormOrJsonBody(request): FormOrJsonBody<NewBrowserSession>,
+    RequestBody(request): RequestBody<NewBrowserSession>,
 ) -> Answer<impl IntoResponse> {
     // Nobody's browser is given a name by another site.
     check_origin(&headers, &site)?;
@@ -106,7 +107,11 @@ async fn open_session(
         expires_at: session.expires_at,
     };
     let lifetime = service.policy().session_lifetime.try_into().unwrap_or(Duration::MAX);
-    let cookie = session_cookie(site.is_secure(&headers), answer.token.clone(), lifetime);
+    let mut cookie = session_cookie(site.is_secure(&headers), answer.token.clone(), lifetime);
+    if asked.path().ends_with('/') {
+        // That address is one folder deeper.
+        cookie.set_path(site.path());
+    }
     Ok((StatusCode::CREATED, CookieJar::new().add(cookie), Json(answer)))
 }
 
@@ -160,7 +165,7 @@ async fn create_chat(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     SiteUrl(site): SiteUrl,
-    FormOrJsonBody(request): FormOrJsonBody<NewChatroom>,
+    RequestBody(request): RequestBody<NewChatroom>,
 ) -> Answer<(StatusCode, Json<Chatroom>)> {
     let (name, settings) = request.parse()?;
     let chat_id = service.open_chat(caller, None, Some(name.clone()), settings).await?;
@@ -211,7 +216,7 @@ async fn post_message(
     Extension(caller): Extension<Caller>,
     HashKeyInPath(chat_id): HashKeyInPath,
     Browser(token): Browser,
-    FormOrJsonBody(request): FormOrJsonBody<ChatroomSaying>,
+    RequestBody(request): RequestBody<ChatroomSaying>,
 ) -> Answer<(StatusCode, Json<ChatroomMessage>)> {
     let text = MessageText::parse(&request.content).map_err(|refusal| refusal.of_field("content"))?;
     let posted = service.post_by_address(caller, chat_id, &token, text).await?;

@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::AppState;
-use super::body::FormOrJsonBody;
+use super::body::RequestBody;
 use super::path::ChatInPath;
 use super::problem::{Answer, Failure};
 use crate::app::addresses;
@@ -48,7 +48,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 async fn create_room(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
-    FormOrJsonBody(request): FormOrJsonBody<NewRoom>,
+    RequestBody(request): RequestBody<NewRoom>,
 ) -> Answer<Json<Room>> {
     let alias = ChatName::parse(&request.alias).map_err(|refusal| refusal.of_field("alias"))?;
     let settings = Settings::new(Admission::Account, Some(Settings::MAX_CAPACITY), Some(HISTORY))?;
@@ -82,10 +82,10 @@ async fn register(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     chat: Answer<ChatInPath>,
-    body: Answer<FormOrJsonBody<Credentials>>,
+    body: Answer<RequestBody<Credentials>>,
 ) -> Response {
     let done = async {
-        let (ChatInPath(chat_id), FormOrJsonBody(request)) = (chat?, body?);
+        let (ChatInPath(chat_id), RequestBody(request)) = (chat?, body?);
         let (username, password) = (Username::parse(&request.username)?, Password::parse(&request.password)?);
         Ok(service.register(caller, chat_id, username, password).await?)
     };
@@ -105,10 +105,10 @@ async fn log_in(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     chat: Answer<ChatInPath>,
-    body: Answer<FormOrJsonBody<Credentials>>,
+    body: Answer<RequestBody<Credentials>>,
 ) -> Response {
     let done = async {
-        let (ChatInPath(chat_id), FormOrJsonBody(request)) = (chat?, body?);
+        let (ChatInPath(chat_id), RequestBody(request)) = (chat?, body?);
         // What could be nobody's name, or password, is as wrong as any other.
         let wrong = |_| Refusal::WrongPassword;
         let username = Username::parse(&request.username).map_err(wrong)?;
@@ -152,10 +152,10 @@ async fn get_conversation(
 async fn post_message(
     State(service): State<Service>,
     chat: Answer<ChatInPath>,
-    body: Answer<FormOrJsonBody<Saying>>,
+    body: Answer<RequestBody<Saying>>,
 ) -> Response {
     let done = async {
-        let (ChatInPath(chat_id), FormOrJsonBody(request)) = (chat?, body?);
+        let (ChatInPath(chat_id), RequestBody(request)) = (chat?, body?);
         let token = SessionToken::parse(&request.token).ok_or(Refusal::SessionRequired)?;
         let username = Username::parse(&request.username)?;
         // The token alone proves who one is; a name that is another's is a mistake worth hearing of.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema as _, openapi};
 use utoipa_axum::router::OpenApiRouter;
@@ -11,6 +12,7 @@ use axum::Json;
 use axum::extract::Extension;
 use axum::response::{IntoResponse as _, Response};
 
+use super::body::FORM;
 use super::{AppState, chat_app, flask, native, ops, silly};
 use crate::wire::Problem;
 
@@ -24,18 +26,33 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .merge(ops::routes())
         .routes(routes!(show_document));
     name_problems(router.get_openapi_mut());
+    take_forms(router.get_openapi_mut());
     // Each request carries what is laid on it: a pointer, not the document.
     let document = Arc::new(router.get_openapi().clone());
     router.layer(Extension(document))
 }
 
+fn calls(document: &mut openapi::OpenApi) -> impl Iterator<Item = &mut Operation> {
+    document.paths.paths.values_mut().flat_map(|path| {
+        [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete].into_iter().flatten()
+    })
+}
+
+/// Says of every body of JSON that it may be a form as well: one extractor reads both.
+fn take_forms(document: &mut openapi::OpenApi) {
+    for body in calls(document).filter_map(|call| call.request_body.as_mut()) {
+        if let openapi::RefOr::T(body) = body
+            && let Some(json) = body.content.get("application/json").cloned()
+        {
+            body.content.entry(FORM.into()).or_insert(json);
+        }
+    }
+}
+
 /// Says of every refusal that its body is `application/problem+json`; the handlers' own
 /// declarations would have to repeat it each time.
 fn name_problems(document: &mut openapi::OpenApi) {
-    let calls = document.paths.paths.values_mut().flat_map(|path| {
-        [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete].into_iter().flatten()
-    });
-    let responses = calls.flat_map(|call| call.responses.responses.iter_mut());
+    let responses = calls(document).flat_map(|call| call.responses.responses.iter_mut());
     for (_, response) in responses.filter(|(status, _)| status.as_str() >= "400") {
         if let openapi::RefOr::T(response) = response
             && response.content.get("application/json").is_some_and(is_problem)
@@ -64,7 +81,9 @@ pub fn api_document() -> openapi::OpenApi {
     info(
         title = "Watch Party",
         description = "Private group chat that leaves nothing behind. JSON in UTF-8, snake_case, times in RFC 3339 UTC. \
-            Errors are `application/problem+json` with a stable `code`. Unknown fields are ignored; a body may have 64 KiB."
+            Errors are `application/problem+json` with a stable `code`. Unknown fields are ignored; a body may have 64 KiB. \
+            Where a call takes JSON it takes a form (`application/x-www-form-urlencoded`) of the same fields too. Every path \
+            stands with and without a slash at its end."
     ),
     servers((url = "./", description = "Where this document stands")),
     tags(
@@ -74,7 +93,7 @@ pub fn api_document() -> openapi::OpenApi {
         (name = "members", description = "Who is in a chat"),
         (name = "invites", description = "The owner's magic links"),
         (name = "knocks", description = "Ask to be let in, and let people in; wait for a seat"),
-        (name = "silly chat", description = "The dialect of Silly Chat: chat URLs and link URLs; `author_id` and `client_id` are credentials, never shown to others"),
+        (name = "silly chat", description = "The dialect of Silly Chat: chat URLs and link URLs; `author_id` and `client_id` are credentials, never shown to others. Names, and `True` and `False` as words, are read in any letter case; answers have snake_case"),
         (name = "flask-chat", description = "The dialect of Flask-Chat: rooms with accounts of their own; JSON or form bodies, `succeeded` and `explanation`"),
         (name = "chat app", description = "The dialect of Chat App: one username for a browser's session, and chatrooms that are entered by their address"),
         (name = "operations", description = "For those who run the server"),

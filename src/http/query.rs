@@ -1,7 +1,25 @@
 //! What stands after the `?` of an address.
 
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
 use super::problem::Failure;
 use crate::wire::Problem;
+
+/// The parameters, their names in small letters: they may be written in any letter case.
+#[derive(Debug)]
+pub(super) struct AnyCaseQuery(pub(super) Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequestParts<S> for AnyCaseQuery {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        Ok(Self(pairs.map(|(name, value)| (name.to_ascii_lowercase(), value.into_owned())).collect()))
+    }
+}
 
 /// Which of `choices` the parameter `name` says; the first where it is left out.
 pub(super) fn chosen(

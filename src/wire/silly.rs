@@ -1,7 +1,14 @@
-//! The JSON bodies of Silly Chat's dialect. `author_id` and `client_id` are credentials; all other ids
-//! are public and prove nothing.
+//! The bodies of Silly Chat's dialect. `author_id` and `client_id` are credentials; all other ids are
+//! public and prove nothing.
+//!
+//! Its document writes `Approval_Status` and `True`: names are read in any letter case (the extractors
+//! of `http` put them in small letters), and so are the words for yes and no. Answers have `snake_case`
+//! and JSON's booleans.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -48,8 +55,9 @@ pub struct Conversation {
 pub struct NewLink {
     pub chat_url: String,
     pub author_id: Uuid,
-    /// Whether the owner approves each guest who comes by it; `true` where it is left out.
-    #[serde(default)]
+    /// Whether the owner approves each guest who comes by it; `true` where it is left out. The word, in
+    /// any letter case, is taken too.
+    #[serde(default, deserialize_with = "maybe_said")]
     pub approval: Option<bool>,
 }
 
@@ -81,7 +89,8 @@ pub struct Exchange {
 pub struct ApproveGuest {
     pub link_url: String,
     pub author_id: Uuid,
-    /// `true`: what is not approved is left pending.
+    /// `true`, or the word in any letter case: what is not approved is left pending.
+    #[serde(deserialize_with = "said")]
     pub approval_status: bool,
     /// Which request: the `request_id` that the owner was told, or the guest's own `client_id`; the
     /// one that has waited longest where it is left out.
@@ -104,6 +113,45 @@ pub struct GuestRequest {
     pub username: String,
     #[schema(value_type = String, format = DateTime)]
     pub requested_at: Timestamp,
+}
+
+/// A boolean, or the word for it in any letter case.
+struct Spoken(bool);
+
+impl<'de> Deserialize<'de> for Spoken {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Words;
+
+        impl Visitor<'_> for Words {
+            type Value = Spoken;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("true or false")
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Spoken, E> {
+                Ok(Spoken(value))
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Spoken, E> {
+                match word.to_ascii_lowercase().as_str() {
+                    "true" => Ok(Spoken(true)),
+                    "false" => Ok(Spoken(false)),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
+                }
+            }
+        }
+
+        deserializer.deserialize_any(Words)
+    }
+}
+
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Spoken::deserialize(deserializer).map(|Spoken(value)| value)
+}
+
+fn maybe_said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    Ok(Option::<Spoken>::deserialize(deserializer)?.map(|Spoken(value)| value))
 }
 
 impl From<&Message> for Said {

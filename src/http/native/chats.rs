@@ -6,7 +6,7 @@ use axum::{Extension, Json};
 
 use super::open_invite;
 use crate::http::auth::Bearer;
-use crate::http::body::{JsonBody, OptionalJsonBody};
+use crate::http::body::{OptionalRequestBody, RequestBody};
 use crate::http::origin::SiteUrl;
 use crate::http::path::ChatInPath;
 use crate::http::problem::Answer;
@@ -27,7 +27,7 @@ pub(super) async fn create_chat(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     SiteUrl(site): SiteUrl,
-    OptionalJsonBody(request): OptionalJsonBody<wire::CreateChat>,
+    OptionalRequestBody(request): OptionalRequestBody<wire::CreateChat>,
 ) -> Answer<(StatusCode, Json<Created>)> {
     let (username, name, settings) = request.parse()?;
     let new = service.create_chat(caller, username, name, settings).await?;
@@ -67,7 +67,7 @@ pub(super) async fn join_chat(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     ChatInPath(chat_id): ChatInPath,
-    JsonBody(request): JsonBody<wire::JoinChat>,
+    RequestBody(request): RequestBody<wire::JoinChat>,
 ) -> Answer<(StatusCode, Json<Entered>)> {
     let (key, username) = request.parse()?;
     let joiner = request.join_id.map_or(Joiner::Unknown, Joiner::JoinId);

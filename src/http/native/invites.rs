@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 
 use super::open_invite;
 use crate::http::auth::Bearer;
-use crate::http::body::OptionalJsonBody;
+use crate::http::body::OptionalRequestBody;
 use crate::http::origin::SiteUrl;
 use crate::http::path::{ChatInPath, InviteInPath};
 use crate::http::problem::Answer;
@@ -35,7 +35,7 @@ pub(super) async fn create_invite(
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
     SiteUrl(site): SiteUrl,
-    OptionalJsonBody(request): OptionalJsonBody<wire::CreateInvite>,
+    OptionalRequestBody(request): OptionalRequestBody<wire::CreateInvite>,
 ) -> Answer<(StatusCode, Json<Invite>)> {
     let invite = service.create_invite(chat_id, &token, request.parse()?).await?;
     Ok((StatusCode::CREATED, Json(open_invite(&site, chat_id, &invite))))

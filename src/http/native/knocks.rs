@@ -8,7 +8,7 @@ use axum::{Extension, Json};
 use crate::domain::{InviteKey, KnockStatus, Refusal, Ticket};
 use crate::http::accept::wants_events;
 use crate::http::auth::{Bearer, secret};
-use crate::http::body::JsonBody;
+use crate::http::body::RequestBody;
 use crate::http::path::{ChatInPath, KnockInPath};
 use crate::http::problem::Answer;
 use crate::http::sse;
@@ -59,7 +59,7 @@ pub(super) async fn decide_knock(
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
     KnockInPath(knock_id): KnockInPath,
-    JsonBody(request): JsonBody<DecideKnock>,
+    RequestBody(request): RequestBody<DecideKnock>,
 ) -> Answer<Json<Knock>> {
     let knock = service.decide_knock(chat_id, &token, knock_id, request.decision).await?;
     Ok(Json(Knock::from(&knock)))

@@ -5,7 +5,7 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 
 use crate::http::auth::Bearer;
-use crate::http::body::JsonBody;
+use crate::http::body::RequestBody;
 use crate::http::path::{ChatInPath, MemberInPath};
 use crate::http::problem::Answer;
 use crate::http::query::chosen;
@@ -94,7 +94,7 @@ pub(super) async fn change_member(
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
     MemberInPath(member_id): MemberInPath,
-    JsonBody(request): JsonBody<wire::ChangeMember>,
+    RequestBody(request): RequestBody<wire::ChangeMember>,
 ) -> Answer<Json<Member>> {
     let member = service.set_role(chat_id, &token, member_id, request.role).await?;
     Ok(Json(Member::from(&member)))

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::{Extension, Json};
 
 use crate::http::auth::Bearer;
-use crate::http::body::JsonBody;
+use crate::http::body::RequestBody;
 use crate::http::path::ChatInPath;
 use crate::http::problem::Answer;
 use crate::service::{Caller, Service};
@@ -92,7 +92,7 @@ pub(super) async fn recover(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     ChatInPath(chat_id): ChatInPath,
-    JsonBody(request): JsonBody<wire::Recover>,
+    RequestBody(request): RequestBody<wire::Recover>,
 ) -> Answer<Json<Recovered>> {
     let (code, username) = request.parse()?;
     let (seat, next) = service.recover(caller, chat_id, &code, username).await?;

@@ -1,15 +1,16 @@
 //! The owner's approval of guests.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 
 use super::urls::{LINKS, link_in, opaque_of};
 use super::{as_author, credential, invalid};
 use crate::domain::{Decision, KnockId, Refusal, SessionToken};
-use crate::http::body::JsonBody;
+use crate::http::body::AnyCaseBody;
 use crate::http::origin::SiteUrl;
 use crate::http::problem::{Answer, Failure};
+use crate::http::query::AnyCaseQuery;
 use crate::service::{Error, Joiner, Service, Standing};
 use crate::wire::silly::{ApproveGuest, IsApproved};
 use crate::wire::{Code, Problem};
@@ -30,7 +31,7 @@ use crate::wire::{Code, Problem};
 pub(super) async fn show_approval(
     State(service): State<Service>,
     SiteUrl(site): SiteUrl,
-    Query(query): Query<Vec<(String, String)>>,
+    AnyCaseQuery(query): AnyCaseQuery,
     headers: HeaderMap,
 ) -> Answer<Json<IsApproved>> {
     let given = query.iter().find(|(name, _)| name == "link_url").map(|(_, value)| value);
@@ -58,7 +59,7 @@ pub(super) async fn show_approval(
 pub(super) async fn approve(
     State(service): State<Service>,
     SiteUrl(site): SiteUrl,
-    JsonBody(request): JsonBody<ApproveGuest>,
+    AnyCaseBody(request): AnyCaseBody<ApproveGuest>,
 ) -> Answer<Json<IsApproved>> {
     let (chat_id, key) = link_in(opaque_of("link_url", &request.link_url, &site, LINKS)?)?;
     if !request.approval_status {

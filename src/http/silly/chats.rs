@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use axum::Json;
-use axum::extract::{Extension, Query, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use futures_util::stream;
@@ -15,10 +15,11 @@ use crate::domain::{
     Admission, ChatId, Knock, KnockId, MessageText, RecoveryCode, Refusal, SessionToken, Settings, Username,
 };
 use crate::http::accept::{wants_events, wants_page};
-use crate::http::body::{JsonBody, OptionalJsonBody};
+use crate::http::body::{AnyCaseBody, OptionalRequestBody};
 use crate::http::origin::SiteUrl;
 use crate::http::path::OpaqueInPath;
 use crate::http::problem::Answer;
+use crate::http::query::AnyCaseQuery;
 use crate::http::sse;
 use crate::service::{Caller, Error, Follower, Owner, Service, Update};
 use crate::wire::Problem;
@@ -38,7 +39,7 @@ pub(super) async fn create_chat(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     SiteUrl(site): SiteUrl,
-    OptionalJsonBody(_): OptionalJsonBody<serde_json::Map<String, serde_json::Value>>,
+    OptionalRequestBody(_): OptionalRequestBody<serde_json::Map<String, serde_json::Value>>,
 ) -> Answer<(StatusCode, Json<NewChat>)> {
     let settings = Settings::new(Admission::Approval, Some(Settings::MAX_CAPACITY), Some(Settings::MAX_HISTORY))?;
     let author_id = service.draw_uuid();
@@ -72,7 +73,7 @@ pub(super) async fn read_chat(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     OpaqueInPath(opaque): OpaqueInPath,
-    Query(query): Query<Vec<(String, String)>>,
+    AnyCaseQuery(query): AnyCaseQuery,
     headers: HeaderMap,
 ) -> Answer<Response> {
     let author = credential(&query, "author_id", &headers);
@@ -148,7 +149,7 @@ impl OwnerStream {
 pub(super) async fn post_message(
     State(service): State<Service>,
     OpaqueInPath(opaque): OpaqueInPath,
-    JsonBody(request): JsonBody<NewMessage>,
+    AnyCaseBody(request): AnyCaseBody<NewMessage>,
 ) -> Answer<(StatusCode, Json<Said>)> {
     let chat_id = chat_in(&opaque)?;
     let text = MessageText::parse(&request.message).map_err(|refusal| refusal.of_field("message"))?;

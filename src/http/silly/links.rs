@@ -1,7 +1,7 @@
 //! Links: created, and exchanged for the chat they lead to.
 
 use axum::Json;
-use axum::extract::{Extension, Query, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use uuid::Uuid;
@@ -11,10 +11,11 @@ use super::{as_author, credential};
 use crate::app::addresses;
 use crate::domain::{ChatId, InviteKey, InviteTerms, KnockStatus, Refusal, SessionToken, Settings, Username};
 use crate::http::accept::{wants_events, wants_page};
-use crate::http::body::JsonBody;
+use crate::http::body::AnyCaseBody;
 use crate::http::origin::SiteUrl;
 use crate::http::path::OpaqueInPath;
 use crate::http::problem::{Answer, Failure};
+use crate::http::query::AnyCaseQuery;
 use crate::http::sse;
 use crate::service::{Caller, Error, Joiner, Service, Standing};
 use crate::wire::silly::{Exchange, Link, NewLink};
@@ -40,7 +41,7 @@ const MAX_GUESTS: u32 = Settings::MAX_CAPACITY + 20;
 pub(super) async fn create_link(
     State(service): State<Service>,
     SiteUrl(site): SiteUrl,
-    JsonBody(request): JsonBody<NewLink>,
+    AnyCaseBody(request): AnyCaseBody<NewLink>,
 ) -> Answer<(StatusCode, Json<Link>)> {
     let chat_id = chat_in(opaque_of("chat_url", &request.chat_url, &site, CHATS)?)?;
     let token = SessionToken::from_uuid(request.author_id);
@@ -79,7 +80,7 @@ pub(super) async fn exchange_link(
     SiteUrl(site): SiteUrl,
     method: Method,
     OpaqueInPath(opaque): OpaqueInPath,
-    Query(query): Query<Vec<(String, String)>>,
+    AnyCaseQuery(query): AnyCaseQuery,
     headers: HeaderMap,
 ) -> Answer<Response> {
     let (chat_id, key) = link_in(&opaque)?;

@@ -27,10 +27,54 @@ async fn a_message_is_answered_and_read_as_it_was_typed() {
 async fn plain_text_is_a_message_too() {
     let app = TestApp::new();
     let (_, ann) = app.chat(json!({})).await;
-    let call = ann.post("").header("content-type", "text/plain; charset=utf-8").body("{\"not\": \"json\"}");
-    assert_eq!(call.await_status(201).await.json()["text"], "{\"not\": \"json\"}");
+    let call = ann.post("").header("content-type", "text/plain; charset=utf-8").body("just words");
+    assert_eq!(call.await_status(201).await.json()["text"], "just words");
     ann.post("").header("content-type", "text/plain").body([0xff, 0xfe]).await_problem(400, "invalid_request").await;
     ann.post("").header("content-type", "text/plain").body("").await_problem(422, "invalid_request").await;
+}
+
+#[tokio::test]
+async fn json_that_a_browser_calls_plain_text_is_read_as_json() {
+    let app = TestApp::new();
+    let (_, ann) = app.chat(json!({})).await;
+    // What `fetch` says of a body that is a string, and nothing at all.
+    for (number, kind) in ["text/plain;charset=UTF-8", ""].into_iter().enumerate() {
+        let fetch = |body: String| match kind {
+            "" => ann.post("").body(body),
+            kind => ann.post("").header("content-type", kind).body(body),
+        };
+        let body = json!({"text": "hi", "client_id": Uuid::from_u128(1 + number as u128)}).to_string();
+        let first = fetch(body.clone()).await_status(201).await.json();
+        assert_eq!(first["text"], "hi");
+        assert_eq!(fetch(format!(" \n{body}")).await_status(200).await.json(), first);
+        let wrong = fetch(json!({"text": 7}).to_string()).await_problem(422, "invalid_request").await;
+        assert_eq!(wrong["field"], "text");
+    }
+    assert_eq!(ann.texts().await, ["hi", "hi"]);
+}
+
+#[tokio::test]
+async fn plain_text_that_only_looks_like_json_is_said_as_it_stands() {
+    let app = TestApp::new();
+    let (_, ann) = app.chat(json!({})).await;
+    let words = [
+        "{\"text\": \"hi\"",
+        "{\"text\": \"hi\"} and more",
+        "{text}",
+        "{\"not\": \"a message\"}",
+        "{\"message\": {\"text\": \"deep\"}}",
+        "[{\"text\": \"hi\"}]",
+        "{}",
+        "\"text\"",
+        "null",
+    ];
+    for text in words {
+        let said = ann.post("").header("content-type", "text/plain").body(text).await_status(201).await.json();
+        assert_eq!(said["text"], text);
+        // Where nothing says that it is plain text, it is refused, and whoever sent it is told.
+        assert!(ann.post("").body(text).answer().await.status.is_client_error(), "{text}");
+    }
+    assert_eq!(ann.texts().await, words);
 }
 
 #[tokio::test]

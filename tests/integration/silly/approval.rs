@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{chat, text_of};
+use super::{Link, chat, path, text_of, texts};
 use crate::app::TestApp;
 
 const NOBODY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
@@ -111,6 +111,80 @@ async fn what_is_not_approved_is_left_pending() {
     assert_eq!(problem["field"], "approval_status");
     assert_eq!(link.exchange_as(&app, &guest).await_status(202).await.json()["approval_status"], false);
     owned.approves(&link, None).await;
+}
+
+#[tokio::test]
+async fn names_and_booleans_are_read_as_the_document_spells_them() {
+    let app = TestApp::new();
+    let owned = chat(&app).await;
+    let author = &owned.author_id;
+    for (number, yes) in [json!("True"), json!("true"), json!("TRUE"), json!(true)].into_iter().enumerate() {
+        let link = json!({"Chat_URL": owned.chat_url, "Author_ID": author, "Approval": yes});
+        let link = app.post("/v1/links").json(&link).await_status(201).await.json();
+        let link = Link { url: text_of(&link["link_url"]), id: text_of(&link["link_id"]) };
+        let asked = link.exchange(&app).await_status(202).await.json();
+        let guest = text_of(&asked["client_id"]);
+        // Answers are spelt in one way.
+        let mut names: Vec<&String> = asked.as_object().unwrap().keys().collect();
+        names.sort();
+        assert_eq!(names, ["approval_status", "chat", "client_id", "link_url", "request_sent_status"]);
+        let status = app.get(format!("/v1/approval/?Link_URL={}&Client_ID={guest}", link.url));
+        assert_eq!(status.await_status(200).await.json(), json!({"approval_status": false}));
+        let approval = json!({"Link_URL": link.url, "AUTHOR_ID": author, "Approval_Status": yes, "Client_Id": guest});
+        let approval = app.post("/v1/approval/").json(&approval).await_status(200).await.json();
+        assert_eq!(approval, json!({"approval_status": true}));
+        assert!(link.is_approved(&app, &guest).await);
+        let said = json!({"Author_ID": guest, "Message": format!("hello {number}")});
+        app.post(path(&owned.chat_url)).json(&said).await_status(201).await;
+        let read = app.get(format!("{}?Author_ID={guest}", path(&owned.chat_url))).await_status(200).await;
+        assert_eq!(texts(&read).last().unwrap(), &format!("hello {number}"));
+        let again = app.get(format!("{}?CLIENT_ID={guest}", path(&link.url))).await_status(200).await.json();
+        assert_eq!(again["client_id"], json!(guest));
+    }
+    for no in [json!("False"), json!("false"), json!(false)] {
+        let link = json!({"chat_url": owned.chat_url, "author_id": author, "approval": no});
+        let link = app.post("/v1/links").json(&link).await_status(201).await.json();
+        app.get(path(&text_of(&link["link_url"]))).await_status(200).await;
+    }
+}
+
+#[tokio::test]
+async fn forms_may_be_spelt_as_the_document_does_too() {
+    let app = TestApp::new();
+    let owned = chat(&app).await;
+    let form = |address: &str, body: String| {
+        app.post(address).header("content-type", "application/x-www-form-urlencoded").body(body)
+    };
+    let author = &owned.author_id;
+    let body = format!("Chat_URL={}&Author_ID={author}&Approval=True", owned.chat_url);
+    let link = form("/v1/links", body).await_status(201).await.json();
+    let link = Link { url: text_of(&link["link_url"]), id: text_of(&link["link_id"]) };
+    let guest = link.ask(&app).await;
+    let body = |status: &str| format!("Link_URL={}&Author_ID={author}&Approval_Status={status}", link.url);
+    let problem = form("/v1/approval/", body("False")).await_problem(422, "invalid_request").await;
+    assert_eq!(problem["field"], "approval_status");
+    form("/v1/approval/", body("True")).await_status(200).await;
+    assert!(link.is_approved(&app, &guest).await);
+    form(&path(&owned.chat_url), format!("Author_ID={guest}&Message=a+b")).await_status(201).await;
+    assert_eq!(owned.texts().await, ["a b"]);
+}
+
+#[tokio::test]
+async fn what_is_neither_true_nor_false_and_a_name_spelt_twice_are_refused() {
+    let app = TestApp::new();
+    let owned = chat(&app).await;
+    let link = owned.link().await;
+    let guest = link.ask(&app).await;
+    for status in [json!("yes"), json!(""), json!(1), json!(null), json!(["True"])] {
+        let body = json!({"link_url": link.url, "author_id": owned.author_id, "Approval_Status": status});
+        let problem = app.post("/v1/approval/").json(&body).await_problem(422, "invalid_request").await;
+        assert_eq!(problem["field"], "approval_status", "{problem}");
+    }
+    let body = json!({"message": "one", "Message": "two", "author_id": owned.author_id});
+    let problem = app.post(path(&owned.chat_url)).json(&body).await_problem(422, "invalid_request").await;
+    assert_eq!(problem["field"], "message");
+    assert!(owned.texts().await.is_empty());
+    assert!(!link.is_approved(&app, &guest).await);
 }
 
 #[tokio::test]
