@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::OriginalUri;
 use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse};
 use axum::routing::get;
@@ -12,19 +13,24 @@ use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
 use super::AppState;
+use super::origin::way_up;
 
 /// The page loads its style and nothing else.
 const POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'");
 
-pub(super) fn routes(document: OpenApi) -> Router<AppState> {
-    let page: Arc<str> = render(&document).into();
-    Router::new().route(
-        "/docs",
-        get(move || async move {
-            ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(page.to_string())).into_response()
-        }),
-    )
+pub(super) const PATH: &str = "/docs";
+
+/// Where the way to the site's root is put into the page.
+const WAY_UP: &str = "way-up";
+
+pub(super) fn routes(document: &OpenApi) -> Router<AppState> {
+    let page: Arc<str> = render(document).into();
+    let show = move |OriginalUri(asked): OriginalUri| async move {
+        let page = page.replacen(WAY_UP, &way_up(asked.path()), 1);
+        ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(page)).into_response()
+    };
+    Router::new().route(PATH, get(show))
 }
 
 /// Lines of text with what stands between backticks set as code.
@@ -165,6 +171,7 @@ fn render(document: &OpenApi) -> String {
         <html lang="en" dir="ltr">
             <head>
                 <meta charset="utf-8"/>
+                <base href=WAY_UP/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content="light dark"/>
                 <title>"API · Watch Party"</title>

@@ -3,6 +3,7 @@
 mod accept;
 mod auth;
 mod body;
+mod calls;
 mod chat_app;
 mod docs;
 mod flask;
@@ -58,9 +59,7 @@ impl FromRef<AppState> for LeptosOptions {
 /// ([`axum::extract::ConnectInfo`] of a [`std::net::SocketAddr`]).
 pub fn router(state: AppState) -> Router {
     let (api, document) = openapi::routes().split_for_parts();
-    let routes = api
-        .merge(docs::routes(document))
-        .merge(pages::routes(&state))
-        .method_not_allowed_fallback(problem::method_not_allowed);
-    outer::wrap(routes, &state).with_state(state)
+    let routes = api.merge(docs::routes(&document)).merge(pages::routes(&state));
+    let pages = pages::paths().chain([docs::PATH.to_owned()]);
+    calls::with_both_forms(outer::wrap(routes, &state).with_state(state), &document, pages)
 }

@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRequestParts, Request};
+use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri, Request};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{Extensions, HeaderMap, Uri, header};
 use ipnet::IpNet;
 
 use super::AppState;
@@ -68,6 +68,11 @@ impl FromRequestParts<AppState> for SiteUrl {
 fn host(text: &str) -> Option<String> {
     let authority: Authority = text.parse().ok()?;
     (!text.contains('@')).then(|| authority.to_string())
+}
+
+/// The path that the caller asked for; `uri` may name the same call in its other form.
+pub(super) fn asked_path(extensions: &Extensions, uri: &Uri) -> String {
+    extensions.get::<OriginalUri>().map_or(uri, |OriginalUri(asked)| asked).path().to_owned()
 }
 
 /// The way from `path` up to where the site begins, whatever stands before it on the host: `./`,

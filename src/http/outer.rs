@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, http};
@@ -44,7 +44,7 @@ pub(super) fn wrap(routes: Router<AppState>, state: &AppState) -> Router<AppStat
 /// What every request passes through on its way in and out, as a single layer: each layer of its own
 /// would box a future and clone the routes for every request.
 async fn pass(State(config): State<Arc<Config>>, request: Request, next: Next) -> Response {
-    let asked = request.uri().clone();
+    let asked = origin::asked_path(request.extensions(), request.uri());
     let id = request.extensions().get().cloned();
     let answer = async {
         let mut request = read_body(request).await?;
@@ -135,9 +135,9 @@ pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
 
 /// Handlers lead to paths of the site, which a proxy may serve from any folder of its host: only the
 /// way from where the caller is, is the same for both.
-fn lead_within_the_site(asked: &Uri, response: &mut Response) {
+fn lead_within_the_site(asked: &str, response: &mut Response) {
     let target = response.headers().get(header::LOCATION).and_then(|target| target.to_str().ok()?.strip_prefix('/'));
-    let relative = target.map(|target| format!("{}{target}", origin::way_up(asked.path())));
+    let relative = target.map(|target| format!("{}{target}", origin::way_up(asked)));
     if let Some(target) = relative.and_then(|relative| HeaderValue::try_from(relative).ok()) {
         response.headers_mut().insert(header::LOCATION, target);
     }

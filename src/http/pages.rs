@@ -14,14 +14,15 @@ use axum::routing::{get, get_service};
 use leptos::config::LeptosOptions;
 use leptos::nonce::use_nonce;
 use leptos::prelude::{provide_context, use_context};
-use leptos_axum::{LeptosRoutes as _, ResponseOptions, generate_route_list};
+use leptos_axum::{AxumRouteListing, LeptosRoutes as _, ResponseOptions, generate_route_list_with_exclusions};
+use leptos_router::components::provide_server_redirect;
 use tower_http::services::{ServeDir, ServeFile};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::AppState;
 use super::accept::wants_page;
 use super::chat_app::browser_token;
-use super::origin::way_up;
+use super::origin::{asked_path, way_up};
 use super::path::ChatInPath;
 use super::problem::{Answer, Failure};
 use crate::app::server_fns::AnswerStatus;
@@ -36,6 +37,23 @@ const ASK_FIRST: HeaderValue = HeaderValue::from_static("no-cache");
 /// Longer than the path of any file of the pages, and as long as a name may be on any disk.
 const LONGEST_PATH: usize = 255;
 
+/// A chatroom's page, which the server looks at before the app does.
+const CHATROOM: &str = "/chatrooms/{chat_id}/";
+
+/// Where people look for a page to make a chatroom.
+const NEW_CHATROOM: &str = "/chatrooms/new";
+
+/// The app's pages but for a chatroom's.
+fn listing() -> Vec<AxumRouteListing> {
+    generate_route_list_with_exclusions(App, Some(vec![CHATROOM.trim_end_matches('/').to_owned()]))
+}
+
+/// The paths of the pages.
+pub(super) fn paths() -> impl Iterator<Item = String> {
+    let pages = listing().into_iter().map(|page| page.path().to_owned());
+    pages.filter(|path| path != CHATROOM.trim_end_matches('/')).chain([CHATROOM, NEW_CHATROOM].map(str::to_owned))
+}
+
 pub(super) fn routes(state: &AppState) -> Router<AppState> {
     let site = Path::new(&*state.leptos.site_root);
     let files = |folder: &str| {
@@ -44,10 +62,9 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
     };
     let options = state.leptos.clone();
     Router::new()
-        .leptos_routes_with_context(state, generate_route_list(App), page_context(state), move || {
-            shell(options.clone())
-        })
-        .route("/chatrooms/{chat_id}/", get(show_chatroom))
+        .leptos_routes_with_context(state, listing(), page_context(state), move || shell(options.clone()))
+        .route(CHATROOM, get(show_chatroom))
+        .route(NEW_CHATROOM, get(lead_to_start))
         .nest_service("/pkg", files("pkg"))
         .nest_service("/assets", files("assets"))
         .route_service("/robots.txt", ServeFile::new(site.join("robots.txt")))
@@ -70,14 +87,18 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
         provide_context(service.clone());
         provide_context(PublicUrl(config.public_url.clone()));
         if let Some(parts) = use_context::<Parts>() {
-            provide_context(WayUp(way_up(parts.uri.path())));
+            provide_context(WayUp(way_up(&asked_path(&parts.extensions, &parts.uri))));
             if let Some(caller) = parts.extensions.get::<Caller>().copied() {
                 provide_context(caller);
             }
         }
         let Some(response) = use_context::<ResponseOptions>() else { return };
         match use_nonce() {
-            Some(nonce) => response.insert_header(header::CONTENT_SECURITY_POLICY, page_policy(&nonce)),
+            Some(nonce) => {
+                response.insert_header(header::CONTENT_SECURITY_POLICY, page_policy(&nonce));
+                let response = response.clone();
+                provide_server_redirect(move |address| lead_to(&response, address));
+            }
             // A server function, whose answer may hold a token.
             None => response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         }
@@ -85,6 +106,15 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             response.set_status(status);
         })));
+    }
+}
+
+/// Leads whoever asks for a page to another, before any script runs. Leptos itself would do so only for
+/// those who say that they accept HTML.
+fn lead_to(response: &ResponseOptions, address: &str) {
+    if let Ok(address) = HeaderValue::try_from(address) {
+        response.insert_header(header::LOCATION, address);
+        response.set_status(StatusCode::SEE_OTHER);
     }
 }
 
@@ -108,6 +138,11 @@ async fn not_found(State(state): State<AppState>, request: Request<Body>) -> Res
     let mut page = render(&state, request).await;
     *page.status_mut() = StatusCode::NOT_FOUND;
     page
+}
+
+/// Chatrooms are made where all chats are started.
+async fn lead_to_start() -> Redirect {
+    Redirect::to("/")
 }
 
 /// A chatroom's page; a browser that has not said who it is, is led to where it can, and comes back

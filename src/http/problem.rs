@@ -71,7 +71,3 @@ impl IntoResponse for Failure {
         response
     }
 }
-
-pub(super) async fn method_not_allowed() -> Failure {
-    Failure(Problem::new(Code::MethodNotAllowed, "This address does not know that method."))
-}

@@ -104,7 +104,7 @@ async fn watch_party_does_what_its_exercise_asks_for() {
     for key in ["", "nonsense", &chat.key[..42], &other.key, &ann.token] {
         chat.join_with(key, "Eve").await_problem(403, "invalid_invite").await;
     }
-    let home = app.get("/join/nonsense").header("accept", "text/html").await_status(302).await;
+    let home = app.get("/join/nonsense").header("accept", "text/html").await_status(303).await;
     assert_eq!(home.header("location"), Some("../?notice=chat_not_found"));
 
     // "only 6 tokens may exist for a given chat", and "Redirect users to the home screen if they try

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use watch_party::http::api_document;
 
 use crate::app::TestApp;
@@ -75,22 +75,83 @@ fn every_call_is_documented_and_nothing_else() {
     assert_eq!(documented(), calls);
 }
 
+const ID: &str = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
+
+/// `path` of the document as an address.
+fn filled(path: &str) -> String {
+    let names = ["{chat_id}", "{member_id}", "{invite_id}", "{knock_id}", "{opaque}", "{hash_key}"];
+    names.iter().fold(path.to_owned(), |path, name| path.replace(name, ID))
+}
+
+/// `path` with a slash at its end if it has none, and without if it has one.
+fn other_form(path: &str) -> String {
+    path.strip_suffix('/').map_or_else(|| format!("{path}/"), str::to_owned)
+}
+
+/// What an address knows, of its two forms together.
+fn known_methods(documented: &BTreeSet<String>, path: &str) -> Vec<&'static str> {
+    let is_known = |method: &str| {
+        let method = if method == "HEAD" { "GET" } else { method };
+        [path.to_owned(), other_form(path)].iter().any(|form| documented.contains(&format!("{method} {form}")))
+    };
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"].into_iter().filter(|method| is_known(method)).collect()
+}
+
 #[tokio::test]
-async fn every_documented_call_is_routed_and_no_other_method_is() {
+async fn every_documented_call_is_routed_and_other_methods_are_told_which_there_are() {
     let app = TestApp::new();
-    let id = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
     let documented = documented();
     let paths: BTreeSet<&str> =
         documented.iter().filter_map(|call| call.split_once(' ')).map(|(_, path)| path).collect();
     for path in paths {
-        let address = path.replace("{chat_id}", id).replace("{member_id}", id).replace("{invite_id}", id);
-        let address = address.replace("{knock_id}", id).replace("{opaque}", id).replace("{hash_key}", id);
-        for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-            let status = app.call(method.clone(), &address).answer().await.status;
-            let is_documented = documented.contains(&format!("{method} {path}"));
-            assert_eq!(status == 405, !is_documented, "{method} {address}: {status}");
-            assert_ne!(status, 500, "{method} {address}");
+        let known = known_methods(&documented, path);
+        for address in [filled(path), other_form(&filled(path))] {
+            for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
+                let answer = app.call(method.clone(), &address).answer().await;
+                assert_eq!(answer.status == 405, !known.contains(&method.as_str()), "{method} {address}: {answer:?}");
+                assert_ne!(answer.status, 500, "{method} {address}");
+                if answer.status == 405 {
+                    assert_eq!(answer.header("allow"), Some(&*known.join(",")), "{method} {address}");
+                    let problem = answer.json();
+                    assert_eq!(problem["code"], "method_not_allowed");
+                    let detail = problem["detail"].as_str().unwrap();
+                    let named: Vec<&str> = detail.split([' ', ',', '.']).collect();
+                    assert!(known.iter().all(|method| named.contains(method)), "{method} {address}: {detail}");
+                }
+            }
         }
+    }
+}
+
+#[tokio::test]
+async fn every_call_answers_the_same_with_and_without_a_slash_at_its_end() {
+    let documented = documented();
+    for call in &documented {
+        let (method, path) = call.split_once(' ').unwrap();
+        // Two calls that differ in nothing but the slash are each itself.
+        if documented.contains(&format!("{method} {}", other_form(path))) {
+            continue;
+        }
+        let mut answers = Vec::new();
+        for address in [filled(path), other_form(&filled(path))] {
+            // Each of its own, so that the secrets it draws are the same.
+            let app = TestApp::new();
+            let body = json!({"alias": "x", "name": "x", "username": "Ann", "password": "correct horse"});
+            let answer = app.call(method.parse().unwrap(), address).json(&body).answer().await;
+            answers.push((answer.status, answer.header("content-type").map(str::to_owned), answer.text()));
+        }
+        assert_eq!(answers[0], answers[1], "{call}");
+    }
+}
+
+#[tokio::test]
+async fn every_body_of_json_may_be_a_form_of_the_same_fields() {
+    let document = serde_json::to_value(api_document()).unwrap();
+    let calls = document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
+    let bodies: Vec<&Value> = calls.filter_map(|call| call.pointer("/requestBody/content")).collect();
+    assert!(bodies.len() > 10, "{}", bodies.len());
+    for body in bodies {
+        assert_eq!(body["application/x-www-form-urlencoded"], body["application/json"], "{body}");
     }
 }
 
@@ -105,8 +166,8 @@ fn nothing_is_routed_beside_the_document() {
         }
     }
     routed.sort();
-    // The readable document; the chatrooms' page, and the pages' files.
-    assert_eq!(routed, [("http/docs.rs".to_owned(), 1), ("http/pages.rs".to_owned(), 4)]);
+    // The readable document; the chatrooms' page, where they are made, and the pages' files.
+    assert_eq!(routed, [("http/docs.rs".to_owned(), 1), ("http/pages.rs".to_owned(), 5)]);
 }
 
 #[tokio::test]

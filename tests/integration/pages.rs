@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::app::TestApp;
+use crate::app::{TestApp, led};
 
 #[tokio::test]
 async fn pages_are_rendered_before_the_browser_has_done_anything() {
@@ -57,12 +57,29 @@ async fn a_pages_policy_lets_only_its_own_scripts_run() {
 #[tokio::test]
 async fn addresses_that_name_no_chat_lead_home() {
     let app = TestApp::new();
-    for path in ["/chat/nonsense", "/join/nonsense"] {
-        let answer = app.get(path).header("accept", "text/html").await_status(302).await;
-        assert_eq!(answer.header("location"), Some("../?notice=chat_not_found"));
+    for path in ["/chat/nonsense", "/join/nonsense", "/room/nonsense"] {
+        // Whatever is asked for: who runs no script is led there too.
+        for accept in ["text/html", "*/*"] {
+            let answer = app.get(path).header("accept", accept).await_status(303).await;
+            assert_eq!(answer.header("location"), Some("../?notice=chat_not_found"));
+        }
     }
     let missing = app.get("/no/such/page").header("accept", "text/html").await_status(404).await;
     assert!(missing.text().contains("There is nothing here"));
+}
+
+#[tokio::test]
+async fn a_page_is_the_same_with_a_slash_at_the_end_of_its_address() {
+    let app = TestApp::new();
+    let id = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
+    let pages = [format!("/join/{id}"), format!("/chat/{id}"), format!("/room/{id}"), "/sessions/new".into()];
+    for path in pages.into_iter().chain(["/docs".to_owned()]) {
+        for (address, base) in [(path.clone(), led(&path, "./")), (format!("{path}/"), format!("{path}/"))] {
+            let page = app.get(&address).header("accept", "text/html").await_status(200).await.text();
+            let way = page.split("<base href=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+            assert_eq!(led(&address, way), "/", "{address} from {base}");
+        }
+    }
 }
 
 #[tokio::test]

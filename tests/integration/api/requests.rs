@@ -11,7 +11,7 @@ use watch_party::domain::{BrowserSession, Change, Chat, ChatId, Digest, OfBrowse
 use watch_party::http::MAX_BODY_BYTES;
 use watch_party::store::{CommitError, Store, Unavailable};
 
-use crate::app::{Options, TestApp};
+use crate::app::{Answer, Call, Options, TestApp, led};
 
 #[tokio::test]
 async fn a_body_that_is_no_json_is_told_from_one_of_wrong_shape() {
@@ -73,7 +73,105 @@ async fn unknown_addresses_and_methods_are_named() {
     app.get("/a/b").await_problem(404, "not_found").await;
     let answer = app.call(Method::PUT, "/create").await_status(405).await;
     assert_eq!((answer.header("allow"), &answer.json()["code"]), (Some("POST"), &json!("method_not_allowed")));
-    ann.call(Method::PATCH, "").await_problem(405, "method_not_allowed").await;
+    assert_eq!(answer.json()["detail"], "This address knows only POST.");
+    let problem = ann.call(Method::PATCH, "").await_problem(405, "method_not_allowed").await;
+    assert_eq!(problem["detail"], "This address knows only GET, HEAD, POST and DELETE.");
+    // Pages, their files and the functions behind their forms say so too.
+    for (path, allowed) in
+        [("/", "GET,HEAD"), ("/docs/", "GET,HEAD"), ("/robots.txt", "GET,HEAD"), ("/sf/join_chat", "POST")]
+    {
+        let answer = app.call(Method::PUT, path).await_status(405).await;
+        assert_eq!((answer.header("allow"), &answer.json()["code"]), (Some(allowed), &json!("method_not_allowed")));
+        assert!(answer.header("x-request-id").is_some() && answer.header("content-security-policy").is_some());
+    }
+}
+
+fn form<'a>(call: Call<'a>, body: &str) -> Call<'a> {
+    call.header("content-type", "application/x-www-form-urlencoded").body(body)
+}
+
+#[tokio::test]
+async fn native_calls_take_forms_too() {
+    let app = TestApp::new();
+    let created = form(app.post("/create"), "username=Ann&capacity=2&admission=approval").await_status(201).await;
+    let created = created.json();
+    let (id, key) = (created["chat_id"].as_str().unwrap(), created["invite"]["key"].as_str().unwrap());
+    let ann = created["session_token"].as_str().unwrap();
+    let said = form(app.post(format!("/{id}")).bearer(ann), "text=a+b%20%F0%9F%91%8B").await_status(201).await.json();
+    assert_eq!(said["text"], "a b 👋");
+    let invite = form(app.post(format!("/{id}/invite")).bearer(ann), "label=door&max_uses=3&asks_first=false");
+    let invite = invite.await_status(201).await.json();
+    assert_eq!((&invite["max_uses"], &invite["asks_first"]), (&json!(3), &json!(false)));
+    let knock = form(app.post(format!("/{id}/join")), &format!("key={key}&username=Bob+Z")).await_status(202).await;
+    let knock = format!("/{id}/knocks/{}", knock.json()["knock_id"].as_str().unwrap());
+    form(app.post(knock).bearer(ann), "decision=approve").await_status(200).await;
+    let list = app.get(format!("/{id}/members")).bearer(ann).await_status(200).await.json();
+    let bob = list["members"].as_array().unwrap().iter().find(|member| member["username"] == "Bob Z").unwrap();
+    let member = format!("/{id}/members/{}", bob["member_id"].as_str().unwrap());
+    let changed = form(app.call(Method::PATCH, member).bearer(ann), "role=owner").answer().await;
+    assert!(changed.status.is_success(), "{changed:?}");
+    let code = created["recovery_code"].as_str().unwrap();
+    form(app.post(format!("/{id}/recover")), &format!("recovery_code={code}")).await_status(200).await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_in_a_form_is_named_and_nothing_is_done() {
+    let app = TestApp::new();
+    let (_, ann) = app.chat(json!({})).await;
+    let wrong = [
+        (form(app.post("/create"), "capacity=six"), "capacity"),
+        (form(app.post("/create"), "admission=anyhow"), "admission"),
+        (form(ann.post(""), "text=a&text=b"), "text"),
+        (form(ann.post(""), "words=a"), "text"),
+        (form(ann.post("/invite"), "asks_first=perhaps"), "asks_first"),
+    ];
+    for (call, field) in wrong {
+        assert_eq!(call.await_problem(422, "invalid_request").await["field"], field);
+    }
+    assert!(ann.texts().await.is_empty());
+    // What may be left out with JSON may be left out here.
+    form(app.post("/create"), "").await_status(201).await;
+}
+
+#[tokio::test]
+async fn what_a_slash_at_the_end_changes_is_only_the_way_from_there() {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({})).await;
+    let location = |answer: &Answer| answer.header("location").unwrap().to_owned();
+    let room = app.post("/chats/").json(&json!({"name": "Lab"})).await_status(201).await.json();
+    let key = room["hash_key"].as_str().unwrap();
+    let leads = [
+        (format!("/{}", chat.id), format!("/chat/{}", chat.id)),
+        (format!("/{}/", chat.id), format!("/room/{}", chat.id)),
+        (format!("/v1/chats/{}", chat.id), format!("/chat/{}", chat.id)),
+        (format!("/v1/chats/{}/", chat.id), format!("/chat/{}", chat.id)),
+        (format!("/v1/links/{}.{}/", chat.id, chat.key), format!("/join/{}#{}", chat.id, chat.key)),
+        (format!("/chatrooms/{key}"), format!("/sessions/new?chatroom={key}")),
+        (format!("/chatrooms/{key}/"), format!("/sessions/new?chatroom={key}")),
+    ];
+    for (path, target) in leads {
+        let answer = app.get(&path).header("accept", "text/html").await_status(303).await;
+        assert_eq!(led(&path, &location(&answer)), target, "{path}");
+    }
+    // The query stays.
+    ann.says("one").await;
+    assert_eq!(ann.get("/members/?x=1").await_status(200).await.json()["members"][0]["username"], "Owner");
+    ann.post("/").json(&json!({"text": "two"})).await_status(201).await;
+    assert_eq!(ann.reads(1).await["messages"][0]["text"], "two");
+    // Two slashes are another address.
+    for path in ["//", "/create//", &format!("/{}//", chat.id)] {
+        app.get(path).await_status(404).await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_opened_by_either_form_holds_on_the_whole_site() {
+    let app = TestApp::new();
+    let open = |path: &str| app.post(path).json(&json!({"username": "Ann"}));
+    let cookie = |answer: &Answer| answer.header("set-cookie").unwrap().to_owned();
+    // A cookie without a path is of the folder of the address that gives it.
+    assert!(!cookie(&open("/sessions").await_status(201).await).contains("Path"));
+    assert!(cookie(&open("/sessions/").await_status(201).await).contains("Path=/;"));
 }
 
 #[tokio::test]

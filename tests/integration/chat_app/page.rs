@@ -65,3 +65,26 @@ async fn nobody_is_asked_for_a_name_where_there_is_no_chat() {
     let answer = Browser::new(&app).visit(&path).await_status(303).await;
     assert_eq!(led(&path, answer.header("location").unwrap()), "/?notice=chat_not_found");
 }
+
+#[tokio::test]
+async fn where_chatrooms_are_made_is_the_start_page_before_any_script_runs() {
+    let app = TestApp::new();
+    for (path, way) in [("/chatrooms/new", "../"), ("/chatrooms/new/", "../../")] {
+        for accept in ["text/html", "*/*"] {
+            let answer = app.get(path).header("accept", accept).await_status(303).await;
+            assert_eq!(answer.header("location"), Some(way));
+            assert_eq!(led(path, way), "/");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_page_is_the_same_without_the_slash_at_the_end_of_its_address() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let path = room.page().trim_end_matches('/').to_owned();
+    let answer = Browser::new(&app).visit(&path).await_status(303).await;
+    assert_eq!(led(&path, answer.header("location").unwrap()), format!("/sessions/new?chatroom={}", room.key));
+    browser(&app, "Ann").await.visit(&path).await_status(200).await;
+    Browser::new(&app).get("/chatrooms/nonsense").await_problem(404, "chat_not_found").await;
+}

@@ -22,9 +22,15 @@ async fn every_redirect_leads_to_its_page_in_whatever_folder_the_site_stands() {
             ("/v1/chats/nonsense".into(), 303, "/?notice=chat_not_found".into()),
             (format!("/v1/links/{id}.{key}"), 303, format!("/join/{id}#{key}")),
             (format!("/chatrooms/{id}/"), 303, format!("/sessions/new?chatroom={id}")),
-            ("/chat/nonsense".into(), 302, "/?notice=chat_not_found".into()),
-            ("/join/nonsense".into(), 302, "/?notice=chat_not_found".into()),
-            ("/room/nonsense".into(), 302, "/?notice=chat_not_found".into()),
+            (format!("/chatrooms/{id}"), 303, format!("/sessions/new?chatroom={id}")),
+            ("/chatrooms/new".into(), 303, "/".into()),
+            ("/chatrooms/new/".into(), 303, "/".into()),
+            ("/chatrooms/nonsense".into(), 303, "/?notice=chat_not_found".into()),
+            (format!("/v1/chats/{id}/"), 303, format!("/chat/{id}")),
+            ("/chat/nonsense/".into(), 303, "/?notice=chat_not_found".into()),
+            ("/chat/nonsense".into(), 303, "/?notice=chat_not_found".into()),
+            ("/join/nonsense".into(), 303, "/?notice=chat_not_found".into()),
+            ("/room/nonsense".into(), 303, "/?notice=chat_not_found".into()),
         ];
         for (path, status, target) in redirects {
             let answer = add(app.get(&path)).header("accept", "text/html").await_status(status).await;
@@ -84,6 +90,9 @@ async fn every_page_knows_its_way_to_where_the_site_begins_and_names_no_address_
         format!("/join/{ID}"),
         format!("/room/{ID}"),
         format!("/chatrooms/{ID}/"),
+        format!("/chatrooms/{ID}"),
+        format!("/chat/{ID}/"),
+        format!("/join/{ID}/"),
         "/nothing/there/at/all".into(),
         "/nothing/there/at/all/".into(),
     ];

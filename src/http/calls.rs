@@ -1,0 +1,143 @@
+//! The calls of the API by their paths: each stands with and without a slash at its end, and an address
+//! tells which methods it knows.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use matchit::Router as Paths;
+use utoipa::openapi::{OpenApi, PathItem};
+
+use super::problem::Failure;
+use crate::wire::{Code, Problem};
+
+/// The methods that may be known, in the order in which they are named.
+const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
+/// `router`, which also takes the calls of `document`, and the pages at `pages`, by the other form of
+/// their paths. What was asked for stays in [`axum::extract::OriginalUri`].
+pub(super) fn with_both_forms(router: Router, document: &OpenApi, pages: impl IntoIterator<Item = String>) -> Router {
+    let calls = Arc::new(Calls::new(document, pages));
+    Router::new().fallback_service(router).layer(middleware::from_fn_with_state(calls, pass))
+}
+
+async fn pass(State(calls): State<Arc<Calls>>, mut request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let Address { path, others } = calls.find(request.uri().path(), &method);
+    if let Some(uri) = path.and_then(|path| with_path(request.uri(), &path)) {
+        *request.uri_mut() = uri;
+    }
+    let response = next.run(request).await;
+    if response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        return response;
+    }
+    let refusal = name_methods(&response, &others);
+    if method == Method::HEAD { refusal.map(|_| Body::empty()) } else { refusal }
+}
+
+/// The paths and their methods, as the document has them.
+struct Calls {
+    paths: Paths<Vec<Method>>,
+}
+
+/// What is at the address that was asked for.
+#[derive(Default)]
+struct Address {
+    /// Its other form, if that is the one that is routed.
+    path: Option<String>,
+    /// The methods that its other form is routed for besides.
+    others: Vec<Method>,
+}
+
+impl Calls {
+    fn new(document: &OpenApi, pages: impl IntoIterator<Item = String>) -> Self {
+        let mut paths = Paths::new();
+        let calls = document.paths.paths.iter().map(|(path, item)| (path.clone(), methods(item)));
+        let pages = pages.into_iter().map(|path| (path, vec![Method::GET, Method::HEAD]));
+        for (path, methods) in calls.chain(pages) {
+            paths.insert(path, methods).expect("the router has taken the same paths");
+        }
+        Self { paths }
+    }
+
+    /// Where both forms of `path` are known, the one with fewer parameters is meant; if they have
+    /// as many, the one that knows `method`, and first the one that was asked for.
+    fn find(&self, path: &str, method: &Method) -> Address {
+        let Some(other) = other_form(path) else { return Address::default() };
+        let known = |path: &str| self.paths.at(path).ok().map(|found| (found.params.len(), found.value));
+        let Some((parameters, methods)) = known(&other) else { return Address::default() };
+        match known(path) {
+            Some((asked, _)) if asked < parameters => Address::default(),
+            Some((asked, own)) if asked == parameters => {
+                let is_needed = methods.contains(method) && !own.contains(method);
+                Address { path: is_needed.then_some(other), others: methods.clone() }
+            }
+            _ => Address { path: Some(other), others: Vec::new() },
+        }
+    }
+}
+
+fn methods(item: &PathItem) -> Vec<Method> {
+    let documented = [&item.get, &item.get, &item.post, &item.put, &item.patch, &item.delete];
+    METHODS.into_iter().zip(documented).filter_map(|(method, call)| call.is_some().then_some(method)).collect()
+}
+
+/// `path` with one slash at its end if it has none, and without if it has one.
+fn other_form(path: &str) -> Option<String> {
+    match path.strip_suffix('/') {
+        Some(without) if without.is_empty() || without.ends_with('/') => None,
+        Some(without) => Some(without.to_owned()),
+        None => Some(format!("{path}/")),
+    }
+}
+
+fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(format!("{path}{query}").parse().ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+/// The refusal of a method, with those that there are: what the router allows, and `others`.
+fn name_methods(refusal: &Response, others: &[Method]) -> Response {
+    let allowed = allowed(refusal.headers());
+    let known = METHODS.into_iter().filter(|method| others.contains(method) || allowed.contains(method));
+    let known: Vec<Method> = known.collect();
+    let detail = match &*known {
+        [] => "This address knows no method.".to_owned(),
+        [only] => format!("This address knows only {only}."),
+        [first @ .., last] => {
+            let first: Vec<&str> = first.iter().map(Method::as_str).collect();
+            format!("This address knows only {} and {last}.", first.join(", "))
+        }
+    };
+    let mut answer = Failure(Problem::new(Code::MethodNotAllowed, detail)).into_response();
+    let known = known.iter().map(Method::as_str).collect::<Vec<_>>().join(",");
+    answer.headers_mut().insert(header::ALLOW, HeaderValue::try_from(known).expect("methods are ASCII"));
+    let rest = refusal.headers().iter().filter(|(name, _)| *name != header::CONTENT_LENGTH);
+    for (name, value) in rest {
+        answer.headers_mut().entry(name).or_insert_with(|| value.clone());
+    }
+    answer
+}
+
+fn allowed(headers: &HeaderMap) -> Vec<Method> {
+    let names = headers.get(header::ALLOW).and_then(|names| names.to_str().ok()).unwrap_or_default();
+    names.split(',').filter_map(|name| name.trim().parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_another_form_unless_it_is_the_root_or_ends_in_two_slashes() {
+        for (path, other) in [("/a", Some("/a/")), ("/a/", Some("/a")), ("/", None), ("//", None), ("/a//", None)] {
+            assert_eq!(other_form(path).as_deref(), other, "{path}");
+        }
+    }
+}
