@@ -50,6 +50,28 @@ test("the pages can be read before they are alive", async ({ browser, baseURL })
   await context.close();
 });
 
+test("a page comes alive at an address with a slash at its end too", async ({ people }) => {
+  const ann = await people.owner("Ann");
+  const join = await new JoinPage(await people.newcomer()).open((await ann.magicLink()).replace("#", "/#"));
+  const bob = await join.joinAs("Bob");
+  await bob.page.goto(`${bob.page.url()}/`);
+  await expect(bob.log).not.toContainText("Opening the chat");
+  await bob.say("still here");
+  await ann.hasTexts(["still here"]);
+});
+
+test("the API's page fits a small screen", async ({ people }) => {
+  const page = await people.newcomer();
+  await page.setViewportSize({ width: 320, height: 568 });
+  for (const address of ["/docs", "/docs/"]) {
+    await page.goto(address);
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText("API");
+    // It has its style, wherever its address ends.
+    await expect(page.locator(".docs")).toHaveCSS("display", "grid");
+    await fitsItsWidth(page);
+  }
+});
+
 test("nothing is loaded from elsewhere, and the key in a magic link is never sent in an address", async ({ people }) => {
   const ann = await people.owner();
   const link = await ann.magicLink();
