@@ -231,6 +231,34 @@ test("a session that has ended while the page was closed leads to the join form"
   await expect(ann.page).toHaveURL(/\/join\/.*notice=session_expired#/);
 });
 
+test("whoever comes back with a session that has ended is refused once at most, and led on", async ({ people, request }) => {
+  const ann = await people.owner("Ann");
+  const bob = await people.guest(await ann.magicLink(), "Bob");
+  await bob.say("back in an hour");
+  await ann.hasTexts(["back in an hour"]);
+  const seat = await bob.seat();
+  await bob.page.goto("about:blank");
+  await freeSeat(request, seat);
+  const refused: string[] = [];
+  bob.page.on("console", (message) => {
+    if (message.text().includes("401")) {
+      refused.push(`${message.text()} ${message.location().url}`);
+    }
+  });
+  await bob.page.goto(`/chat/${seat.id}`);
+  await expect(bob.page).toHaveURL(/\/join\/.*notice=session_expired#/);
+  const join = new JoinPage(bob.page);
+  await join.isReady();
+  expect(refused.length, refused.join("\n")).toBeLessThanOrEqual(1);
+  // Nobody asks again what is known.
+  const home = await new HomePage(bob.page).open();
+  await expect(home.yourChats).toContainText("Your session has ended");
+  await home.yourChats.getByRole("link", { name: "Movie night" }).click();
+  await join.isReady();
+  expect(refused.length, refused.join("\n")).toBeLessThanOrEqual(1);
+  await (await join.joinAs("Bob")).hasTexts(["back in an hour"]);
+});
+
 test("what waits to be sent when a seat is lost is sent from the next one", async ({ people, request }) => {
   const ann = await people.owner("Ann");
   const bob = await people.guest(await ann.magicLink(), "Bob");

@@ -198,9 +198,16 @@ pub(crate) fn unreachable() -> Problem {
 /// say, it is taken to.
 pub(crate) async fn held_seat(chat_id: Uuid) -> Option<SavedChat> {
     let saved = storage::chat(chat_id)?;
+    let comes_back = saved.recovery_code.is_some();
+    if saved.is_refused {
+        return comes_back.then_some(saved);
+    }
     let holds = match ChatApi::new(chat_id, &saved.token).read_messages(saved.cursor).await {
         Ok(_) => true,
-        Err(problem) if problem.status == 401 => saved.recovery_code.is_some(),
+        Err(problem) if problem.status == 401 => {
+            storage::note_refused(chat_id, &saved.token);
+            comes_back
+        }
         Err(problem) => is_passing(&problem),
     };
     holds.then_some(saved)

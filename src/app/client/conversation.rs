@@ -122,8 +122,9 @@ impl Conversation {
         });
     }
 
-    /// Does what it is time for.
-    fn tick(self) {
+    /// Does what it is time for. Until the seat is known to hold, that is one question after the other
+    /// and nothing beside it: where the session has ended, one refusal says so.
+    pub(super) fn tick(self) {
         if self.lost.try_with_untracked(Option::is_some) != Some(false) {
             return;
         }
@@ -131,10 +132,12 @@ impl Conversation {
         if self.typing.with_untracked(|typing| typing.iter().any(|(_, until)| *until <= now)) {
             self.typing.update(|typing| typing.retain(|(_, until)| *until > now));
         }
-        if self.connect(|connection| connection.starts_stream(now)) == Some(true) {
-            self.open_stream();
+        if self.seems_held() {
+            if self.connect(|connection| connection.starts_stream(now)) == Some(true) {
+                self.open_stream();
+            }
+            self.keep_session(now);
         }
-        self.keep_session(now);
         self.show_outbox();
         self.send();
         if self.is_reading.get_value() {
@@ -143,6 +146,12 @@ impl Conversation {
         if self.connect(|connection| connection.starts_poll(now)) == Some(true) {
             self.poll();
         }
+    }
+
+    /// Whether the server has answered to this seat, and its session is not over by the clock.
+    fn seems_held(self) -> bool {
+        let is_over = |saved: SavedChat| saved.is_refused || saved.age(browser::server_time()) >= 1.0;
+        self.is_loaded.try_get_untracked() == Some(true) && !self.saved().is_some_and(is_over)
     }
 
     /// Does something to the connection, and shows what it is then. `None` once the page was left.
@@ -226,11 +235,11 @@ impl Conversation {
         self.is_reading.set_value(true);
         // While the stream tells of comings and goings, the rare poll is for who is online.
         let is_live = self.link.get_untracked() == Link::Live;
-        let with_roster = is_live || self.polls.get_value().is_multiple_of(POLLS_PER_ROSTER);
+        let has_roster = self.roster.with_untracked(Option::is_some);
+        let with_roster = is_live || !has_roster || self.polls.get_value().is_multiple_of(POLLS_PER_ROSTER);
         self.polls.update_value(|polls| *polls = polls.wrapping_add(1));
         spawn_local(async move {
-            self.read().await;
-            if with_roster {
+            if self.read().await && with_roster {
                 self.load_roster().await;
             }
             // The page may have been left meanwhile.
@@ -238,12 +247,17 @@ impl Conversation {
         });
     }
 
-    async fn read(self) {
-        let Some(SavedChat { token, .. }) = self.saved() else {
+    /// Reads what is new; whether the server has answered.
+    async fn read(self) -> bool {
+        let Some(SavedChat { token, is_refused, .. }) = self.saved() else {
             self.lost.try_set(Some(no_seat()));
-            return;
+            return false;
         };
-        let Some(after) = self.cursor.try_get_value() else { return };
+        if is_refused {
+            self.lost.try_set(Some(Refusal::SessionExpired.into()));
+            return false;
+        }
+        let Some(after) = self.cursor.try_get_value() else { return false };
         let answer = ChatApi::new(self.chat_id, &token).read_messages(after).await;
         let is_reached = !answer.as_ref().is_err_and(api::is_passing);
         // The stream may have told of it while the answer was on its way.
@@ -253,6 +267,7 @@ impl Conversation {
             self.end_stream();
             self.note_closed_stream();
         }
+        let is_answered = answer.is_ok();
         match answer {
             Ok(unseen) => self.show(unseen, after),
             Err(problem) if api::is_passing(&problem) => {}
@@ -260,9 +275,13 @@ impl Conversation {
             // Another tab may have renewed the session between reading the token and the answer.
             Err(_) if self.saved().is_some_and(|saved| saved.token != token) => {}
             Err(problem) => {
+                if problem.status == 401 {
+                    storage::note_refused(self.chat_id, &token);
+                }
                 self.lost.try_set(Some(problem));
             }
         }
+        is_answered
     }
 }
 

@@ -64,7 +64,8 @@ impl Conversation {
         self.move_cursor(unseen.last_id);
         if self.is_loaded.try_get_untracked() == Some(false) {
             self.is_loaded.try_set(true);
-            self.send();
+            // The seat holds: the rest may begin.
+            self.tick();
         }
     }
 

@@ -133,7 +133,11 @@ impl Conversation {
             self.ends_soon.try_set(warns);
         }
         let is_used = !browser::is_hidden() && now - self.last_use.get_value() < IN_USE_FOR;
-        if age >= RENEW_AT_AGE && is_used && !saved.is_borrowed && now - self.tried_renewal.get_value() >= RENEW_EVERY {
+        if (RENEW_AT_AGE..1.0).contains(&age)
+            && is_used
+            && !saved.is_borrowed
+            && now - self.tried_renewal.get_value() >= RENEW_EVERY
+        {
             self.tried_renewal.set_value(now);
             spawn_local(async move {
                 // It is tried again in a while.
@@ -144,12 +148,23 @@ impl Conversation {
 
     /// A whole lifetime more for this seat.
     pub(crate) async fn renew(self) -> Result<(), Problem> {
-        let api = self.api().ok_or_else(api::unreachable)?;
-        let session = api.renew_session().await?;
-        let now = browser::server_time();
-        self.remember(|saved| saved.renew(session, now));
-        self.ends_soon.try_set(false);
-        Ok(())
+        let SavedChat { token, .. } = self.saved().ok_or_else(api::unreachable)?;
+        self.remember(|saved| saved.is_renewing = true);
+        match ChatApi::new(self.chat_id, &token).renew_session().await {
+            Ok(session) => {
+                let now = browser::server_time();
+                self.remember(|saved| saved.renew(session, now));
+                self.ends_soon.try_set(false);
+                Ok(())
+            }
+            // The server may have done it all the same.
+            Err(problem) if api::is_passing(&problem) => Err(problem),
+            Err(problem) => {
+                self.remember(|saved| saved.is_renewing = false);
+                storage::note_refused(self.chat_id, &token);
+                Err(problem)
+            }
+        }
     }
 
     /// Gets back a seat that seems lost: the session may have been renewed without the answer
@@ -158,8 +173,9 @@ impl Conversation {
     /// # Errors
     /// Why it is lost.
     pub(crate) async fn regain(self) -> Result<(), Problem> {
-        let is_borrowed = self.saved().is_some_and(|saved| saved.is_borrowed);
-        if !is_borrowed && persist(|| self.renew()).await.is_ok() {
+        // A token that was refused is refused again, unless it was renewed.
+        let may_renew = |saved: &SavedChat| !saved.is_borrowed && (!saved.is_refused || saved.is_renewing);
+        if self.saved().as_ref().is_some_and(may_renew) && persist(|| self.renew()).await.is_ok() {
             return Ok(());
         }
         let saved = self.saved().ok_or_else(|| Problem::from(Refusal::SessionRequired))?;

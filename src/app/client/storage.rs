@@ -50,6 +50,12 @@ pub(crate) struct SavedChat {
     /// Whether others use the same token, so that this browser must not change it.
     #[serde(default)]
     pub(crate) is_borrowed: bool,
+    /// Whether the server has refused the token: it is asked nothing more with it.
+    #[serde(default)]
+    pub(crate) is_refused: bool,
+    /// Whether a renewal was asked for and not answered: the server may have done it.
+    #[serde(default)]
+    pub(crate) is_renewing: bool,
 }
 
 impl SavedChat {
@@ -68,6 +74,8 @@ impl SavedChat {
             // For a seat that was there before it is earlier than that, and renewed the sooner.
             given_at: seat.member.since.as_millis(),
             is_borrowed: false,
+            is_refused: false,
+            is_renewing: false,
         }
     }
 
@@ -106,6 +114,8 @@ impl SavedChat {
         self.given_at = now as i64;
         self.token = session.session_token;
         self.expires_at = session.expires_at;
+        self.is_refused = false;
+        self.is_renewing = false;
     }
 }
 
@@ -170,6 +180,14 @@ pub(crate) fn chat(id: Uuid) -> Option<SavedChat> {
 
 pub(crate) fn save_chat(id: Uuid, chat: &SavedChat) {
     set(&format!("{CHAT}{id}"), chat);
+}
+
+/// Notes that the server has refused `token`, if it is still the seat's. Of a token that others use
+/// too, they may make a good one again.
+pub(crate) fn note_refused(id: Uuid, token: &str) {
+    if let Some(saved) = chat(id).filter(|saved| saved.token == token && !saved.is_borrowed) {
+        save_chat(id, &SavedChat { is_refused: true, ..saved });
+    }
 }
 
 /// Forgets all that is of one chat.
@@ -323,7 +341,9 @@ mod tests {
         let seat = Joined { session_token: "first".into(), expires_at: moment(2), member };
         let mut saved = SavedChat::new(seat, None, None);
         assert!((saved.age(1.0 * 3_600_000.0) - 0.5).abs() < 1e-9);
+        (saved.is_refused, saved.is_renewing) = (true, true);
         saved.renew(Session { session_token: "second".into(), expires_at: moment(7) }, 3_600_000.0);
+        assert!(!saved.is_refused && !saved.is_renewing, "the new token may be asked with");
         assert_eq!((saved.token.as_str(), saved.expires_at), ("second", moment(7)));
         assert!((saved.age(4.0 * 3_600_000.0) - 0.5).abs() < 1e-9);
     }

@@ -21,11 +21,17 @@ enum State {
 
 impl State {
     async fn ask(chat_id: Uuid, saved: &SavedChat) -> Self {
+        if saved.is_refused {
+            return Self::SessionEnded;
+        }
         match ChatApi::new(chat_id, &saved.token).read_messages(saved.cursor).await {
             Ok(unseen) => Self::Live { new: unseen.last_id.saturating_sub(saved.cursor) },
             Err(problem) => match problem.code {
                 Code::ChatNotFound => Self::ChatEnded,
-                Code::SessionExpired | Code::SessionRequired => Self::SessionEnded,
+                Code::SessionExpired | Code::SessionRequired => {
+                    storage::note_refused(chat_id, &saved.token);
+                    Self::SessionEnded
+                }
                 _ => Self::Unknown,
             },
         }
