@@ -32,6 +32,11 @@ pub fn session_for(chat_id: impl Display) -> String {
     format!("{SESSION}?chatroom={chat_id}")
 }
 
+/// The same, to choose another name there.
+pub fn rename_in(chat_id: impl Display) -> String {
+    format!("{}&rename=yes", session_for(chat_id))
+}
+
 /// `address` with a reason for which someone is led there, which its page tells.
 pub fn with_notice(address: &str, notice: &str) -> String {
     let (path, fragment) = address.split_once('#').map_or((address, None), |(path, key)| (path, Some(key)));

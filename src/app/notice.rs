@@ -24,12 +24,13 @@ pub(super) enum Notice {
     KnockEnded,
     KnockWithdrawn,
     Left,
+    LoggedOut,
     Removed,
     Ended,
 }
 
 impl Notice {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::InviteNeeded,
         Self::UsernameTaken,
         Self::WrongAdmission,
@@ -42,6 +43,7 @@ impl Notice {
         Self::KnockEnded,
         Self::KnockWithdrawn,
         Self::Left,
+        Self::LoggedOut,
         Self::Removed,
         Self::Ended,
     ];
@@ -84,6 +86,7 @@ impl Notice {
             Self::KnockEnded => "knock_ended",
             Self::KnockWithdrawn => "knock_withdrawn",
             Self::Left => "left",
+            Self::LoggedOut => "logged_out",
             Self::Removed => "removed",
             Self::Ended => "ended",
         }
@@ -107,6 +110,7 @@ impl Notice {
             }
             Self::KnockWithdrawn => "You are not waiting any more.",
             Self::Left => "You have left the chat.",
+            Self::LoggedOut => "This browser is logged out of that chat.",
             Self::Removed => "An owner has removed you from that chat.",
             Self::Ended => "The chat has ended. Nothing of it is left.",
         }

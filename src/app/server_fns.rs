@@ -9,16 +9,16 @@ use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::Admission;
+use crate::domain::{Admission, PublicAccess};
 use crate::wire::{Code, Entered, Joined, Message, Problem};
 
-/// Sets the HTTP status of a server function's answer.
+/// Sets the HTTP status of a server function's answer, and the headers that belong to it.
 #[derive(Clone)]
-pub struct AnswerStatus(pub Arc<dyn Fn(u16) + Send + Sync>);
+pub struct AnswerHead(pub Arc<dyn Fn(&Problem) + Send + Sync>);
 
-impl fmt::Debug for AnswerStatus {
+impl fmt::Debug for AnswerHead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AnswerStatus")
+        f.write_str("AnswerHead")
     }
 }
 
@@ -45,7 +45,7 @@ impl FromServerFnError for Problem {
     type Encoder = JsonEncoding;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
-        let is_on_server = use_context::<AnswerStatus>().is_some();
+        let is_on_server = use_context::<AnswerHead>().is_some();
         match error {
             ServerFnErrorErr::Args(detail) | ServerFnErrorErr::MissingArg(detail) => {
                 refused(Self::new(Code::InvalidRequest, format!("{detail}.")))
@@ -69,11 +69,17 @@ pub async fn create_chat(
     admission: Option<Admission>,
     capacity: Option<u32>,
     history: Option<u32>,
+    public_access: Option<PublicAccess>,
+    password: Option<String>,
 ) -> Result<Started, Problem> {
     let service: crate::service::Service = expect_context();
-    let request = crate::wire::CreateChat { username: Some(username), name, admission, capacity, history };
+    let username = Some(username);
+    let request =
+        crate::wire::CreateChat { username, name, admission, capacity, history, public_access, password: None };
     let (username, name, settings) = request.parse().map_err(refused)?;
-    let new = service.create_chat(expect_context(), username, name, settings).await.map_err(refused)?;
+    let password = password.as_deref().map(crate::service::Password::parse).transpose().map_err(refused)?;
+    let creator = crate::service::Creator { username, password };
+    let new = service.create_chat(expect_context(), creator, name, settings).await.map_err(refused)?;
     Ok(Started {
         chat_id: new.chat_id.as_uuid(),
         key: new.invite.map(|invite| invite.key.reveal()),
@@ -113,15 +119,23 @@ pub async fn register(chat_id: Uuid, username: String, password: String) -> Resu
     service.register(expect_context(), chat_id.into(), username, password).await.map_err(refused)
 }
 
-/// Takes the account's seat. The same `join_id` gives the same seat again.
+/// Takes the account's seat, or one more session in it. The same `join_id` gives the same session again.
 #[server(prefix = "/sf", endpoint = "log_in")]
-pub async fn log_in(chat_id: Uuid, username: String, password: String, join_id: Uuid) -> Result<Joined, Problem> {
+pub async fn log_in(
+    chat_id: Uuid,
+    username: String,
+    password: String,
+    join_id: Uuid,
+    ends_oldest: Option<bool>,
+) -> Result<Joined, Problem> {
     let service: crate::service::Service = expect_context();
     let wrong = |_| refused(crate::domain::Refusal::WrongPassword);
     let username = crate::domain::Username::parse(&username).map_err(wrong)?;
     let password = crate::service::Password::parse(&password).map_err(wrong)?;
     let join = crate::domain::JoinSecret::from_uuid(join_id);
-    let seat = service.log_in(expect_context(), chat_id.into(), username, password, &join).await.map_err(refused)?;
+    let ends_oldest = ends_oldest.unwrap_or_default();
+    let login = crate::service::Login { username, password, join: &join, ends_oldest };
+    let (seat, _) = service.log_in(expect_context(), chat_id.into(), login).await.map_err(refused)?;
     Ok((&seat).into())
 }
 
@@ -146,8 +160,8 @@ pub async fn post_message(
 /// The problem as the answer's body, and its status as the answer's.
 fn refused(problem: impl Into<Problem>) -> Problem {
     let problem = problem.into();
-    if let Some(AnswerStatus(set)) = use_context() {
-        set(problem.status);
+    if let Some(AnswerHead(set)) = use_context() {
+        set(&problem);
     }
     problem
 }

@@ -3,8 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::secret::OfJoin;
-use super::{Admission, Chat, Digest, Event, Fresh, Member, MemberId, Refusal, Salt, Timestamp, Username};
+use super::secret::{OfJoin, OfSession};
+use super::{
+    Admission, Chat, Departure, Digest, Event, Fresh, Member, MemberId, Refusal, Salt, Session, SessionId, Timestamp,
+    Username,
+};
 
 /// A password as it is kept: an argon2id hash with its salt and its cost, as one string (PHC format).
 #[derive(Clone, PartialEq, Eq)]
@@ -40,7 +43,7 @@ pub struct Account {
 
 impl Account {
     /// How many one chat may have.
-    pub const MAX: usize = 200;
+    pub const MAX: u32 = 200;
 }
 
 impl Chat {
@@ -58,7 +61,7 @@ impl Chat {
     pub fn may_register(&self, username: &Username, now: Timestamp) -> Result<(), Refusal> {
         self.enters_by(Admission::Account)?;
         self.check_name(username, None, now)?;
-        if self.accounts.len() >= Account::MAX {
+        if self.accounts.len() >= Account::MAX as usize {
             let problem = format!("cannot be registered: this chat has {} accounts already", Account::MAX);
             return Err(Refusal::Invalid { field: "username", problem });
         }
@@ -68,8 +71,9 @@ impl Chat {
     /// The members whose sessions were given for `join`, each with the salt that the token was derived
     /// with. Where people log in, one browser may have shown the same secret for several accounts.
     pub fn members_given_for(&self, join: Digest<OfJoin>, now: Timestamp) -> impl Iterator<Item = (&Member, Salt)> {
-        let given = self.live_members(now).filter(move |member| member.session.is_given_for(join.as_source()));
-        given.filter_map(|member| member.session.source.map(|source| (member, source.salt)))
+        self.live_sessions(now)
+            .filter(move |(_, session)| session.is_given_for(join.as_source()))
+            .filter_map(|(member, session)| session.source.map(|source| (member, source.salt)))
     }
 
     pub(super) fn register(
@@ -84,24 +88,56 @@ impl Chat {
         Ok(Event::Registered { account: Account { member_id, username: username.clone(), password: password.clone() } })
     }
 
-    /// Seats the account's holder. An account has one seat: from the browser that has it, logging in
-    /// again changes nothing; from another, it takes the seat over. The caller has seen to it that
-    /// the password is right.
+    /// Seats the account's holder. An account has one seat and may have several sessions, one for each
+    /// browser: from a browser that has one, logging in again changes nothing. The caller has seen to it
+    /// that the password is right.
     pub(super) fn log_in(
         &self,
         username: &Username,
         join: Digest<OfJoin>,
+        ends_oldest: bool,
         now: Timestamp,
         fresh: Fresh,
-    ) -> Result<Option<Event>, Refusal> {
+    ) -> Result<Vec<Event>, Refusal> {
         self.enters_by(Admission::Account)?;
         let account = self.account(username).ok_or(Refusal::WrongPassword)?;
         let session = self.session_given_for_join(join, now, fresh)?;
-        if let Some(member) = self.live_members(now).find(|member| member.id == account.member_id) {
-            return Ok(member.give_seat(join, session, true));
+        let Some(member) = self.live_members(now).find(|member| member.id == account.member_id) else {
+            self.free_seats(now)?;
+            let member = Member::guest(account.member_id, &account.username, join, session, now);
+            return Ok(vec![Event::MemberJoined { member }]);
+        };
+        if member.sessions.iter().any(|session| session.is_given_for(join.as_source())) {
+            return Ok(Vec::new());
         }
-        self.free_seats(now)?;
-        let member = Member::guest(account.member_id, &account.username, join, session, now);
-        Ok(Some(Event::MemberJoined { member }))
+        let started = Event::SessionStarted { member_id: member.id, session };
+        if member.sessions.len() < Session::MAX_PER_MEMBER {
+            return Ok(vec![started]);
+        }
+        let oldest = member.sessions.iter().min_by_key(|session| session.started_at).filter(|_| ends_oldest);
+        let oldest = oldest.ok_or(Refusal::TooManySessions { at_most: Session::MAX_PER_MEMBER })?;
+        let ended = Event::SessionEnded { member_id: member.id, ended: oldest.digest, why: Departure::Left };
+        Ok(vec![ended, started])
+    }
+
+    /// Ends one of a member's own sessions. A browser that another one logs out may hold the member's
+    /// recovery code, so that ends too.
+    pub(super) fn end_session(
+        &self,
+        by: Digest<OfSession>,
+        session_id: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Refusal> {
+        let member = self.authenticate(by, now)?;
+        let is_meant = |session: &&Session| session_id.map_or(session.digest == by, |id| session.id() == id);
+        let session = member.sessions.iter().find(is_meant);
+        let ended = session.ok_or(Refusal::NotFound("session of yours"))?.digest;
+        if member.sessions.len() == 1 {
+            return Ok(vec![Event::MemberLeft { member_id: member.id, why: Departure::Left, at: now }]);
+        }
+        let has_recovery = self.recoveries.iter().any(|recovery| recovery.member_id == member.id);
+        let recovery = (ended != by && has_recovery).then_some(Event::RecoveryEnded { member_id: member.id });
+        let ended = Event::SessionEnded { member_id: member.id, ended, why: Departure::Left };
+        Ok([ended].into_iter().chain(recovery).collect())
     }
 }

@@ -1,12 +1,14 @@
 //! How events change a chat; nothing else does.
 
 use std::borrow::Cow;
+use std::mem;
 use std::sync::Arc;
 
 use super::chat::MAX_INVITES;
 use super::secret::OfSession;
 use super::{
-    Change, Chat, Departure, Digest, Event, Knock, KnockId, KnockStatus, MemberId, Message, Receipt, Role, Timestamp,
+    Change, Chat, Departure, Digest, Event, Knock, KnockId, KnockStatus, Member, MemberId, Message, Receipt, Role,
+    Timestamp,
 };
 
 /// How many posts are remembered by their client id.
@@ -61,7 +63,7 @@ impl Chat {
                 }
             }
             Event::RoleChanged { member_id, role } => {
-                if let Some(member) = self.members.iter_mut().find(|member| member.id == *member_id) {
+                if let Some(member) = self.member_mut(*member_id) {
                     member.role = *role;
                 }
                 if *role == Role::Guest {
@@ -69,11 +71,33 @@ impl Chat {
                 }
             }
             Event::MemberLeft { member_id, why, at } => self.free_seat(*member_id, *why, *at),
-            Event::SessionRenewed { member_id, ended, session, .. } => {
-                if let Some(member) = self.members.iter_mut().find(|m| m.id == *member_id) {
-                    member.session = session.clone();
+            Event::MemberRenamed { member_id, username } => {
+                if let Some(member) = self.member_mut(*member_id) {
+                    member.username = username.clone();
+                }
+            }
+            Event::SessionStarted { member_id, session } => {
+                if let Some(member) = self.member_mut(*member_id) {
+                    member.sessions.push(session.clone());
+                }
+            }
+            Event::SessionRenewed { member_id, ended, session } => {
+                let before = self.member_mut(*member_id).map(|member| &mut member.sessions);
+                if let Some(before) = before.and_then(|all| all.iter_mut().find(|before| before.digest == *ended)) {
+                    *before = session.clone();
                 }
                 self.remember_ended_session(*ended);
+            }
+            Event::SessionEnded { member_id, ended, .. } => {
+                if let Some(member) = self.member_mut(*member_id) {
+                    member.sessions.retain(|session| session.digest != *ended);
+                }
+                self.remember_ended_session(*ended);
+            }
+            Event::SeatTakenBack { member_id, session } => {
+                let before = self.member_mut(*member_id);
+                let before = before.map(|member| mem::replace(&mut member.sessions, vec![session.clone()]));
+                before.iter().flatten().for_each(|session| self.remember_ended_session(session.digest));
             }
             Event::RecoverySet { recovery } => {
                 self.recoveries.retain(|kept| kept.member_id != recovery.member_id);
@@ -82,6 +106,9 @@ impl Chat {
                 }
                 self.recoveries.push(recovery.clone());
             }
+            Event::RecoveryEnded { member_id } => {
+                self.recoveries.retain(|recovery| recovery.member_id != *member_id);
+            }
             Event::Registered { account } => self.accounts.push(account.clone()),
             Event::Knocked { knock } => self.knocks.push(knock.clone()),
             Event::KnockDecided { knock_id, status, expires_at } => self.decide_knock(*knock_id, *status, *expires_at),
@@ -89,6 +116,10 @@ impl Chat {
             Event::MessagePosted { message } => self.keep(message),
             Event::ChatEnded => *self = Self { revision: self.revision, ended: true, ..Self::new(self.id) },
         }
+    }
+
+    fn member_mut(&mut self, id: MemberId) -> Option<&mut Member> {
+        self.members.iter_mut().find(|member| member.id == id)
     }
 
     fn free_seat(&mut self, member_id: MemberId, why: Departure, at: Timestamp) {
@@ -101,7 +132,7 @@ impl Chat {
         if why != Departure::Expired {
             self.recoveries.retain(|recovery| recovery.member_id != member_id);
         }
-        self.remember_ended_session(member.session.digest);
+        member.sessions.iter().for_each(|session| self.remember_ended_session(session.digest));
         // In a chat with accounts, several members may have come from one browser.
         if let Some(join) = member.join.filter(|join| why == Departure::Removed && !self.was_removed(*join)) {
             self.removed.push_back(join);
@@ -109,7 +140,7 @@ impl Chat {
                 self.removed.pop_front();
             }
         }
-        let freed_at = if why == Departure::Expired { member.session.expires_at } else { at };
+        let freed_at = if why == Departure::Expired { member.expires_at() } else { at };
         self.vacant_since = self.vacant_since.max(freed_at);
     }
 
@@ -136,6 +167,9 @@ impl Chat {
 
     fn keep(&mut self, message: &Message) {
         self.last_id = message.id;
+        if message.member_id == MemberId::NOBODY {
+            self.vacant_since = self.vacant_since.max(message.sent_at);
+        }
         if let Some(client_id) = message.client_id {
             self.receipts.push_back(Receipt {
                 member_id: message.member_id,

@@ -7,12 +7,14 @@ use std::time::Duration;
 use super::secret::{OfInvite, OfJoin, OfSession, OfTicket};
 use super::{
     Account, ChatId, ChatName, ClientId, Digest, Event, Invite, Knock, KnockId, Member, MemberId, Message, MessageId,
-    Recovery, Refusal, Role, Settings, Timestamp,
+    PublicAccess, Recovery, Refusal, Role, Session, Settings, Timestamp,
 };
 
 /// Invites kept at one time; more that are open would be a mistake, or an attack on memory.
 /// Those that let nobody in any more make room.
 pub(super) const MAX_INVITES: usize = 100;
+/// Of them, those that were made without a session: the others are left to owners.
+pub(super) const MAX_INVITES_BY_ADDRESS: usize = 20;
 
 /// That a member's client id has made a message already. It outlives the message, so it holds
 /// none of the words.
@@ -80,7 +82,8 @@ pub struct Chat {
     pub(super) receipts: VecDeque<Receipt>,
     pub(super) ended_sessions: VecDeque<Digest<OfSession>>,
     pub(super) removed: VecDeque<Digest<OfJoin>>,
-    /// When the last seat became free; meaningful while there are no members.
+    /// When the last seat became free, or someone posted without a seat; meaningful while there are no
+    /// members.
     pub(super) vacant_since: Timestamp,
     pub(super) ended: bool,
 }
@@ -227,7 +230,8 @@ impl Chat {
         &self.removed
     }
 
-    /// When the last seat became free; meaningful while there are no members.
+    /// When the last seat became free, or someone posted without a seat; meaningful while there are no
+    /// members.
     #[must_use]
     pub fn vacant_since(&self) -> Timestamp {
         self.vacant_since
@@ -238,6 +242,15 @@ impl Chat {
         self.members.iter().filter(move |member| member.is_live(now))
     }
 
+    /// The sessions that are good at `now`, each with the member whose it is.
+    pub fn live_sessions(&self, now: Timestamp) -> impl Iterator<Item = (&Member, &Session)> {
+        self.sessions().filter(move |(_, session)| session.is_live(now))
+    }
+
+    fn sessions(&self) -> impl Iterator<Item = (&Member, &Session)> {
+        self.members.iter().flat_map(|member| member.sessions.iter().map(move |session| (member, session)))
+    }
+
     /// Whose session it is.
     ///
     /// # Errors
@@ -245,12 +258,19 @@ impl Chat {
     /// for any other, [`Refusal::ChatNotFound`] where there is no chat.
     pub fn authenticate(&self, token: Digest<OfSession>, now: Timestamp) -> Result<&Member, Refusal> {
         self.settings()?;
-        match self.members.iter().find(|member| member.session.digest == token) {
-            Some(member) if member.is_live(now) => Ok(member),
+        match self.sessions().find(|(_, session)| session.digest == token) {
+            Some((member, session)) if session.is_live(now) => Ok(member),
             Some(_) => Err(Refusal::SessionExpired),
             None if self.ended_sessions.contains(&token) => Err(Refusal::SessionExpired),
             None => Err(Refusal::SessionRequired),
         }
+    }
+
+    /// # Errors
+    /// [`Refusal::SessionRequired`] where the chat's address allows less than `access`,
+    /// [`Refusal::ChatNotFound`].
+    pub fn allows_by_address(&self, access: PublicAccess) -> Result<(), Refusal> {
+        if self.settings()?.public_access >= access { Ok(()) } else { Err(Refusal::SessionRequired) }
     }
 
     /// Whose session it is, if it is an owner's.
@@ -346,7 +366,7 @@ impl Chat {
     /// an empty chat is over.
     #[must_use]
     pub fn due_at(&self, forget_after: Duration) -> Timestamp {
-        let sessions = self.members.iter().map(|member| member.session.expires_at).min();
+        let sessions = self.sessions().map(|(_, session)| session.expires_at).min();
         let seats = sessions.unwrap_or_else(|| self.vacant_since.after(forget_after));
         self.knocks.iter().map(|knock| knock.expires_at).fold(seats, Timestamp::min)
     }
@@ -354,7 +374,7 @@ impl Chat {
     /// When nothing will be left of the chat, unless someone enters or renews a session before.
     #[must_use]
     pub fn forgotten_at(&self, forget_after: Duration) -> Timestamp {
-        let last_expiry = self.members.iter().map(|member| member.session.expires_at).max();
-        last_expiry.unwrap_or(self.vacant_since).after(forget_after)
+        let last_expiry = self.sessions().map(|(_, session)| session.expires_at).max();
+        last_expiry.map_or(self.vacant_since, |expiry| expiry.max(self.vacant_since)).after(forget_after)
     }
 }

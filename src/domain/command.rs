@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::secret::{OfInvite, OfJoin, OfRecovery, OfSession, OfTicket};
 use super::{
     ChatName, ClientId, Decision, Digest, InviteId, InviteTerms, KnockId, MemberId, MessageText, PasswordHash, Role,
-    Salt, Settings, Timestamp, Username,
+    Salt, SessionId, Settings, Timestamp, Username,
 };
 
 /// A request that has been read into types which cannot be wrong. `by` is the digest of the
@@ -17,9 +17,12 @@ pub enum Command {
         settings: Settings,
         /// Who owns it; where there is nobody yet, the first to enter will.
         username: Option<Username>,
+        /// The password of the owner's account, where people log in.
+        password: Option<PasswordHash>,
     },
+    /// Makes a magic link. Without a session, only what the chat's address allows.
     CreateInvite {
-        by: Digest<OfSession>,
+        by: Option<Digest<OfSession>>,
         terms: InviteTerms,
     },
     /// Makes an invite worthless; who came by it stays or goes.
@@ -40,10 +43,12 @@ pub enum Command {
         username: Username,
         password: PasswordHash,
     },
-    /// Takes the account's seat; the password was right.
+    /// Takes the account's seat, or one more session in it; the password was right.
     LogIn {
         username: Username,
         join: Digest<OfJoin>,
+        /// Whether the session that started first ends where there are as many as may be.
+        ends_oldest: bool,
     },
     /// Takes a seat in a chat that is entered by its address, until `until` at most. The same `join`
     /// has the same effect as before.
@@ -61,10 +66,19 @@ pub enum Command {
         ticket: Digest<OfTicket>,
         knock_id: KnockId,
     },
+    /// Changes the name of the member who is known by `join`, in a chat that is entered by its address.
+    Rename {
+        join: Digest<OfJoin>,
+        username: Username,
+    },
     Post {
         by: Digest<OfSession>,
         text: MessageText,
         client_id: Option<ClientId>,
+    },
+    /// Posts as nobody in particular, where the chat's address is enough for that.
+    PostByAddress {
+        text: MessageText,
     },
     /// Frees the seat of `member_id`: one's own, or a guest's where `by` is an owner, who may revoke the
     /// invite that the member came by as well.
@@ -81,6 +95,11 @@ pub enum Command {
     },
     Renew {
         by: Digest<OfSession>,
+    },
+    /// Ends one of the member's own sessions, `by` where none is named; with the last, the seat is free.
+    EndSession {
+        by: Digest<OfSession>,
+        session_id: Option<SessionId>,
     },
     /// Gives an owner a new way back; the one before ends.
     SetRecovery {

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::chat::MAX_INVITES;
+use super::chat::{MAX_INVITES, MAX_INVITES_BY_ADDRESS};
 use super::secret::{OfSession, OfSource};
 use super::{
-    Admission, Chat, ClientId, Command, Departure, Digest, Event, Fresh, Invite, InviteId, InviteTerms, KnockEnd,
-    Member, MemberId, Message, MessageText, Recovery, Refusal, Role, Session, Source, Timestamp,
+    Account, Admission, Chat, ClientId, Command, Departure, Digest, Event, Fresh, Invite, InviteId, InviteTerms,
+    KnockEnd, Member, MemberId, Message, MessageText, PublicAccess, Recovery, Refusal, Role, Session, Settings, Source,
+    Timestamp, Username,
 };
 
 /// How long a secret that was exchanged for a session is answered with the same one: enough to ask
@@ -23,7 +24,7 @@ impl Chat {
     /// # Errors
     /// The rule that says no; then nothing is to change.
     pub fn decide(&self, command: &Command, now: Timestamp, fresh: Fresh) -> Result<Vec<Event>, Refusal> {
-        if let Command::Create { name, settings, username } = command {
+        if let Command::Create { name, settings, username, password } = command {
             let created = Event::ChatCreated { name: name.clone(), settings: settings.clone(), at: now };
             let Some(username) = username else { return Ok(vec![created]) };
             let owner = Member {
@@ -33,14 +34,24 @@ impl Chat {
                 joined_at: now,
                 invite_id: None,
                 join: None,
-                session: Session {
+                sessions: vec![Session {
                     digest: fresh.session,
+                    started_at: now,
                     expires_at: now.after(settings.session_lifetime),
                     source: None,
-                },
+                }],
             };
             let recovery = Recovery { member_id: owner.id, digest: fresh.recovery, source: None };
-            return Ok(vec![created, Event::MemberJoined { member: owner }, Event::RecoverySet { recovery }]);
+            let account = password.as_ref().map(|password| {
+                let (member_id, username) = (owner.id, username.clone());
+                Event::Registered { account: Account { member_id, username, password: password.clone() } }
+            });
+            if account.is_some() && settings.admission != Admission::Account {
+                let problem = "belongs to chats whose admission is `account`".into();
+                return Err(Refusal::Invalid { field: "password", problem });
+            }
+            let joined = [Event::MemberJoined { member: owner }, Event::RecoverySet { recovery }];
+            return Ok([created].into_iter().chain(account).chain(joined).collect());
         }
         self.settings()?;
         let mut events = self.lapses(now);
@@ -66,10 +77,7 @@ impl Chat {
     fn decide_settled(&self, command: &Command, now: Timestamp, fresh: Fresh) -> Result<Vec<Event>, Refusal> {
         match command {
             Command::Create { .. } | Command::Sweep { .. } => unreachable!("decided before"),
-            Command::CreateInvite { by, terms } => {
-                self.authenticate_owner(*by, now)?;
-                self.create_invite(terms, now, fresh).map(one)
-            }
+            Command::CreateInvite { by, terms } => self.create_invite(*by, terms, now, fresh).map(one),
             Command::RevokeInvite { by, invite_id, members_go } => {
                 self.revoke_invite(*by, *invite_id, *members_go, now)
             }
@@ -77,7 +85,7 @@ impl Chat {
                 Ok(self.join(*key, *join, username, now, fresh)?.into_iter().collect())
             }
             Command::Register { username, password } => self.register(username, password, now, fresh).map(one),
-            Command::LogIn { username, join } => Ok(self.log_in(username, *join, now, fresh)?.into_iter().collect()),
+            Command::LogIn { username, join, ends_oldest } => self.log_in(username, *join, *ends_oldest, now, fresh),
             Command::Enter { username, join, until } => {
                 Ok(self.enter(username, *join, *until, now, fresh)?.into_iter().collect())
             }
@@ -86,11 +94,20 @@ impl Chat {
             Command::Post { by, text, client_id } => {
                 let author = self.authenticate(*by, now)?;
                 let before = client_id.and_then(|id| self.posted_before(author.id, id, text));
-                Ok(if before.is_some() { Vec::new() } else { one(self.post(author, text, *client_id, now)) })
+                Ok(match before {
+                    Some(_) => Vec::new(),
+                    None => one(self.post(author.id, author.username.clone(), text, *client_id, now)),
+                })
+            }
+            Command::Rename { join, username } => Ok(self.rename(*join, username, now)?.into_iter().collect()),
+            Command::PostByAddress { text } => {
+                self.allows_by_address(PublicAccess::Post)?;
+                Ok(one(self.post(MemberId::NOBODY, Username::nobody(), text, None, now)))
             }
             Command::Remove { by, member_id, revokes_invite } => self.remove(*by, *member_id, *revokes_invite, now),
             Command::SetRole { by, member_id, role } => self.set_role(*by, *member_id, *role, now),
             Command::Renew { by } => self.renew(*by, now, fresh),
+            Command::EndSession { by, session_id } => self.end_session(*by, *session_id, now),
             Command::SetRecovery { by } => self.set_recovery(*by, now, fresh).map(one),
             Command::Recover { code, username } => self.recover(*code, username, now, fresh),
             Command::End { by } => {
@@ -120,11 +137,33 @@ impl Chat {
         })
     }
 
-    fn create_invite(&self, terms: &InviteTerms, now: Timestamp, fresh: Fresh) -> Result<Event, Refusal> {
-        if !self.settings()?.admission.is_by_invite() {
+    /// An owner makes any invite. In a chat whose owners let people in, who knows its address makes those
+    /// that ask an owner; where the address is enough to post, it is enough for this too.
+    fn create_invite(
+        &self,
+        by: Option<Digest<OfSession>>,
+        terms: &InviteTerms,
+        now: Timestamp,
+        fresh: Fresh,
+    ) -> Result<Event, Refusal> {
+        let Settings { admission, public_access, .. } = self.settings()?;
+        let asks_first = terms.asks_first.unwrap_or(*admission == Admission::Approval);
+        match by {
+            Some(by) => drop(self.authenticate_owner(by, now)?),
+            None if *public_access == PublicAccess::Post || (*admission == Admission::Approval && asks_first) => {}
+            None => return Err(Refusal::SessionRequired),
+        }
+        if !admission.is_by_invite() {
             return Err(Refusal::WrongAdmission);
         }
-        if self.invites.iter().filter(|invite| invite.is_open(now)).count() >= MAX_INVITES {
+        let is_by_address = by.is_none();
+        let open = self.invites.iter().filter(|invite| invite.is_open(now));
+        let open_by_address = open.clone().filter(|invite| invite.is_by_address).count();
+        if is_by_address && open_by_address >= MAX_INVITES_BY_ADDRESS {
+            let problem = format!("would be one of more than {MAX_INVITES_BY_ADDRESS} that no owner has made");
+            return Err(Refusal::Invalid { field: "invite", problem });
+        }
+        if open.count() >= MAX_INVITES {
             let problem = format!("would be more than {MAX_INVITES}; revoke one first");
             return Err(Refusal::Invalid { field: "invite", problem });
         }
@@ -137,7 +176,8 @@ impl Chat {
                 uses: 0,
                 created_at: now,
                 expires_at: terms.lifetime.map(|lifetime| now.after(lifetime)),
-                asks_first: terms.asks_first.unwrap_or(self.settings()?.admission == Admission::Approval),
+                asks_first,
+                is_by_address,
             },
         })
     }
@@ -160,12 +200,19 @@ impl Chat {
         Ok([Event::InviteRevoked { invite_id }].into_iter().chain(declined).chain(gone).collect())
     }
 
-    fn post(&self, author: &Member, text: &MessageText, client_id: Option<ClientId>, now: Timestamp) -> Event {
+    fn post(
+        &self,
+        member_id: MemberId,
+        username: Username,
+        text: &MessageText,
+        client_id: Option<ClientId>,
+        now: Timestamp,
+    ) -> Event {
         Event::MessagePosted {
             message: Message {
                 id: self.next_message_id(),
-                member_id: author.id,
-                username: author.username.clone(),
+                member_id,
+                username,
                 text: text.clone(),
                 sent_at: now,
                 client_id,
@@ -203,25 +250,27 @@ impl Chat {
         if self.renewed_by(by, now).is_some() {
             return Ok(Vec::new());
         }
-        let member_id = self.authenticate(by, now)?.id;
+        let member = self.authenticate(by, now)?;
+        let started_at = member.session(by).map_or(now, |before| before.started_at);
         let session = self.new_session(fresh, Some(Source { digest: by.as_source(), salt: fresh.salt }), now)?;
-        Ok(one(Event::SessionRenewed { member_id, ended: by, session, is_taken_back: false }))
+        Ok(one(Event::SessionRenewed { member_id: member.id, ended: by, session: Session { started_at, ..session } }))
     }
 
-    /// Who has had this token renewed just now.
+    /// What took the place of this token just now.
     #[must_use]
-    pub fn renewed_by(&self, token: Digest<OfSession>, now: Timestamp) -> Option<&Member> {
-        self.session_given_for(token.as_source(), now)
+    pub fn renewed_by(&self, token: Digest<OfSession>, now: Timestamp) -> Option<&Session> {
+        self.session_given_for(token.as_source(), now).map(|(_, session)| session)
     }
 
-    pub(super) fn session_given_for(&self, source: Digest<OfSource>, now: Timestamp) -> Option<&Member> {
+    pub(super) fn session_given_for(&self, source: Digest<OfSource>, now: Timestamp) -> Option<(&Member, &Session)> {
         let lifetime = self.settings().ok()?.session_lifetime;
         let is_recent = |session: &Session| session.expires_at > now.after(lifetime.saturating_sub(RETRY_WITHIN));
-        self.live_members(now).find(|member| member.session.is_given_for(source) && is_recent(&member.session))
+        self.live_sessions(now).find(|(_, session)| session.is_given_for(source) && is_recent(session))
     }
 
     pub(super) fn new_session(&self, fresh: Fresh, source: Option<Source>, now: Timestamp) -> Result<Session, Refusal> {
-        Ok(Session { digest: fresh.session, expires_at: now.after(self.settings()?.session_lifetime), source })
+        let expires_at = now.after(self.settings()?.session_lifetime);
+        Ok(Session { digest: fresh.session, started_at: now, expires_at, source })
     }
 
     /// What time alone has brought about.
@@ -229,9 +278,17 @@ impl Chat {
         let expired = self.members.iter().filter(|member| !member.is_live(now));
         let expired =
             expired.map(|member| Event::MemberLeft { member_id: member.id, why: Departure::Expired, at: now });
+        let ended = self.live_members(now).flat_map(|member| {
+            let ended = member.sessions.iter().filter(|session| !session.is_live(now));
+            ended.map(|session| Event::SessionEnded {
+                member_id: member.id,
+                ended: session.digest,
+                why: Departure::Expired,
+            })
+        });
         let knocks = self.knocks.iter().filter(|knock| !knock.is_live(now));
         let knocks = knocks.map(|knock| Event::KnockEnded { knock_id: knock.id, why: KnockEnd::Expired });
-        expired.chain(knocks).chain(self.heir(now).map(succession)).collect()
+        expired.chain(ended).chain(knocks).chain(self.heir(now).map(succession)).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::secret::{OfInvite, OfJoin, OfSession, OfTicket};
 use super::{
     Admission, Chat, Decision, Departure, Digest, Event, Fresh, Invite, InviteId, Knock, KnockEnd, KnockId,
-    KnockStatus, Member, MemberId, Refusal, Role, Session, Source, Timestamp, Username,
+    KnockStatus, Member, MemberId, PublicAccess, Refusal, Role, Session, Source, Timestamp, Username,
 };
 
 impl Chat {
@@ -18,7 +18,7 @@ impl Chat {
     ) -> Result<Option<Event>, Refusal> {
         let session = self.session_given_for_join(join, now, fresh)?;
         if let Some(member) = self.member_joined_as(join, now) {
-            return Ok(member.give_seat(join, session, false));
+            return Ok(member.give_seat(join, session));
         }
         if self.knock_joined_as(join, now).is_some() {
             return Ok(None);
@@ -47,7 +47,7 @@ impl Chat {
         let session = self.session_given_for_join(join, now, fresh)?;
         let session = Session { expires_at: session.expires_at.min(until), ..session };
         if let Some(member) = self.member_joined_as(join, now) {
-            return Ok(member.give_seat(join, session, false));
+            return Ok(member.give_seat(join, session));
         }
         if self.was_removed(join) {
             return Err(Refusal::Removed);
@@ -128,11 +128,12 @@ impl Chat {
                     joined_at: now,
                     invite_id: Some(knock.invite_id),
                     join: Some(knock.join),
-                    session: Session {
+                    sessions: vec![Session {
                         digest: knock.session,
+                        started_at: now,
                         expires_at: now.after(self.settings()?.session_lifetime),
                         source: Some(Source { digest: knock.join.as_source(), salt: knock.salt }),
-                    },
+                    }],
                 };
                 Ok(vec![decided(knock, KnockStatus::Approved, now), Event::MemberJoined { member }])
             }
@@ -160,7 +161,7 @@ impl Chat {
     /// The member that came of `knock`, as long as the session is the one that came of it.
     #[must_use]
     pub fn member_by_knock(&self, knock: &Knock, now: Timestamp) -> Option<&Member> {
-        let is_of_knock = |member: &&Member| member.id == knock.member_id() && member.session.digest == knock.session;
+        let is_of_knock = |member: &&Member| member.id == knock.member_id() && member.session(knock.session).is_some();
         self.live_members(now).find(is_of_knock)
     }
 
@@ -170,19 +171,46 @@ impl Chat {
         waiting.map(move |knock| decided(knock, KnockStatus::Declined, now))
     }
 
+    /// Changes a member's name, everywhere but on what they have said. Whoever is known by `join` may
+    /// have left.
+    pub(super) fn rename(
+        &self,
+        join: Digest<OfJoin>,
+        username: &Username,
+        now: Timestamp,
+    ) -> Result<Option<Event>, Refusal> {
+        self.check_rename(join, username, now)?;
+        let member = self.member_joined_as(join, now).filter(|member| member.username != *username);
+        Ok(member.map(|member| Event::MemberRenamed { member_id: member.id, username: username.clone() }))
+    }
+
+    /// Whether the member who is known by `join` could be called `username`.
+    ///
+    /// # Errors
+    /// [`Refusal::UsernameTaken`], [`Refusal::WrongAdmission`], [`Refusal::ChatNotFound`].
+    pub fn check_rename(&self, join: Digest<OfJoin>, username: &Username, now: Timestamp) -> Result<(), Refusal> {
+        self.enters_by(Admission::Open)?;
+        match self.member_joined_as(join, now) {
+            Some(member) => self.check_name(username, Some(member.id), now),
+            None => Ok(()),
+        }
+    }
+
     /// A name is one member's, or one's who waits to be let in, or an account's. `own` is the member
-    /// whose account may have it.
+    /// who may have it.
     ///
     /// # Errors
     /// [`Refusal::UsernameTaken`].
     pub fn check_name(&self, username: &Username, own: Option<MemberId>, now: Timestamp) -> Result<(), Refusal> {
         let is_taken = self.taken_names(own, now).any(|taken| taken.same_as(username));
-        if is_taken { Err(Refusal::UsernameTaken) } else { Ok(()) }
+        let is_nobodys = username.is_nobody() && self.allows_by_address(PublicAccess::Post).is_ok();
+        if is_taken || is_nobodys { Err(Refusal::UsernameTaken) } else { Ok(()) }
     }
 
-    /// The names of members, of those who wait to be let in, and of accounts but that of `own`.
+    /// The names of members and accounts other than `own`, and of those who wait to be let in.
     pub fn taken_names(&self, own: Option<MemberId>, now: Timestamp) -> impl Iterator<Item = &Username> {
-        let members = self.live_members(now).map(|member| &member.username);
+        let members = self.live_members(now).filter(move |member| Some(member.id) != own);
+        let members = members.map(|member| &member.username);
         let waiting = self.waiting_knocks(now).map(|knock| &knock.username);
         let accounts = self.accounts.iter().filter(move |account| Some(account.member_id) != own);
         members.chain(waiting).chain(accounts.map(|account| &account.username))

@@ -6,10 +6,10 @@ use utoipa::ToSchema;
 use super::secret::OfSession;
 use super::{
     Account, ChatName, Digest, Invite, InviteId, Knock, KnockEnd, KnockId, KnockStatus, Member, MemberId, Message,
-    Recovery, Role, Session, Settings, Timestamp,
+    Recovery, Role, Session, Settings, Timestamp, Username,
 };
 
-/// How a seat became free.
+/// How a seat became free, or one of several sessions ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Departure {
@@ -48,13 +48,33 @@ pub enum Event {
         why: Departure,
         at: Timestamp,
     },
-    /// The member's old token, whose digest is `ended`, no longer proves anything.
+    /// The member changed their name. Messages keep the name under which they were posted.
+    MemberRenamed {
+        member_id: MemberId,
+        username: Username,
+    },
+    /// The member logged in from another browser as well.
+    SessionStarted {
+        member_id: MemberId,
+        session: Session,
+    },
+    /// The member's old token, whose digest is `ended`, no longer proves anything; `session` takes its
+    /// place.
     SessionRenewed {
         member_id: MemberId,
         ended: Digest<OfSession>,
         session: Session,
-        /// Whether an owner took the seat back from whoever had it.
-        is_taken_back: bool,
+    },
+    /// One of the member's sessions is no more; others are left.
+    SessionEnded {
+        member_id: MemberId,
+        ended: Digest<OfSession>,
+        why: Departure,
+    },
+    /// An owner took the seat back from whoever had it: all other sessions end.
+    SeatTakenBack {
+        member_id: MemberId,
+        session: Session,
     },
     Registered {
         account: Account,
@@ -62,6 +82,10 @@ pub enum Event {
     /// The owner comes back by this from now on, and by nothing that was given before.
     RecoverySet {
         recovery: Recovery,
+    },
+    /// What would have brought the owner back does so no more.
+    RecoveryEnded {
+        member_id: MemberId,
     },
     Knocked {
         knock: Knock,

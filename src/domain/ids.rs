@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::{Builder, Uuid};
 
+use super::secret::{Digest, OfSession};
+
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -58,6 +60,10 @@ uuid_id!(
     MemberId
 );
 uuid_id!(
+    /// Names a session to the member whose it is.
+    SessionId
+);
+uuid_id!(
     /// Names an invite to the owner.
     InviteId
 );
@@ -70,21 +76,34 @@ uuid_id!(
     ClientId
 );
 
+impl SessionId {
+    /// The id of the session whose token has this digest: a version 8 UUID made of its SHA-256, so that
+    /// no store keeps it.
+    #[must_use]
+    pub(super) fn of_token(digest: Digest<OfSession>) -> Self {
+        Self(hashed(digest.as_bytes()))
+    }
+}
+
+impl MemberId {
+    /// The author of messages that were posted without a session: the nil UUID, which no member has.
+    pub const NOBODY: Self = Self(Uuid::nil());
+}
+
+fn hashed(bytes: &[u8]) -> Uuid {
+    let hash: [u8; 32] = Sha256::digest(bytes).into();
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash[..16]);
+    Builder::from_custom_bytes(id).into_uuid()
+}
+
 impl ClientId {
     /// The client id that an `Idempotency-Key` header stands for: the UUID it spells, or a
     /// version 8 UUID made of its SHA-256.
     #[must_use]
     pub fn from_idempotency_key(key: &str) -> Self {
         let key = key.trim().trim_matches('"');
-        Uuid::parse_str(key).map_or_else(
-            |_| {
-                let hash: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-                let mut bytes = [0; 16];
-                bytes.copy_from_slice(&hash[..16]);
-                Self(Builder::from_custom_bytes(bytes).into_uuid())
-            },
-            Self,
-        )
+        Self(Uuid::parse_str(key).unwrap_or_else(|_| hashed(key.as_bytes())))
     }
 }
 

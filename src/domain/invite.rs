@@ -56,6 +56,8 @@ pub struct Invite {
     pub expires_at: Option<Timestamp>,
     /// Whether who comes by it must be let in by an owner.
     pub asks_first: bool,
+    /// Whether someone made it who knew the chat's address and showed no session.
+    pub is_by_address: bool,
 }
 
 impl Invite {

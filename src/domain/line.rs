@@ -64,7 +64,35 @@ line!(
     InviteLabel, "label", 64
 );
 
+impl ChatName {
+    /// As much of `input` as can be a name: without what a name may not have, and cut where it is too
+    /// long. `None` where nothing is left that can be seen.
+    #[must_use]
+    pub fn fit(input: &str) -> Option<Self> {
+        let allowed = |c: char| if c.is_whitespace() || text::is_control(c) { ' ' } else { c };
+        let line: String = input.chars().filter(|&c| !text::is_bidi_control(c)).map(allowed).collect();
+        let line = text::composed(line.trim());
+        let mut fitting = String::new();
+        for grapheme in text::graphemes(&line).take(Self::MAX_GRAPHEMES) {
+            if fitting.len() + grapheme.len() > MAX_BYTES {
+                break;
+            }
+            fitting.push_str(grapheme);
+        }
+        Self::parse(&fitting).ok()
+    }
+}
+
 impl Username {
+    /// The author of what was posted without a session.
+    pub(super) fn nobody() -> Self {
+        Self("Anonymous".into())
+    }
+
+    pub(super) fn is_nobody(&self) -> bool {
+        self.same_as(&Self::nobody())
+    }
+
     /// Whether people would take the two for one name.
     #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {
@@ -144,6 +172,18 @@ mod tests {
         assert!(problem(&family.repeat(33)).is_some());
         assert!(problem(&"é".repeat(33)).is_some());
         assert!(problem(&format!("e{}", "\u{301}".repeat(5_000))).is_some());
+    }
+
+    #[test]
+    fn a_name_that_is_made_to_fit_is_one_that_parses() {
+        let fit = |input: &str| ChatName::fit(input).map(|name| name.as_str().to_owned());
+        assert_eq!(fit(" Bob and Al's room ").as_deref(), Some("Bob and Al's room"));
+        assert_eq!(fit("two\nlines\u{202e}\0").as_deref(), Some("two lines"));
+        assert_eq!(fit(&"王".repeat(100)), Some("王".repeat(64)));
+        assert_eq!(fit(&"👩‍👩‍👧‍👦".repeat(100)).map(|name| name.len()), Some(1_000));
+        for empty in ["", " \t", "\u{200b}", "\u{202e}"] {
+            assert_eq!(fit(empty), None, "{empty:?}");
+        }
     }
 
     #[test]

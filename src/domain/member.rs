@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::secret::{OfJoin, OfRecovery, OfSession, OfSource};
-use super::{Digest, Event, InviteId, MemberId, Salt, Timestamp, Username};
+use super::{Digest, Event, InviteId, MemberId, Salt, SessionId, Timestamp, Username};
 
 /// What a member may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -20,12 +20,27 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     pub digest: Digest<OfSession>,
+    /// When the member entered by it; renewing keeps this.
+    pub started_at: Timestamp,
     pub expires_at: Timestamp,
     /// `None` where the token was drawn for nothing that could be shown again.
     pub source: Option<Source>,
 }
 
 impl Session {
+    /// How many sessions one member may have at one time: browsers in which an account is used.
+    pub const MAX_PER_MEMBER: usize = 10;
+
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        SessionId::of_token(self.digest)
+    }
+
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        now < self.expires_at
+    }
+
     /// Whether it was given for the secret of this digest.
     pub(super) fn is_given_for(&self, source: Digest<OfSource>) -> bool {
         self.source.is_some_and(|given| given.digest == source)
@@ -51,7 +66,8 @@ pub struct Member {
     pub invite_id: Option<InviteId>,
     /// By what the member is known who redeems the same invite again.
     pub join: Option<Digest<OfJoin>>,
-    pub session: Session,
+    /// In the order in which they started; at least one. There are several only where people log in.
+    pub sessions: Vec<Session>,
 }
 
 impl Member {
@@ -64,20 +80,41 @@ impl Member {
         now: Timestamp,
     ) -> Self {
         let username = username.clone();
-        Self { id, username, role: Role::Guest, joined_at: now, invite_id: None, join: Some(join), session }
+        Self {
+            id,
+            username,
+            role: Role::Guest,
+            joined_at: now,
+            invite_id: None,
+            join: Some(join),
+            sessions: vec![session],
+        }
     }
 
-    /// Gives the seat to whoever shows `join`, by `session`; nothing where it is theirs already.
-    pub(super) fn give_seat(&self, join: Digest<OfJoin>, session: Session, is_taken_back: bool) -> Option<Event> {
-        let is_theirs = self.session.is_given_for(join.as_source());
-        let (member_id, ended) = (self.id, self.session.digest);
-        (!is_theirs).then_some(Event::SessionRenewed { member_id, ended, session, is_taken_back })
+    /// Gives the seat to whoever shows `join`, by `session`, in place of the session that they had;
+    /// nothing where it is theirs already.
+    pub(super) fn give_seat(&self, join: Digest<OfJoin>, session: Session) -> Option<Event> {
+        let before = self.sessions.first().filter(|before| !before.is_given_for(join.as_source()))?;
+        let session = Session { started_at: before.started_at, ..session };
+        Some(Event::SessionRenewed { member_id: self.id, ended: before.digest, session })
     }
 
-    /// Whether the seat is taken at `now`: a session that has expired frees it at once.
+    /// Whether the seat is taken at `now`: the last session that expires frees it at once.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
-        now < self.session.expires_at
+        self.sessions.iter().any(|session| session.is_live(now))
+    }
+
+    /// The session whose token has this digest.
+    #[must_use]
+    pub fn session(&self, token: Digest<OfSession>) -> Option<&Session> {
+        self.sessions.iter().find(|session| session.digest == token)
+    }
+
+    /// When the last of the sessions expires.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        self.sessions.iter().map(|session| session.expires_at).max().unwrap_or(Timestamp::EPOCH)
     }
 }
 

@@ -26,11 +26,11 @@ mod text;
 mod timestamp;
 
 pub use account::{Account, PasswordHash};
-pub use browser::BrowserSession;
+pub use browser::{BrowserSession, SealedChatId};
 pub use chat::{Change, Chat, MessagesAfter, Receipt, Snapshot};
 pub use command::{Command, Fresh};
 pub use event::{Departure, Event};
-pub use ids::{ChatId, ClientId, InviteId, KnockId, MemberId, MessageId};
+pub use ids::{ChatId, ClientId, InviteId, KnockId, MemberId, MessageId, SessionId};
 pub use invite::{Invite, InviteTerms};
 pub use knock::{Decision, Knock, KnockEnd, KnockStatus};
 pub use line::{ChatName, InviteLabel, Username};
@@ -41,5 +41,5 @@ pub use secret::{
     BrowserToken, Digest, InviteKey, JoinSecret, OfBrowser, OfInvite, OfJoin, OfRecovery, OfSession, OfTicket,
     RecoveryCode, SECRET_BYTES, Salt, Secret, SessionToken, Ticket,
 };
-pub use settings::{Admission, Settings};
+pub use settings::{Admission, PublicAccess, Settings};
 pub use timestamp::Timestamp;

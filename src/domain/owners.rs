@@ -1,7 +1,9 @@
 //! Who owns a chat: there is an owner whenever someone is there, and an owner finds the way back.
 
 use super::secret::{OfRecovery, OfSession, OfSource};
-use super::{Chat, Digest, Event, Fresh, Member, MemberId, Recovery, Refusal, Role, Source, Timestamp, Username};
+use super::{
+    Chat, Digest, Event, Fresh, Member, MemberId, Recovery, Refusal, Role, Session, Source, Timestamp, Username,
+};
 
 impl Chat {
     /// What `member` may do at `now`. Where no owner is there, the longest-seated member is one.
@@ -62,13 +64,8 @@ impl Chat {
         let given_for = Some(code.as_source());
         let session = self.new_session(fresh, Some(Source { digest: code.as_source(), salt: fresh.salt }), now)?;
         if let Some(member) = self.live_members(now).find(|member| member.id == recovery.member_id) {
-            let renewed = Event::SessionRenewed {
-                member_id: member.id,
-                ended: member.session.digest,
-                session,
-                is_taken_back: true,
-            };
-            return Ok(vec![renewed, recovery_set(member, fresh, given_for)]);
+            let taken_back = Event::SeatTakenBack { member_id: member.id, session };
+            return Ok(vec![taken_back, recovery_set(member, fresh, given_for)]);
         }
         self.free_seats(now)?;
         self.check_name(username, Some(recovery.member_id), now)?;
@@ -79,7 +76,7 @@ impl Chat {
             joined_at: now,
             invite_id: None,
             join: None,
-            session,
+            sessions: vec![session],
         };
         let recovery = recovery_set(&member, fresh, given_for);
         Ok(vec![Event::MemberJoined { member }, recovery])
@@ -87,11 +84,11 @@ impl Chat {
 
     /// Who has come back by `code` just now, and has still what it gave.
     #[must_use]
-    pub fn recovered_by(&self, code: Digest<OfRecovery>, now: Timestamp) -> Option<&Member> {
-        let member = self.session_given_for(code.as_source(), now)?;
+    pub fn recovered_by(&self, code: Digest<OfRecovery>, now: Timestamp) -> Option<(&Member, &Session)> {
+        let (member, session) = self.session_given_for(code.as_source(), now)?;
         let is_of_code =
             |recovery: &&Recovery| recovery.member_id == member.id && recovery.source == Some(code.as_source());
-        self.recoveries.iter().find(is_of_code).map(|_| member)
+        self.recoveries.iter().find(is_of_code).map(|_| (member, session))
     }
 }
 

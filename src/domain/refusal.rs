@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::ChatName;
+
 /// A wait as it is told: rounded up, so that whoever waits as long does not come too early.
 #[must_use]
 pub fn whole_seconds(wait: Duration) -> u64 {
@@ -45,6 +47,10 @@ pub enum Refusal {
     ChatFull { capacity: u32 },
     #[error("Someone in this chat already has that name. Choose another.")]
     UsernameTaken,
+    #[error("Someone in the chatroom “{}” already has that name. Choose another.", .0.as_str())]
+    UsernameTakenIn(ChatName),
+    #[error("This account is used in {at_most} browsers already, which is as many as may be. Log out in one of them.")]
+    TooManySessions { at_most: usize },
     #[error("Too many streams are open: at most {at_most} may be. Close one, or ask for new messages at intervals.")]
     TooManyStreams { at_most: usize },
     #[error("That was too much at once. Try again in {} s.", whole_seconds(*retry_after))]

@@ -170,6 +170,15 @@ impl BrowserToken {
     pub fn join(&self, chat_id: ChatId) -> JoinSecret {
         self.derive(None, chat_id.as_uuid().as_bytes())
     }
+
+    /// What hides one thing that is kept for whoever has this token; a salt is used once.
+    pub(super) fn mask(&self, salt: &Salt) -> [u8; 16] {
+        let mut mask = [0; 16];
+        Hkdf::<Sha256>::new(Some(&salt.0), &self.bytes)
+            .expand(b"mask", &mut mask)
+            .expect("HKDF gives up to 8,160 bytes");
+        mask
+    }
 }
 
 impl Ticket {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Refusal;
+use super::{Account, Refusal};
 
 /// How one enters a chat.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -28,6 +28,49 @@ impl Admission {
     pub const fn is_by_invite(self) -> bool {
         matches!(self, Self::Link | Self::Approval)
     }
+
+    /// Seats of a chat whose creator chooses nothing: a chat by links is for six; into the others come all
+    /// who know the address.
+    #[must_use]
+    pub const fn default_capacity(self) -> u32 {
+        match self {
+            Self::Link | Self::Approval => 6,
+            Self::Account | Self::Open => self.max_capacity(),
+        }
+    }
+
+    /// The most seats that a creator may choose; with accounts, a seat for each of them.
+    #[must_use]
+    pub const fn max_capacity(self) -> u32 {
+        match self {
+            Self::Account => Account::MAX,
+            Self::Link | Self::Approval | Self::Open => 50,
+        }
+    }
+
+    /// Messages that are kept where the creator chooses nothing, as the documents of the systems have it
+    /// that the kinds of admission come from.
+    #[must_use]
+    pub const fn default_history(self) -> u32 {
+        match self {
+            Self::Link | Self::Approval => 30,
+            Self::Account => 50,
+            Self::Open => Settings::MAX_HISTORY,
+        }
+    }
+}
+
+/// What the chat's address alone allows, without a session. Each allows what those before it do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PublicAccess {
+    /// Only members read and post.
+    #[default]
+    None,
+    /// Anyone who knows the chat's address may read it.
+    Read,
+    /// Anyone who knows the chat's address may post as well, under no name of their own.
+    Post,
 }
 
 /// The bounds a chat keeps; fixed when it is created.
@@ -38,20 +81,18 @@ pub struct Settings {
     pub capacity: u32,
     /// Messages kept; older ones are deleted as new ones come.
     pub history: u32,
-    /// Whether whoever knows the chat's address may read what is said.
-    pub is_readable: bool,
+    pub public_access: PublicAccess,
     /// How long a session lives; the server's own setting.
     pub session_lifetime: Duration,
 }
 
 impl Settings {
-    pub const DEFAULT_CAPACITY: u32 = 6;
-    pub const MAX_CAPACITY: u32 = 50;
-    pub const DEFAULT_HISTORY: u32 = 30;
     pub const MAX_HISTORY: u32 = 1_000;
     /// Six hours.
     pub const DEFAULT_SESSION_LIFETIME: Duration = Duration::from_hours(6);
 
+    /// A chat that only its members read, with the defaults of its admission where a number is `None`.
+    ///
     /// # Errors
     /// [`Refusal::Invalid`] that names the number which is out of its bounds.
     pub fn new(admission: Admission, capacity: Option<u32>, history: Option<u32>) -> Result<Self, Refusal> {
@@ -61,9 +102,9 @@ impl Settings {
         };
         Ok(Self {
             admission,
-            capacity: within("capacity", capacity, Self::DEFAULT_CAPACITY, Self::MAX_CAPACITY)?,
-            history: within("history", history, Self::DEFAULT_HISTORY, Self::MAX_HISTORY)?,
-            is_readable: false,
+            capacity: within("capacity", capacity, admission.default_capacity(), admission.max_capacity())?,
+            history: within("history", history, admission.default_history(), Self::MAX_HISTORY)?,
+            public_access: PublicAccess::None,
             session_lifetime: Self::DEFAULT_SESSION_LIFETIME,
         })
     }

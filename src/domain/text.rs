@@ -25,6 +25,11 @@ pub(super) fn folded(text: &str) -> String {
     NFKC.normalize(&folded).into_owned()
 }
 
+/// The characters that a person sees (extended grapheme clusters).
+pub(super) fn graphemes(text: &str) -> impl Iterator<Item = &str> {
+    text.graphemes(true)
+}
+
 /// How many characters a person sees (extended grapheme clusters); counting stops past `limit`.
 pub(super) fn graphemes_up_to(text: &str, limit: usize) -> usize {
     text.graphemes(true).take(limit + 1).count()

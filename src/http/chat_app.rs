@@ -4,7 +4,7 @@
 //! changes something by the cookie must come from a page of this very site.
 
 use axum::Json;
-use axum::extract::{Extension, FromRequestParts, OriginalUri, State};
+use axum::extract::{Extension, FromRequestParts, OriginalUri, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
@@ -19,6 +19,7 @@ use super::body::RequestBody;
 use super::origin::{SiteUrl, check_origin};
 use super::path::HashKeyInPath;
 use super::problem::{Answer, Failure};
+use super::query::cursor;
 use crate::app::addresses;
 use crate::domain::{BrowserToken, MessageText, Refusal, Username};
 use crate::service::{Caller, Service};
@@ -75,14 +76,15 @@ fn session_cookie(is_secure: bool, token: String, lifetime: Duration) -> Cookie<
 
 /// Say who you are, once for all chats that are entered by their address.
 ///
-/// The session lives six hours at most. It takes the place of the one that the cookie or the header
-/// names; under the same name, it is that one.
+/// The session lives six hours at most. Where the cookie or the header names one already, that session goes
+/// on under the new name, and so do its seats: the others in those chats learn of it.
 #[utoipa::path(post, path = "/sessions", tag = "chat app", operation_id = "chat_app_open_session",
     request_body(content((NewBrowserSession = "application/json"), (NewBrowserSession = "application/x-www-form-urlencoded"))),
     responses(
         (status = 201, description = "The session, as a cookie too", body = BrowserSession),
         (status = 400, description = "`invalid_request`: not JSON", body = Problem),
         (status = 403, description = "`origin_not_allowed`: a page of another site asks", body = Problem),
+        (status = 409, description = "`username_taken`: in a chat that this browser is in; nothing has changed", body = Problem),
         (status = 413, description = "`payload_too_large`", body = Problem),
         (status = 422, description = "`invalid_request`: `username` is wrong", body = Problem),
         (status = 429, description = "`too_many_requests`", body = Problem),
@@ -174,12 +176,16 @@ async fn create_chat(
     Ok((StatusCode::CREATED, Json(chatroom)))
 }
 
-/// Read a chatroom: all messages that are kept, oldest first. It takes no seat.
+/// Read a chatroom: the messages that are kept after a cursor, oldest first. It takes no seat.
 #[utoipa::path(get, path = "/chats/{hash_key}/", tag = "chat app", operation_id = "chat_app_read_chat",
-    params(("hash_key" = uuid::Uuid, Path, description = "The chatroom")),
+    params(
+        ("hash_key" = uuid::Uuid, Path, description = "The chatroom"),
+        ("after" = Option<u64>, Query, description = "The last message id seen; 0, or left out, for all that are kept"),
+    ),
     security(("browser_session" = []), ("browser_cookie" = [])),
     responses(
         (status = 200, description = "The chatroom", body = ChatroomMessages),
+        (status = 400, description = "`invalid_request`: `after` is no number", body = Problem),
         (status = 401, description = "`session_required`", body = Problem),
         (status = 404, description = "`chat_not_found`", body = Problem),
         (status = 409, description = "`wrong_admission`: a chat of another kind", body = Problem),
@@ -188,9 +194,10 @@ async fn create_chat(
 async fn read_chat(
     State(service): State<Service>,
     HashKeyInPath(chat_id): HashKeyInPath,
+    Query(query): Query<Vec<(String, String)>>,
     Browser(token): Browser,
 ) -> Answer<Json<ChatroomMessages>> {
-    let (name, read) = service.read_by_address(chat_id, &token).await?;
+    let (name, read) = service.read_by_address(chat_id, &token, cursor(&query)?).await?;
     Ok(Json(ChatroomMessages::new(chat_id.as_uuid(), name.as_ref(), &read)))
 }
 

@@ -16,13 +16,15 @@ use super::body::RequestBody;
 use super::path::ChatInPath;
 use super::problem::{Answer, Failure};
 use crate::app::addresses;
-use crate::domain::{Admission, ChatName, Message, MessageText, Refusal, SessionToken, Settings, Username};
-use crate::service::{Caller, Password, Service};
+use crate::domain::{
+    Admission, ChatName, Message, MessageText, PublicAccess, Refusal, Session, SessionToken, Settings, Username,
+};
+use crate::service::{self, Caller, Password, Service};
 use crate::wire::Problem;
 use crate::wire::flask::{Credentials, Login, NewRoom, Outcome, Room, Saying};
 
-/// Messages a room keeps.
-const HISTORY: u32 = 50;
+/// The most messages that `get_conversation` answers.
+const CONVERSATION: usize = 50;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -34,14 +36,16 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(post_message))
 }
 
-/// Create a room. It has no members yet.
+/// Create a room. It has no members yet, and 200 may log in.
+///
+/// A room can always be created: an alias that is too long is cut, and where none is given the room gets one.
 #[utoipa::path(post, path = "/createroom", tag = "flask-chat", operation_id = "flask_create_room",
     request_body(content((NewRoom = "application/json"), (NewRoom = "application/x-www-form-urlencoded"))),
     responses(
         (status = 200, description = "The room", body = Room),
         (status = 400, description = "`invalid_request`: not JSON", body = Problem),
         (status = 413, description = "`payload_too_large`", body = Problem),
-        (status = 422, description = "`invalid_request`: `alias` is wrong", body = Problem),
+        (status = 422, description = "`invalid_request`: `alias` is no text", body = Problem),
         (status = 429, description = "`too_many_requests`", body = Problem),
         (status = 503, description = "`unavailable`", body = Problem),
     ))]
@@ -50,12 +54,16 @@ async fn create_room(
     Extension(caller): Extension<Caller>,
     RequestBody(request): RequestBody<NewRoom>,
 ) -> Answer<Json<Room>> {
-    let alias = ChatName::parse(&request.alias).map_err(|refusal| refusal.of_field("alias"))?;
-    let settings = Settings::new(Admission::Account, Some(Settings::MAX_CAPACITY), Some(HISTORY))?;
-    // Its document lets whoever knows the room's id read.
-    let settings = Settings { is_readable: true, ..settings };
+    // By its document, a room can always be created.
+    let alias = request.alias.as_deref().and_then(ChatName::fit);
+    let alias =
+        alias.map_or_else(|| ChatName::parse(&format!("Room {:04}", service.draw_uuid().as_u128() % 10_000)), Ok)?;
+    // By its document, too, whoever knows the room's id reads.
+    let settings = Settings::new(Admission::Account, None, None)?;
+    let settings = Settings { public_access: PublicAccess::Read, ..settings };
+    let answer = alias.as_str().to_owned();
     let room = service.open_chat(caller, None, Some(alias), settings).await?;
-    Ok(Json(Room { roomid: room.as_uuid() }))
+    Ok(Json(Room { roomid: room.as_uuid(), alias: answer }))
 }
 
 /// The room's page.
@@ -92,7 +100,8 @@ async fn register(
     outcome(done.await)
 }
 
-/// Log in. From elsewhere, it takes the account's seat over.
+/// Log in. An account may be used from ten browsers at once; of more, the one that logged in first is
+/// logged out, and `explanation` says so.
 #[utoipa::path(post, path = "/{chat_id}/login", tag = "flask-chat", operation_id = "flask_log_in",
     params(("chat_id" = uuid::Uuid, Path, description = "The room's `roomid`")),
     request_body(content((Credentials = "application/json"), (Credentials = "application/x-www-form-urlencoded"))),
@@ -113,11 +122,19 @@ async fn log_in(
         let wrong = |_| Refusal::WrongPassword;
         let username = Username::parse(&request.username).map_err(wrong)?;
         let password = Password::parse(&request.password).map_err(wrong)?;
-        let seat = service.log_in(caller, chat_id, username, password, &service.draw_join()).await?;
-        Ok::<_, Failure>(seat.token.reveal())
+        let join = service.draw_join();
+        let login = service::Login { username, password, join: &join, ends_oldest: true };
+        let (seat, has_ended_oldest) = service.log_in(caller, chat_id, login).await?;
+        Ok::<_, Failure>((seat.token.reveal(), has_ended_oldest))
     };
     match done.await {
-        Ok(token) => Json(Login { succeeded: true, token: Some(token), explanation: None }).into_response(),
+        Ok((token, has_ended_oldest)) => {
+            let explanation = has_ended_oldest.then(|| {
+                let at_most = Session::MAX_PER_MEMBER;
+                format!("You were logged in {at_most} times, which is the most: the first of these logins has ended.")
+            });
+            Json(Login { succeeded: true, token: Some(token), explanation }).into_response()
+        }
         Err(Failure(problem)) => refused(&problem, |explanation| Login { succeeded: false, token: None, explanation }),
     }
 }
@@ -135,8 +152,8 @@ async fn get_conversation(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
 ) -> Answer<Json<Vec<String>>> {
-    let read = service.read_openly(chat_id).await?;
-    let extra = read.messages.len().saturating_sub(HISTORY as usize);
+    let read = service.read_publicly(chat_id, 0).await?;
+    let extra = read.messages.len().saturating_sub(CONVERSATION);
     Ok(Json(read.messages[extra..].iter().map(line).collect()))
 }
 
@@ -159,7 +176,7 @@ async fn post_message(
         let token = SessionToken::parse(&request.token).ok_or(Refusal::SessionRequired)?;
         let username = Username::parse(&request.username)?;
         // The token alone proves who one is; a name that is another's is a mistake worth hearing of.
-        if !service.show_seat(chat_id, &token).await?.username.same_as(&username) {
+        if !service.show_seat(chat_id, &token).await?.0.username.same_as(&username) {
             return Err(Refusal::SessionRequired.into());
         }
         let text = MessageText::parse(&request.message).map_err(|refusal| refusal.of_field("message"))?;

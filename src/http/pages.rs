@@ -25,7 +25,7 @@ use super::chat_app::browser_token;
 use super::origin::{asked_path, way_up};
 use super::path::ChatInPath;
 use super::problem::{Answer, Failure};
-use crate::app::server_fns::AnswerStatus;
+use crate::app::server_fns::AnswerHead;
 use crate::app::{App, PublicUrl, WayUp, addresses, shell};
 use crate::domain::Refusal;
 use crate::service::{Caller, Error};
@@ -102,9 +102,12 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
             // A server function, whose answer may hold a token.
             None => response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         }
-        provide_context(AnswerStatus(Arc::new(move |status| {
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        provide_context(AnswerHead(Arc::new(move |problem| {
+            let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             response.set_status(status);
+            if let Some(seconds) = problem.retry_after {
+                response.insert_header(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
         })));
     }
 }

@@ -6,7 +6,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
 use super::problem::Failure;
-use crate::domain::{ChatId, InviteId, KnockId, MemberId, Refusal};
+use crate::domain::{ChatId, InviteId, KnockId, MemberId, Refusal, SessionId};
 
 macro_rules! id_in_path {
     ($(#[$doc:meta])* $name:ident($id:ty), $parameter:literal, $refusal:expr) => {
@@ -44,7 +44,10 @@ id_in_path!(
     /// The invite that the path names.
     InviteInPath(InviteId), "invite_id", Refusal::NotFound("invite")
 );
-
+id_in_path!(
+    /// The session that the path names.
+    SessionInPath(SessionId), "session_id", Refusal::NotFound("session")
+);
 id_in_path!(
     /// The knock that the path names.
     KnockInPath(KnockId), "knock_id", Refusal::NotFound("knock")

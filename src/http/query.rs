@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::problem::Failure;
+use crate::domain::MessageId;
 use crate::wire::Problem;
 
 /// The parameters, their names in small letters: they may be written in any letter case.
@@ -33,4 +34,11 @@ pub(super) fn chosen(
     let [first, second] = choices;
     let unknown = || Problem::unreadable(format!("{name} must be {first} or {second}.")).about_field(name);
     Ok(chosen.ok_or_else(unknown)?)
+}
+
+/// The last message that the reader has seen.
+pub(super) fn cursor(query: &[(String, String)]) -> Result<MessageId, Failure> {
+    let after = query.iter().find(|(name, _)| name == "after").map_or(Ok(0), |(_, value)| value.parse());
+    let unreadable = |_| Problem::unreadable("after must be the id of a message, a whole number.").about_field("after");
+    Ok(after.map_err(unreadable)?)
 }

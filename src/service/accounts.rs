@@ -1,7 +1,18 @@
 //! Accounts of one chat: made, and logged in to.
 
 use super::{Caller, Password, Result, Seat, Service};
-use crate::domain::{Admission, Chat, ChatId, Command, Fresh, JoinSecret, Member, MessagesAfter, Refusal, Username};
+use crate::domain::{Admission, Chat, ChatId, Command, Departure, Event, Fresh, JoinSecret, Member, Refusal, Username};
+
+/// What someone shows to log in.
+#[derive(Debug)]
+pub struct Login<'a> {
+    pub username: Username,
+    pub password: Password,
+    /// By what the browser is known that logs in.
+    pub join: &'a JoinSecret,
+    /// Whether the session that started first ends where there are as many as may be.
+    pub ends_oldest: bool,
+}
 
 impl Service {
     /// Makes an account. It takes no seat.
@@ -20,15 +31,15 @@ impl Service {
         self.change(chat_id, Command::Register { username, password }, fresh).await.map(drop)
     }
 
-    /// Takes the account's seat. The same `join` has the same effect as before.
+    /// Takes the account's seat, or one more session in it. The same `join` has the same effect as before.
+    /// Where the account has as many sessions as it may, the oldest ends if `ends_oldest` says so; whether
+    /// it did is the second part of the answer.
     pub async fn log_in(
         &self,
         caller: Caller,
         chat_id: ChatId,
-        username: Username,
-        password: Password,
-        join: &JoinSecret,
-    ) -> Result<Seat> {
+        Login { username, password, join, ends_oldest }: Login<'_>,
+    ) -> Result<(Seat, bool)> {
         let kept = self
             .look(chat_id, |state, _| {
                 state.chat.enters_by(Admission::Account)?;
@@ -52,28 +63,20 @@ impl Service {
         }
         let salt = self.draw_salt();
         let fresh = Fresh { salt, session: join.session(&salt).digest(), ..Fresh::NOTHING };
-        self.change(chat_id, Command::LogIn { username: username.clone(), join: join.digest() }, fresh).await?;
+        let command = Command::LogIn { username: username.clone(), join: join.digest(), ends_oldest };
+        let events = self.change(chat_id, command, fresh).await?;
+        let is_end = |event: &Event| matches!(event, Event::SessionEnded { why: Departure::Left, .. });
+        let has_ended_oldest = events.iter().any(is_end);
         // One browser may have logged in to several accounts with the same secret.
         let is_holder = |chat: &Chat, member: &Member| {
             chat.account(&username).is_some_and(|account| account.member_id == member.id)
         };
-        self.seat_given_for(chat_id, join, is_holder).await
+        Ok((self.seat_given_for(chat_id, join, is_holder).await?, has_ended_oldest))
     }
 
     /// A secret for one who logs in and shows nothing to be known by again.
     #[must_use]
     pub fn draw_join(&self) -> JoinSecret {
         self.draw_secret()
-    }
-
-    /// The last messages of a chat that can be read by its address.
-    pub async fn read_openly(&self, chat_id: ChatId) -> Result<MessagesAfter> {
-        self.look(chat_id, |state, _| {
-            if !state.chat.settings()?.is_readable {
-                return Err(Refusal::SessionRequired);
-            }
-            Ok(state.chat.messages_after(0))
-        })
-        .await
     }
 }

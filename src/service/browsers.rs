@@ -1,14 +1,16 @@
 //! Browsers that have said who they are, and the chats that they enter by their address.
 
-use super::{Caller, Posted, Result, Seat, Service, seen};
+use std::collections::HashSet;
+
+use super::{Caller, Error, Posted, Result, Seat, Service, seen};
 use crate::domain::{
-    Admission, BrowserSession, BrowserToken, Chat, ChatId, ChatName, Command, Digest, Fresh, JoinSecret, Member,
-    MessageText, MessagesAfter, OfSession, Refusal, Username,
+    Admission, BrowserSession, BrowserToken, Chat, ChatId, ChatName, Command, Digest, Event, Fresh, JoinSecret, Member,
+    MessageId, MessageText, MessagesAfter, OfSession, Refusal, SealedChatId, Username,
 };
 
 impl Service {
-    /// A session for a browser whose people are called `username`, in place of the one it may have under
-    /// another name.
+    /// A session for a browser whose people are called `username`. Where the browser has one under another
+    /// name, that session goes on under the new one, in every chat that the browser has entered too.
     pub async fn open_browser_session(
         &self,
         caller: Caller,
@@ -16,12 +18,11 @@ impl Service {
         before: Option<BrowserToken>,
     ) -> Result<(BrowserToken, BrowserSession)> {
         self.limit(|limits| limits.check_browser_session(caller))?;
-        if let Some(token) = before {
-            match self.find_browser_session(&token).await? {
-                // Who says the same again, because an answer was lost or in another tab, is the same.
-                Some(session) if session.username.same_as(&username) => return Ok((token, session)),
-                _ => self.inner.store.end_session(token.digest()).await?,
-            }
+        if let Some(token) = before
+            && self.find_browser_session(&token).await?.is_some()
+        {
+            let session = self.rename_browser(&token, username).await?;
+            return Ok((token, session));
         }
         let token: BrowserToken = self.draw_secret();
         let expires_at = self.now().after(self.inner.policy.session_lifetime);
@@ -40,6 +41,56 @@ impl Service {
         Ok(session.filter(|session| session.is_live(self.now())))
     }
 
+    /// Gives the browser another name, and its seats with it: all of them, or none where the name is
+    /// someone else's in one of the chats.
+    async fn rename_browser(&self, token: &BrowserToken, username: Username) -> Result<BrowserSession> {
+        let _turn = self.inner.renaming.lock().await;
+        let session = self.show_browser_session(token).await?;
+        let chats = self.chats_entered(token).await?;
+        for chat_id in &chats {
+            let join = token.join(*chat_id).digest();
+            let free = self.look(*chat_id, |state, now| {
+                let name = state.chat.name().cloned();
+                state.chat.check_rename(join, &username, now).map_err(|refusal| named(refusal, name))
+            });
+            unless_gone(free.await)?;
+        }
+        let old = session.username.clone();
+        self.inner.store.rename_session(token.digest(), &username).await?;
+        for (at, chat_id) in chats.iter().enumerate() {
+            let renamed = self.rename_in(*chat_id, token, &username).await;
+            if let Err(refusal @ Error::Refused(_)) = renamed {
+                // Someone took the name meanwhile: it is as it was.
+                for chat_id in &chats[..at] {
+                    let _ = self.rename_in(*chat_id, token, &old).await;
+                }
+                self.inner.store.rename_session(token.digest(), &old).await?;
+                return Err(refusal);
+            }
+            renamed?;
+        }
+        Ok(BrowserSession { username, ..session })
+    }
+
+    /// Renames the browser's member in a chat, if both are there still.
+    async fn rename_in(&self, chat_id: ChatId, token: &BrowserToken, username: &Username) -> Result<()> {
+        let command = Command::Rename { join: token.join(chat_id).digest(), username: username.clone() };
+        match self.change(chat_id, command, Fresh::NOTHING).await {
+            Err(Error::Refused(refusal)) => {
+                let name = self.look(chat_id, |state, _| Ok(state.chat.name().cloned())).await.unwrap_or_default();
+                unless_gone(Err(named(refusal, name).into()))
+            }
+            changed => changed.map(drop),
+        }
+    }
+
+    /// The chats in which the browser has taken a seat.
+    async fn chats_entered(&self, token: &BrowserToken) -> Result<Vec<ChatId>> {
+        let mut seen = HashSet::new();
+        let entered = self.inner.store.entered(token.digest()).await?;
+        Ok(entered.iter().map(|chat| chat.open(token)).filter(|chat_id| seen.insert(*chat_id)).collect())
+    }
+
     /// Forgets who the browser is. The seats that it took stay its members' own.
     pub async fn end_browser_session(&self, token: &BrowserToken) -> Result<()> {
         self.show_browser_session(token).await?;
@@ -55,7 +106,7 @@ impl Service {
     /// The same browser has one seat in a chat.
     pub async fn enter(&self, caller: Caller, chat_id: ChatId, token: &BrowserToken) -> Result<Seat> {
         let session = self.show_browser_session(token).await?;
-        self.take_seat(caller, chat_id, session, &token.join(chat_id)).await
+        self.take_seat(caller, chat_id, session, token).await
     }
 
     async fn take_seat(
@@ -63,15 +114,26 @@ impl Service {
         caller: Caller,
         chat_id: ChatId,
         session: BrowserSession,
-        join: &JoinSecret,
+        token: &BrowserToken,
     ) -> Result<Seat> {
         self.limit(|limits| limits.check_join(caller))?;
-        let salt = self.draw_salt();
+        let (salt, join) = (self.draw_salt(), token.join(chat_id));
         let fresh = Fresh { id: self.draw_id(), salt, session: join.session(&salt).digest(), ..Fresh::NOTHING };
         let BrowserSession { username, expires_at, .. } = session;
-        let command = Command::Enter { username, join: join.digest(), until: expires_at };
-        self.change(chat_id, command, fresh).await?;
-        self.seat_given_for(chat_id, join, |_, _| true).await
+        let command = Command::Enter { username: username.clone(), join: join.digest(), until: expires_at };
+        let events = self.change(chat_id, command, fresh).await?;
+        if events.iter().any(|event| matches!(event, Event::MemberJoined { .. })) {
+            let sealed = SealedChatId::seal(chat_id, token, self.draw_salt());
+            self.inner.store.note_entered(token.digest(), &sealed).await?;
+            // A change of name that did not find the chat among those entered has come too early.
+            let _turn = self.inner.renaming.lock().await;
+            if let Some(session) = self.find_browser_session(token).await?
+                && session.username != username
+            {
+                self.rename_in(chat_id, token, &session.username).await?;
+            }
+        }
+        self.seat_given_for(chat_id, &join, |_, _| true).await
     }
 
     /// The seat whose session was given for `join`, of a member whom `is_meant` accepts.
@@ -95,6 +157,7 @@ impl Service {
         &self,
         chat_id: ChatId,
         token: &BrowserToken,
+        after: MessageId,
     ) -> Result<(Option<ChatName>, MessagesAfter)> {
         self.show_browser_session(token).await?;
         let join = token.join(chat_id).digest();
@@ -103,7 +166,7 @@ impl Service {
             if let Some(member) = state.chat.member_joined_as(join, now) {
                 state.hear(member.id, now);
             }
-            Ok((state.chat.name().cloned(), state.chat.messages_after(0)))
+            Ok((state.chat.name().cloned(), state.chat.messages_after(after)))
         })
         .await
     }
@@ -123,13 +186,31 @@ impl Service {
         let seated: Option<Digest<OfSession>> = self
             .look(chat_id, |state, now| {
                 state.chat.enters_by(Admission::Open)?;
-                Ok(state.chat.member_joined_as(join.digest(), now).map(|member| member.session.digest))
+                let member = state.chat.member_joined_as(join.digest(), now);
+                Ok(member.and_then(|member| member.sessions.first()).map(|session| session.digest))
             })
             .await?;
         let by = match seated {
             Some(by) => by,
-            None => self.take_seat(caller, chat_id, session, &join).await?.token.digest(),
+            None => self.take_seat(caller, chat_id, session, token).await?.token.digest(),
         };
         self.post_by(chat_id, by, text, None).await
+    }
+}
+
+/// The refusal of a name, with the name of the chat where it is someone else's: the one who chose it may be
+/// in several.
+fn named(refusal: Refusal, chat: Option<ChatName>) -> Refusal {
+    match (refusal, chat) {
+        (Refusal::UsernameTaken, Some(chat)) => Refusal::UsernameTakenIn(chat),
+        (refusal, _) => refusal,
+    }
+}
+
+/// A chat that has ended since refuses nothing.
+fn unless_gone(answer: Result<()>) -> Result<()> {
+    match answer {
+        Err(Error::Refused(Refusal::ChatNotFound)) => Ok(()),
+        answer => answer,
     }
 }

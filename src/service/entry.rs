@@ -9,8 +9,8 @@ use super::watch::Watcher;
 use super::{Caller, Error, OpenInvite, Result, Seat, Service, seen};
 use crate::domain::{
     Chat, ChatId, ChatName, Command, Decision, Digest, Event, Fresh, Invite, InviteId, InviteKey, InviteTerms,
-    JoinSecret, Knock, KnockId, KnockStatus, Member, OfInvite, OfJoin, OfTicket, Refusal, Salt, SessionToken, Ticket,
-    Timestamp, Username,
+    JoinSecret, Knock, KnockId, KnockStatus, Member, OfInvite, OfJoin, OfSession, OfTicket, Refusal, Salt,
+    SessionToken, Ticket, Timestamp, Username,
 };
 
 /// By what one who joins is known again.
@@ -92,8 +92,28 @@ impl Service {
 
     /// Makes another magic link; the owner's right.
     pub async fn create_invite(&self, chat_id: ChatId, token: &SessionToken, terms: InviteTerms) -> Result<OpenInvite> {
+        self.add_invite(chat_id, Some(token.digest()), terms).await
+    }
+
+    /// The same without a session, where the chat's address is enough for such a link.
+    pub async fn create_invite_by_address(
+        &self,
+        caller: Caller,
+        chat_id: ChatId,
+        terms: InviteTerms,
+    ) -> Result<OpenInvite> {
+        self.limit(|limits| limits.check_create(caller))?;
+        self.add_invite(chat_id, None, terms).await
+    }
+
+    async fn add_invite(
+        &self,
+        chat_id: ChatId,
+        by: Option<Digest<OfSession>>,
+        terms: InviteTerms,
+    ) -> Result<OpenInvite> {
         let (key, fresh) = self.draw_invite();
-        let command = Command::CreateInvite { by: token.digest(), terms };
+        let command = Command::CreateInvite { by, terms };
         let events = self.change(chat_id, command, fresh).await?;
         let invite = events.iter().find_map(|event| match event {
             Event::InviteCreated { invite } => Some(invite.clone()),
@@ -200,6 +220,30 @@ impl Service {
             Err(Error::Refused(Refusal::NotFound(_))) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// How whoever asked last by an invite stands. `None` where nobody has.
+    pub async fn find_newest_standing(&self, chat_id: ChatId, key: &InviteKey) -> Result<Option<Standing>> {
+        let key = key.digest();
+        self.look(chat_id, |state, now| {
+            let chat = &state.chat;
+            chat.settings()?;
+            let invite = chat.invites().iter().find(|invite| invite.digest == key).ok_or(Refusal::InvalidInvite)?;
+            let knocks = chat.knocks().iter().filter(|knock| knock.invite_id == invite.id && knock.is_live(now));
+            let newest = knocks.max_by_key(|knock| knock.knocked_at);
+            let seated = chat.live_members(now).filter(|member| member.invite_id == Some(invite.id));
+            let seated = seated.max_by_key(|member| member.joined_at);
+            Ok(match (newest, seated) {
+                (Some(knock), Some(member))
+                    if knock.member_id() == member.id || knock.knocked_at < member.joined_at =>
+                {
+                    Some(Standing::Seated)
+                }
+                (Some(knock), _) => Some(Standing::Knocked { knock_id: knock.id, status: knock.status }),
+                (None, seated) => seated.map(|_| Standing::Seated),
+            })
+        })
+        .await
     }
 
     /// How one who has asked to join stands, each time that has changed.
@@ -311,9 +355,11 @@ fn standing(chat: &Chat, join: Digest<OfJoin>, now: Timestamp) -> Result<Option<
 fn entrance(chat: &Chat, secrets: &Secrets, now: Timestamp) -> Result<Entrance, Refusal> {
     let join = secrets.join.digest();
     if let Some(member) = chat.member_joined_as(join, now) {
-        let token = member.session.source.map(|source| secrets.session(&source.salt));
-        let token = token.filter(|token| token.digest() == member.session.digest);
-        let token = token.ok_or(Refusal::SessionExpired)?;
+        let mut tokens = member.sessions.iter().filter_map(|session| {
+            let token = secrets.session(&session.source?.salt);
+            (token.digest() == session.digest).then_some(token)
+        });
+        let token = tokens.next().ok_or(Refusal::SessionExpired)?;
         return Ok(Entrance::Seated(Seat { token, member: seen(chat, member, now) }));
     }
     let knock = chat.knock_joined_as(join, now).ok_or(Refusal::SessionExpired)?;

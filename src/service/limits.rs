@@ -30,7 +30,8 @@ const MINUTES_PER_KNOCK: u64 = 5;
 const BROWSER_SESSIONS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 /// Accounts one address may make; each costs a hash.
 const REGISTERS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
-/// Messages one member may post in the long run, and how many at once before that.
+/// Messages one member, or one address without a session, may post in the long run, and how many at once
+/// before that.
 const POSTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
 const POSTS_AT_ONCE: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 
@@ -65,6 +66,7 @@ pub(super) struct Limits {
     pub(super) streams: StreamLimits,
     posts: Limit<MemberId>,
     typing: Limit<MemberId>,
+    posts_by_address: Limit<Caller>,
 }
 
 impl Limits {
@@ -79,6 +81,7 @@ impl Limits {
             knocks: limit(slow(Duration::from_mins(MINUTES_PER_KNOCK)).allow_burst(KNOCKS_AT_ONCE), clock),
             posts: limit(Quota::per_second(POSTS_PER_SECOND).allow_burst(POSTS_AT_ONCE), clock),
             typing: limit(Quota::per_minute(TYPING_PER_MINUTE), clock),
+            posts_by_address: limit(Quota::per_second(POSTS_PER_SECOND).allow_burst(POSTS_AT_ONCE), clock),
         }
     }
 
@@ -106,6 +109,11 @@ impl Limits {
         check(&self.posts, &member)
     }
 
+    /// Who posts without a session is known by their address alone.
+    pub(super) fn check_post_by_address(&self, caller: Caller) -> Result<(), Refusal> {
+        check(&self.posts_by_address, &caller)
+    }
+
     pub(super) fn check_typing(&self, member: MemberId) -> Result<(), Refusal> {
         check(&self.typing, &member)
     }
@@ -120,6 +128,7 @@ impl Limits {
         self.logins.forget_idle();
         self.posts.retain_recent();
         self.typing.retain_recent();
+        self.posts_by_address.retain_recent();
     }
 }
 

@@ -12,7 +12,7 @@ use super::stream_limits::StreamPermit;
 use super::{Caller, Result, Service};
 use crate::domain::{
     ChatId, Departure, Digest, Event, Knock, KnockEnd, KnockId, KnockStatus, Member, MemberId, Message, MessageId,
-    MessagesAfter, OfSession, Refusal, Role, SessionToken,
+    MessagesAfter, OfSession, Refusal, Role, SessionToken, Username,
 };
 
 /// What a follower learns.
@@ -37,6 +37,10 @@ pub enum Update {
         member_id: MemberId,
         role: Role,
     },
+    Renamed {
+        member_id: MemberId,
+        username: Username,
+    },
     /// Of knocks, only owners learn.
     Knocked(Knock),
     KnockDecided {
@@ -56,7 +60,7 @@ pub enum Update {
 pub enum Ending {
     /// The chat has ended.
     ChatEnded,
-    /// The follower's seat is free.
+    /// The follower's session has ended, and with the last one of a member its seat.
     SessionEnded(Departure),
     /// An owner took the follower's seat back, by a code; the follower may come back with the token
     /// that it was given then.
@@ -108,12 +112,11 @@ impl Service {
         let begin = |state: &State, now| {
             let member = state.chat.authenticate(by, now)?;
             let (member_id, is_owner) = (member.id, state.chat.role(member, now) == Role::Owner);
-            let session = member.session.digest;
             state.hear(member_id, now);
             // Under one lock: what is committed after this look is told to the receiver.
-            Ok::<_, Refusal>((member_id, is_owner, session, state.chat.messages_after(after), state.follow(member_id)))
+            Ok::<_, Refusal>((member_id, is_owner, state.chat.messages_after(after), state.follow(member_id)))
         };
-        let (member_id, is_owner, session, MessagesAfter { messages, last_id, missed }, (subscription, presence)) =
+        let (member_id, is_owner, MessagesAfter { messages, last_id, missed }, (subscription, presence)) =
             self.look_into(&room, chat_id, begin).await?;
         let opened = Update::Opened { last_id, missed };
         Ok(Follower {
@@ -121,7 +124,7 @@ impl Service {
             room,
             member_id,
             is_owner,
-            session,
+            session: by,
             cursor: last_id,
             waiting: std::iter::once(opened).chain(messages.into_iter().map(Update::Posted)).collect(),
             ending: None,
@@ -236,19 +239,27 @@ impl Follower {
             Event::KnockEnded { knock_id, why } => {
                 self.tell_owner(Update::KnockEnded { knock_id: *knock_id, why: *why });
             }
-            Event::SessionRenewed { member_id, session, is_taken_back, .. } if *member_id == self.member_id => {
-                self.session = session.digest;
-                if *is_taken_back {
-                    self.ending = Some(Ending::TakenBack);
-                }
+            Event::MemberRenamed { member_id, username } => {
+                self.waiting.push_back(Update::Renamed { member_id: *member_id, username: username.clone() });
+            }
+            Event::SessionRenewed { ended, session, .. } if *ended == self.session => self.session = session.digest,
+            Event::SessionEnded { ended, why, .. } if *ended == self.session => {
+                self.ending = Some(Ending::SessionEnded(*why));
+            }
+            Event::SeatTakenBack { member_id, .. } if *member_id == self.member_id => {
+                self.ending = Some(Ending::TakenBack);
             }
             // The owner asks for these; nobody else hears of them.
             Event::ChatCreated { .. }
             | Event::Registered { .. }
             | Event::RecoverySet { .. }
+            | Event::RecoveryEnded { .. }
             | Event::InviteCreated { .. }
             | Event::InviteRevoked { .. }
-            | Event::SessionRenewed { .. } => {}
+            | Event::SessionStarted { .. }
+            | Event::SessionRenewed { .. }
+            | Event::SessionEnded { .. }
+            | Event::SeatTakenBack { .. } => {}
         }
     }
 
@@ -270,16 +281,16 @@ impl Follower {
         let now = self.service.now();
         let (unseen, own) = self.room.look(|state| {
             let own = state.chat.live_members(now).find(|member| member.id == self.member_id);
-            let own = own.map(|member| (state.chat.role(member, now), member.session.digest));
+            let own = own.map(|member| (state.chat.role(member, now), member.session(self.session).is_some()));
             (state.chat.messages_after(self.cursor), own)
         });
-        let Some((role, session)) = own else {
+        let Some((role, holds)) = own else {
             self.ending = Some(Ending::SessionEnded(Departure::Expired));
             return;
         };
         self.is_owner = role == Role::Owner;
-        if session != self.session {
-            // It was renewed or taken back: whoever has the new token comes back.
+        if !holds {
+            // It was renewed, ended or taken back: whoever has a good token comes back.
             self.ending = Some(Ending::TakenBack);
             return;
         }

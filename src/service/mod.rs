@@ -11,7 +11,9 @@ mod live;
 mod logins;
 mod owners;
 mod passwords;
+mod public;
 mod room;
+mod sessions;
 mod stream_limits;
 mod sweep;
 mod watch;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::sync::Mutex;
 use tokio::sync::watch::Sender;
 
 use crate::domain::{
@@ -28,13 +31,16 @@ use crate::domain::{
 };
 use crate::store::{Store, Unavailable};
 
+pub use accounts::Login;
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, OsEntropy};
 pub use entry::{Entrance, Joiner, KnockView, SharedInvite, Standing, knock_view};
 pub use limits::Caller;
 pub use live::{Ending, Follower, Update};
-pub use owners::Owner;
+pub use owners::{Creator, Owner};
 pub use passwords::{Busy, Password};
+pub use public::Preview;
+pub use sessions::OwnSession;
 pub use watch::{WatchEnd, Watcher};
 
 use limits::Limits;
@@ -73,6 +79,14 @@ pub struct Policy {
 pub struct Seat {
     pub token: SessionToken,
     pub member: Member,
+}
+
+impl Seat {
+    /// When the session expires that the token proves.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        self.member.session(self.token.digest()).map_or(self.member.joined_at, |session| session.expires_at)
+    }
 }
 
 /// A magic link and the key in it.
@@ -135,6 +149,8 @@ struct Inner {
     limits: Option<Limits>,
     passwords: Passwords,
     rooms: Rooms,
+    /// Held while a browser's name changes in all its chats, so that two changes do not mix.
+    renaming: Mutex<()>,
     /// Whether the server stops; those who follow a chat watch it.
     stopping: Sender<bool>,
 }
@@ -151,6 +167,7 @@ impl Service {
             limits,
             passwords: Passwords::default(),
             rooms: Rooms::default(),
+            renaming: Mutex::new(()),
             stopping: Sender::new(false),
         };
         Self { inner: Arc::new(inner) }
@@ -249,13 +266,14 @@ impl Service {
         .await
     }
 
-    /// Whose session it is.
-    pub async fn show_seat(&self, chat_id: ChatId, token: &SessionToken) -> Result<Member> {
+    /// Whose session it is, and when it expires.
+    pub async fn show_seat(&self, chat_id: ChatId, token: &SessionToken) -> Result<(Member, Timestamp)> {
         let by = token.digest();
         self.look(chat_id, |state, now| {
             let member = state.chat.authenticate(by, now)?;
             state.hear(member.id, now);
-            Ok(seen(&state.chat, member, now))
+            let expires_at = member.session(by).map_or(now, |session| session.expires_at);
+            Ok((seen(&state.chat, member, now), expires_at))
         })
         .await
     }

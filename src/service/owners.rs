@@ -2,36 +2,59 @@
 
 use std::sync::Arc;
 
-use super::{Caller, NewChat, OpenInvite, Result, Seat, Service, seen};
+use super::{Caller, NewChat, OpenInvite, Password, Result, Seat, Service, seen};
 use crate::domain::{
-    Chat, ChatId, ChatName, Command, Event, Fresh, InviteTerms, Member, MemberId, RecoveryCode, Refusal, Role,
-    SessionToken, Settings, Timestamp, Username,
+    Chat, ChatId, ChatName, Command, Event, Fresh, InviteTerms, Member, MemberId, PasswordHash, RecoveryCode, Refusal,
+    Role, SessionToken, Settings, Username,
 };
 use crate::store::{CommitError, Unavailable};
+
+/// Who creates a chat.
+#[derive(Debug)]
+pub struct Creator {
+    pub username: Username,
+    /// For an account of the creator's own, where people log in.
+    pub password: Option<Password>,
+}
+
+impl From<Username> for Creator {
+    fn from(username: Username) -> Self {
+        Self { username, password: None }
+    }
+}
 
 /// Who opens a chat, with the secrets that they have.
 #[derive(Debug)]
 pub struct Owner<'a> {
     pub username: Username,
+    pub password: Option<PasswordHash>,
     pub token: &'a SessionToken,
     pub recovery: &'a RecoveryCode,
 }
 
 impl Service {
-    /// Opens a chat with `username` as its owner and one invite without terms.
+    /// Opens a chat with its creator as its owner and one invite without terms.
     pub async fn create_chat(
         &self,
         caller: Caller,
-        username: Username,
+        creator: impl Into<Creator>,
         name: Option<ChatName>,
         settings: Settings,
     ) -> Result<NewChat> {
+        let Creator { username, password } = creator.into();
+        let password = match password {
+            Some(password) => {
+                self.limit(|limits| limits.check_register(caller))?;
+                Some(self.inner.passwords.hash(password, self.draw_id()).await?)
+            }
+            None => None,
+        };
         let (token, recovery): (SessionToken, RecoveryCode) = (self.draw_secret(), self.draw_secret());
         let (key, fresh) = self.draw_invite();
         let terms = InviteTerms::default();
         let by_invite = settings.admission.is_by_invite();
-        let first = by_invite.then(|| (Command::CreateInvite { by: token.digest(), terms }, fresh));
-        let owner = Owner { username, token: &token, recovery: &recovery };
+        let first = by_invite.then(|| (Command::CreateInvite { by: Some(token.digest()), terms }, fresh));
+        let owner = Owner { username, password, token: &token, recovery: &recovery };
         let (chat_id, chat, events) = self.open(caller, Some(owner), name, settings, first).await?;
         let member = events.iter().find_map(|event| match event {
             Event::MemberJoined { member } => Some(member.clone()),
@@ -70,7 +93,8 @@ impl Service {
             recovery: owner.recovery.digest(),
             ..Fresh::NOTHING
         });
-        let create = Command::Create { name, settings, username: owner.map(|owner| owner.username) };
+        let (username, password) = owner.map_or((None, None), |owner| (Some(owner.username), owner.password));
+        let create = Command::Create { name, settings, username, password };
 
         let now = self.now();
         let chat = Chat::new(chat_id);
@@ -113,22 +137,6 @@ impl Service {
         .await
     }
 
-    /// A new token for the same seat, with a whole lifetime before it; the old one ends. Asked
-    /// again with the old one soon after, it gives the same new one.
-    pub async fn renew_session(&self, chat_id: ChatId, token: &SessionToken) -> Result<(SessionToken, Timestamp)> {
-        let salt = self.draw_salt();
-        let by = token.digest();
-        let fresh = Fresh { salt, session: token.renewed(&salt).digest(), ..Fresh::NOTHING };
-        self.change(chat_id, Command::Renew { by }, fresh).await?;
-        self.look(chat_id, |state, now| {
-            let session = state.chat.renewed_by(by, now).map(|member| member.session.clone());
-            let session = session.ok_or(Refusal::SessionExpired)?;
-            let source = session.source.ok_or(Refusal::SessionExpired)?;
-            Ok((token.renewed(&source.salt), session.expires_at))
-        })
-        .await
-    }
-
     /// A new way back for an owner; the one before ends.
     pub async fn renew_recovery(&self, chat_id: ChatId, token: &SessionToken) -> Result<RecoveryCode> {
         let code: RecoveryCode = self.draw_secret();
@@ -157,8 +165,8 @@ impl Service {
         };
         self.change(chat_id, Command::Recover { code: digest, username }, fresh).await?;
         self.look(chat_id, |state, now| {
-            let member = state.chat.recovered_by(digest, now).ok_or(Refusal::InvalidRecovery)?;
-            let source = member.session.source.ok_or(Refusal::InvalidRecovery)?;
+            let (member, session) = state.chat.recovered_by(digest, now).ok_or(Refusal::InvalidRecovery)?;
+            let source = session.source.ok_or(Refusal::InvalidRecovery)?;
             let seat = Seat { token: code.session(&source.salt), member: seen(&state.chat, member, now) };
             Ok((seat, code.next(&source.salt)))
         })

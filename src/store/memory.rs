@@ -1,5 +1,6 @@
 //! Chats kept in memory alone, for those who want nothing on a disk.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +10,19 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
 use super::{CommitError, Store, Unavailable};
-use crate::domain::{BrowserSession, Change, Chat, ChatId, Digest, OfBrowser, Timestamp};
+use crate::domain::{BrowserSession, Change, Chat, ChatId, Digest, OfBrowser, SealedChatId, Timestamp, Username};
 
 /// Forgets everything when the program ends.
 #[derive(Default)]
 pub struct MemoryStore {
     chats: DashMap<ChatId, Arc<Chat>>,
     /// By the digests of their tokens.
-    sessions: DashMap<[u8; 32], BrowserSession>,
+    sessions: DashMap<[u8; 32], KeptSession>,
+}
+
+struct KeptSession {
+    session: BrowserSession,
+    entered: VecDeque<SealedChatId>,
 }
 
 #[async_trait]
@@ -48,12 +54,34 @@ impl Store for MemoryStore {
     }
 
     async fn open_session(&self, session: &BrowserSession) -> Result<(), Unavailable> {
-        self.sessions.insert(*session.token.as_bytes(), session.clone());
+        let kept = KeptSession { session: session.clone(), entered: VecDeque::new() };
+        self.sessions.insert(*session.token.as_bytes(), kept);
         Ok(())
     }
 
     async fn session(&self, token: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable> {
-        Ok(self.sessions.get(token.as_bytes()).map(|session| session.clone()))
+        Ok(self.sessions.get(token.as_bytes()).map(|kept| kept.session.clone()))
+    }
+
+    async fn rename_session(&self, token: Digest<OfBrowser>, username: &Username) -> Result<(), Unavailable> {
+        if let Some(mut kept) = self.sessions.get_mut(token.as_bytes()) {
+            kept.session.username = username.clone();
+        }
+        Ok(())
+    }
+
+    async fn note_entered(&self, token: Digest<OfBrowser>, chat: &SealedChatId) -> Result<(), Unavailable> {
+        if let Some(mut kept) = self.sessions.get_mut(token.as_bytes()) {
+            kept.entered.push_back(chat.clone());
+            if kept.entered.len() > BrowserSession::MAX_CHATS {
+                kept.entered.pop_front();
+            }
+        }
+        Ok(())
+    }
+
+    async fn entered(&self, token: Digest<OfBrowser>) -> Result<Vec<SealedChatId>, Unavailable> {
+        Ok(self.sessions.get(token.as_bytes()).map(|kept| kept.entered.iter().cloned().collect()).unwrap_or_default())
     }
 
     async fn end_session(&self, token: Digest<OfBrowser>) -> Result<(), Unavailable> {
@@ -62,7 +90,7 @@ impl Store for MemoryStore {
     }
 
     async fn end_expired_sessions(&self, now: Timestamp) -> Result<(), Unavailable> {
-        self.sessions.retain(|_, session| session.is_live(now));
+        self.sessions.retain(|_, kept| kept.session.is_live(now));
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::domain::{BrowserSession, Change, Chat, ChatId, Digest, OfBrowser, Timestamp};
+use crate::domain::{BrowserSession, Change, Chat, ChatId, Digest, OfBrowser, SealedChatId, Timestamp, Username};
 
 pub use memory::MemoryStore;
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
@@ -52,7 +52,17 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The browser's session, which may have expired.
     async fn session(&self, token: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable>;
 
-    /// Forgets a browser's session, if there is one.
+    /// Gives a browser's session another name, if there is one.
+    async fn rename_session(&self, token: Digest<OfBrowser>, username: &Username) -> Result<(), Unavailable>;
+
+    /// Keeps with a browser's session, if there is one, that the browser entered `chat`; of more than
+    /// [`BrowserSession::MAX_CHATS`] the first go.
+    async fn note_entered(&self, token: Digest<OfBrowser>, chat: &SealedChatId) -> Result<(), Unavailable>;
+
+    /// The chats that the browser has entered, in the order in which it did.
+    async fn entered(&self, token: Digest<OfBrowser>) -> Result<Vec<SealedChatId>, Unavailable>;
+
+    /// Forgets a browser's session and the chats that it has entered, if there is one.
     async fn end_session(&self, token: Digest<OfBrowser>) -> Result<(), Unavailable>;
 
     /// Forgets the browsers' sessions that have expired by `now`.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::domain::{self, Admission, KnockStatus, MessageId, Role, Timestamp};
+use crate::domain::{self, Admission, KnockStatus, MessageId, PublicAccess, Role, Timestamp};
 
 /// A new chat, with what its owner needs.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -126,6 +126,35 @@ pub struct OwnSeat {
     pub member: Member,
 }
 
+/// One of a member's own sessions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OwnSession {
+    /// Names the session; it proves nothing.
+    pub session_id: Uuid,
+    /// When the member entered, or logged in; renewing keeps this.
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+    /// Whether it is the session that asks.
+    pub current: bool,
+}
+
+/// A member's own sessions, in the order in which they started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OwnSessions {
+    pub sessions: Vec<OwnSession>,
+}
+
+/// What anyone who knows the chat's address may know of it before entering.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Preview {
+    /// What the chat is called, if it has a name.
+    pub name: Option<String>,
+    pub admission: Admission,
+    pub public_access: PublicAccess,
+}
+
 /// What brings an owner back when the session is lost.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RecoveryCode {
@@ -226,6 +255,9 @@ pub struct InviteSummary {
     pub expires_at: Option<Timestamp>,
     /// Whether an owner must let in who comes by it.
     pub asks_first: bool,
+    /// Whether someone made it who knew the chat's address alone.
+    #[serde(default)]
+    pub by_address: bool,
 }
 
 /// A magic link without its key, and who of those that are here came by it.
@@ -247,6 +279,7 @@ pub struct InviteList {
 pub struct Message {
     /// 1, 2, 3 … in its chat.
     pub id: MessageId,
+    /// Its author; the nil UUID for what was posted without a session.
     pub member_id: Uuid,
     /// What the author was called then.
     pub username: String,
@@ -295,6 +328,7 @@ impl From<&domain::Invite> for InviteSummary {
             uses: invite.uses,
             expires_at: invite.expires_at,
             asks_first: invite.asks_first,
+            by_address: invite.is_by_address,
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::domain::{self, ChatName, MessagesAfter, Refusal, Settings, Timestamp};
+use crate::domain::{self, ChatName, MessageId, MessagesAfter, Refusal, Settings, Timestamp};
 
 /// Says who a browser's people are.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -48,9 +48,7 @@ impl NewChatroom {
     /// # Errors
     /// [`Refusal::Invalid`] that names the field.
     pub fn parse(&self) -> Result<(ChatName, Settings), Refusal> {
-        let capacity = self.capacity.or(Some(Settings::MAX_CAPACITY));
-        let history = self.history.or(Some(Settings::MAX_HISTORY));
-        Ok((ChatName::parse(&self.name)?, Settings::new(domain::Admission::Open, capacity, history)?))
+        Ok((ChatName::parse(&self.name)?, Settings::new(domain::Admission::Open, self.capacity, self.history)?))
     }
 }
 
@@ -69,13 +67,18 @@ pub struct ChatroomMessages {
     pub name: Option<String>,
     pub hash_key: Uuid,
     pub messages: Vec<ChatroomMessage>,
+    /// The newest id in the chat: the `after` of the next call.
+    pub last_id: MessageId,
+    /// How many messages after the cursor were deleted before this call.
+    pub missed: u64,
 }
 
 impl ChatroomMessages {
     #[must_use]
     pub fn new(hash_key: Uuid, name: Option<&ChatName>, read: &MessagesAfter) -> Self {
         let name = name.map(|name| name.as_str().to_owned());
-        Self { name, hash_key, messages: read.messages.iter().map(ChatroomMessage::from).collect() }
+        let messages = read.messages.iter().map(ChatroomMessage::from).collect();
+        Self { name, hash_key, messages, last_id: read.last_id, missed: read.missed }
     }
 }
 

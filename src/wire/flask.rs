@@ -5,16 +5,20 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// Asks for a room.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
 pub struct NewRoom {
-    /// What the room is called. 1 to 64 characters.
-    pub alias: String,
+    /// What the room is called. Only its first 64 characters count; where there is nothing to be seen, the
+    /// room gets a name.
+    pub alias: Option<String>,
 }
 
 /// A new room.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Room {
     pub roomid: Uuid,
+    /// What the room is called.
+    pub alias: String,
 }
 
 /// Who one is, or wants to be, in a room.
@@ -52,6 +56,7 @@ pub struct Login {
     pub succeeded: bool,
     /// Proves the seat; random, and never made of the password.
     pub token: Option<String>,
-    /// A sentence for the person who asked; `null` where it was done.
+    /// A sentence for the person who asked: why it was not done, or which other login ended for it. `null`
+    /// where there is nothing to explain.
     pub explanation: Option<String>,
 }

@@ -26,6 +26,8 @@ pub enum LiveEvent {
     MemberLeft { member_id: Uuid, reason: Departure },
     /// A member may do more, or less, than before.
     RoleChanged { member_id: Uuid, role: Role },
+    /// A member changed their name.
+    MemberRenamed { member_id: Uuid, username: String },
     /// Someone asks to be let in; told to owners alone, as are the two below.
     Knocked { knock: Knock },
     /// An owner has answered.
@@ -38,7 +40,7 @@ pub enum LiveEvent {
     Typing { member_id: Uuid },
     /// The chat has ended. Nothing comes after.
     ChatEnded,
-    /// The reader's own seat is free. Nothing comes after.
+    /// The reader's own session has ended. Nothing comes after.
     SessionEnded { reason: Departure },
 }
 
@@ -52,6 +54,7 @@ impl LiveEvent {
             Self::MemberJoined { .. } => "member_joined",
             Self::MemberLeft { .. } => "member_left",
             Self::RoleChanged { .. } => "role_changed",
+            Self::MemberRenamed { .. } => "member_renamed",
             Self::Knocked { .. } => "knocked",
             Self::KnockDecided { .. } => "knock_decided",
             Self::KnockEnded { .. } => "knock_ended",
@@ -74,6 +77,7 @@ mod tests {
             LiveEvent::Opened { last_id: 1, missed: 0 },
             LiveEvent::MemberLeft { member_id: id, reason: Departure::Removed },
             LiveEvent::RoleChanged { member_id: id, role: Role::Owner },
+            LiveEvent::MemberRenamed { member_id: id, username: "Ann".into() },
             LiveEvent::KnockDecided { knock_id: id, status: KnockStatus::Approved },
             LiveEvent::KnockEnded { knock_id: id, reason: KnockEnd::Expired },
             LiveEvent::MembersChanged,

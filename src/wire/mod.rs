@@ -13,8 +13,8 @@ pub mod silly;
 
 pub use answers::{
     Created, Entered, Health, Invite, InviteList, InviteSummary, InviteWithMembers, Joined, Knock, KnockList,
-    KnockState, KnockUpdate, Knocked, Member, MemberList, MemberSummary, Message, Messages, OwnSeat, Recovered,
-    RecoveryCode, Retention, Seats, Session,
+    KnockState, KnockUpdate, Knocked, Member, MemberList, MemberSummary, Message, Messages, OwnSeat, OwnSession,
+    OwnSessions, Preview, Recovered, RecoveryCode, Retention, Seats, Session,
 };
 pub use live::LiveEvent;
 pub use problem::{Code, Problem};

@@ -40,6 +40,8 @@ pub enum Code {
     ChatFull,
     /// 409: a live member has that name.
     UsernameTaken,
+    /// 409: the account is used in as many browsers as may be.
+    TooManySessions,
     /// 409: the chat is entered in another way.
     WrongAdmission,
     /// 409: nobody asks to be let in by this link.
@@ -58,7 +60,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of their statuses.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::InvalidRequest,
         Self::SessionRequired,
         Self::SessionExpired,
@@ -74,6 +76,7 @@ impl Code {
         Self::RequestTimeout,
         Self::ChatFull,
         Self::UsernameTaken,
+        Self::TooManySessions,
         Self::WrongAdmission,
         Self::NothingToApprove,
         Self::PayloadTooLarge,
@@ -95,7 +98,11 @@ impl Code {
             Self::ChatNotFound | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
-            Self::ChatFull | Self::UsernameTaken | Self::WrongAdmission | Self::NothingToApprove => 409,
+            Self::ChatFull
+            | Self::UsernameTaken
+            | Self::TooManySessions
+            | Self::WrongAdmission
+            | Self::NothingToApprove => 409,
             Self::PayloadTooLarge => 413,
             Self::TooManyRequests | Self::TooManyStreams => 429,
             Self::InternalError => 500,
@@ -122,6 +129,7 @@ impl Code {
             Self::RequestTimeout => "Request timeout",
             Self::ChatFull => "Chat full",
             Self::UsernameTaken => "Username taken",
+            Self::TooManySessions => "Too many sessions",
             Self::WrongAdmission => "Wrong admission",
             Self::NothingToApprove => "Nothing to approve",
             Self::PayloadTooLarge => "Payload too large",
@@ -148,7 +156,8 @@ impl Code {
             Refusal::ChatNotFound => Self::ChatNotFound,
             Refusal::NotFound(_) => Self::NotFound,
             Refusal::ChatFull { .. } => Self::ChatFull,
-            Refusal::UsernameTaken => Self::UsernameTaken,
+            Refusal::UsernameTaken | Refusal::UsernameTakenIn(_) => Self::UsernameTaken,
+            Refusal::TooManySessions { .. } => Self::TooManySessions,
             Refusal::TooManyRequests { .. } | Refusal::TooManyKnocks { .. } => Self::TooManyRequests,
             Refusal::TooManyStreams { .. } => Self::TooManyStreams,
         }
@@ -275,6 +284,7 @@ mod tests {
                 "request_timeout",
                 "chat_full",
                 "username_taken",
+                "too_many_sessions",
                 "wrong_admission",
                 "nothing_to_approve",
                 "payload_too_large",

@@ -5,13 +5,14 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::{
-    Admission, ChatName, ClientId, Decision, InviteKey, InviteLabel, InviteTerms, MessageText, RecoveryCode, Refusal,
-    Role, Settings, Username,
+    Admission, ChatName, ClientId, Decision, InviteKey, InviteLabel, InviteTerms, MessageText, PublicAccess,
+    RecoveryCode, Refusal, Role, Settings, Username,
 };
 
 /// Asks for a new chat; every field may be left out, and so may the body.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[allow(missing_debug_implementations)] // what is secret in it must reach no log
 pub struct CreateChat {
     /// What the creator is called in it. 1 to 32 characters; "Owner" where it is left out.
     pub username: Option<String>,
@@ -19,10 +20,15 @@ pub struct CreateChat {
     pub name: Option<String>,
     /// How others enter; `link` where it is left out.
     pub admission: Option<Admission>,
-    /// Seats, 1 to 50; 6 where it is left out.
+    /// Seats, 1 to 50, or to 200 where `admission` is `account`. Left out: 6 for `link` and `approval`, 200
+    /// for `account`, 50 for `open`.
     pub capacity: Option<u32>,
-    /// Messages kept, 1 to 1,000; 30 where it is left out.
+    /// Messages kept, 1 to 1,000. Left out: 30 for `link` and `approval`, 50 for `account`, 1,000 for `open`.
     pub history: Option<u32>,
+    /// What anyone who knows the chat's id may do without a session; `none` where it is left out.
+    pub public_access: Option<PublicAccess>,
+    /// For an account of the creator's own, where `admission` is `account`: at least 8 characters.
+    pub password: Option<String>,
 }
 
 /// Asks for another magic link; every field may be left out, and so may the body.
@@ -97,6 +103,7 @@ impl CreateChat {
         let username = self.username.as_deref().unwrap_or(Self::DEFAULT_USERNAME);
         let name = self.name.as_deref().map(ChatName::parse).transpose()?;
         let settings = Settings::new(self.admission.unwrap_or_default(), self.capacity, self.history)?;
+        let settings = Settings { public_access: self.public_access.unwrap_or_default(), ..settings };
         Ok((Username::parse(username)?, name, settings))
     }
 }

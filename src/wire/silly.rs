@@ -23,11 +23,23 @@ pub struct NewChat {
     pub author_id: Uuid,
 }
 
+/// Asks for a chat; the field may be left out, and so may the body.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct ChatTerms {
+    /// `false`, or the word in any letter case, for a chat where nobody is asked for approval: whoever knows
+    /// its URL reads and posts.
+    #[serde(deserialize_with = "maybe_said")]
+    pub approval: Option<bool>,
+}
+
 /// Says something.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct NewMessage {
-    /// The owner's `author_id`, or a guest's `client_id` once it is approved.
-    pub author_id: Uuid,
+    /// The owner's `author_id`, or a guest's `client_id` once it is approved. In a chat without approval it
+    /// may be left out.
+    #[serde(default)]
+    pub author_id: Option<Uuid>,
     /// 1 to 2,000 characters, at most 16 KiB.
     pub message: String,
 }
@@ -37,7 +49,7 @@ pub struct NewMessage {
 pub struct Said {
     /// 1, 2, 3 … in its chat.
     pub id: u64,
-    /// The author's public id; it proves nothing.
+    /// The author's public id; it proves nothing. The nil UUID for what was posted by the URL alone.
     pub author: Uuid,
     pub message: String,
     #[schema(value_type = String, format = DateTime)]
@@ -54,9 +66,11 @@ pub struct Conversation {
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct NewLink {
     pub chat_url: String,
-    pub author_id: Uuid,
-    /// Whether the owner approves each guest who comes by it; `true` where it is left out. The word, in
-    /// any letter case, is taken too.
+    /// The owner's. Without it, the link asks the owner for approval, or the chat needs none.
+    #[serde(default)]
+    pub author_id: Option<Uuid>,
+    /// Whether the owner approves each guest who comes by it; as the chat was made where it is left out.
+    /// The word, in any letter case, is taken too.
     #[serde(default, deserialize_with = "maybe_said")]
     pub approval: Option<bool>,
 }
@@ -80,8 +94,9 @@ pub struct Exchange {
     pub approval_status: bool,
     /// The chat URL, once it is approved.
     pub chat: Option<String>,
-    /// The guest's credential: ask again with it; once approved, post and read with it as `author_id`.
-    pub client_id: Uuid,
+    /// The guest's credential: ask again with it; once approved, post and read with it as `author_id`. `null`
+    /// in a chat without approval, whose URL is enough.
+    pub client_id: Option<Uuid>,
 }
 
 /// Approves a guest.

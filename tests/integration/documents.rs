@@ -10,12 +10,14 @@ use crate::app::TestApp;
 use crate::architecture::sources;
 
 /// The calls of the API, once more by hand: a call that comes or goes unnoticed fails here.
-const CALLS: [&str; 46] = [
+const CALLS: [&str; 50] = [
     "DELETE /sessions/me",
     "DELETE /{chat_id}",
     "DELETE /{chat_id}/invites/{invite_id}",
     "DELETE /{chat_id}/knocks/{knock_id}",
     "DELETE /{chat_id}/members/{member_id}",
+    "DELETE /{chat_id}/session",
+    "DELETE /{chat_id}/sessions/{session_id}",
     "GET /chats/{hash_key}/",
     "GET /healthz",
     "GET /openapi.json",
@@ -32,9 +34,11 @@ const CALLS: [&str; 46] = [
     "GET /{chat_id}/knocks/{knock_id}",
     "GET /{chat_id}/live",
     "GET /{chat_id}/members",
+    "GET /{chat_id}/preview",
     "GET /{chat_id}/retention",
     "GET /{chat_id}/seats",
     "GET /{chat_id}/session",
+    "GET /{chat_id}/sessions",
     "PATCH /{chat_id}/members/{member_id}",
     "POST /chats",
     "POST /chats/{hash_key}/enter",
@@ -79,7 +83,7 @@ const ID: &str = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
 
 /// `path` of the document as an address.
 fn filled(path: &str) -> String {
-    let names = ["{chat_id}", "{member_id}", "{invite_id}", "{knock_id}", "{opaque}", "{hash_key}"];
+    let names = ["{chat_id}", "{member_id}", "{session_id}", "{invite_id}", "{knock_id}", "{opaque}", "{hash_key}"];
     names.iter().fold(path.to_owned(), |path, name| path.replace(name, ID))
 }
 

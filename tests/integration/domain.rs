@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use watch_party::domain::{
-    Admission, BrowserToken, Change, Chat, ChatId, ClientId, Command, Decision, Event, Fresh, InviteKey, InviteLabel,
-    InviteTerms, JoinSecret, Knock, KnockStatus, MemberId, MessageText, PasswordHash, RecoveryCode, Refusal, Role,
-    Salt, SessionToken, Settings, Ticket, Timestamp, Username,
+    Admission, BrowserToken, Change, Chat, ChatId, ClientId, Command, Decision, Digest, Event, Fresh, InviteKey,
+    InviteLabel, InviteTerms, JoinSecret, Knock, KnockStatus, MemberId, MessageText, OfSession, PasswordHash,
+    PublicAccess, RecoveryCode, Refusal, Role, Salt, Session, SessionToken, Settings, Ticket, Timestamp, Username,
 };
 
 const LIFETIME: Duration = Duration::from_hours(6);
@@ -18,7 +18,11 @@ pub enum Step {
     Revoke { by: usize, invite: usize, members_go: bool },
     Join { key: usize, name: u8, again: bool },
     Register { name: u8 },
-    LogIn { name: u8, browser: u8 },
+    LogIn { name: u8, browser: u8, ends_oldest: bool },
+    EndSession { by: usize, session: usize },
+    Rename { browser: u8, name: u8 },
+    PostByAddress,
+    InviteByAddress { asks_first: Option<bool> },
     Enter { name: u8, browser: u8, minutes: u64 },
     Decide { by: usize, knock: usize, decision: Decision },
     Withdraw { ticket: usize, knock: usize },
@@ -42,7 +46,12 @@ pub fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(by, invite, members_go)| Step::Revoke { by, invite, members_go }),
         8 => (some.clone(), 0..9_u8, any::<bool>()).prop_map(|(key, name, again)| Step::Join { key, name, again }),
         2 => (0..9_u8).prop_map(|name| Step::Register { name }),
-        4 => (0..9_u8, 0..4_u8).prop_map(|(name, browser)| Step::LogIn { name, browser }),
+        8 => (0..9_u8, 0..14_u8, any::<bool>())
+            .prop_map(|(name, browser, ends_oldest)| Step::LogIn { name: name % 3, browser, ends_oldest }),
+        2 => (some.clone(), some.clone()).prop_map(|(by, session)| Step::EndSession { by, session }),
+        2 => (0..12_u8, 0..9_u8).prop_map(|(browser, name)| Step::Rename { browser, name }),
+        1 => Just(Step::PostByAddress),
+        1 => any::<Option<bool>>().prop_map(|asks_first| Step::InviteByAddress { asks_first }),
         6 => (0..9_u8, 0..12_u8, 1..500_u64)
             .prop_map(|(name, browser, minutes)| Step::Enter { name, browser, minutes }),
         4 => (some.clone(), some.clone(), any::<bool>()).prop_map(|(by, knock, yes)| Step::Decide {
@@ -145,7 +154,10 @@ impl World {
             last_id: 0,
         };
         let settings = Settings::new(admission, Some(capacity), Some(history)).unwrap();
-        world.run(&Command::Create { name: None, settings, username: Some(username(0)) }).unwrap();
+        let all = [PublicAccess::None, PublicAccess::Read, PublicAccess::Post];
+        let settings = Settings { public_access: all[usize::try_from(number % 3).unwrap()], ..settings };
+        let password = (admission == Admission::Account).then(|| PasswordHash::from_stored("$argon2id$of 0"));
+        world.run(&Command::Create { name: None, settings, username: Some(username(0)), password }).unwrap();
         world
     }
 
@@ -164,15 +176,21 @@ impl World {
             match event {
                 Event::MemberJoined { member } => {
                     // One who was let in has the session that was made when they knocked.
-                    let knocked =
-                        self.knocks.iter().copied().find(|number| token(*number).digest() == member.session.digest);
-                    self.tokens.push((knocked.unwrap_or(self.steps), member.session.expires_at));
+                    let [session] = &member.sessions[..] else { panic!("{} sessions at once", member.sessions.len()) };
+                    let knocked = self.knocks.iter().copied().find(|number| token(*number).digest() == session.digest);
+                    self.tokens.push((knocked.unwrap_or(self.steps), session.expires_at));
                 }
                 Event::Knocked { .. } => self.knocks.push(self.steps),
                 Event::RecoverySet { .. } => self.codes.push(self.steps),
                 Event::SessionRenewed { session, ended, .. } => {
-                    let old = self.tokens.iter().position(|(number, _)| token(*number).digest() == *ended).unwrap();
-                    self.tokens[old].1 = self.now;
+                    self.note_end(*ended);
+                    self.tokens.push((self.steps, session.expires_at));
+                }
+                Event::SessionStarted { session, .. } => self.tokens.push((self.steps, session.expires_at)),
+                Event::SessionEnded { ended, .. } => self.note_end(*ended),
+                Event::SeatTakenBack { member_id, session } => {
+                    let before = before.live_members(self.now).find(|member| member.id == *member_id).unwrap();
+                    before.sessions.iter().for_each(|session| self.note_end(session.digest));
                     self.tokens.push((self.steps, session.expires_at));
                 }
                 Event::InviteCreated { .. } => self.keys.push(self.steps),
@@ -188,6 +206,12 @@ impl World {
             assert_eq!(change.before + change.events.len() as u64, self.chat.revision());
         }
         Ok(events)
+    }
+
+    /// What has this digest proves nothing any more.
+    fn note_end(&mut self, ended: Digest<OfSession>) {
+        let old = self.tokens.iter().position(|(number, _)| token(*number).digest() == ended).unwrap();
+        self.tokens[old].1 = self.tokens[old].1.min(self.now);
     }
 
     fn token(&self, pick: usize) -> SessionToken {
@@ -209,7 +233,7 @@ impl World {
             }
             Step::Invite { by: pick, max_uses, minutes, asks_first } => {
                 let terms = InviteTerms::new(None, *max_uses, minutes.map(|m| m * 60), *asks_first).unwrap();
-                Command::CreateInvite { by: by(self, *pick), terms }
+                Command::CreateInvite { by: Some(by(self, *pick)), terms }
             }
             Step::Revoke { by: pick, invite, members_go } => {
                 let invites = self.chat.invites();
@@ -228,8 +252,26 @@ impl World {
                 let password = PasswordHash::from_stored(&format!("$argon2id$of {name}"));
                 Command::Register { username: username(*name), password }
             }
-            Step::LogIn { name, browser } => {
-                Command::LogIn { username: username(*name), join: self.browser(*browser).digest() }
+            Step::LogIn { name, browser, ends_oldest } => Command::LogIn {
+                username: username(*name),
+                join: self.browser(*browser).digest(),
+                ends_oldest: *ends_oldest,
+            },
+            Step::EndSession { by: pick, session } => {
+                let by = by(self, *pick);
+                let own = self.chat.authenticate(by, self.now).map(|member| member.sessions.clone());
+                let session_id = own.ok().and_then(|own| Some(own.get(session % (own.len() + 1))?.id()));
+                Command::EndSession { by, session_id }
+            }
+            Step::Rename { browser, name } => {
+                Command::Rename { join: self.browser(*browser).digest(), username: username(*name) }
+            }
+            Step::PostByAddress => {
+                Command::PostByAddress { text: MessageText::parse(&format!("said at {}", self.steps)).unwrap() }
+            }
+            Step::InviteByAddress { asks_first } => {
+                let terms = InviteTerms::new(None, None, None, *asks_first).unwrap();
+                Command::CreateInvite { by: None, terms }
             }
             Step::Enter { name, browser, minutes } => Command::Enter {
                 username: username(*name),
@@ -278,7 +320,10 @@ impl World {
         let live: Vec<_> = self.chat.live_members(self.now).collect();
         assert!(live.len() <= capacity as usize, "{} of {capacity} seats", live.len());
         for (at, member) in live.iter().enumerate() {
-            assert!(member.session.expires_at <= self.now.after(LIFETIME));
+            assert!(member.expires_at() <= self.now.after(LIFETIME));
+            assert!(!member.sessions.is_empty() && member.sessions.len() <= Session::MAX_PER_MEMBER);
+            let is_account = self.chat.account(&member.username).is_some();
+            assert!(is_account || member.sessions.len() == 1, "{} sessions without an account", member.sessions.len());
             assert!(!live[..at].iter().any(|other| other.username.same_as(&member.username)), "two of one name");
         }
         assert!(self.chat.messages().len() <= history as usize);
@@ -290,6 +335,11 @@ impl World {
                 let ended = self.chat.has_ended();
                 assert_eq!(refusal, if ended { Refusal::ChatNotFound } else { Refusal::SessionExpired });
             }
+        }
+        let live_tokens: Vec<_> = self.chat.live_sessions(self.now).map(|(_, session)| session.digest).collect();
+        for (at, digest) in live_tokens.iter().enumerate() {
+            assert!(!live_tokens[..at].contains(digest), "one token of two sessions");
+            assert!(self.chat.authenticate(*digest, self.now).is_ok(), "a session that proves nothing");
         }
         for (at, account) in self.chat.accounts().iter().enumerate() {
             let same = |other: &Username| other.same_as(&account.username);
@@ -414,7 +464,9 @@ fn nothing_secret_shows_when_a_chat_is_written_to_a_log() {
         let password = PasswordHash::from_stored("$argon2id$secret");
         let last = match admission {
             Admission::Account => Command::Register { username: username(1), password },
-            _ => Command::CreateInvite { by, terms: InviteTerms::new(Some(label), None, None, None).unwrap() },
+            _ => {
+                Command::CreateInvite { by: Some(by), terms: InviteTerms::new(Some(label), None, None, None).unwrap() }
+            }
         };
         let commands = [Command::Post { by, text, client_id: None }, last];
         let mut written = String::new();

@@ -11,7 +11,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use watch_party::domain::{
-    Admission, BrowserSession, Change, Chat, ChatId, Digest, MessageText, OfBrowser, Settings, Timestamp, Username,
+    Admission, BrowserSession, Change, Chat, ChatId, Digest, MessageText, OfBrowser, SealedChatId, Settings, Timestamp,
+    Username,
 };
 use watch_party::http::{Limits, serve_within};
 use watch_party::service::{Caller, NewChat, OsEntropy, Seat, Service};
@@ -377,6 +378,18 @@ impl Store for Panicking {
 
     async fn session(&self, token: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable> {
         self.store.session(token).await
+    }
+
+    async fn rename_session(&self, token: Digest<OfBrowser>, username: &Username) -> Result<(), Unavailable> {
+        self.store.rename_session(token, username).await
+    }
+
+    async fn note_entered(&self, token: Digest<OfBrowser>, chat: &SealedChatId) -> Result<(), Unavailable> {
+        self.store.note_entered(token, chat).await
+    }
+
+    async fn entered(&self, token: Digest<OfBrowser>) -> Result<Vec<SealedChatId>, Unavailable> {
+        self.store.entered(token).await
     }
 
     async fn end_session(&self, token: Digest<OfBrowser>) -> Result<(), Unavailable> {

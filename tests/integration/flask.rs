@@ -127,7 +127,8 @@ async fn forms_are_taken_like_json_and_their_mistakes_are_named() {
         let outcome = form(at(action), body).await_status(200).await.json();
         assert!(explanation(&outcome).contains(field), "{action} {body}: {outcome}");
     }
-    assert_eq!(form("/createroom".into(), "").await_problem(422, "invalid_request").await["field"], "alias");
+    let made = form("/createroom".into(), "alias=a&alias=b").await_problem(422, "invalid_request").await;
+    assert_eq!(made["field"], "alias");
 }
 
 #[tokio::test]
@@ -181,9 +182,9 @@ async fn a_token_is_random_and_speaks_for_its_own_name_alone() {
         assert!(explanation(&room.say("Ann", token, "hello").await).contains("not logged in"));
     }
     assert!(explanation(&room.say("Ann", &ann, " ").await).contains("empty"));
-    // Logging in again, from elsewhere, takes the seat over.
+    // Logging in again, from elsewhere, gives a token of its own.
     let again = room.log_in("Ann", "correct horse").await["token"].as_str().unwrap().to_owned();
-    explanation(&room.say("Ann", &ann, "from the first browser").await);
+    assert_ne!(again, ann);
     room.say("Ann", &again, "from the second").await;
     app.clock.advance(Duration::from_hours(6));
     explanation(&room.say("Ann", &again, "too late").await);
@@ -369,7 +370,7 @@ async fn the_pages_forms_do_what_the_dialect_does() {
     let first = log_in(1).await_status(200).await.json();
     assert_eq!(log_in(1).await_status(200).await.json(), first, "the same browser keeps its seat");
     let other = log_in(2).await_status(200).await.json();
-    assert_eq!(other["member"]["member_id"], first["member"]["member_id"], "another takes it over");
+    assert_eq!(other["member"]["member_id"], first["member"]["member_id"], "another is in the same seat");
     assert_ne!(other["session_token"], first["session_token"]);
     let join_id = uuid::Uuid::from_u128(1);
     let wrong = form("log_in", &format!("username=Ann&password=incorrect&join_id={join_id}"));
@@ -404,4 +405,72 @@ async fn a_body_that_is_neither_json_nor_a_form_is_told_what_may_be_sent() {
     let form = app.post("/createroom").header("content-type", "multipart/form-data; boundary=x").body("--x\r\n");
     let problem = form.await_problem(400, "invalid_request").await;
     assert!(problem["detail"].as_str().unwrap().contains("application/x-www-form-urlencoded"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_room_can_always_be_created() {
+    let app = TestApp::new();
+    let long = "王".repeat(100);
+    let cut = "王".repeat(64);
+    let aliases = [
+        (json!({"alias": "Bob and Al's Example Chat Room"}), Some("Bob and Al's Example Chat Room")),
+        (json!({"alias": "  two\nlines \u{202e}"}), Some("two lines")),
+        (json!({"alias": long}), Some(&*cut)),
+        // One that is given where nothing is to be seen of it.
+        (json!({"alias": ""}), None),
+        (json!({"alias": "\u{200b}"}), None),
+        (json!({"alias": null}), None),
+        (json!({}), None),
+    ];
+    for (body, alias) in aliases {
+        let made = app.post("/createroom").json(&body).await_status(200).await.json();
+        let given = made["alias"].as_str().unwrap();
+        assert!(alias.map_or(given.starts_with("Room "), |alias| given == alias), "{body}: {made}");
+        let preview = app.get(format!("/{}/preview", made["roomid"].as_str().unwrap())).await_status(200).await.json();
+        assert_eq!(preview, json!({"name": given, "admission": "account", "public_access": "read"}));
+        app.clock.advance(crate::app::BETWEEN_CHATS);
+    }
+    let problem = app.post("/createroom").json(&json!({"alias": 7})).await_problem(422, "invalid_request").await;
+    assert_eq!(problem["field"], "alias");
+}
+
+#[tokio::test]
+async fn to_send_one_logs_in_and_to_read_one_does_not() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let token = room.member("Tom").await;
+    room.say("Tom", &token, "first").await;
+    let read = |after: u64| app.get(format!("/{}?after={after}", room.id)).await_status(200);
+    let all = read(0).await.json();
+    assert_eq!((&all["messages"][0]["text"], &all["last_id"]), (&json!("first"), &json!(1)));
+    room.say("Tom", &token, "second").await;
+    assert_eq!(read(1).await.json()["messages"].as_array().unwrap().len(), 1);
+    // A token that is wrong is told so; a stream is for members.
+    app.get(format!("/{}", room.id)).bearer("nonsense").await_problem(401, "session_required").await;
+    let stream = app.get(format!("/{}", room.id)).header("accept", "text/event-stream");
+    stream.await_problem(401, "session_required").await;
+    app.post(format!("/{}", room.id)).json(&json!({"text": "hi"})).await_problem(401, "session_required").await;
+    app.get(format!("/{}/members", room.id)).await_problem(401, "session_required").await;
+}
+
+#[tokio::test]
+async fn whoever_makes_a_room_on_the_page_says_who_may_read() {
+    let app = TestApp::new();
+    for (access, reads) in [("none", false), ("read", true)] {
+        let request = json!({"username": "Ann", "name": "Club", "admission": "account", "public_access": access});
+        let created = app.post("/create").json(&request).await_status(201).await.json();
+        let id = created["chat_id"].as_str().unwrap();
+        let status = app.get(format!("/{id}/get_conversation")).answer().await.status;
+        assert_eq!(status.as_u16(), if reads { 200 } else { 401 }, "{access}");
+        // The form shows the name either way.
+        let preview = app.get(format!("/{id}/preview")).await_status(200).await.json();
+        assert_eq!(preview, json!({"name": "Club", "admission": "account", "public_access": access}));
+        let token = created["session_token"].as_str().unwrap();
+        let members = app.get(format!("/{id}/members")).bearer(token).await_status(200).await.json();
+        assert_eq!((&members["history"], &members["capacity"]), (&json!(50), &json!(200)), "as of `createroom`");
+    }
+    // What a magic link leads to is not told to those who know the address.
+    let (chat, _) = app.chat(json!({"username": "Ann", "name": "Secret"})).await;
+    app.get(format!("/{}/preview", chat.id)).await_problem(401, "session_required").await;
+    app.get("/2eaf4767-9975-4773-b7c7-817e60ce2bfb/preview").await_problem(404, "chat_not_found").await;
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // a test that finds nothing to unwrap has failed
 
 mod acceptance;
+mod account_sessions;
 mod api;
 mod app;
 mod architecture;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::json;
 use watch_party::domain::{
-    BrowserSession, Change, Chat, ChatId, Digest, MessageText, OfBrowser, Refusal, Settings, Timestamp, Username,
+    BrowserSession, Change, Chat, ChatId, Digest, MessageText, OfBrowser, Refusal, SealedChatId, Settings, Timestamp,
+    Username,
 };
 use watch_party::service::{Caller, Error, NewChat, Service};
 use watch_party::store::{CommitError, MemoryStore, Store, Unavailable};
@@ -35,6 +36,15 @@ impl Store for SharedStore {
     }
     async fn session(&self, token: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable> {
         self.0.session(token).await
+    }
+    async fn rename_session(&self, token: Digest<OfBrowser>, username: &Username) -> Result<(), Unavailable> {
+        self.0.rename_session(token, username).await
+    }
+    async fn note_entered(&self, token: Digest<OfBrowser>, chat: &SealedChatId) -> Result<(), Unavailable> {
+        self.0.note_entered(token, chat).await
+    }
+    async fn entered(&self, token: Digest<OfBrowser>) -> Result<Vec<SealedChatId>, Unavailable> {
+        self.0.entered(token).await
     }
     async fn end_session(&self, token: Digest<OfBrowser>) -> Result<(), Unavailable> {
         self.0.end_session(token).await

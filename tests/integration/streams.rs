@@ -83,7 +83,7 @@ async fn a_stream_that_outlives_its_seat_does_not_keep_its_member_online_for_eve
         tokens.push(SessionToken::parse(login["token"].as_str().unwrap()).unwrap());
     }
     let chat_id = id.parse().unwrap();
-    let member_id = app.service.show_seat(chat_id, &tokens[1]).await.unwrap().id;
+    let member_id = app.service.show_seat(chat_id, &tokens[1]).await.unwrap().0.id;
     let stream = app.service.follow(caller(), chat_id, &tokens[1], 0).await.unwrap();
     app.service.remove_member(chat_id, &tokens[1], member_id, false).await.unwrap();
     // The account's holder is the same member in a new seat.

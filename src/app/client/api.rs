@@ -14,7 +14,7 @@ use super::storage::{self, SavedChat};
 use crate::domain::{Decision, MessageId, Role};
 use crate::wire::{
     ChangeMember, Code, CreateInvite, DecideKnock, Invite, InviteList, KnockList, LiveEvent, MemberList, Messages,
-    OwnSeat, Problem, Recover, Recovered, RecoveryCode, Retention, Session,
+    OwnSeat, OwnSessions, Preview, Problem, Recover, Recovered, RecoveryCode, Retention, Session,
 };
 
 /// How long an answer is waited for, in milliseconds: a dead connection says nothing by itself.
@@ -78,6 +78,18 @@ impl ChatApi {
         self.ask(Method::POST, "/session", NOTHING).await
     }
 
+    pub(crate) async fn end_own_session(&self) -> Answer<()> {
+        self.tell(Method::DELETE, "/session").await
+    }
+
+    pub(crate) async fn list_sessions(&self) -> Answer<OwnSessions> {
+        self.get("/sessions").await
+    }
+
+    pub(crate) async fn end_session(&self, session_id: Uuid) -> Answer<()> {
+        self.tell(Method::DELETE, &format!("/sessions/{session_id}")).await
+    }
+
     pub(crate) async fn renew_recovery(&self) -> Answer<RecoveryCode> {
         self.ask(Method::POST, "/recovery", NOTHING).await
     }
@@ -125,6 +137,20 @@ impl ChatApi {
         let address = format!("{}{path}", self.chat_id);
         send(request(&address, method).header("Authorization", &format!("Bearer {}", self.token)), body).await
     }
+}
+
+/// What stands behind a chat's address; this needs no session.
+pub(crate) async fn preview_chat(chat_id: Uuid) -> Answer<Preview> {
+    get_at(&format!("{chat_id}/preview")).await
+}
+
+/// The messages of a chat whose address is enough to read it.
+pub(crate) async fn read_publicly(chat_id: Uuid, after: MessageId) -> Answer<Messages> {
+    get_at(&format!("{chat_id}?after={after}")).await
+}
+
+pub(super) async fn get_at<T: DeserializeOwned>(address: &str) -> Answer<T> {
+    in_time(async { read(send(request(address, Method::GET), NOTHING).await?).await }).await
 }
 
 /// Brings an owner back; this needs no session.

@@ -6,11 +6,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::api::{NOTHING, held_seat, in_time, read, request, send};
+use super::api::{self, NOTHING, get_at, held_seat, in_time, request, send};
 use super::storage::{self, SavedChat};
-use crate::domain::Admission;
-use crate::wire::chat_app::{Chatroom, NewBrowserSession, NewChatroom, OwnName};
-use crate::wire::{Joined, Problem};
+use crate::domain::{Admission, MessageId};
+use crate::wire::chat_app::{Chatroom, ChatroomMessages, NewBrowserSession, NewChatroom, OwnName};
+use crate::wire::{Joined, Message, Messages, Problem};
 
 /// Says who this browser is from now on.
 pub(crate) async fn open_session(username: String) -> Result<(), Problem> {
@@ -25,11 +25,25 @@ pub(crate) async fn own_name() -> Option<String> {
     if !storage::has_session() {
         return None;
     }
-    let answer = in_time(async { read(send(request("sessions/me", Method::GET), NOTHING).await?).await }).await;
+    let answer = get_at("sessions/me").await;
     if answer.as_ref().is_err_and(|problem: &Problem| problem.status == 401) {
         storage::note_session(false);
     }
     answer.ok().map(|OwnName { username, .. }| username)
+}
+
+/// The messages after a cursor, for a browser that has said who it is.
+pub(crate) async fn read(chat_id: Uuid, after: MessageId) -> Result<Messages, Problem> {
+    let ChatroomMessages { messages, last_id, missed, .. } = get_at(&format!("chats/{chat_id}/?after={after}")).await?;
+    let messages = messages.into_iter().map(|message| Message {
+        id: message.id,
+        member_id: Uuid::nil(),
+        username: message.username,
+        text: message.content,
+        sent_at: message.timestamp,
+        client_id: None,
+    });
+    Ok(Messages { messages: messages.collect(), last_id, missed })
 }
 
 pub(crate) async fn create(chatroom: &NewChatroom) -> Result<Chatroom, Problem> {
@@ -45,7 +59,7 @@ pub(crate) async fn enter(chat_id: Uuid) -> Result<(), Problem> {
 }
 
 async fn post<T: DeserializeOwned>(address: &str, body: Option<&impl Serialize>) -> Result<T, Problem> {
-    in_time(async { read(send(request(address, Method::POST), body).await?).await }).await
+    in_time(async { api::read(send(request(address, Method::POST), body).await?).await }).await
 }
 
 /// Sees to it that this browser has a seat: the one it remembers, or one under the name of its session.

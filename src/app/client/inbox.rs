@@ -7,7 +7,7 @@ use super::browser;
 use super::conversation::Conversation;
 use super::storage::{self, SavedChat};
 use crate::app::notice::Notice;
-use crate::domain::{Departure, MessageId, Refusal, Role};
+use crate::domain::{Admission, Departure, MessageId, Refusal, Role};
 use crate::wire::{LiveEvent, MemberList, Message, Messages};
 
 /// How long someone counts as writing after they said so, in milliseconds.
@@ -31,6 +31,7 @@ impl Conversation {
             LiveEvent::MemberJoined { .. }
             | LiveEvent::MemberLeft { .. }
             | LiveEvent::RoleChanged { .. }
+            | LiveEvent::MemberRenamed { .. }
             | LiveEvent::MembersChanged => spawn_local(self.load_roster()),
             LiveEvent::Knocked { knock } => {
                 let waiting = self.knocks.try_get_untracked().unwrap_or_default().into_iter();
@@ -52,7 +53,12 @@ impl Conversation {
                 self.lose(&Refusal::ChatNotFound);
             }
             LiveEvent::SessionEnded { reason } => {
-                self.farewell.try_set_value((reason == Departure::Removed).then_some(Notice::Removed));
+                let is_account = self.saved().is_some_and(|saved| saved.admission == Some(Admission::Account));
+                self.farewell.try_set_value(match reason {
+                    Departure::Removed => Some(Notice::Removed),
+                    Departure::Left if is_account => Some(Notice::LoggedOut),
+                    _ => None,
+                });
                 self.lose(&Refusal::SessionExpired);
             }
         }

@@ -14,3 +14,4 @@ mod outbox;
 pub(super) mod seat;
 pub(super) mod storage;
 pub(super) mod task;
+pub(super) mod visit;

@@ -12,7 +12,8 @@ use super::{alert, api, browser};
 use crate::app::server_fns;
 use crate::domain::{Admission, Decision, RecoveryCode, Refusal, Role, SessionToken};
 use crate::wire::{
-    Code, CreateInvite, Invite, InviteWithMembers, Joined, Knock, MemberList, OwnSeat, Problem, Recovered, Retention,
+    Code, CreateInvite, Invite, InviteWithMembers, Joined, Knock, MemberList, OwnSeat, OwnSession, Problem, Recovered,
+    Retention,
 };
 
 /// The page is in use for so long after someone did something with it, in milliseconds.
@@ -31,6 +32,29 @@ impl Conversation {
     pub(crate) async fn leave(self) -> Result<(), Problem> {
         let (Some(api), Some(saved)) = (self.api(), self.saved()) else { return Ok(()) };
         self.give_up(api.remove_member(saved.member_id, false)).await
+    }
+
+    /// Ends this browser's session; the account's other ones go on.
+    pub(crate) async fn log_out(self) -> Result<(), Problem> {
+        let Some(api) = self.api() else { return Ok(()) };
+        self.give_up(api.end_own_session()).await
+    }
+
+    /// The browsers in which this account is used.
+    pub(crate) async fn sessions(self) -> Result<Vec<OwnSession>, Problem> {
+        let Some(api) = self.api() else { return Ok(Vec::new()) };
+        Ok(api.list_sessions().await?.sessions)
+    }
+
+    /// Logs out another browser of this account. It may hold the owner's way back, which ends with it.
+    pub(crate) async fn end_session(self, session_id: Uuid) -> Result<(), Problem> {
+        let Some(api) = self.api() else { return Ok(()) };
+        api.end_session(session_id).await?;
+        if self.saved().is_some_and(|saved| saved.recovery_code.is_some()) {
+            self.remember(|saved| saved.recovery_code = None);
+            self.get_recovery_code();
+        }
+        Ok(())
     }
 
     /// What the server still holds of the chat; `None` where this browser has no seat.
@@ -79,9 +103,11 @@ impl Conversation {
     pub(super) fn note_role(self, roster: &MemberList) {
         let Some(saved) = self.saved() else { return };
         let own = roster.members.iter().find(|summary| summary.member.member_id == saved.member_id);
-        let Some(role) = own.map(|summary| summary.member.role) else { return };
+        let Some(own) = own.map(|summary| &summary.member) else { return };
+        let role = own.role;
         self.remember(|saved| {
             saved.role = role;
+            saved.username.clone_from(&own.username);
             saved.name.clone_from(&roster.name);
             saved.admission = Some(roster.admission);
             if role == Role::Guest {

@@ -73,10 +73,10 @@ pub(crate) fn NumberField(
     label: &'static str,
     node: NodeRef<Input>,
     #[prop(into)] problem: Signal<Option<Problem>>,
-    max: u32,
+    #[prop(into)] max: Signal<u32>,
     /// What it means that nothing is given.
     #[prop(into)]
-    placeholder: String,
+    placeholder: Signal<String>,
 ) -> impl IntoView {
     let own_problem = problem_of(name, problem);
     let reveal = move || {
@@ -99,9 +99,9 @@ pub(crate) fn NumberField(
                 name=name
                 type="number"
                 min="1"
-                max=max
+                max=move || max.get()
                 inputmode="numeric"
-                placeholder=placeholder
+                placeholder=move || placeholder.get()
                 aria-describedby=hint_id(name)
                 aria-invalid=move || own_problem.with(Option::is_some).then_some("true")
             />

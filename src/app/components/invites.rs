@@ -115,7 +115,7 @@ fn NewInvite(conversation: Conversation, made: Callback<String>) -> impl IntoVie
     view! {
         <form class="fields" method="post" on:submit=make>
             <TextField name="label" label="For whom (only you see it)" node=label problem autocomplete="off"/>
-            <NumberField name="max_uses" label="How many may come by it" node=max_uses problem max=1_000 placeholder="Any number"/>
+            <NumberField name="max_uses" label="How many may come by it" node=max_uses problem max=1_000_u32 placeholder="Any number".to_owned()/>
             <div class="field">
                 <label for="life">"It works for"</label>
                 <select node_ref=life id="life" name="life">
@@ -152,6 +152,9 @@ fn InviteRow(shared: InviteWithMembers, revoke: Callback<(Uuid, bool)>) -> impl 
     }
     if invite.asks_first {
         about.push("asks first".into());
+    }
+    if invite.by_address {
+        about.push("made by someone who knows the chat's address".into());
     }
     let came = members.iter().map(|member| member.username.clone()).collect::<Vec<_>>();
     let has_members = !came.is_empty();

@@ -7,8 +7,7 @@ use linkify::{LinkFinder, LinkKind};
 use uuid::Uuid;
 
 use crate::app::client::browser;
-use crate::app::client::conversation::Conversation;
-use crate::app::client::storage::SavedChat;
+use crate::app::client::storage::Unsent;
 use crate::wire::Message;
 
 /// Messages of one author within this many milliseconds stand together.
@@ -28,6 +27,7 @@ fn rows(messages: &[Message]) -> Vec<Row> {
     let row = |(message, before): (&Message, Option<&Message>)| {
         let continues = before.is_some_and(|before| {
             before.member_id == message.member_id
+                && before.username == message.username
                 && message.sent_at.as_millis() - before.sent_at.as_millis() < GROUP_WITHIN
         });
         Row { message: message.clone(), starts_group: !continues }
@@ -36,11 +36,23 @@ fn rows(messages: &[Message]) -> Vec<Row> {
 }
 
 #[component]
-pub(crate) fn MessageList(conversation: Conversation, seat: RwSignal<Option<SavedChat>>) -> impl IntoView {
+pub(crate) fn MessageList(
+    /// Oldest first.
+    messages: RwSignal<Vec<Message>>,
+    /// How many messages were deleted before this tab saw them.
+    missed: RwSignal<u64>,
+    /// What waits to be sent, oldest first.
+    #[prop(into)]
+    unsent: Signal<Vec<Unsent>>,
+    /// Whose messages are this browser's own.
+    #[prop(into)]
+    own_id: Signal<Option<Uuid>>,
+    /// What is said where nothing has been.
+    opening: Signal<Option<&'static str>>,
+) -> impl IntoView {
     let list = NodeRef::<Div>::new();
     let is_at_end = RwSignal::new(true);
-    let rows = Memo::new(move |_| conversation.messages.with(|messages| rows(messages)));
-    let own_id = Signal::derive(move || seat.with(|seat| seat.as_ref().map(|seat| seat.member_id)));
+    let rows = Memo::new(move |_| messages.with(|messages| rows(messages)));
 
     // A frame may come after the page was left.
     let scroll_to_end = move || {
@@ -51,7 +63,7 @@ pub(crate) fn MessageList(conversation: Conversation, seat: RwSignal<Option<Save
     // The newest message stays in view unless one has scrolled up; one's own always comes into it.
     Effect::new(move |seen: Option<(u64, usize)>| {
         let last = rows.with(|rows| rows.last().map_or(0, |row| row.message.id));
-        let waiting = conversation.unsent.with(Vec::len);
+        let waiting = unsent.with(Vec::len);
         let said_something = seen.is_some_and(|(_, before)| waiting > before);
         if is_at_end.get_untracked() || said_something {
             request_animation_frame(scroll_to_end);
@@ -72,18 +84,10 @@ pub(crate) fn MessageList(conversation: Conversation, seat: RwSignal<Option<Save
         if is_at_end.get() { last } else { seen.copied().unwrap_or(last) }
     });
     let has_new = move || rows.with(|rows| rows.last().is_some_and(|row| row.message.id > seen.get()));
-    let is_alone = move || conversation.roster.with(|roster| roster.as_ref().is_some_and(|r| r.members.len() == 1));
-    let is_empty = move || rows.with(Vec::is_empty) && conversation.unsent.with(Vec::is_empty);
-    let opening = move || match (conversation.is_loaded.get(), is_empty(), is_alone()) {
-        (false, ..) => Some("Opening the chat…"),
-        (true, true, true) => Some("Nobody else is here yet. Send them the link under Invite."),
-        (true, true, false) => Some("Nothing has been said yet."),
-        _ => None,
-    };
     view! {
         <div class="messages" node_ref=list role="log" aria-label="Messages" tabindex="0" on:scroll=on_scroll>
-            {move || opening().map(|text| view! { <p class="opening">{text}</p> })}
-            {move || match conversation.missed.get() {
+            {move || opening.get().map(|text| view! { <p class="opening">{text}</p> })}
+            {move || match missed.get() {
                 0 => None,
                 1 => Some("1 message was deleted before you saw it.".to_owned()),
                 missed => Some(format!("{missed} messages were deleted before you saw them.")),
@@ -95,7 +99,7 @@ pub(crate) fn MessageList(conversation: Conversation, seat: RwSignal<Option<Save
                     children=move |row| view! { <MessageRow row own_id/> }
                 />
                 <For
-                    each=move || conversation.unsent.get()
+                    each=move || unsent.get()
                     key=|unsent| unsent.client_id
                     children=|unsent| view! {
                         <li class="message own waiting">

@@ -6,12 +6,14 @@ use leptos::task::spawn_local;
 use super::AlertChoices;
 use super::menu::Menu;
 use super::remove_member::RemoveMember;
+use super::sessions::Sessions;
 use super::way_back::WayBack;
+use crate::app::addresses;
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
 use crate::app::client::storage::SavedChat;
 use crate::app::notice::Notice;
-use crate::domain::Role;
+use crate::domain::{Admission, Role};
 use crate::wire::{Member, MemberSummary, Problem};
 
 #[component]
@@ -21,9 +23,14 @@ pub(crate) fn People(
     /// Called when this browser has no seat in the chat any more.
     leave: Callback<Notice>,
 ) -> impl IntoView {
+    let chat_id = conversation.chat_id;
     let problem = RwSignal::new(None::<Problem>);
     let members =
         move || conversation.roster.with(|roster| roster.as_ref().map(|r| r.members.clone())).unwrap_or_default();
+    let has_accounts = Memo::new(move |_| conversation.admission() == Some(Admission::Account));
+    let is_open = Memo::new(move |_| conversation.admission() == Some(Admission::Open));
+    let reload = Trigger::new();
+    let load = Callback::new(move |()| reload.notify());
     let count = move || {
         conversation
             .roster
@@ -40,13 +47,18 @@ pub(crate) fn People(
     let go = move |notice: Notice| {
         let question = match notice {
             Notice::Ended => "End the chat for everyone? Nothing of it will be left.",
+            Notice::LoggedOut => "Log this browser out? You can log in again with your password.",
             _ => "Leave the chat? Your seat becomes free.",
         };
         if !browser::confirm(question) {
             return;
         }
         spawn_local(async move {
-            let answer = if notice == Notice::Ended { conversation.end().await } else { conversation.leave().await };
+            let answer = match notice {
+                Notice::Ended => conversation.end().await,
+                Notice::LoggedOut => conversation.log_out().await,
+                _ => conversation.leave().await,
+            };
             match answer {
                 Ok(()) => {
                     leave.try_run(notice);
@@ -111,12 +123,19 @@ pub(crate) fn People(
         }
     };
     view! {
-        <Menu label=move || view! { "People "<span class="count">{count}</span> }>
+        <Menu label=move || view! { "People "<span class="count">{count}</span> } on_open=load>
                 <ul class="members">{move || members().into_iter().map(row).collect_view()}</ul>
                 {move || removing.get().map(|member| view! { <RemoveMember conversation member done=removed/> })}
                 <p class="wrong" role="alert">{move || problem.get().map(|problem| problem.detail)}</p>
                 <div class="buttons">
-                    <button type="button" on:click=move |_| go(Notice::Left)>"Leave"</button>
+                    {move || if has_accounts.get() {
+                        view! { <button type="button" on:click=move |_| go(Notice::LoggedOut)>"Log out"</button> }
+                    } else {
+                        view! { <button type="button" on:click=move |_| go(Notice::Left)>"Leave"</button> }
+                    }}
+                    {move || is_open.get().then(|| view! {
+                        <a class="button" href=format!(".{}", addresses::rename_in(chat_id))>"Change my name"</a>
+                    })}
                     {move || (is_owner() && has_other_owner()).then(|| view! {
                         <button type="button" on:click=step_down>"Stop being an owner"</button>
                     })}
@@ -124,6 +143,7 @@ pub(crate) fn People(
                         <button type="button" class="danger" on:click=move |_| go(Notice::Ended)>"End chat"</button>
                     })}
                 </div>
+                {move || has_accounts.get().then(|| view! { <Sessions conversation reload/> })}
                 {move || is_owner().then(|| view! { <WayBack conversation/> })}
                 <AlertChoices/>
         </Menu>

@@ -124,6 +124,15 @@ pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
         browser::mark_icon(conversation.unread.get() > 0 || conversation.knocks.with(|knocks| !knocks.is_empty()));
         on_cleanup(|| browser::mark_icon(false));
     });
+    let own_id = Signal::derive(move || seat.with(|seat| seat.as_ref().map(|seat| seat.member_id)));
+    let is_alone = move || conversation.roster.with(|roster| roster.as_ref().is_some_and(|r| r.members.len() == 1));
+    let is_empty = move || conversation.messages.with(Vec::is_empty) && conversation.unsent.with(Vec::is_empty);
+    let opening = move || match (conversation.is_loaded.get(), is_empty(), is_alone()) {
+        (false, ..) => Some("Opening the chat…"),
+        (true, true, true) => Some("Nobody else is here yet. Send them the link under Invite."),
+        (true, true, false) => Some("Nothing has been said yet."),
+        _ => None,
+    };
     view! {
         <Title text=page_title/>
         <div class="chat">
@@ -138,7 +147,8 @@ pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
             </header>
             <main>
                 <Knocks conversation/>
-                <MessageList conversation seat/>
+                <MessageList messages=conversation.messages missed=conversation.missed unsent=conversation.unsent
+                    own_id opening=Signal::derive(opening)/>
                 <Typing conversation/>
                 <SessionEnd conversation/>
                 <p class="connection" role="status">

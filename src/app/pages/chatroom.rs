@@ -1,5 +1,6 @@
 //! A chat that is entered by its address: whoever has said who they are is in.
 
+use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use uuid::Uuid;
@@ -9,8 +10,9 @@ use super::chat::ChatRoom;
 use crate::app::addresses;
 use crate::app::client::seat::persist_telling;
 use crate::app::client::task::Task;
-use crate::app::client::{chatrooms, storage};
-use crate::app::components::PageFrame;
+use crate::app::client::visit::{Reader, Visit};
+use crate::app::client::{api, chatrooms, storage};
+use crate::app::components::{PageFrame, Visited};
 use crate::app::notice::{LedHome, Notice};
 use crate::wire::{Code, Problem};
 
@@ -26,6 +28,7 @@ pub(crate) fn ChatroomPage() -> impl IntoView {
 #[component]
 fn EnterChatroom(chat_id: Uuid) -> impl IntoView {
     let is_in = RwSignal::new(false);
+    let is_full = RwSignal::new(false);
     let problem = RwSignal::new(None::<Problem>);
     let lead = leading();
     let entering = Task::new();
@@ -44,6 +47,10 @@ fn EnterChatroom(chat_id: Uuid) -> impl IntoView {
             let ask_name = addresses::session_for(chat_id);
             match (refusal.code, Notice::of(&refusal)) {
                 (Code::SessionRequired, _) => lead(&ask_name),
+                // Whoever has said who they are can read all the same.
+                (Code::ChatFull, _) => {
+                    is_full.try_set(true);
+                }
                 (Code::UsernameTaken, _) => lead(&addresses::with_notice(&ask_name, Notice::UsernameTaken.name())),
                 (code, Some(notice)) => {
                     if code == Code::ChatNotFound {
@@ -61,6 +68,9 @@ fn EnterChatroom(chat_id: Uuid) -> impl IntoView {
         if is_in.get() {
             return view! { <ChatRoom chat_id/> }.into_any();
         }
+        if is_full.get() {
+            return view! { <FullChatroom chat_id is_in/> }.into_any();
+        }
         view! {
             <Title text="Chat"/>
             <PageFrame>
@@ -69,5 +79,41 @@ fn EnterChatroom(chat_id: Uuid) -> impl IntoView {
             </PageFrame>
         }
         .into_any()
+    }
+}
+
+/// How often it is tried to take a seat in a full chat, in milliseconds.
+const ENTER_EVERY: u32 = 20_000;
+
+/// A chat without a free seat: it can be read, and is entered as soon as there is one.
+#[component]
+fn FullChatroom(chat_id: Uuid, is_in: RwSignal<bool>) -> impl IntoView {
+    let visit = Visit::new(chat_id, Reader::Named);
+    let name = RwSignal::new(None::<String>);
+    let trying = Task::new();
+    Effect::new(move || {
+        trying.begin(async move {
+            if let Ok(preview) = api::preview_chat(chat_id).await {
+                name.try_set(preview.name);
+            }
+            loop {
+                TimeoutFuture::new(ENTER_EVERY).await;
+                if chatrooms::enter(chat_id).await.is_ok() {
+                    is_in.try_set(true);
+                    return;
+                }
+            }
+        });
+    });
+    let title = move || name.get().unwrap_or_else(|| "Chat".into());
+    view! {
+        <Title text=title/>
+        <PageFrame>
+            <h1><bdi>{title}</bdi></h1>
+            <p class="notice" role="status">
+                "Every seat in this chat is taken. You can read along here, and you enter as soon as a seat is free."
+            </p>
+            <Visited visit/>
+        </PageFrame>
     }
 }

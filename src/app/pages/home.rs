@@ -16,7 +16,7 @@ use crate::app::components::{
 };
 use crate::app::notice::NoticeFromAddress;
 use crate::app::server_fns;
-use crate::domain::{Admission, Settings};
+use crate::domain::{Admission, PublicAccess, Settings};
 use crate::wire::Problem;
 use crate::wire::chat_app::NewChatroom;
 
@@ -49,8 +49,8 @@ pub(crate) fn HomePage() -> impl IntoView {
                 {format!(
                     "Start a chat, send its magic link to up to {} people, and talk. The last {} messages are kept, \
                      and everyone's session ends within {} hours. No account, no app.",
-                    Settings::DEFAULT_CAPACITY - 1,
-                    Settings::DEFAULT_HISTORY,
+                    Admission::Link.default_capacity() - 1,
+                    Admission::Link.default_history(),
                     Settings::DEFAULT_SESSION_LIFETIME.as_secs() / 3600,
                 )}
             </p>
@@ -65,8 +65,10 @@ pub(crate) fn HomePage() -> impl IntoView {
 fn StartChat() -> impl IntoView {
     let (username, name) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
     let (capacity, history) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
+    let (password, anyone_reads) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
     let admission = RwSignal::new(Admission::Link);
     let is_open = move || admission.get() == Admission::Open;
+    let has_accounts = move || admission.get() == Admission::Account;
     let problem = RwSignal::new(None::<Problem>);
     // Until the page is alive a form would be sent without it, and what was typed lost.
     let is_ready = RwSignal::new(false);
@@ -91,7 +93,10 @@ fn StartChat() -> impl IntoView {
             (Err(wrong), _) | (_, Err(wrong)) => return problem.set(Some(wrong)),
         };
         let (username, name) = (value(username), value(name));
-        let chat = Wish { username, name, admission: admission.get_untracked(), capacity, history };
+        let is_public = anyone_reads.get_untracked().is_some_and(|input| input.checked());
+        let public_access = if is_public { PublicAccess::Read } else { PublicAccess::None };
+        let (admission, password) = (admission.get_untracked(), value(password));
+        let chat = Wish { username, name, admission, capacity, history, public_access, password };
         is_ready.set(false);
         problem.set(None);
         spawn_local(async move {
@@ -124,13 +129,23 @@ fn StartChat() -> impl IntoView {
                 <legend>"Who may come in"</legend>
                 {choices.into_iter().collect_view()}
             </fieldset>
+            <fieldset class="bare" disabled=move || !has_accounts() hidden=move || !has_accounts()>
+                <TextField name="password" label="Your password" node=password problem autocomplete="new-password"
+                    is_required=true is_secret=true
+                    hint="At least 8 characters, any script. You log in with it from other browsers."/>
+                <label class="choice">
+                    <input node_ref=anyone_reads type="checkbox" name="public_access"/>
+                    "Anyone with the address may read along"
+                </label>
+            </fieldset>
             <details class="more">
                 <summary>"More choices"</summary>
                 <div class="fields">
-                    <NumberField name="capacity" label="Seats" node=capacity problem max=Settings::MAX_CAPACITY
-                        placeholder=Settings::DEFAULT_CAPACITY.to_string()/>
+                    <NumberField name="capacity" label="Seats" node=capacity problem
+                        max=Signal::derive(move || admission.get().max_capacity())
+                        placeholder=Signal::derive(move || admission.get().default_capacity().to_string())/>
                     <NumberField name="history" label="Messages kept" node=history problem max=Settings::MAX_HISTORY
-                        placeholder=Settings::DEFAULT_HISTORY.to_string()/>
+                        placeholder=Signal::derive(move || admission.get().default_history().to_string())/>
                 </div>
             </details>
             <GeneralProblem problem/>
@@ -146,21 +161,31 @@ struct Wish {
     admission: Admission,
     capacity: Option<u32>,
     history: Option<u32>,
+    public_access: PublicAccess,
+    password: String,
 }
 
 impl Wish {
     /// Starts the chat, and gives its page's address.
     async fn fulfil(self) -> Result<String, Problem> {
-        let Self { username, name, admission, capacity, history } = self;
+        let Self { username, name, admission, capacity, history, public_access, password } = self;
         if admission == Admission::Open {
-            // As on every way to start a chat here; those of other kinds have it from the server.
-            let (capacity, history) =
-                (capacity.or(Some(Settings::DEFAULT_CAPACITY)), history.or(Some(Settings::DEFAULT_HISTORY)));
             let chatroom = chatrooms::create(&NewChatroom { name, capacity, history }).await?;
             return Ok(addresses::chatroom(chatroom.hash_key));
         }
         let name = Some(name).filter(|name| !name.trim().is_empty());
-        let started = server_fns::create_chat(username, name.clone(), Some(admission), capacity, history).await?;
+        let with_accounts = admission == Admission::Account;
+        let (public_access, password) = (with_accounts.then_some(public_access), with_accounts.then_some(password));
+        let created = server_fns::create_chat(
+            username,
+            name.clone(),
+            Some(admission),
+            capacity,
+            history,
+            public_access,
+            password,
+        );
+        let started = created.await?;
         storage::remember_username(&started.seat.member.username);
         let saved = SavedChat {
             recovery_code: Some(started.recovery_code),

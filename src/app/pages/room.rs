@@ -9,19 +9,19 @@ use uuid::Uuid;
 
 use super::address::{chat_in_address, leading};
 use crate::app::addresses;
-use crate::app::client::api::held_seat;
+use crate::app::client::api::{self, held_seat};
 use crate::app::client::storage::{self, SavedChat};
-use crate::app::components::{GeneralProblem, PageFrame, TextField, remembered_username};
+use crate::app::client::visit::{Reader, Visit};
+use crate::app::components::{GeneralProblem, PageFrame, TextField, Visited, remembered_username};
 use crate::app::notice::{LedHome, Notice, NoticeFromAddress};
 use crate::app::server_fns;
-use crate::domain::Admission;
-use crate::wire::{Code, Problem};
+use crate::domain::{Admission, PublicAccess};
+use crate::wire::{Code, Preview, Problem};
 
 #[component]
 pub(crate) fn RoomPage() -> impl IntoView {
     let chat_id = chat_in_address();
     view! {
-        <Title text="Log in"/>
         <PageFrame>
             {move || match chat_id.get() {
                 Some(chat_id) => view! { <EnterRoom chat_id/> }.into_any(),
@@ -40,17 +40,25 @@ fn EnterRoom(chat_id: Uuid) -> impl IntoView {
     let is_ready = RwSignal::new(false);
     remembered_username(username);
     let lead = leading();
+    let preview = RwSignal::new(None::<Preview>);
     Effect::new(move || {
         spawn_local(async move {
             if held_seat(chat_id).await.is_some() {
                 return lead(&addresses::chat(chat_id));
             }
             is_ready.try_set(true);
+            match api::preview_chat(chat_id).await {
+                Ok(found) => {
+                    preview.try_set(Some(found));
+                }
+                Err(refusal) if refusal.code == Code::ChatNotFound => lead(&Notice::ChatNotFound.home()),
+                // The form does without.
+                Err(_) => {}
+            }
         });
     });
 
-    let enter = move |event: SubmitEvent| {
-        event.prevent_default();
+    let enter = move |ends_oldest: bool| {
         let value = |node: NodeRef<Input>| node.get_untracked().map(|input| input.value()).unwrap_or_default();
         let (name, word) = (value(username), value(password));
         if is_new.get_untracked() && value(again) != word {
@@ -70,7 +78,7 @@ fn EnterRoom(chat_id: Uuid) -> impl IntoView {
             }
             // The account is there from here on.
             is_new.try_set(false);
-            match server_fns::log_in(chat_id, name, word, storage::join_id(chat_id)).await {
+            match server_fns::log_in(chat_id, name, word, storage::join_id(chat_id), Some(ends_oldest)).await {
                 Ok(seat) => {
                     storage::remember_username(&seat.member.username);
                     let admission = Some(Admission::Account);
@@ -85,27 +93,53 @@ fn EnterRoom(chat_id: Uuid) -> impl IntoView {
             }
         });
     };
+    let has_too_many =
+        move || problem.with(|problem| problem.as_ref().is_some_and(|problem| problem.code == Code::TooManySessions));
+    let name = move || preview.with(|preview| preview.as_ref().and_then(|preview| preview.name.clone()));
+    let is_readable = Memo::new(move |_| {
+        preview.with(|preview| preview.as_ref().is_some_and(|preview| preview.public_access >= PublicAccess::Read))
+    });
     let verb = move || if is_new.get() { "Register and enter" } else { "Log in" };
+    let heading = move || if is_new.get() { "Register" } else { "Log in" };
     view! {
         <NoticeFromAddress/>
-        <h1>{move || if is_new.get() { "Register" } else { "Log in" }}</h1>
-        <p class="lead">"The members of this chat have a password. Accounts belong to this chat alone."</p>
-        <form class="card" method="post" on:submit=enter>
-            <TextField name="username" label="Your name" node=username problem autocomplete="username" is_required=true/>
-            <TextField name="password" label="Password" node=password problem is_required=true is_secret=true
-                autocomplete=Signal::derive(move || if is_new.get() { "new-password" } else { "current-password" })/>
-            <div hidden=move || !is_new.get()>
-                <TextField name="again" label="Password, once more" node=again problem autocomplete="new-password" is_secret=true
-                    hint="At least 8 characters, any script. Nobody can tell you a forgotten one."/>
-            </div>
-            <GeneralProblem problem/>
-            <button type="submit" class="main-button" disabled=move || !is_ready.get()>{verb}</button>
-            <button type="button" class="quiet" on:click=move |_| {
-                problem.set(None);
-                is_new.update(|is_new| *is_new = !*is_new);
+        <Title text=move || name().unwrap_or_else(|| "Log in".into())/>
+        <h1>{move || name().map_or_else(|| heading().into_any(), |name| view! { <bdi>{name}</bdi> }.into_any())}</h1>
+        <div class="room">
+            {move || is_readable.get().then(|| view! { <Visited visit=Visit::new(chat_id, Reader::Anyone)/> })}
+            <form class="card" method="post" on:submit=move |event: SubmitEvent| {
+                event.prevent_default();
+                enter(false);
             }>
-                {move || if is_new.get() { "I have an account" } else { "I have no account yet" }}
-            </button>
-        </form>
+                {move || name().map(|_| view! { <h2>{heading}</h2> })}
+                <p class="hint">
+                    {move || if is_readable.get() {
+                        "Anyone with the address can read along. To write, log in. Accounts belong to this chat alone."
+                    } else {
+                        "The members of this chat have a password. Accounts belong to this chat alone."
+                    }}
+                </p>
+                <TextField name="username" label="Your name" node=username problem autocomplete="username" is_required=true/>
+                <TextField name="password" label="Password" node=password problem is_required=true is_secret=true
+                    autocomplete=Signal::derive(move || if is_new.get() { "new-password" } else { "current-password" })/>
+                <div hidden=move || !is_new.get()>
+                    <TextField name="again" label="Password, once more" node=again problem autocomplete="new-password" is_secret=true
+                        hint="At least 8 characters, any script. Nobody can tell you a forgotten one."/>
+                </div>
+                <GeneralProblem problem/>
+                {move || has_too_many().then(|| view! {
+                    <button type="button" disabled=move || !is_ready.get() on:click=move |_| enter(true)>
+                        "Log out the first of them, and log in here"
+                    </button>
+                })}
+                <button type="submit" class="main-button" disabled=move || !is_ready.get()>{verb}</button>
+                <button type="button" class="quiet" on:click=move |_| {
+                    problem.set(None);
+                    is_new.update(|is_new| *is_new = !*is_new);
+                }>
+                    {move || if is_new.get() { "I have an account" } else { "I have no account yet" }}
+                </button>
+            </form>
+        </div>
     }
 }

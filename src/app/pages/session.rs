@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::address::leading;
 use crate::app::addresses;
 use crate::app::client::api::held_seat;
-use crate::app::client::chatrooms;
+use crate::app::client::{chatrooms, storage};
 use crate::app::components::{GeneralProblem, PageFrame, TextField, remembered_username};
 use crate::app::notice::{Notice, NoticeFromAddress};
 use crate::wire::{Code, Problem};
@@ -21,6 +21,8 @@ pub(crate) fn SessionPage() -> impl IntoView {
     let query = use_query_map();
     // Where one comes from, and is led back to.
     let chatroom = move || query.read_untracked().get("chatroom").and_then(|id| id.parse::<Uuid>().ok());
+    // Whether someone who is in already chooses another name.
+    let renames = move || query.read_untracked().get("rename").is_some();
     let username = NodeRef::<Input>::new();
     let problem = RwSignal::new(None::<Problem>);
     // Until the page is alive a form would be sent without it.
@@ -28,7 +30,7 @@ pub(crate) fn SessionPage() -> impl IntoView {
     remembered_username(username);
     let lead = leading();
     Effect::new(move || {
-        let chatroom = chatroom();
+        let chatroom = chatroom().filter(|_| !renames());
         spawn_local(async move {
             // Who is in already has a name there.
             if let Some(chat_id) = chatroom
@@ -43,11 +45,11 @@ pub(crate) fn SessionPage() -> impl IntoView {
     let go_on = move |event: SubmitEvent| {
         event.prevent_default();
         let name = username.get_untracked().map(|input| input.value()).unwrap_or_default();
-        let chatroom = chatroom();
+        let (chatroom, renames) = (chatroom(), renames());
         is_ready.set(false);
         problem.set(None);
         spawn_local(async move {
-            let refusal = match say_name(name, chatroom).await {
+            let refusal = match say_name(name, chatroom, renames).await {
                 Ok(()) => return lead(&chatroom.map_or_else(|| "/".into(), addresses::chatroom)),
                 Err(refusal) => refusal,
             };
@@ -70,7 +72,7 @@ pub(crate) fn SessionPage() -> impl IntoView {
             <NoticeFromAddress/>
             <h1>"Who are you?"</h1>
             <p class="lead">
-                "Choose the name that the others will see. It is yours in every chat where anyone picks a name, as long as this browser's session lasts."
+                "Choose the name that the others will see. It is yours in every chat where anyone picks a name, also in those that you are in already, as long as this browser's session lasts."
             </p>
             <form class="card" method="post" on:submit=go_on>
                 <TextField name="username" label="Your name" node=username problem autocomplete="nickname" is_required=true/>
@@ -82,15 +84,18 @@ pub(crate) fn SessionPage() -> impl IntoView {
 }
 
 /// Says who is here, and takes the seat: whether the name is free shows where it can be changed.
-async fn say_name(username: String, chatroom: Option<Uuid>) -> Result<(), Problem> {
+async fn say_name(username: String, chatroom: Option<Uuid>, renames: bool) -> Result<(), Problem> {
     // Another tab may have been quicker.
     if let Some(chat_id) = chatroom
+        && !renames
         && held_seat(chat_id).await.is_some()
     {
         return Ok(());
     }
     chatrooms::open_session(username).await?;
     match chatroom {
+        // The seat is there, and goes by the new name.
+        Some(chat_id) if renames && storage::chat(chat_id).is_some() => Ok(()),
         Some(chat_id) => chatrooms::enter(chat_id).await,
         None => Ok(()),
     }

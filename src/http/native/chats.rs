@@ -10,8 +10,8 @@ use crate::http::body::{OptionalRequestBody, RequestBody};
 use crate::http::origin::SiteUrl;
 use crate::http::path::ChatInPath;
 use crate::http::problem::Answer;
-use crate::service::{Caller, Entrance, Joiner, Service};
-use crate::wire::{self, Created, Entered, Joined, Problem, Retention};
+use crate::service::{Caller, Creator, Entrance, Joiner, Password, Service};
+use crate::wire::{self, Created, Entered, Joined, Preview, Problem, Retention};
 
 /// Open a chat. The caller becomes its owner.
 #[utoipa::path(post, path = "/create", tag = "chats", request_body(content = Option<wire::CreateChat>),
@@ -30,7 +30,8 @@ pub(super) async fn create_chat(
     OptionalRequestBody(request): OptionalRequestBody<wire::CreateChat>,
 ) -> Answer<(StatusCode, Json<Created>)> {
     let (username, name, settings) = request.parse()?;
-    let new = service.create_chat(caller, username, name, settings).await?;
+    let password = request.password.as_deref().map(Password::parse).transpose()?;
+    let new = service.create_chat(caller, Creator { username, password }, name, settings).await?;
     let Joined { session_token, expires_at, member } = (&new.seat).into();
     let created = Created {
         chat_id: new.chat_id.as_uuid(),
@@ -77,6 +78,29 @@ pub(super) async fn join_chat(
         Entrance::Knocked { .. } => StatusCode::ACCEPTED,
     };
     Ok((status, Json(Entered::from(&entrance))))
+}
+
+/// What stands behind a chat's address, for someone who has not entered.
+///
+/// Of a chat that is entered by a magic link, only what can be read without a session is shown.
+#[utoipa::path(get, path = "/{chat_id}/preview", tag = "chats",
+    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    responses(
+        (status = 200, description = "What the chat is called, and how one enters it", body = Preview),
+        (status = 401, description = "`session_required`: only members see what the chat is called", body = Problem),
+        (status = 404, description = "`chat_not_found`", body = Problem),
+        (status = 503, description = "`unavailable`", body = Problem),
+    ))]
+pub(super) async fn preview_chat(
+    State(service): State<Service>,
+    ChatInPath(chat_id): ChatInPath,
+) -> Answer<Json<Preview>> {
+    let preview = service.preview_chat(chat_id).await?;
+    Ok(Json(Preview {
+        name: preview.name.map(|name| name.as_str().to_owned()),
+        admission: preview.admission,
+        public_access: preview.public_access,
+    }))
 }
 
 /// What the server still holds of the chat, and until when.

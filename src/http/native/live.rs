@@ -12,12 +12,12 @@ use axum::response::sse::Event;
 use futures_util::{FutureExt as _, stream};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::messages::cursor;
 use crate::domain::{ChatId, MessageId, Refusal, SessionToken};
 use crate::http::auth::session_token;
 use crate::http::origin::{SiteUrl, check_origin};
 use crate::http::path::ChatInPath;
 use crate::http::problem::Answer;
+use crate::http::query::cursor;
 use crate::http::sse::{self, KEEP_ALIVE};
 use crate::service::{Caller, Ending, Follower, Service, Update};
 use crate::wire::{LiveEvent, Problem};
@@ -169,6 +169,9 @@ impl From<Update> for LiveEvent {
             Update::Left { member_id, why } => Self::MemberLeft { member_id: member_id.as_uuid(), reason: why },
             Update::Typing { member_id } => Self::Typing { member_id: member_id.as_uuid() },
             Update::RoleChanged { member_id, role } => Self::RoleChanged { member_id: member_id.as_uuid(), role },
+            Update::Renamed { member_id, username } => {
+                Self::MemberRenamed { member_id: member_id.as_uuid(), username: username.as_str().to_owned() }
+            }
             Update::Knocked(knock) => Self::Knocked { knock: (&knock).into() },
             Update::KnockDecided { knock_id, status } => Self::KnockDecided { knock_id: knock_id.as_uuid(), status },
             Update::KnockEnded { knock_id, why } => Self::KnockEnded { knock_id: knock_id.as_uuid(), reason: why },

@@ -7,12 +7,13 @@ use axum::{Extension, Json};
 
 use super::live;
 use crate::app::addresses;
-use crate::domain::{ClientId, MessageId};
+use crate::domain::ClientId;
 use crate::http::accept::{wants_events, wants_page};
 use crate::http::auth::{Bearer, session_token};
 use crate::http::body::MessageBody;
 use crate::http::path::ChatInPath;
 use crate::http::problem::{Answer, Failure};
+use crate::http::query::cursor;
 use crate::service::{Caller, Service};
 use crate::wire::{Code, LiveEvent, Message, Messages, Problem};
 
@@ -20,6 +21,8 @@ use crate::wire::{Code, LiveEvent, Message, Messages, Problem};
 const MAX_IDEMPOTENCY_KEY: usize = 255;
 
 /// Read the messages after a cursor, oldest first.
+///
+/// A chat whose `public_access` allows it is read without a session.
 ///
 /// With `Accept: text/event-stream`, the same messages come as server-sent events, and after them
 /// everything that happens; a `Last-Event-ID` stands before `after`. A browser that asks for HTML without a token is sent on to the chat's page.
@@ -51,8 +54,13 @@ pub(super) async fn read_messages(
         return Ok(Redirect::to(&page).into_response());
     }
     let ChatInPath(chat_id) = chat?;
-    let token = session_token(&headers)?;
     let after = cursor(&query)?;
+    let has_token = headers.contains_key(header::AUTHORIZATION);
+    if !has_token && !wants_events(&headers) {
+        let unseen = service.read_publicly(chat_id, after).await?;
+        return Ok(Json(Messages::from(&unseen)).into_response());
+    }
+    let token = session_token(&headers)?;
     if wants_events(&headers) {
         return live::event_stream(&service, caller, chat_id, &token, after, &headers).await;
     }
@@ -114,13 +122,6 @@ pub(super) async fn say_typing(
 ) -> Answer<StatusCode> {
     service.type_in(chat_id, &token).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// The last message that the reader has seen.
-pub(super) fn cursor(query: &[(String, String)]) -> Result<MessageId, Failure> {
-    let after = query.iter().find(|(name, _)| name == "after").map_or(Ok(0), |(_, value)| value.parse());
-    let unreadable = |_| Problem::unreadable("after must be the id of a message, a whole number.").about_field("after");
-    Ok(after.map_err(unreadable)?)
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<ClientId>, Failure> {

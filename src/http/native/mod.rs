@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use super::AppState;
 use crate::app::addresses;
 use crate::domain::ChatId;
-use crate::service::{Entrance, KnockView, OpenInvite, Seat};
+use crate::service::{Entrance, KnockView, OpenInvite, OwnSession, Seat};
 use crate::wire;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -24,7 +24,10 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(live::follow_chat))
         .routes(routes!(messages::say_typing))
         .routes(routes!(chats::join_chat))
-        .routes(routes!(sessions::renew_session, sessions::show_session))
+        .routes(routes!(chats::preview_chat))
+        .routes(routes!(sessions::renew_session, sessions::show_session, sessions::end_own_session))
+        .routes(routes!(sessions::list_sessions))
+        .routes(routes!(sessions::end_session))
         .routes(routes!(sessions::renew_recovery))
         .routes(routes!(sessions::recover))
         .routes(routes!(knocks::show_seats))
@@ -46,8 +49,9 @@ fn open_invite(site: &str, chat_id: ChatId, OpenInvite { key, invite }: &OpenInv
 }
 
 impl From<&Seat> for wire::Joined {
-    fn from(Seat { token, member }: &Seat) -> Self {
-        Self { session_token: token.reveal(), expires_at: member.session.expires_at, member: member.into() }
+    fn from(seat: &Seat) -> Self {
+        let expires_at = seat.expires_at();
+        Self { session_token: seat.token.reveal(), expires_at, member: (&seat.member).into() }
     }
 }
 
@@ -68,5 +72,16 @@ impl From<&Entrance> for wire::Entered {
 impl From<&KnockView> for wire::KnockState {
     fn from(KnockView { knock, seat }: &KnockView) -> Self {
         Self { status: knock.status, expires_at: knock.expires_at, session: seat.as_ref().map(wire::Joined::from) }
+    }
+}
+
+impl From<&OwnSession> for wire::OwnSession {
+    fn from(session: &OwnSession) -> Self {
+        Self {
+            session_id: session.id.as_uuid(),
+            started_at: session.started_at,
+            expires_at: session.expires_at,
+            current: session.is_current,
+        }
     }
 }

@@ -1,14 +1,15 @@
 //! Staying, and coming back.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::{Extension, Json};
 
 use crate::http::auth::Bearer;
 use crate::http::body::RequestBody;
-use crate::http::path::ChatInPath;
+use crate::http::path::{ChatInPath, SessionInPath};
 use crate::http::problem::Answer;
 use crate::service::{Caller, Service};
-use crate::wire::{self, Joined, OwnSeat, Problem, Recovered, RecoveryCode};
+use crate::wire::{self, Joined, OwnSeat, OwnSession, OwnSessions, Problem, Recovered, RecoveryCode};
 
 /// Whose session it is, and how long it holds.
 #[utoipa::path(get, path = "/{chat_id}/session", tag = "sessions",
@@ -25,8 +26,72 @@ pub(super) async fn show_session(
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
 ) -> Answer<Json<OwnSeat>> {
-    let member = service.show_seat(chat_id, &token).await?;
-    Ok(Json(OwnSeat { expires_at: member.session.expires_at, member: (&member).into() }))
+    let (member, expires_at) = service.show_seat(chat_id, &token).await?;
+    Ok(Json(OwnSeat { expires_at, member: (&member).into() }))
+}
+
+/// End the session that asks. With the last of a seat, the seat is free.
+#[utoipa::path(delete, path = "/{chat_id}/session", tag = "sessions",
+    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    security(("session_token" = [])),
+    responses(
+        (status = 204, description = "The session has ended"),
+        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
+        (status = 404, description = "`chat_not_found`", body = Problem),
+        (status = 503, description = "`unavailable`", body = Problem),
+    ))]
+pub(super) async fn end_own_session(
+    State(service): State<Service>,
+    ChatInPath(chat_id): ChatInPath,
+    Bearer(token): Bearer,
+) -> Answer<StatusCode> {
+    service.end_session(chat_id, &token, None).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// List the sessions of one's own seat: the browsers in which an account is used.
+#[utoipa::path(get, path = "/{chat_id}/sessions", tag = "sessions",
+    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    security(("session_token" = [])),
+    responses(
+        (status = 200, description = "The sessions, in the order in which they started", body = OwnSessions),
+        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
+        (status = 404, description = "`chat_not_found`", body = Problem),
+        (status = 503, description = "`unavailable`", body = Problem),
+    ))]
+pub(super) async fn list_sessions(
+    State(service): State<Service>,
+    ChatInPath(chat_id): ChatInPath,
+    Bearer(token): Bearer,
+) -> Answer<Json<OwnSessions>> {
+    let sessions = service.list_sessions(chat_id, &token).await?;
+    Ok(Json(OwnSessions { sessions: sessions.iter().map(OwnSession::from).collect() }))
+}
+
+/// End one of the sessions of one's own seat. With the last, the seat is free.
+///
+/// Where it is not the session that asks, an owner's recovery code ends as well: the browser that is logged
+/// out may hold it.
+#[utoipa::path(delete, path = "/{chat_id}/sessions/{session_id}", tag = "sessions",
+    params(
+        ("chat_id" = uuid::Uuid, Path, description = "The chat"),
+        ("session_id" = uuid::Uuid, Path, description = "The session"),
+    ),
+    security(("session_token" = [])),
+    responses(
+        (status = 204, description = "The session has ended"),
+        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
+        (status = 404, description = "`chat_not_found`, or `not_found`: no such session of one's own", body = Problem),
+        (status = 503, description = "`unavailable`", body = Problem),
+    ))]
+pub(super) async fn end_session(
+    State(service): State<Service>,
+    ChatInPath(chat_id): ChatInPath,
+    SessionInPath(session_id): SessionInPath,
+    Bearer(token): Bearer,
+) -> Answer<StatusCode> {
+    service.end_session(chat_id, &token, Some(session_id)).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Get a new token for the same seat, good for a whole session lifetime. The old one ends.

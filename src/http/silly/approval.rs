@@ -15,7 +15,7 @@ use crate::service::{Error, Joiner, Service, Standing};
 use crate::wire::silly::{ApproveGuest, IsApproved};
 use crate::wire::{Code, Problem};
 
-/// Whether a guest's request is approved.
+/// Whether a guest's request is approved: the one of `client_id`, or without it the newest by this link.
 #[utoipa::path(get, path = "/v1/approval/", tag = "silly chat", operation_id = "silly_show_approval",
     params(
         ("link_url" = String, Query, description = "The link"),
@@ -37,10 +37,14 @@ pub(super) async fn show_approval(
     let given = query.iter().find(|(name, _)| name == "link_url").map(|(_, value)| value);
     let given = given.ok_or_else(|| invalid("link_url", "is missing"))?;
     let (chat_id, key) = link_in(opaque_of("link_url", given, &site, LINKS)?)?;
-    let client_id = credential(&query, "client_id", &headers)?.ok_or_else(|| invalid("client_id", "is missing"))?;
-    let standing = service.find_standing(chat_id, &key, Joiner::Credential(client_id)).await?;
-    let standing = standing.ok_or(Refusal::NotFound("request"))?;
-    Ok(Json(IsApproved { approval_status: standing == Standing::Seated }))
+    let standing = match credential(&query, "client_id", &headers)? {
+        Some(client_id) => {
+            let standing = service.find_standing(chat_id, &key, Joiner::Credential(client_id)).await?;
+            Some(standing.ok_or(Refusal::NotFound("request"))?)
+        }
+        None => service.find_newest_standing(chat_id, &key).await?,
+    };
+    Ok(Json(IsApproved { approval_status: standing == Some(Standing::Seated) }))
 }
 
 /// Approve a guest; the owner's right. The guest is told at once.

@@ -12,10 +12,11 @@ use super::urls::{CHATS, chat_in};
 use super::{as_author, credential, not_an_author};
 use crate::app::addresses;
 use crate::domain::{
-    Admission, ChatId, Knock, KnockId, MessageText, RecoveryCode, Refusal, SessionToken, Settings, Username,
+    Admission, ChatId, Knock, KnockId, MessageText, PublicAccess, RecoveryCode, Refusal, SessionToken, Settings,
+    Username,
 };
 use crate::http::accept::{wants_events, wants_page};
-use crate::http::body::{AnyCaseBody, OptionalRequestBody};
+use crate::http::body::AnyCaseBody;
 use crate::http::origin::SiteUrl;
 use crate::http::path::OpaqueInPath;
 use crate::http::problem::Answer;
@@ -23,15 +24,17 @@ use crate::http::query::AnyCaseQuery;
 use crate::http::sse;
 use crate::service::{Caller, Error, Follower, Owner, Service, Update};
 use crate::wire::Problem;
-use crate::wire::silly::{Conversation, GuestRequest, NewChat, NewMessage, Said};
+use crate::wire::silly::{ChatTerms, Conversation, GuestRequest, NewChat, NewMessage, Said};
 
 /// Create a chat. Its owner approves those who come by its links.
-#[utoipa::path(post, path = "/v1/chats", tag = "silly chat", operation_id = "silly_create_chat", request_body(content = Option<Object>),
+///
+/// With `approval: false`, nobody is asked: whoever knows the chat URL reads and posts.
+#[utoipa::path(post, path = "/v1/chats", tag = "silly chat", operation_id = "silly_create_chat", request_body(content = Option<ChatTerms>),
     responses(
         (status = 201, description = "The chat URL and the owner's credential", body = NewChat),
         (status = 400, description = "`invalid_request`: not JSON", body = Problem),
         (status = 413, description = "`payload_too_large`", body = Problem),
-        (status = 422, description = "`invalid_request`: not an object", body = Problem),
+        (status = 422, description = "`invalid_request`: not an object, or `approval` is neither true nor false", body = Problem),
         (status = 429, description = "`too_many_requests`", body = Problem),
         (status = 503, description = "`unavailable`", body = Problem),
     ))]
@@ -39,19 +42,24 @@ pub(super) async fn create_chat(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     SiteUrl(site): SiteUrl,
-    OptionalRequestBody(_): OptionalRequestBody<serde_json::Map<String, serde_json::Value>>,
+    AnyCaseBody(terms): AnyCaseBody<ChatTerms>,
 ) -> Answer<(StatusCode, Json<NewChat>)> {
-    let settings = Settings::new(Admission::Approval, Some(Settings::MAX_CAPACITY), Some(Settings::MAX_HISTORY))?;
+    let (admission, public_access) = match terms.approval {
+        Some(false) => (Admission::Link, PublicAccess::Post),
+        _ => (Admission::Approval, PublicAccess::None),
+    };
+    let settings = Settings::new(admission, Some(admission.max_capacity()), Some(Settings::MAX_HISTORY))?;
+    let settings = Settings { public_access, ..settings };
     let author_id = service.draw_uuid();
     // The same id brings the owner back when the session has ended.
     let (token, recovery) = (SessionToken::from_uuid(author_id), RecoveryCode::from_uuid(author_id));
-    let owner = Owner { username: Username::parse("Owner")?, token: &token, recovery: &recovery };
+    let owner = Owner { username: Username::parse("Owner")?, password: None, token: &token, recovery: &recovery };
     let chat_id = service.open_chat(caller, Some(owner), None, settings).await?;
     let chat_url = format!("{site}{CHATS}{chat_id}");
     Ok((StatusCode::CREATED, Json(NewChat { chat_url, author_id })))
 }
 
-/// Read all messages that are kept.
+/// Read all messages that are kept. In a chat without approval, the URL alone is enough.
 ///
 /// With `Accept: text/event-stream`, the same messages come as events named `message`, then each new
 /// one; the owner is told of every `approval_request` at once. A browser that asks for HTML is sent
@@ -82,11 +90,16 @@ pub(super) async fn read_chat(
         return Ok(Redirect::to(&page).into_response());
     }
     let chat_id = chat_in(&opaque)?;
-    let token = author.ok().flatten().map(SessionToken::from_uuid).ok_or_else(not_an_author)?;
+    let token = author.map_err(|_| not_an_author())?.map(SessionToken::from_uuid);
     if !wants_events(&headers) {
-        let unseen = service.read(chat_id, &token, 0).await.map_err(as_author)?;
+        let unseen = match &token {
+            Some(token) => service.read(chat_id, token, 0).await,
+            None => service.read_publicly(chat_id, 0).await,
+        };
+        let unseen = unseen.map_err(as_author)?;
         return Ok(Json(Conversation { messages: unseen.messages.iter().map(Said::from).collect() }).into_response());
     }
+    let token = token.ok_or_else(not_an_author)?;
     let follower = service.follow(caller, chat_id, &token, 0).await.map_err(as_author)?;
     let waiting = match service.list_knocks(chat_id, &token).await {
         Ok(waiting) => waiting,
@@ -132,7 +145,7 @@ impl OwnerStream {
     }
 }
 
-/// Say something.
+/// Say something. In a chat without approval, the URL alone is enough.
 #[utoipa::path(post, path = "/v1/chats/{opaque}", tag = "silly chat", operation_id = "silly_post_message",
     params(("opaque" = String, Path, description = "The end of a chat URL")),
     request_body = NewMessage,
@@ -148,12 +161,16 @@ impl OwnerStream {
     ))]
 pub(super) async fn post_message(
     State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
     OpaqueInPath(opaque): OpaqueInPath,
     AnyCaseBody(request): AnyCaseBody<NewMessage>,
 ) -> Answer<(StatusCode, Json<Said>)> {
     let chat_id = chat_in(&opaque)?;
     let text = MessageText::parse(&request.message).map_err(|refusal| refusal.of_field("message"))?;
-    let token = SessionToken::from_uuid(request.author_id);
-    let posted = service.post(chat_id, &token, text, None).await.map_err(as_author)?;
+    let posted = match request.author_id.map(SessionToken::from_uuid) {
+        Some(token) => service.post(chat_id, &token, text, None).await,
+        None => service.post_publicly(caller, chat_id, text).await,
+    };
+    let posted = posted.map_err(as_author)?;
     Ok((StatusCode::CREATED, Json(Said::from(&posted.message))))
 }

@@ -9,7 +9,9 @@ use uuid::Uuid;
 use super::urls::{CHATS, chat_in, link_in, link_url, opaque_of};
 use super::{as_author, credential};
 use crate::app::addresses;
-use crate::domain::{ChatId, InviteKey, InviteTerms, KnockStatus, Refusal, SessionToken, Settings, Username};
+use crate::domain::{
+    Admission, ChatId, InviteKey, InviteTerms, KnockStatus, PublicAccess, Refusal, SessionToken, Username,
+};
 use crate::http::accept::{wants_events, wants_page};
 use crate::http::body::AnyCaseBody;
 use crate::http::origin::SiteUrl;
@@ -23,9 +25,12 @@ use crate::wire::{Code, Problem};
 
 /// Guests have no name of their own here: they are Guest, Guest 2, Guest 3 …
 const GUEST: &str = "Guest";
-const MAX_GUESTS: u32 = Settings::MAX_CAPACITY + 20;
+const MAX_GUESTS: u32 = Admission::Approval.max_capacity() + 20;
 
-/// Create a link to a chat; the owner's right.
+/// Create a link to a chat.
+///
+/// The chat URL alone is enough for a link whose guests the owner approves; one that asks nobody is the
+/// owner's to create. At most 20 such links stand at one time that were created without `author_id`.
 #[utoipa::path(post, path = "/v1/links", tag = "silly chat", operation_id = "silly_create_link", request_body = NewLink,
     responses(
         (status = 201, description = "The link", body = Link),
@@ -35,23 +40,31 @@ const MAX_GUESTS: u32 = Settings::MAX_CAPACITY + 20;
         (status = 404, description = "`chat_not_found`", body = Problem),
         (status = 409, description = "`wrong_admission`: a chat that is not entered by links", body = Problem),
         (status = 413, description = "`payload_too_large`", body = Problem),
-        (status = 422, description = "`invalid_request`: a field is wrong, or the URL is of another site", body = Problem),
+        (status = 422, description = "`invalid_request`: a field is wrong, the URL is of another site, or there are too many links", body = Problem),
+        (status = 429, description = "`too_many_requests`", body = Problem),
         (status = 503, description = "`unavailable`", body = Problem),
     ))]
 pub(super) async fn create_link(
     State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
     SiteUrl(site): SiteUrl,
     AnyCaseBody(request): AnyCaseBody<NewLink>,
 ) -> Answer<(StatusCode, Json<Link>)> {
     let chat_id = chat_in(opaque_of("chat_url", &request.chat_url, &site, CHATS)?)?;
-    let token = SessionToken::from_uuid(request.author_id);
-    let terms = InviteTerms { asks_first: Some(request.approval.unwrap_or(true)), ..InviteTerms::default() };
-    let open = service.create_invite(chat_id, &token, terms).await.map_err(as_author)?;
+    let token = request.author_id.map(SessionToken::from_uuid);
+    let is_public = is_public(&service, chat_id).await?;
+    let asks_first = request.approval.unwrap_or(!is_public);
+    let terms = InviteTerms { asks_first: Some(asks_first), ..InviteTerms::default() };
+    let open = match token {
+        Some(token) => service.create_invite(chat_id, &token, terms).await,
+        None => service.create_invite_by_address(caller, chat_id, terms).await,
+    };
+    let open = open.map_err(as_author)?;
     let link = Link { link_url: link_url(&site, chat_id, &open.key), link_id: open.invite.id.as_uuid() };
     Ok((StatusCode::CREATED, Json(link)))
 }
 
-/// Exchange a link for the chat URL: the first time, this asks the owner.
+/// Exchange a link for the chat URL: the first time, this asks the owner, where the chat has approval.
 ///
 /// The answer names the guest's `client_id`: ask again with it, or listen with
 /// `Accept: text/event-stream`, and learn of the approval at once. Browsers are sent to the page
@@ -92,6 +105,17 @@ pub(super) async fn exchange_link(
     if given.is_none() && (method == Method::HEAD || is_preview(&headers)) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
+    if is_public(&service, chat_id).await? {
+        service.check_invite(caller, chat_id, &key).await?;
+        return Ok(Json(Exchange {
+            link_url: link_url(&site, chat_id, &key),
+            request_sent_status: false,
+            approval_status: true,
+            chat: Some(format!("{site}{CHATS}{chat_id}")),
+            client_id: None,
+        })
+        .into_response());
+    }
     let client = known_client(&service, chat_id, &key, given).await?;
     let client_id = match client {
         Some(client_id) => client_id,
@@ -103,7 +127,7 @@ pub(super) async fn exchange_link(
         request_sent_status: true,
         approval_status: is_approved,
         chat: is_approved.then(|| format!("{site}{CHATS}{chat_id}")),
-        client_id,
+        client_id: Some(client_id),
     };
     if wants_events(&headers) {
         let watcher = service.watch_standing(caller, chat_id, &key, Joiner::Credential(client_id)).await?;
@@ -120,6 +144,15 @@ pub(super) async fn exchange_link(
         Some(Standing::Seated) => Ok(Json(exchange(true)).into_response()),
         Some(Standing::Knocked { status: KnockStatus::Declined, .. }) => Err(declined()),
         _ => Ok((StatusCode::ACCEPTED, Json(exchange(false))).into_response()),
+    }
+}
+
+/// Whether the chat's URL is all that anyone needs.
+async fn is_public(service: &Service, chat_id: ChatId) -> Answer<bool> {
+    match service.preview_chat(chat_id).await {
+        Ok(preview) => Ok(preview.public_access == PublicAccess::Post),
+        Err(Error::Refused(Refusal::SessionRequired)) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -6,7 +6,7 @@ use rusqlite::types::Type;
 use rusqlite::{Error, Result, Row};
 use uuid::Uuid;
 
-use crate::domain::{Admission, KnockStatus, Role, Timestamp};
+use crate::domain::{Admission, KnockStatus, PublicAccess, Role, Timestamp};
 
 pub(super) fn admission_name(admission: Admission) -> &'static str {
     match admission {
@@ -14,6 +14,14 @@ pub(super) fn admission_name(admission: Admission) -> &'static str {
         Admission::Approval => "approval",
         Admission::Account => "account",
         Admission::Open => "open",
+    }
+}
+
+pub(super) fn public_access_name(access: PublicAccess) -> &'static str {
+    match access {
+        PublicAccess::None => "none",
+        PublicAccess::Read => "read",
+        PublicAccess::Post => "post",
     }
 }
 
@@ -39,6 +47,10 @@ pub(super) fn knock_status(row: &Row<'_>, column: usize) -> Result<KnockStatus> 
 
 pub(super) fn admission(row: &Row<'_>, column: usize) -> Result<Admission> {
     named(row, column, &[Admission::Link, Admission::Approval, Admission::Account, Admission::Open], admission_name)
+}
+
+pub(super) fn public_access(row: &Row<'_>, column: usize) -> Result<PublicAccess> {
+    named(row, column, &[PublicAccess::None, PublicAccess::Read, PublicAccess::Post], public_access_name)
 }
 
 pub(super) fn role(row: &Row<'_>, column: usize) -> Result<Role> {

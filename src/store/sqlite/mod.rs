@@ -22,7 +22,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{CommitError, Store, Unavailable};
-use crate::domain::{BrowserSession, Change, Chat, ChatId, Digest, OfBrowser, Timestamp};
+use crate::domain::{BrowserSession, Change, Chat, ChatId, Digest, OfBrowser, SealedChatId, Timestamp, Username};
 
 pub use open::OpenError;
 
@@ -89,6 +89,20 @@ impl Store for SqliteStore {
 
     async fn session(&self, token: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable> {
         self.readers.ask(move |reader| sessions::find(reader, token)).await
+    }
+
+    async fn rename_session(&self, token: Digest<OfBrowser>, username: &Username) -> Result<(), Unavailable> {
+        let username = username.clone();
+        self.writer.act(move |connection| sessions::rename(connection, token, &username)).await
+    }
+
+    async fn note_entered(&self, token: Digest<OfBrowser>, chat: &SealedChatId) -> Result<(), Unavailable> {
+        let chat = chat.clone();
+        self.writer.act(move |connection| sessions::note_entered(connection, token, &chat)).await
+    }
+
+    async fn entered(&self, token: Digest<OfBrowser>) -> Result<Vec<SealedChatId>, Unavailable> {
+        self.readers.ask(move |reader| sessions::entered(reader, token)).await
     }
 
     async fn end_session(&self, token: Digest<OfBrowser>) -> Result<(), Unavailable> {

@@ -1,14 +1,14 @@
 //! From rows to chats.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Result, Row};
 
-use super::columns::{admission, counter, id, knock_status, millis, moment, optional_id, role};
+use super::columns::{admission, counter, id, knock_status, millis, moment, optional_id, public_access, role};
 use crate::domain::{
-    Account, Chat, ChatId, ChatName, Digest, Invite, InviteLabel, Knock, Member, Message, MessageText, PasswordHash,
-    Receipt, Recovery, Salt, Session, Settings, Snapshot, Source, Timestamp, Username,
+    Account, Chat, ChatId, ChatName, Digest, Invite, InviteLabel, Knock, Member, MemberId, Message, MessageText,
+    PasswordHash, Receipt, Recovery, Salt, Session, Settings, Snapshot, Source, Timestamp, Username,
 };
 
 /// The whole chat, as of one moment.
@@ -17,7 +17,7 @@ pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Optio
     let key = chat_id.as_uuid().into_bytes();
     let found = moment
         .prepare_cached(
-            "SELECT id, name, revision, admission, capacity, history, session_lifetime, vacant_since, is_readable
+            "SELECT id, name, revision, admission, capacity, history, session_lifetime, vacant_since, public_access
              FROM chat_now WHERE hash_key = ?1",
         )?
         .query_row([key], |row| Ok((row.get::<_, i64>(0)?, bare_chat(chat_id, row)?)))
@@ -33,16 +33,10 @@ pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Optio
     let kept = Snapshot {
         last_id: messages.back().map_or(0, |newest| newest.id),
         messages,
-        members: all(
-            &moment,
-            "SELECT member_id, username, role, joined_at, token, expires_at, invite_id, joined_as, source, salt
-             FROM session WHERE chat_id = ?1 ORDER BY id",
-            of_chat,
-            member,
-        )?,
+        members: members(&moment, row_id)?,
         invites: all(
             &moment,
-            "SELECT invite_id, key, label, max_uses, uses, created_at, expires_at, asks_first
+            "SELECT invite_id, key, label, max_uses, uses, created_at, expires_at, asks_first, is_by_address
              FROM invite WHERE chat_id = ?1 ORDER BY id",
             of_chat,
             invite,
@@ -74,7 +68,7 @@ pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Optio
         )?,
         ended_sessions: all(
             &moment,
-            "SELECT token FROM ended_session WHERE chat_id = ?1 ORDER BY revision",
+            "SELECT token FROM ended_session WHERE chat_id = ?1 ORDER BY id",
             of_chat,
             |row| row.get(0).map(Digest::from_stored),
         )?,
@@ -103,7 +97,7 @@ pub(super) fn due(
          SELECT hash_key FROM knock CROSS JOIN chat ON chat.id = knock.chat_id WHERE expires_at <= ?1
          UNION ALL
          SELECT hash_key FROM chat
-         WHERE vacant_since <= ?2 AND NOT EXISTS (SELECT 1 FROM session WHERE chat_id = chat.id)
+         WHERE vacant_since <= ?2 AND NOT EXISTS (SELECT 1 FROM member WHERE chat_id = chat.id)
          LIMIT ?3",
         (now.as_millis(), emptied_before, at_most),
         |row| id(row, 0),
@@ -136,7 +130,7 @@ fn bare_chat(chat_id: ChatId, row: &Row<'_>) -> Result<Snapshot> {
             capacity: row.get(4)?,
             history: row.get(5)?,
             session_lifetime: Duration::from_millis(counter(row, 6)?),
-            is_readable: row.get(8)?,
+            public_access: public_access(row, 8)?,
         },
         vacant_since: moment(row, 7)?,
         last_id: 0,
@@ -152,20 +146,49 @@ fn bare_chat(chat_id: ChatId, row: &Row<'_>) -> Result<Snapshot> {
     })
 }
 
+/// The members with their sessions.
+fn members(connection: &Connection, chat_row: i64) -> Result<Vec<Member>> {
+    let mut members: Vec<Member> = all(
+        connection,
+        "SELECT member_id, username, role, joined_at, invite_id, joined_as FROM member WHERE chat_id = ?1 ORDER BY id",
+        [chat_row],
+        member,
+    )?;
+    let sessions: Vec<(MemberId, Session)> = all(
+        connection,
+        "SELECT member_id, token, started_at, expires_at, source, salt FROM session WHERE chat_id = ?1 ORDER BY id",
+        [chat_row],
+        session,
+    )?;
+    let places: HashMap<MemberId, usize> = members.iter().zip(0..).map(|(member, place)| (member.id, place)).collect();
+    for (member_id, session) in sessions {
+        if let Some(place) = places.get(&member_id) {
+            members[*place].sessions.push(session);
+        }
+    }
+    Ok(members)
+}
+
 fn member(row: &Row<'_>) -> Result<Member> {
     Ok(Member {
         id: id(row, 0)?,
         username: Username::from_stored(row.get_ref(1)?.as_str()?),
         role: role(row, 2)?,
         joined_at: moment(row, 3)?,
-        invite_id: optional_id(row, 6)?,
-        join: row.get::<_, Option<_>>(7)?.map(Digest::from_stored),
-        session: Session {
-            digest: Digest::from_stored(row.get(4)?),
-            expires_at: moment(row, 5)?,
-            source: source(row.get(8)?, row.get(9)?),
-        },
+        invite_id: optional_id(row, 4)?,
+        join: row.get::<_, Option<_>>(5)?.map(Digest::from_stored),
+        sessions: Vec::new(),
     })
+}
+
+fn session(row: &Row<'_>) -> Result<(MemberId, Session)> {
+    let session = Session {
+        digest: Digest::from_stored(row.get(1)?),
+        started_at: moment(row, 2)?,
+        expires_at: moment(row, 3)?,
+        source: source(row.get(4)?, row.get(5)?),
+    };
+    Ok((id(row, 0)?, session))
 }
 
 fn source(digest: Option<[u8; 32]>, salt: Option<[u8; 32]>) -> Option<Source> {
@@ -213,6 +236,7 @@ fn invite(row: &Row<'_>) -> Result<Invite> {
         created_at: moment(row, 5)?,
         expires_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_millis),
         asks_first: row.get(7)?,
+        is_by_address: row.get(8)?,
     })
 }
 

@@ -12,6 +12,7 @@ const ALL: &[M<'_>] = &[
     M::up(include_str!("migrations/0003_accounts.sql")),
     M::up(include_str!("migrations/0004_browser_sessions.sql")),
     M::up(include_str!("migrations/0005_removed.sql")),
+    M::up(include_str!("migrations/0006_sessions.sql")),
 ];
 
 pub(super) const MIGRATIONS: Migrations<'_> = Migrations::from_slice(ALL);

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Result};
 
 use super::columns::moment;
-use crate::domain::{BrowserSession, Digest, OfBrowser, Timestamp, Username};
+use crate::domain::{BrowserSession, Digest, OfBrowser, Salt, SealedChatId, Timestamp, Username};
 
 pub(super) fn open(connection: &Connection, session: &BrowserSession) -> Result<()> {
     let columns = (session.token.as_bytes(), session.username.as_str(), session.expires_at.as_millis());
@@ -21,6 +21,45 @@ pub(super) fn find(connection: &Connection, token: Digest<OfBrowser>) -> Result<
             Ok(BrowserSession { token, username, expires_at: moment(row, 1)? })
         })
         .optional()
+}
+
+pub(super) fn rename(connection: &Connection, token: Digest<OfBrowser>, username: &Username) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE browser_session SET username = ?2 WHERE token = ?1")?
+        .execute((token.as_bytes(), username.as_str()))
+        .map(drop)
+}
+
+/// Keeps that the browser has entered a chat, if its session is still there.
+pub(super) fn note_entered(connection: &Connection, token: Digest<OfBrowser>, chat: &SealedChatId) -> Result<()> {
+    let added = connection
+        .prepare_cached(
+            "INSERT INTO entered_chat (browser_session_id, salt, masked_chat)
+             SELECT id, ?2, ?3 FROM browser_session WHERE token = ?1",
+        )?
+        .execute((token.as_bytes(), chat.salt.0, chat.masked))?;
+    if added == 0 {
+        return Ok(());
+    }
+    connection
+        .prepare_cached(
+            "DELETE FROM entered_chat WHERE id IN (
+                 SELECT entered_chat.id FROM entered_chat JOIN browser_session
+                 ON browser_session.id = browser_session_id WHERE token = ?1
+                 ORDER BY entered_chat.id DESC LIMIT -1 OFFSET ?2)",
+        )?
+        .execute((token.as_bytes(), i64::try_from(BrowserSession::MAX_CHATS).unwrap_or(i64::MAX)))
+        .map(drop)
+}
+
+pub(super) fn entered(connection: &Connection, token: Digest<OfBrowser>) -> Result<Vec<SealedChatId>> {
+    connection
+        .prepare_cached(
+            "SELECT salt, masked_chat FROM entered_chat JOIN browser_session
+             ON browser_session.id = browser_session_id WHERE token = ?1 ORDER BY entered_chat.id",
+        )?
+        .query_map([token.as_bytes()], |row| Ok(SealedChatId { salt: Salt(row.get(0)?), masked: row.get(1)? }))?
+        .collect()
 }
 
 pub(super) fn end(connection: &Connection, token: Digest<OfBrowser>) -> Result<()> {

@@ -3,10 +3,10 @@
 
 use rusqlite::{Connection, Error, OptionalExtension as _, Params, Result};
 
-use super::columns::{admission_name, counter, knock_status_name, millis, role_name};
+use super::columns::{admission_name, counter, knock_status_name, millis, public_access_name, role_name};
 use crate::domain::{
     Account, Change, Chat, ChatName, Departure, Digest, Event, Invite, InviteId, InviteLabel, Knock, Member, MemberId,
-    Message, OfJoin, Recovery, Role, Session, Settings, Timestamp,
+    Message, OfJoin, OfSession, Recovery, Role, Session, Settings, Timestamp, Username,
 };
 
 /// What became of a change.
@@ -34,7 +34,10 @@ pub(super) fn change(connection: &Connection, change: &Change) -> Result<Outcome
     for (event, revision) in events.iter().zip(before + 1..) {
         writer.event(event, revision)?;
     }
-    if events.iter().any(|event| !matches!(event, Event::MessagePosted { .. })) {
+    // A member's message changes nothing but itself.
+    let is_by_member =
+        |event: &Event| matches!(event, Event::MessagePosted { message } if message.member_id != MemberId::NOBODY);
+    if !events.iter().all(is_by_member) {
         writer.update_chat()?;
     }
     Ok(Outcome::Written)
@@ -49,12 +52,12 @@ fn find(connection: &Connection, chat: &Chat) -> Result<Option<(i64, u64)>> {
 }
 
 fn insert(connection: &Connection, after: &Chat) -> Result<i64> {
-    let Settings { admission, capacity, history, is_readable, session_lifetime } =
+    let Settings { admission, capacity, history, public_access, session_lifetime } =
         after.settings().map_err(|refusal| Error::ToSqlConversionFailure(refusal.into()))?;
     execute(
         connection,
         "INSERT INTO chat (hash_key, name, revision, admission, capacity, history, session_lifetime, vacant_since,
-             is_readable)
+             public_access)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         (
             key(after),
@@ -65,7 +68,7 @@ fn insert(connection: &Connection, after: &Chat) -> Result<i64> {
             history,
             millis(*session_lifetime),
             after.vacant_since().as_millis(),
-            is_readable,
+            public_access_name(*public_access),
         ),
     )?;
     Ok(connection.last_insert_rowid())
@@ -94,7 +97,7 @@ impl RowWriter<'_> {
                 if *why == Departure::Removed {
                     self.remember_removed(*member_id)?;
                 }
-                self.remember_session(*member_id, revision)?;
+                self.remember_sessions(*member_id)?;
                 self.remove_member(*member_id)?;
                 self.keep_knocks()?;
                 self.keep_recoveries()
@@ -104,11 +107,23 @@ impl RowWriter<'_> {
                 self.keep_recoveries()
             }
             Event::Registered { account } => self.add_account(account),
-            Event::RecoverySet { .. } => self.keep_recoveries(),
+            Event::RecoverySet { .. } | Event::RecoveryEnded { .. } => self.keep_recoveries(),
             Event::Knocked { .. } | Event::KnockDecided { .. } | Event::KnockEnded { .. } => self.keep_knocks(),
-            Event::SessionRenewed { member_id, session, .. } => {
-                self.remember_session(*member_id, revision)?;
-                self.renew_session(*member_id, session)
+            Event::MemberRenamed { member_id, username } => self.rename_member(*member_id, username),
+            Event::SessionStarted { member_id, session } => self.add_session(*member_id, session),
+            Event::SessionRenewed { ended, session, .. } => {
+                self.renew_session(*ended, session)?;
+                self.remember_session(*ended)
+            }
+            Event::SessionEnded { ended, .. } => {
+                self.execute("DELETE FROM session WHERE token = ?1", [ended.as_bytes()])?;
+                self.remember_session(*ended)
+            }
+            Event::SeatTakenBack { member_id, session } => {
+                self.remember_sessions(*member_id)?;
+                let columns = (self.chat_id, member_id.as_uuid().into_bytes());
+                self.execute("DELETE FROM session WHERE chat_id = ?1 AND member_id = ?2", columns)?;
+                self.add_session(*member_id, session)
             }
             Event::MessagePosted { message } => self.add_message(message, revision),
         }
@@ -121,8 +136,9 @@ impl RowWriter<'_> {
 
     fn add_invite(&self, invite: &Invite) -> Result<()> {
         self.execute(
-            "INSERT INTO invite (chat_id, invite_id, key, label, max_uses, uses, created_at, expires_at, asks_first)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO invite (chat_id, invite_id, key, label, max_uses, uses, created_at, expires_at, asks_first,
+                 is_by_address)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             (
                 self.chat_id,
                 invite.id.as_uuid().into_bytes(),
@@ -133,6 +149,7 @@ impl RowWriter<'_> {
                 invite.created_at.as_millis(),
                 invite.expires_at.map(Timestamp::as_millis),
                 invite.asks_first,
+                invite.is_by_address,
             ),
         )?;
         let kept: Vec<InviteId> = self.after.invites().iter().map(|invite| invite.id).collect();
@@ -158,38 +175,57 @@ impl RowWriter<'_> {
 
     fn add_member(&self, member: &Member) -> Result<()> {
         self.execute(
-            "INSERT INTO session (chat_id, member_id, token, username, folded_username, role, joined_at, expires_at,
-                 invite_id, joined_as, source, salt)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            "INSERT INTO member (chat_id, member_id, username, folded_username, role, joined_at, invite_id, joined_as)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             (
                 self.chat_id,
                 member.id.as_uuid().into_bytes(),
-                member.session.digest.as_bytes(),
                 member.username.as_str(),
                 member.username.folded(),
                 role_name(member.role),
                 member.joined_at.as_millis(),
-                member.session.expires_at.as_millis(),
                 member.invite_id.map(|id| id.as_uuid().into_bytes()),
                 member.join.as_ref().map(Digest::as_bytes),
-                member.session.source.as_ref().map(|source| source.digest.as_bytes()),
-                member.session.source.as_ref().map(|source| source.salt.0),
+            ),
+        )?;
+        member.sessions.iter().try_for_each(|session| self.add_session(member.id, session))
+    }
+
+    /// The sessions and the receipts go with the member.
+    fn remove_member(&self, member_id: MemberId) -> Result<()> {
+        let columns = (self.chat_id, member_id.as_uuid().into_bytes());
+        self.execute("DELETE FROM member WHERE chat_id = ?1 AND member_id = ?2", columns)
+    }
+
+    fn rename_member(&self, member_id: MemberId, username: &Username) -> Result<()> {
+        let columns = (self.chat_id, member_id.as_uuid().into_bytes(), username.as_str(), username.folded());
+        self.execute(
+            "UPDATE member SET username = ?3, folded_username = ?4 WHERE chat_id = ?1 AND member_id = ?2",
+            columns,
+        )
+    }
+
+    fn add_session(&self, member_id: MemberId, session: &Session) -> Result<()> {
+        self.execute(
+            "INSERT INTO session (chat_id, member_id, token, started_at, expires_at, source, salt)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            (
+                self.chat_id,
+                member_id.as_uuid().into_bytes(),
+                session.digest.as_bytes(),
+                session.started_at.as_millis(),
+                session.expires_at.as_millis(),
+                session.source.as_ref().map(|source| source.digest.as_bytes()),
+                session.source.as_ref().map(|source| source.salt.0),
             ),
         )
     }
 
-    /// The receipts go with the member.
-    fn remove_member(&self, member_id: MemberId) -> Result<()> {
-        let columns = (self.chat_id, member_id.as_uuid().into_bytes());
-        self.execute("DELETE FROM session WHERE chat_id = ?1 AND member_id = ?2", columns)
-    }
-
-    fn renew_session(&self, member_id: MemberId, session: &Session) -> Result<()> {
+    fn renew_session(&self, ended: Digest<OfSession>, session: &Session) -> Result<()> {
         self.execute(
-            "UPDATE session SET token = ?3, expires_at = ?4, source = ?5, salt = ?6 WHERE chat_id = ?1 AND member_id = ?2",
+            "UPDATE session SET token = ?2, expires_at = ?3, source = ?4, salt = ?5 WHERE token = ?1",
             (
-                self.chat_id,
-                member_id.as_uuid().into_bytes(),
+                ended.as_bytes(),
                 session.digest.as_bytes(),
                 session.expires_at.as_millis(),
                 session.source.as_ref().map(|source| source.digest.as_bytes()),
@@ -200,7 +236,7 @@ impl RowWriter<'_> {
 
     fn set_role(&self, member_id: MemberId, role: Role) -> Result<()> {
         let columns = (self.chat_id, member_id.as_uuid().into_bytes(), role_name(role));
-        self.execute("UPDATE session SET role = ?3 WHERE chat_id = ?1 AND member_id = ?2", columns)
+        self.execute("UPDATE member SET role = ?3 WHERE chat_id = ?1 AND member_id = ?2", columns)
     }
 
     /// Writes all knocks anew: they are few, and seldom.
@@ -254,7 +290,7 @@ impl RowWriter<'_> {
     fn remember_removed(&self, member_id: MemberId) -> Result<()> {
         self.execute(
             "INSERT OR IGNORE INTO removed (chat_id, joined_as)
-             SELECT chat_id, joined_as FROM session WHERE chat_id = ?1 AND member_id = ?2 AND joined_as IS NOT NULL",
+             SELECT chat_id, joined_as FROM member WHERE chat_id = ?1 AND member_id = ?2 AND joined_as IS NOT NULL",
             (self.chat_id, member_id.as_uuid().into_bytes()),
         )?;
         self.execute(
@@ -268,17 +304,26 @@ impl RowWriter<'_> {
         self.execute("DELETE FROM removed WHERE chat_id = ?1 AND joined_as = ?2", (self.chat_id, join.as_bytes()))
     }
 
-    /// The member's session ends with the event of this revision.
-    fn remember_session(&self, member_id: MemberId, revision: u64) -> Result<()> {
-        let columns = (self.chat_id, member_id.as_uuid().into_bytes(), revision.cast_signed());
+    fn remember_session(&self, ended: Digest<OfSession>) -> Result<()> {
+        self.execute("INSERT INTO ended_session (chat_id, token) VALUES (?1, ?2)", (self.chat_id, ended.as_bytes()))?;
+        self.trim_ended_sessions()
+    }
+
+    /// All of the member's sessions end.
+    fn remember_sessions(&self, member_id: MemberId) -> Result<()> {
+        let columns = (self.chat_id, member_id.as_uuid().into_bytes());
         self.execute(
-            "INSERT INTO ended_session (chat_id, revision, token)
-             SELECT chat_id, ?3, token FROM session WHERE chat_id = ?1 AND member_id = ?2",
+            "INSERT INTO ended_session (chat_id, token)
+             SELECT chat_id, token FROM session WHERE chat_id = ?1 AND member_id = ?2 ORDER BY id",
             columns,
         )?;
+        self.trim_ended_sessions()
+    }
+
+    fn trim_ended_sessions(&self) -> Result<()> {
         self.execute(
-            "DELETE FROM ended_session WHERE chat_id = ?1 AND revision NOT IN
-             (SELECT revision FROM ended_session WHERE chat_id = ?1 ORDER BY revision DESC LIMIT ?2)",
+            "DELETE FROM ended_session WHERE chat_id = ?1 AND id NOT IN
+             (SELECT id FROM ended_session WHERE chat_id = ?1 ORDER BY id DESC LIMIT ?2)",
             (self.chat_id, count(self.after.ended_sessions().len())),
         )
     }

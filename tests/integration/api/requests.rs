@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::json;
-use watch_party::domain::{BrowserSession, Change, Chat, ChatId, Digest, OfBrowser, Timestamp};
+use watch_party::domain::{BrowserSession, Change, Chat, ChatId, Digest, OfBrowser, SealedChatId, Timestamp, Username};
 use watch_party::http::MAX_BODY_BYTES;
 use watch_party::store::{CommitError, Store, Unavailable};
 
@@ -239,6 +239,15 @@ impl Store for AwayStore {
     async fn session(&self, _: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable> {
         Err(away())
     }
+    async fn rename_session(&self, _: Digest<OfBrowser>, _: &Username) -> Result<(), Unavailable> {
+        Err(away())
+    }
+    async fn note_entered(&self, _: Digest<OfBrowser>, _: &SealedChatId) -> Result<(), Unavailable> {
+        Err(away())
+    }
+    async fn entered(&self, _: Digest<OfBrowser>) -> Result<Vec<SealedChatId>, Unavailable> {
+        Err(away())
+    }
     async fn end_session(&self, _: Digest<OfBrowser>) -> Result<(), Unavailable> {
         Err(away())
     }
@@ -304,6 +313,15 @@ impl Store for BrokenStore {
         panic!("internals")
     }
     async fn session(&self, _: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable> {
+        panic!("internals")
+    }
+    async fn rename_session(&self, _: Digest<OfBrowser>, _: &Username) -> Result<(), Unavailable> {
+        panic!("internals")
+    }
+    async fn note_entered(&self, _: Digest<OfBrowser>, _: &SealedChatId) -> Result<(), Unavailable> {
+        panic!("internals")
+    }
+    async fn entered(&self, _: Digest<OfBrowser>) -> Result<Vec<SealedChatId>, Unavailable> {
         panic!("internals")
     }
     async fn end_session(&self, _: Digest<OfBrowser>) -> Result<(), Unavailable> {

@@ -134,7 +134,10 @@ async fn who_says_something_has_the_name_of_the_session_and_no_other() {
     let expected = json!({"id": 1, "timestamp": "2027-01-15T08:00:00Z", "username": "Ann", "content": "hello"});
     assert_eq!(message, expected);
     let read = ann.read(&room).await_status(200).await.json();
-    assert_eq!(read, json!({"name": "Movie night", "hash_key": room.key, "messages": [expected]}));
+    assert_eq!(
+        read,
+        json!({"name": "Movie night", "hash_key": room.key, "messages": [expected], "last_id": 1, "missed": 0})
+    );
 }
 
 #[tokio::test]
@@ -204,7 +207,7 @@ async fn an_open_chat_of_the_native_api_is_entered_by_its_address() {
     let ann = browser(&app, "Ann").await;
     let [read, say, enter] = calls(&ann, &key);
     let read = read.await_status(200).await.json();
-    assert_eq!(read, json!({"name": null, "hash_key": key, "messages": []}));
+    assert_eq!(read, json!({"name": null, "hash_key": key, "messages": [], "last_id": 0, "missed": 0}));
     say.await_status(201).await;
     assert_eq!(enter.await_status(201).await.json()["member"]["role"], "guest");
     let natively = app.get(format!("/{key}")).bearer(&owner).await_status(200).await.json();

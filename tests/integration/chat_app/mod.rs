@@ -5,6 +5,7 @@ mod keeping;
 mod limits;
 mod origins;
 mod page;
+mod renaming;
 mod seats;
 mod secrecy;
 mod sessions;

@@ -6,6 +6,7 @@ mod crossing;
 mod links;
 mod realtime;
 mod secrecy;
+mod without_approval;
 
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -8,7 +8,8 @@ use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use watch_party::domain::{
     Admission, BrowserSession, BrowserToken, Change, Chat, ChatId, ClientId, Command, Fresh, InviteKey, InviteTerms,
-    JoinSecret, MessageText, PasswordHash, RecoveryCode, Salt, SessionToken, Settings, Ticket, Timestamp, Username,
+    JoinSecret, MessageText, PasswordHash, PublicAccess, RecoveryCode, Salt, SealedChatId, SessionToken, Settings,
+    Ticket, Timestamp, Username,
 };
 use watch_party::service::{Caller, Service};
 use watch_party::store::{CommitError, Store};
@@ -48,7 +49,11 @@ fn decide(chat: &Chat, command: &Command, number: u8) -> Change {
 fn create(number: u8) -> Change {
     let settings = Settings::new(Admission::Link, Some(3), Some(2)).unwrap();
     let username = Username::parse("Ann").unwrap();
-    decide(&Chat::new(id(number)), &Command::Create { name: None, settings, username: Some(username) }, number)
+    decide(
+        &Chat::new(id(number)),
+        &Command::Create { name: None, settings, username: Some(username), password: None },
+        number,
+    )
 }
 
 fn post(chat: &Chat, by: u8, text: &str) -> Change {
@@ -81,7 +86,7 @@ pub async fn what_was_committed_is_loaded(store: Arc<dyn Store>) {
     let terms = InviteTerms::new(None, Some(2), Some(60), None).unwrap();
     let by = token(1).digest();
     let steps: [Step; 6] = [
-        &|chat| decide(chat, &Command::CreateInvite { by, terms: terms.clone() }, 2),
+        &|chat| decide(chat, &Command::CreateInvite { by: Some(by), terms: terms.clone() }, 2),
         &|chat| {
             let key = InviteKey::from_random_bytes([2; 32]).digest();
             let join = JoinSecret::from_random_bytes([2; 32]).digest();
@@ -123,7 +128,8 @@ pub async fn any_sequence_of_changes_is_kept_as_the_rules_made_it(store: Arc<dyn
 }
 
 pub async fn a_room_without_an_owner_keeps_its_accounts(store: Arc<dyn Store>) {
-    let settings = Settings { is_readable: true, ..Settings::new(Admission::Account, Some(3), None).unwrap() };
+    let settings =
+        Settings { public_access: PublicAccess::Read, ..Settings::new(Admission::Account, Some(3), None).unwrap() };
     let name = |name: &str| Username::parse(name).unwrap();
     let account = |username: &str| {
         let password = PasswordHash::from_stored(&format!("$argon2id$of {username}"));
@@ -131,10 +137,10 @@ pub async fn a_room_without_an_owner_keeps_its_accounts(store: Arc<dyn Store>) {
     };
     let log_in = |username: &str, number: u8| {
         let join = JoinSecret::from_random_bytes([number; 32]).digest();
-        Command::LogIn { username: name(username), join }
+        Command::LogIn { username: name(username), join, ends_oldest: false }
     };
     let steps: [(Command, u8); 6] = [
-        (Command::Create { name: None, settings, username: None }, 1),
+        (Command::Create { name: None, settings, username: None, password: None }, 1),
         (account("Ann"), 2),
         (account("Bob 王"), 3),
         (log_in("BOB 王", 4), 4),
@@ -152,6 +158,7 @@ pub async fn a_room_without_an_owner_keeps_its_accounts(store: Arc<dyn Store>) {
     assert_eq!(chat.live_members(NOW).count(), 2);
     // Again from the same one: there is nothing to change.
     assert_eq!(chat.decide(&log_in("Ann", 6), NOW, fresh(7)).unwrap(), []);
+    assert_eq!(chat.live_sessions(NOW).count(), 3);
 }
 
 pub async fn a_stale_revision_conflicts_and_changes_nothing(store: Arc<dyn Store>) {
@@ -302,6 +309,64 @@ pub async fn a_browsers_session_is_kept_until_it_ends(store: Arc<dyn Store>) {
     assert_eq!(store.session(bob.token).await.unwrap(), None);
     assert_eq!(store.session(other.token).await.unwrap().as_ref(), Some(&other));
     assert_eq!(store.due(other.expires_at, GRACE, ALL).await.unwrap(), []);
+}
+
+pub async fn a_browsers_name_and_the_chats_that_it_entered_are_kept_with_its_session(store: Arc<dyn Store>) {
+    let token = BrowserToken::from_random_bytes([1; 32]);
+    let name = |name: &str| Username::parse(name).unwrap();
+    let session =
+        BrowserSession { token: token.digest(), username: name("Ann"), expires_at: NOW.after(Duration::from_hours(1)) };
+    let sealed = |number: u8| SealedChatId::seal(id(number), &token, Salt([number; 32]));
+    // Of a session that is not there, nothing is kept.
+    store.note_entered(session.token, &sealed(1)).await.unwrap();
+    store.rename_session(session.token, &name("Bob")).await.unwrap();
+    assert_eq!(store.entered(session.token).await.unwrap(), []);
+    store.open_session(&session).await.unwrap();
+    for number in 1..=3 {
+        store.note_entered(session.token, &sealed(number)).await.unwrap();
+    }
+    store.rename_session(session.token, &name("Anna 王")).await.unwrap();
+    let renamed = BrowserSession { username: name("Anna 王"), ..session.clone() };
+    assert_eq!(store.session(session.token).await.unwrap(), Some(renamed));
+    let entered = store.entered(session.token).await.unwrap();
+    assert_eq!(entered.iter().map(|chat| chat.open(&token)).collect::<Vec<_>>(), [id(1), id(2), id(3)]);
+    // They are another's to whom the token is not known.
+    let other = BrowserToken::from_random_bytes([2; 32]);
+    assert!(entered.iter().all(|chat| chat.open(&other) != chat.open(&token)));
+    // The first go where they are too many.
+    for _ in 0..BrowserSession::MAX_CHATS {
+        store.note_entered(session.token, &sealed(4)).await.unwrap();
+    }
+    let entered = store.entered(session.token).await.unwrap();
+    assert_eq!(entered, vec![sealed(4); BrowserSession::MAX_CHATS]);
+    store.end_session(session.token).await.unwrap();
+    store.open_session(&session).await.unwrap();
+    assert_eq!(store.entered(session.token).await.unwrap(), [], "they went with the session");
+}
+
+pub async fn two_hundred_accounts_are_seated_at_once(store: Arc<dyn Store>) {
+    let settings = Settings::new(Admission::Account, None, None).unwrap();
+    let mut chat = Arc::new(Chat::new(id(1)));
+    let number_of = |number: u16| Fresh {
+        id: u128::from(number).to_be_bytes(),
+        session: SessionToken::from_uuid(uuid::Uuid::from_u128(number.into())).digest(),
+        ..fresh(0)
+    };
+    let mut commands = vec![(Command::Create { name: None, settings, username: None, password: None }, 0)];
+    for number in 1..=200_u16 {
+        let username = Username::parse(&format!("Member {number}")).unwrap();
+        let password = PasswordHash::from_stored("$argon2id$of all");
+        let join = JoinSecret::from_uuid(uuid::Uuid::from_u128(number.into())).digest();
+        commands.push((Command::Register { username: username.clone(), password }, number));
+        commands.push((Command::LogIn { username, join, ends_oldest: false }, number));
+    }
+    for (command, number) in commands {
+        let change = chat.change(chat.decide(&command, NOW, number_of(number)).unwrap());
+        store.commit(&change).await.unwrap();
+        chat = change.after;
+    }
+    assert_eq!(chat.live_members(NOW).count(), 200);
+    assert_eq!(kept(&*store, id(1)).await.as_ref(), Some(&*chat));
 }
 
 pub async fn a_store_that_is_there_answers(store: Arc<dyn Store>) {

@@ -44,5 +44,7 @@ contract!(
     many_writers_on_one_chat_leave_no_id_twice_and_no_gap,
     chats_are_due_when_time_alone_has_changed_them,
     a_browsers_session_is_kept_until_it_ends,
+    a_browsers_name_and_the_chats_that_it_entered_are_kept_with_its_session,
+    two_hundred_accounts_are_seated_at_once,
     a_store_that_is_there_answers,
 );

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 use watch_party::domain::{
-    Admission, Change, Chat, ChatId, Command, Fresh, InviteKey, MessageText, RecoveryCode, SessionToken, Settings,
-    Timestamp, Username,
+    Admission, BrowserToken, Change, Chat, ChatId, Command, Fresh, InviteKey, MessageText, RecoveryCode, SessionToken,
+    Settings, Timestamp, Username,
 };
 use watch_party::service::{Caller, Entropy as _, NewChat, Service};
 use watch_party::store::{CommitError, OpenError, SqliteOptions, SqliteStore, Store};
@@ -267,10 +267,12 @@ async fn the_tables_cannot_hold_what_no_rule_allows() {
     let database = Connection::open(path(&folder)).unwrap();
     database.execute_batch("PRAGMA foreign_keys = ON").unwrap();
     let wrong = [
-        // Two seats of one name, one token for two seats, a seat, a message and a receipt in no chat.
-        "INSERT INTO session SELECT NULL, chat_id, randomblob(16), randomblob(32), 'aNN', 'ann', role, 0, 0, NULL, NULL, NULL, NULL FROM session",
-        "INSERT INTO session SELECT NULL, chat_id, randomblob(16), token, 'Bob', 'bob', role, 0, 0, NULL, NULL, NULL, NULL FROM session",
-        "INSERT INTO session SELECT NULL, 99, randomblob(16), randomblob(32), 'Bob', 'bob', role, 0, 0, NULL, NULL, NULL, NULL FROM session",
+        // Two seats of one name, one token of two sessions, a session of nobody, a seat, a message and a
+        // receipt in no chat.
+        "INSERT INTO member SELECT NULL, chat_id, randomblob(16), 'aNN', 'ann', role, 0, NULL, NULL FROM member",
+        "INSERT INTO session SELECT NULL, chat_id, member_id, token, 0, 0, NULL, NULL FROM session",
+        "INSERT INTO session SELECT NULL, chat_id, randomblob(16), randomblob(32), 0, 0, NULL, NULL FROM session",
+        "INSERT INTO member SELECT NULL, 99, randomblob(16), 'Bob', 'bob', role, 0, NULL, NULL FROM member",
         "INSERT INTO message VALUES (99, 1, 1, 0, randomblob(16), 'Ann', 'hello', NULL)",
         "INSERT INTO receipt VALUES (1, 1, randomblob(16), randomblob(16), 0)",
         // A token in clear, an id that is none, an invite used too often, a chat that keeps nothing.
@@ -283,6 +285,70 @@ async fn the_tables_cannot_hold_what_no_rule_allows() {
         let error = database.execute(statement, []).unwrap_err();
         assert!(error.to_string().contains("constraint") || error.to_string().contains("cannot store"), "{error}");
     }
+}
+
+/// The schema as it was when a member had one session.
+const SINGLE_SESSIONS: [&str; 5] = [
+    include_str!("../../../src/store/sqlite/migrations/0001_chats.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0002_entry.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0003_accounts.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0004_browser_sessions.sql"),
+    include_str!("../../../src/store/sqlite/migrations/0005_removed.sql"),
+];
+
+#[tokio::test]
+async fn a_database_of_single_sessions_opens_with_all_that_was_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = |number: u8| SessionToken::from_random_bytes([number; 32]);
+    let digest = |number: u8| *secret(number).digest().as_bytes();
+    let chat_id = Uuid::from_u128(0x8e03_978e_40d5_43dd_bc93_6894_a57f_9324);
+    let client_id = Uuid::from_u128(0x8e03_978e_40d5_43dd_bc93_0000_0000_0001);
+    {
+        let old = Connection::open(path(&folder)).unwrap();
+        SINGLE_SESSIONS.iter().for_each(|migration| old.execute_batch(migration).unwrap());
+        old.pragma_update(None, "user_version", 5).unwrap();
+        let room = "INSERT INTO chat VALUES (1, ?1, 'Book club', 9, 'account', 50, 50, 21600000, 0, 1)";
+        old.execute(room, [chat_id.as_bytes()]).unwrap();
+        let member = "INSERT INTO session VALUES (?1, 1, ?2, ?3, ?4, lower(?4), ?5, 1800000000000, 1800020000000,
+             NULL, ?6, ?7, ?7)";
+        for (number, name, role) in [(1_u8, "Ann", "owner"), (2, "Bob", "guest")] {
+            old.execute(member, (number, [number; 16], digest(number), name, role, [9_u8; 32], [number; 32])).unwrap();
+        }
+        let ended = "INSERT INTO ended_session VALUES (1, ?1, ?2)";
+        old.execute(ended, (3, digest(3))).unwrap();
+        let account = "INSERT INTO account VALUES (1, 1, ?1, 'Ann', 'ann', '$argon2id$of Ann')";
+        old.execute(account, [[1_u8; 16]]).unwrap();
+        let said = "INSERT INTO message VALUES (1, 1, 8, 1800000000000, ?1, 'Bob', 'hello', ?2)";
+        old.execute(said, ([2_u8; 16], client_id.as_bytes())).unwrap();
+        let receipt = "INSERT INTO receipt VALUES (1, 1, ?1, ?2, 1800000000000)";
+        old.execute(receipt, ([2_u8; 16], client_id.as_bytes())).unwrap();
+        let browser = "INSERT INTO browser_session VALUES (1, ?1, 'Cleo', 1800020000000)";
+        old.execute(browser, [BrowserToken::from_random_bytes([5; 32]).digest().as_bytes()]).unwrap();
+    }
+    let app = app(&folder);
+    let call = |path: &str, number: u8| app.get(format!("/{chat_id}{path}")).bearer(&secret(number).reveal());
+    let members = call("/members", 1).await_status(200).await.json();
+    let names: Vec<_> = members["members"].as_array().unwrap().iter().map(|member| &member["username"]).collect();
+    assert_eq!(names, ["Ann", "Bob"]);
+    assert_eq!(members["name"], "Book club");
+    let sessions = call("/sessions", 2).await_status(200).await.json();
+    assert_eq!(sessions["sessions"].as_array().unwrap().len(), 1);
+    assert_eq!(sessions["sessions"][0]["started_at"], "2027-01-15T08:00:00Z");
+    call("/members", 3).await_problem(401, "session_expired").await;
+    // The room is still read by its address, and what was sent before is not sent twice.
+    let read = app.get(format!("/{chat_id}/get_conversation")).await_status(200).await.json();
+    assert_eq!(read.as_array().unwrap().len(), 1);
+    let again = app.post(format!("/{chat_id}")).bearer(&secret(2).reveal());
+    let again = again.json(&json!({"text": "hello", "client_id": client_id})).await_status(200).await.json();
+    assert_eq!(again["id"], 1);
+    let renew = app.post(format!("/{chat_id}/session")).bearer(&secret(1).reveal());
+    renew.await_status(200).await;
+    call("/members", 1).await_problem(401, "session_expired").await;
+    let cleo = BrowserToken::from_random_bytes([5; 32]).reveal();
+    assert_eq!(app.get("/sessions/me").bearer(&cleo).await_status(200).await.json()["username"], "Cleo");
+    app.clock.advance(Duration::from_hours(31));
+    tidy(&app.service).await;
+    app.get(format!("/{chat_id}/get_conversation")).await_problem(404, "chat_not_found").await;
 }
 
 #[tokio::test]
@@ -438,7 +504,8 @@ async fn a_commit_that_the_tables_refuse_does_not_fail_its_neighbours() {
             ..Fresh::NOTHING
         };
         let settings = Settings::new(Admission::Link, None, None).unwrap();
-        let create = Command::Create { name: None, settings, username: Some(Username::parse("Ann").unwrap()) };
+        let create =
+            Command::Create { name: None, settings, username: Some(Username::parse("Ann").unwrap()), password: None };
         let chat = Chat::new(ChatId::from_random_bytes([id; 16]));
         chat.change(chat.decide(&create, Timestamp::EPOCH, fresh).unwrap())
     };

@@ -1,0 +1,121 @@
+//! A chat as this tab reads it without a seat: a gloo interval asks for what is new.
+
+use gloo_timers::callback::Interval;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use uuid::Uuid;
+
+use super::{api, browser, chatrooms};
+use crate::domain::MessageId;
+use crate::wire::{Message, Messages, Problem};
+
+/// How often new messages are asked for, in milliseconds.
+const READ_EVERY: u32 = 2_000;
+/// Of the times at which they would be while nobody sees the page, one in so many counts.
+const SKIPS_WHILE_HIDDEN: u32 = 15;
+
+/// What allows this browser to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// The chat's address is enough.
+    Anyone,
+    /// The browser has said who it is.
+    Named,
+}
+
+/// A conversation that is read and not written in. Copies are the same.
+#[derive(Clone, Copy)]
+pub(crate) struct Visit {
+    chat_id: Uuid,
+    reader: Reader,
+    /// Oldest first.
+    pub(crate) messages: RwSignal<Vec<Message>>,
+    /// How many messages were deleted before this tab saw them.
+    pub(crate) missed: RwSignal<u64>,
+    /// Whether the messages were read once.
+    pub(crate) is_loaded: RwSignal<bool>,
+    /// Why they cannot be read, now or any more.
+    pub(crate) problem: RwSignal<Option<Problem>>,
+    cursor: StoredValue<MessageId>,
+    is_reading: StoredValue<bool>,
+    ticks: StoredValue<u32>,
+}
+
+impl Visit {
+    pub(crate) fn new(chat_id: Uuid, reader: Reader) -> Self {
+        Self {
+            chat_id,
+            reader,
+            messages: RwSignal::new(Vec::new()),
+            missed: RwSignal::new(0),
+            is_loaded: RwSignal::new(false),
+            problem: RwSignal::new(None),
+            cursor: StoredValue::new(0),
+            is_reading: StoredValue::new(false),
+            ticks: StoredValue::new(0),
+        }
+    }
+
+    /// Reads the chat until the page is left.
+    pub(crate) fn follow(self) {
+        self.read();
+        let tick = move || {
+            let ticks = self.ticks.try_update_value(|ticks| {
+                *ticks = ticks.wrapping_add(1);
+                *ticks
+            });
+            if !browser::is_hidden() || ticks.is_some_and(|ticks| ticks.is_multiple_of(SKIPS_WHILE_HIDDEN)) {
+                self.read();
+            }
+        };
+        let interval = StoredValue::new_local(Some(Interval::new(READ_EVERY, tick)));
+        on_cleanup(move || {
+            interval.try_update_value(Option::take);
+        });
+        browser::on_wake(move || self.read());
+    }
+
+    fn read(self) {
+        let is_over = self
+            .problem
+            .try_with_untracked(|problem| problem.as_ref().is_some_and(|problem| !api::is_passing(problem)));
+        if is_over != Some(false) || self.is_reading.try_get_value() != Some(false) {
+            return;
+        }
+        self.is_reading.set_value(true);
+        spawn_local(async move {
+            let Some(after) = self.cursor.try_get_value() else { return };
+            let answer = match self.reader {
+                Reader::Anyone => api::read_publicly(self.chat_id, after).await,
+                Reader::Named => chatrooms::read(self.chat_id, after).await,
+            };
+            match answer {
+                Ok(unseen) => self.show(unseen, after),
+                Err(problem) => {
+                    self.problem.try_set(Some(problem));
+                }
+            }
+            // The page may have been left meanwhile.
+            let _ = self.is_reading.try_set_value(false);
+        });
+    }
+
+    fn show(self, unseen: Messages, after: MessageId) {
+        if self.problem.try_with_untracked(Option::is_some) == Some(true) {
+            self.problem.try_set(None);
+        }
+        if unseen.last_id < after {
+            // The chat's ids began anew, so what is shown is of another life of it.
+            self.messages.try_set(Vec::new());
+        } else if after > 0 && unseen.missed > 0 {
+            self.missed.try_update(|missed| *missed += unseen.missed);
+        }
+        self.cursor.try_set_value(unseen.last_id);
+        if !unseen.messages.is_empty() {
+            self.messages.try_update(|shown| shown.extend(unseen.messages));
+        }
+        if self.is_loaded.try_get_untracked() == Some(false) {
+            self.is_loaded.try_set(true);
+        }
+    }
+}

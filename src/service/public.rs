@@ -1,0 +1,61 @@
+//! What a chat's address alone allows, without a session.
+
+use super::{Caller, Posted, Result, Service};
+use crate::domain::{
+    Admission, ChatId, ChatName, Command, Event, Fresh, InviteKey, MessageId, MessageText, MessagesAfter, PublicAccess,
+    Refusal,
+};
+
+/// What whoever knows a chat's address may know of it before entering.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    pub name: Option<ChatName>,
+    pub admission: Admission,
+    pub public_access: PublicAccess,
+}
+
+impl Service {
+    /// What stands behind the address of a chat that is entered by it, or that can be read by it.
+    pub async fn preview_chat(&self, chat_id: ChatId) -> Result<Preview> {
+        self.look(chat_id, |state, _| {
+            let settings = state.chat.settings()?;
+            if settings.admission.is_by_invite() {
+                state.chat.allows_by_address(PublicAccess::Read)?;
+            }
+            Ok(Preview {
+                name: state.chat.name().cloned(),
+                admission: settings.admission,
+                public_access: settings.public_access,
+            })
+        })
+        .await
+    }
+
+    /// What a reader without a session has not seen yet, in a chat that can be read by its address.
+    pub async fn read_publicly(&self, chat_id: ChatId, after: MessageId) -> Result<MessagesAfter> {
+        self.look(chat_id, |state, _| {
+            state.chat.allows_by_address(PublicAccess::Read)?;
+            Ok(state.chat.messages_after(after))
+        })
+        .await
+    }
+
+    /// Whether `key` still lets people in.
+    pub async fn check_invite(&self, caller: Caller, chat_id: ChatId, key: &InviteKey) -> Result<()> {
+        self.limit(|limits| limits.check_join(caller))?;
+        let key = key.digest();
+        self.look(chat_id, |state, now| state.chat.open_invite(key, now).map(drop)).await
+    }
+
+    /// Posts without a session, in a chat whose address is enough for that.
+    pub async fn post_publicly(&self, caller: Caller, chat_id: ChatId, text: MessageText) -> Result<Posted> {
+        self.look(chat_id, |state, _| state.chat.allows_by_address(PublicAccess::Post)).await?;
+        self.limit(|limits| limits.check_post_by_address(caller))?;
+        let events = self.change(chat_id, Command::PostByAddress { text }, Fresh::NOTHING).await?;
+        let message = events.iter().find_map(|event| match event {
+            Event::MessagePosted { message } => Some(message.clone()),
+            _ => None,
+        });
+        Ok(Posted { message: message.ok_or(Refusal::NotFound("message"))?, is_new: true })
+    }
+}

@@ -1,0 +1,129 @@
+//! One username for a session, used between chatrooms: another name holds in all of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use watch_party::domain::{ChatId, SessionToken};
+use watch_party::service::Update;
+use watch_party::store::{SqliteOptions, SqliteStore};
+
+use super::{browser, room, room_with, said, text_of};
+use crate::app::{Options, TestApp, caller};
+
+#[tokio::test]
+async fn another_name_holds_in_every_chatroom_that_the_browser_is_in() {
+    let app = TestApp::new();
+    let (first, second, other) = (room(&app).await, room(&app).await, room(&app).await);
+    let (mut ann, bob) = (browser(&app, "Ann").await, browser(&app, "Bob").await);
+    ann.says(&first, "as Ann").await;
+    ann.enters(&second).await;
+    let bobs = [bob.enters(&first).await, bob.enters(&second).await, bob.enters(&other).await];
+    let chat_id: ChatId = first.key.parse().unwrap();
+    let token = SessionToken::parse(&bobs[0].token).unwrap();
+    let mut bob_sees = app.service.follow(caller(), chat_id, &token, 1).await.unwrap();
+    assert!(matches!(bob_sees.next().await, Ok(Update::Opened { .. })));
+
+    ann.log_in("Anna").await;
+    let Ok(Update::Renamed { username, .. }) = bob_sees.next().await else { panic!("nobody was told") };
+    assert_eq!(username.as_str(), "Anna");
+    assert_eq!(first.usernames(&bobs[0]).await, ["Anna", "Bob"]);
+    assert_eq!(second.usernames(&bobs[1]).await, ["Anna", "Bob"]);
+    assert_eq!(other.usernames(&bobs[2]).await, ["Bob"]);
+    ann.says(&first, "as Anna").await;
+    assert_eq!(
+        bob.reads(&first).await,
+        said(&[("Ann", "as Ann"), ("Anna", "as Anna")]),
+        "what was said stays as it was"
+    );
+    // The old name is free.
+    browser(&app, "Ann").await.enters(&first).await;
+}
+
+#[tokio::test]
+async fn a_name_that_is_someone_elses_in_one_chatroom_is_taken_nowhere() {
+    let app = TestApp::new();
+    let (first, second) =
+        (room_with(&app, json!({"name": "Lab"})).await, room_with(&app, json!({"name": "Club"})).await);
+    let (ann, bob) = (browser(&app, "Ann").await, browser(&app, "Bob").await);
+    let seat = ann.enters(&first).await;
+    ann.enters(&second).await;
+    bob.enters(&second).await;
+    let problem = ann.post("/sessions").json(&json!({"username": "BOB"})).await_problem(409, "username_taken").await;
+    assert!(problem["detail"].as_str().unwrap().contains("“Club”"), "{problem}");
+    assert_eq!(ann.name().await, "Ann");
+    assert_eq!(first.usernames(&seat).await, ["Ann"], "not there either");
+    // In the same letters but other cases, it is one's own.
+    ann.post("/sessions").json(&json!({"username": "ANN"})).await_status(201).await;
+    assert_eq!(first.usernames(&seat).await, ["ANN"]);
+}
+
+#[tokio::test]
+async fn two_who_choose_one_name_at_the_same_moment_do_not_both_get_it() {
+    let app = Arc::new(TestApp::with(Options { rate_limit: false, ..Options::default() }));
+    let shared = room(&app).await;
+    let (ann, bob) = (browser(&app, "Ann").await, browser(&app, "Bob").await);
+    let (anns_own, bobs_own) = (room(&app).await, room(&app).await);
+    let seat = ann.enters(&shared).await;
+    bob.enters(&shared).await;
+    let (anns, bobs) = (ann.enters(&anns_own).await, bob.enters(&bobs_own).await);
+    let choose = json!({"username": "Cleo"});
+    let (anns_answer, bobs_answer) = (ann.post("/sessions").json(&choose), bob.post("/sessions").json(&choose));
+    let (first, second) = tokio::join!(anns_answer.answer(), bobs_answer.answer());
+    let mut statuses = [first.status.as_u16(), second.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409]);
+    let names = shared.usernames(&seat).await;
+    assert_eq!(names.iter().filter(|name| *name == "Cleo").count(), 1, "{names:?}");
+    // Whoever got it has it everywhere, and the other has theirs everywhere.
+    assert_eq!(anns_own.usernames(&anns).await, [ann.name().await]);
+    assert_eq!(bobs_own.usernames(&bobs).await, [bob.name().await]);
+    assert_eq!(names, [ann.name().await, bob.name().await]);
+}
+
+#[tokio::test]
+async fn a_chatroom_that_was_left_or_has_ended_is_no_obstacle() {
+    let app = TestApp::new();
+    let (left, ended, stays) = (room(&app).await, room(&app).await, room(&app).await);
+    let mut ann = browser(&app, "Ann").await;
+    let seats = [ann.enters(&left).await, ann.enters(&ended).await, ann.enters(&stays).await];
+    let leave = format!("/members/{}", seats[0].member_id);
+    left.native(axum::http::Method::DELETE, &leave, &seats[0]).await_status(204).await;
+    ended.native(axum::http::Method::DELETE, "", &seats[1]).await_status(204).await;
+    browser(&app, "Anna").await.enters(&left).await;
+    ann.log_in("Anna").await;
+    assert_eq!(stays.usernames(&seats[2]).await, ["Anna"]);
+}
+
+#[tokio::test]
+async fn another_name_holds_after_a_restart_and_which_chatrooms_those_are_is_not_to_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chats.db");
+    let open = || {
+        let store = Arc::new(SqliteStore::open(&path, SqliteOptions::default()).unwrap());
+        TestApp::with(Options { store, ..Options::default() })
+    };
+    let (key, token, seat) = {
+        let app = open();
+        let room = room(&app).await;
+        let ann = browser(&app, "Ann").await;
+        (room.key.clone(), ann.token().to_owned(), ann.enters(&room).await)
+    };
+    let app = open();
+    app.post("/sessions").bearer(&token).json(&json!({"username": "Anna"})).await_status(201).await;
+    let members = app.get(format!("/{key}/members")).bearer(&seat.token).await_status(200).await.json();
+    assert_eq!(text_of(&members["members"][0]["username"]), "Anna");
+    drop(app);
+    let database = rusqlite::Connection::open(&path).unwrap();
+    let masked: Vec<u8> = database.query_row("SELECT masked_chat FROM entered_chat", [], |row| row.get(0)).unwrap();
+    assert_ne!(masked, key.parse::<uuid::Uuid>().unwrap().as_bytes());
+    drop(database);
+    // With the session, it is forgotten.
+    let app = open();
+    app.clock.advance(Duration::from_hours(6));
+    app.service.sweep().await.unwrap();
+    drop(app);
+    let database = rusqlite::Connection::open(&path).unwrap();
+    let kept: i64 = database.query_row("SELECT count(*) FROM entered_chat", [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 0);
+}

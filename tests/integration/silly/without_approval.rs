@@ -1,0 +1,136 @@
+//! The document's Milestone 0: the chat's id is all that anyone needs.
+
+use serde_json::{Value, json};
+
+use super::{chat, opaque, path, text_of, texts};
+use crate::app::{Options, TestApp};
+
+/// A chat of Milestone 0; its URL.
+async fn open_chat(app: &TestApp) -> String {
+    let created = app.post("/v1/chats").json(&json!({"approval": false})).await_status(201).await.json();
+    text_of(&created["chat_url"])
+}
+
+#[tokio::test]
+async fn the_first_milestone_is_followed_from_the_chat_url_to_the_talk() {
+    let app = TestApp::new();
+    // "`User1` creates a chat URL".
+    let chat_url = open_chat(&app).await;
+    let say = |message: &str| app.post(path(&chat_url)).json(&json!({"message": message}));
+    // "At that point, `User1` can post messages into the chat and read the chat".
+    let said = say("Hello").await_status(201).await.json();
+    assert_eq!(
+        said,
+        json!({
+            "id": 1, "author": "00000000-0000-0000-0000-000000000000", "message": "Hello",
+            "posted_at": "2027-01-15T08:00:00Z",
+        })
+    );
+    // "`User1` creates a link URL and shares it with `User2`".
+    let link = app.post("/v1/links").json(&json!({"chat_url": chat_url})).await_status(201).await.json();
+    let link_url = text_of(&link["link_url"]);
+    // "`User2` exchanges the link for the chat URL".
+    let exchange = app.get(path(&link_url)).await_status(200).await.json();
+    assert_eq!(
+        exchange,
+        json!({
+            "link_url": link_url, "request_sent_status": false, "approval_status": true, "chat": chat_url,
+            "client_id": null,
+        })
+    );
+    // "both `User1` and `User2` can post messages into the chat", and "they see all the messages".
+    say("Hello back").await_status(201).await;
+    let read = app.get(path(&text_of(&exchange["chat"]))).await_status(200).await;
+    assert_eq!(texts(&read), ["Hello", "Hello back"]);
+    // "a chat message is just text": the native API reads it too, under the name of nobody.
+    let read = app.get(format!("/{}", opaque(&chat_url))).await_status(200).await.json();
+    let names: Vec<&Value> = read["messages"].as_array().unwrap().iter().map(|said| &said["username"]).collect();
+    assert_eq!(names, ["Anonymous", "Anonymous"]);
+}
+
+#[tokio::test]
+async fn elsewhere_the_chat_url_alone_neither_reads_nor_posts() {
+    let app = TestApp::new();
+    let owned = chat(&app).await;
+    app.get(path(&owned.chat_url)).await_problem(401, "session_required").await;
+    let problem =
+        app.post(path(&owned.chat_url)).json(&json!({"message": "hi"})).await_problem(401, "session_required").await;
+    assert_eq!(problem["field"], "author_id");
+    // A credential that is wrong is no better than none, and no worse in a chat that needs none.
+    let open = open_chat(&app).await;
+    let stranger = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+    let body = json!({"message": "hi", "author_id": stranger});
+    app.post(path(&open)).json(&body).await_problem(401, "session_required").await;
+    assert!(owned.texts().await.is_empty());
+}
+
+#[tokio::test]
+async fn the_chat_url_alone_creates_a_link_whose_guests_the_owner_approves() {
+    let app = TestApp::new();
+    let owned = chat(&app).await;
+    let link = app.post("/v1/links").json(&json!({"chat_url": owned.chat_url})).await_status(201).await.json();
+    let link_url = text_of(&link["link_url"]);
+    let asked = app.get(path(&link_url)).await_status(202).await.json();
+    assert_eq!(owned.knocks().await.len(), 1, "the owner is asked");
+    // "`GET /v1/approval/` … by supply link URL": the newest request's.
+    let status = async || app.get(format!("/v1/approval/?link_url={link_url}")).await_status(200).await.json();
+    assert_eq!(status().await, json!({"approval_status": false}));
+    let body = json!({"link_url": link_url, "author_id": owned.author_id, "approval_status": true});
+    app.post("/v1/approval/").json(&body).await_status(200).await;
+    assert_eq!(status().await, json!({"approval_status": true}));
+    app.clock.advance(std::time::Duration::from_secs(1));
+    let later = app.get(path(&link_url)).await_status(202).await.json();
+    assert_ne!(later["client_id"], asked["client_id"]);
+    assert_eq!(status().await, json!({"approval_status": false}), "of the newest");
+    // Nobody but the owner creates a link that asks nobody.
+    let open = json!({"chat_url": owned.chat_url, "approval": false});
+    app.post("/v1/links").json(&open).await_problem(401, "session_required").await;
+    // The owner sees which link was made so.
+    let list = owned.native(app.get(format!("/{}/invites", owned.id()))).await_status(200).await.json();
+    assert_eq!(list["invites"][0]["by_address"], true);
+}
+
+#[tokio::test]
+async fn links_that_no_owner_creates_leave_room_for_the_owners() {
+    let app = TestApp::with(Options { rate_limit: false, ..Options::default() });
+    let owned = chat(&app).await;
+    let body = json!({"chat_url": owned.chat_url});
+    for _ in 0..20 {
+        app.post("/v1/links").json(&body).await_status(201).await;
+    }
+    let problem = app.post("/v1/links").json(&body).await_problem(422, "invalid_request").await;
+    assert!(problem["detail"].as_str().unwrap().contains("20"), "{problem}");
+    owned.link().await;
+}
+
+#[tokio::test]
+async fn posting_without_a_session_has_a_limit_and_keeps_a_chat_in_use() {
+    let app = TestApp::new();
+    let chat_url = open_chat(&app).await;
+    let say = || app.post(path(&chat_url)).json(&json!({"message": "hi"}));
+    for _ in 0..30 {
+        say().await_status(201).await;
+    }
+    say().await_problem(429, "too_many_requests").await;
+    // The owner's session has ended long ago; the day after which the chat is forgotten begins with
+    // what was said last.
+    app.clock.advance(std::time::Duration::from_hours(20));
+    app.service.sweep().await.unwrap();
+    say().await_status(201).await;
+    app.clock.advance(std::time::Duration::from_hours(23));
+    app.service.sweep().await.unwrap();
+    app.get(path(&chat_url)).await_status(200).await;
+    app.clock.advance(std::time::Duration::from_hours(1));
+    app.service.sweep().await.unwrap();
+    app.get(path(&chat_url)).await_problem(404, "chat_not_found").await;
+}
+
+#[tokio::test]
+async fn nobody_who_enters_is_called_what_nobody_is() {
+    let app = TestApp::new();
+    let chat_url = open_chat(&app).await;
+    let link = app.post("/v1/links").json(&json!({"chat_url": chat_url})).await_status(201).await.json();
+    let key = text_of(&link["link_url"]).rsplit('.').next().unwrap().to_owned();
+    let join = json!({"key": key, "username": "ANONYMOUS"});
+    app.post(format!("/{}/join", opaque(&chat_url))).json(&join).await_problem(409, "username_taken").await;
+}
