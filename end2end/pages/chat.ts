@@ -13,6 +13,8 @@ export class ChatPage {
   readonly typing: Locator;
   readonly knocks: Locator;
   readonly links: Locator;
+  /** The browsers in which the account is used; the panel of people is open. */
+  readonly sessions: Locator;
 
   constructor(readonly page: Page) {
     this.box = page.getByRole("textbox", { name: "Message" });
@@ -24,6 +26,7 @@ export class ChatPage {
     this.typing = page.locator(".typing");
     this.knocks = page.getByRole("region", { name: "Waiting to be let in" });
     this.links = page.locator(".invites li");
+    this.sessions = page.locator(".sessions li");
     this.kept = page.locator(".panel", { has: page.getByRole("heading", { name: "What is kept" }) });
   }
 

@@ -14,6 +14,7 @@ export type Admission =
 export class HomePage {
   readonly username: Locator;
   readonly chatName: Locator;
+  readonly password: Locator;
   readonly start: Locator;
   readonly notice: Locator;
   readonly yourChats: Locator;
@@ -21,6 +22,7 @@ export class HomePage {
   constructor(readonly page: Page) {
     this.username = page.getByLabel("Your name");
     this.chatName = page.getByLabel("Name of the chat");
+    this.password = page.getByLabel("Your password");
     this.start = page.getByRole("button", { name: "Start a chat" });
     this.notice = page.locator(".notice");
     this.yourChats = page.getByRole("region", { name: "Your chats" });
@@ -40,6 +42,9 @@ export class HomePage {
     await this.username.fill(username);
     await this.chatName.fill(chatName);
     await this.choose(admission);
+    if (admission === "Members with a password") {
+      await this.password.fill("correct horse");
+    }
     await this.start.click();
     const chat = new ChatPage(this.page);
     await chat.isReady();

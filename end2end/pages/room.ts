@@ -9,12 +9,15 @@ export class RoomPage {
   readonly again: Locator;
   readonly logIn: Locator;
   readonly register: Locator;
+  /** What can be read without logging in. */
+  readonly messages: Locator;
 
   constructor(readonly page: Page) {
     this.username = page.getByLabel("Your name");
     this.password = page.getByLabel("Password", { exact: true });
     this.again = page.getByLabel("Password, once more");
-    this.logIn = page.getByRole("button", { name: "Log in" });
+    this.logIn = page.getByRole("button", { name: "Log in", exact: true });
+    this.messages = page.getByRole("log", { name: "Messages" }).locator(".text");
     this.register = page.getByRole("button", { name: "Register and enter" });
   }
 

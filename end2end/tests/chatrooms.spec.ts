@@ -48,9 +48,13 @@ test("a browser has one name in all chatrooms, until it picks another", async ({
   await expect(renamed.goOn).toBeEnabled();
   await renamed.say("Anna");
   await expect(home.page.getByText("you are Anna")).toBeVisible();
-  // The seats stay under the name that they were taken by; a new chatroom knows the new one.
+  // The others see it too, though they have done nothing.
+  await other.openPeople();
+  await expect(other.members).toHaveText([/Bob/, /^\s*Anna/]);
   await home.yourChats.getByRole("link", { name: "First" }).click();
   await again.isReady();
+  await again.openPeople();
+  await expect(again.members).toHaveText([/Anna \(you/]);
   await again.page.goto("/");
   const third = await (await home.startChatroom("Third")).isIn();
   await third.openPeople();
@@ -106,7 +110,52 @@ test("an address of a chat of another kind, and of none, leads home", async ({ p
   const first = await new SessionPage(await people.newcomer()).open(`/chatrooms/${hash_key}/`);
   await first.enterAs("Cleo");
   await ann.page.goto(`/chatrooms/${hash_key}/`);
-  await home.isShownBecause(/full/);
+  await expect(ann.page.getByText("Every seat in this chat is taken")).toBeVisible();
+});
+
+test("who comes to a full chatroom reads along, and enters when a seat is free", async ({ people, request }) => {
+  const { hash_key } = await (await request.post("/chats", { data: { name: "Small", capacity: 1 } })).json();
+  const link = `/chatrooms/${hash_key}/`;
+  const first = await (await new SessionPage(await people.newcomer()).open(link)).enterAs("Cleo");
+  await first.say("nobody else fits in");
+  const late = await new SessionPage(await people.newcomer()).open(link);
+  await late.page.clock.install();
+  await late.say("Dan");
+  await expect(late.page.getByText("Every seat in this chat is taken")).toBeVisible();
+  const reading = new ChatPage(late.page);
+  await reading.hasTexts(["nobody else fits in"]);
+  await expect(reading.box).toHaveCount(0);
+  await first.say("but some read along");
+  await late.page.clock.runFor(3_000);
+  await reading.hasTexts(["nobody else fits in", "but some read along"]);
+  await first.openPeople();
+  first.page.once("dialog", (dialog) => dialog.accept());
+  await first.page.getByRole("button", { name: "Leave" }).click();
+  await new HomePage(first.page).isReady();
+  await late.page.clock.runFor(25_000);
+  await reading.isReady();
+  await reading.say("in at last");
+});
+
+test("a name is changed in the chatroom, and holds in the others too", async ({ people }) => {
+  const ann = await people.host("Ann", "First");
+  const bob = await (await new SessionPage(await people.newcomer()).open(await ann.shareLink())).enterAs("Bob");
+  const elsewhere = await people.host("Cleo", "Second");
+  await bob.page.goto(await elsewhere.shareLink());
+  await bob.isReady();
+  await bob.openPeople();
+  await bob.page.getByRole("link", { name: "Change my name" }).click();
+  const asked = new SessionPage(bob.page);
+  await asked.isReady();
+  // In one of the chatrooms that name is someone else's, so it changes in none.
+  await asked.say("Ann");
+  await expect(asked.page.getByText(/“First” already has that name/)).toBeVisible();
+  await (await asked.enterAs("Bobby")).say("me again");
+  for (const chat of [ann, elsewhere]) {
+    await chat.openPeople();
+    await expect(chat.members.filter({ hasText: "Bobby" })).toHaveCount(1);
+  }
+  await expect(elsewhere.message("me again")).toContainText("Bobby");
 });
 
 test("what is chosen for a chat holds: its seats and how much is kept", async ({ people }) => {

@@ -6,6 +6,7 @@ import type { ChatPage } from "../pages/chat.ts";
 import { HomePage } from "../pages/home.ts";
 import { JoinPage } from "../pages/join.ts";
 import { RoomPage } from "../pages/room.ts";
+import { SessionPage } from "../pages/session.ts";
 import { scripted } from "../scripted.ts";
 
 interface Cast {
@@ -42,9 +43,28 @@ async function madeLink(cast: Cast): Promise<ChatPage> {
   return ann;
 }
 
+/** A room that anyone reads, in which two have said something. */
 async function room({ people, request }: Cast): Promise<RoomPage> {
   const { roomid } = await (await request.post("/createroom", { data: { alias: "Book club" } })).json();
-  return new RoomPage(await people.newcomer()).open(`/room/${roomid}`);
+  for (const username of ["Tom", "王小明"]) {
+    const account = { username, password: "correct horse" };
+    await request.post(`/${roomid}/register`, { data: account });
+    const { token } = await (await request.post(`/${roomid}/login`, { data: account })).json();
+    const message = username === "Tom" ? "Which chapter are we at?" : "The fourth, where the ship leaves.";
+    await request.post(`/${roomid}/message`, { data: { username, token, message } });
+  }
+  const page = await new RoomPage(await people.newcomer()).open(`/room/${roomid}`);
+  await expect(page.messages).toHaveCount(2);
+  return page;
+}
+
+/** A room that its members alone read. */
+async function closedRoom({ people, request }: Cast): Promise<RoomPage> {
+  const data = { username: "Ann", name: "Book club", admission: "account" };
+  const { chat_id } = await (await request.post("/create", { data })).json();
+  const page = await new RoomPage(await people.newcomer()).open(`/room/${chat_id}`);
+  await expect(page.page.getByRole("heading", { name: "Book club" })).toBeVisible();
+  return page;
 }
 
 async function choices({ people }: Cast): Promise<HomePage> {
@@ -71,6 +91,12 @@ const pictures: Record<string, (cast: Cast) => Promise<Page>> = {
     return page;
   },
   choices: async (cast) => (await choices(cast)).page,
+  "new-room": async ({ people }) => {
+    const home = await new HomePage(await people.newcomer()).open();
+    await home.choose("Members with a password");
+    await home.password.fill("correct horse");
+    return home.page;
+  },
   join: async ({ people }) => {
     const link = await (await people.owner("Ann", "Movie night")).magicLink();
     return (await new JoinPage(await people.newcomer()).open(link)).page;
@@ -96,10 +122,30 @@ const pictures: Record<string, (cast: Cast) => Promise<Page>> = {
   },
   "log-in": async (cast) => (await room(cast)).page,
   register: async (cast) => {
-    const { page, again } = await room(cast);
+    const { page, again } = await closedRoom(cast);
     await page.getByRole("button", { name: "I have no account yet" }).click();
     await expect(again).toBeVisible();
     return page;
+  },
+  "full-chatroom": async ({ people, request }) => {
+    const { hash_key } = await (await request.post("/chats", { data: { name: "Small", capacity: 1 } })).json();
+    const asked = await new SessionPage(await people.newcomer()).open(`/chatrooms/${hash_key}/`);
+    await (await asked.enterAs("Cleo")).say("There is one seat, and it is mine.");
+    const late = await new SessionPage(await people.newcomer()).open(`/chatrooms/${hash_key}/`);
+    await late.say("Dan");
+    await expect(late.page.getByText("There is one seat")).toBeVisible();
+    return late.page;
+  },
+  sessions: async (cast) => {
+    const room = await closedRoom(cast);
+    await room.registerAs("Bob", "correct horse");
+    const bob = await room.isIn();
+    const phone = await new RoomPage(await cast.people.newcomer()).open(`/room/${(await bob.seat()).id}`);
+    await phone.logInAs("Bob", "correct horse");
+    await phone.isIn();
+    await bob.openPeople();
+    await expect(bob.sessions).toHaveCount(2);
+    return bob.page;
   },
   "your-name": async ({ people }) => {
     const home = await new HomePage(await people.newcomer()).open();

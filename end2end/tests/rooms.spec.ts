@@ -2,6 +2,7 @@
 import { expect, test } from "../fixtures.ts";
 import { HomePage } from "../pages/home.ts";
 import { RoomPage } from "../pages/room.ts";
+import type { People } from "../people.ts";
 
 test("a room from its creation to a conversation", async ({ people, request }) => {
   const { roomid } = await (await request.post("/createroom", { data: { alias: "Bob and Al's room" } })).json();
@@ -32,7 +33,8 @@ test("a room from its creation to a conversation", async ({ people, request }) =
   ]);
 });
 
-test("members come back with their password, and another browser takes the seat over", async ({ people }) => {
+/** A room that Ann has made on the page, and its link. */
+async function bookClub(people: People) {
   const home = await new HomePage(await people.newcomer()).open();
   const ann = await home.startChat("Ann", "Book club", "Members with a password");
   await ann.openInvite();
@@ -40,6 +42,11 @@ test("members come back with their password, and another browser takes the seat 
   await expect(input).toHaveValue(/\/room\/[0-9a-f-]{36}$/);
   const link = await input.inputValue();
   await ann.page.keyboard.press("Escape");
+  return { ann, link };
+}
+
+test("a member is in from several browsers at once, and logs one of them out", async ({ people }) => {
+  const { ann, link } = await bookClub(people);
   const first = await new RoomPage(await people.newcomer()).open(link);
   await first.registerAs("Bob", "correct horse");
   const bob = await first.isIn();
@@ -52,10 +59,89 @@ test("members come back with their password, and another browser takes the seat 
   await phone.logInAs("Bob", "correct horse");
   const again = await phone.isIn();
   await again.say("from the phone");
-  await ann.hasTexts(["from the desk", "from the phone"]);
+  await bob.hasTexts(["from the desk", "from the phone"]);
+  await bob.say("and from the desk");
+  await ann.hasTexts(["from the desk", "from the phone", "and from the desk"]);
   await ann.openPeople();
   await expect(ann.members).toHaveCount(2);
-  // The first browser's session has ended with that.
-  await expect(bob.page).toHaveURL(/\/room\/.*notice=session_expired/);
-  await expect(bob.page.locator(".notice")).toContainText("has ended");
+  await again.openPeople();
+  await expect(again.sessions).toHaveText([/^Another browser/, /^This browser/]);
+  await again.sessions.first().getByRole("button", { name: /Log out/ }).click();
+  await expect(again.sessions).toHaveText([/^This browser/]);
+  // The browser at the desk says why it is out, and knows the way in.
+  await first.isReady();
+  await expect(bob.page.locator(".notice")).toContainText("logged out");
+  await first.logInAs("Bob", "correct horse");
+  await first.isIn();
+  // To log out oneself leaves the other browser in.
+  again.page.once("dialog", (dialog) => dialog.accept());
+  await again.page.getByRole("button", { name: "Log out", exact: true }).click();
+  await new HomePage(again.page).isShownBecause(/logged out/);
+  await bob.say("still here");
+  await expect(ann.message("still here")).toBeVisible();
+  await expect(ann.members).toHaveCount(2);
+});
+
+test("the name of whoever makes a room is theirs, and an owner is in from another browser too", async ({ people }) => {
+  const { ann, link } = await bookClub(people);
+  const laptop = await new RoomPage(await people.newcomer()).open(link);
+  await laptop.logInAs("Ann", "correct horse");
+  const again = await laptop.isIn();
+  await again.say("from the laptop");
+  await ann.hasTexts(["from the laptop"]);
+  // Neither page takes the seat from the other.
+  await ann.say("from where it was made");
+  await again.hasTexts(["from the laptop", "from where it was made"]);
+  await again.openPeople();
+  await expect(again.members).toHaveText([/Ann \(you, owner\)/]);
+  await expect(again.page.getByRole("button", { name: "End chat" })).toBeVisible();
+});
+
+test("a visitor of a room reads along beside the form", async ({ people, request }) => {
+  const { roomid } = await (await request.post("/createroom", { data: { alias: "Bob and Al's room" } })).json();
+  const bob = await new RoomPage(await people.newcomer()).open(`/room/${roomid}`);
+  await bob.registerAs("Bob", "correct horse");
+  const chat = await bob.isIn();
+  await chat.say("what's going on?");
+  const visitor = new RoomPage(await people.newcomer());
+  await visitor.page.goto(`/${roomid}/`);
+  await visitor.isReady();
+  await expect(visitor.page.getByRole("heading", { name: "Bob and Al's room" })).toBeVisible();
+  await expect(visitor.messages).toHaveText(["what's going on?"], { useInnerText: false });
+  // What comes next is there without a reload.
+  await chat.say("Not much.");
+  await expect(visitor.messages).toHaveText(["what's going on?", "Not much."], { useInnerText: false });
+  await expect(visitor.page.getByRole("textbox", { name: "Message" })).toHaveCount(0);
+  // A room of members alone shows its name, and nothing of what is said.
+  const { link } = await bookClub(people);
+  const outside = await new RoomPage(await people.newcomer()).open(link);
+  await expect(outside.page.getByRole("heading", { name: "Book club" })).toBeVisible();
+  await expect(outside.page.getByRole("log")).toHaveCount(0);
+});
+
+test("whoever makes a room may let anyone read along", async ({ people }) => {
+  const home = await new HomePage(await people.newcomer()).open();
+  await home.choose("Members with a password");
+  await home.page.getByLabel("Anyone with the address may read along").check();
+  const ann = await home.startChat("Ann", "Open book club", "Members with a password");
+  await ann.say("for all to read");
+  const { id } = await ann.seat();
+  const visitor = await new RoomPage(await people.newcomer()).open(`/room/${id}`);
+  await expect(visitor.messages).toHaveText(["for all to read"], { useInnerText: false });
+});
+
+test("in an eleventh browser one may log out the first of the others", async ({ people, request }) => {
+  const { roomid } = await (await request.post("/createroom", { data: { alias: "Book club" } })).json();
+  const account = { username: "Bob", password: "correct horse" };
+  await request.post(`/${roomid}/register`, { data: account });
+  for (let browser = 0; browser < 10; browser += 1) {
+    await request.post(`/${roomid}/login`, { data: account });
+  }
+  const room = await new RoomPage(await people.newcomer()).open(`/room/${roomid}`);
+  await room.logInAs(account.username, account.password);
+  await expect(room.page.getByText(/used in 10 browsers already/)).toBeVisible();
+  await room.page.getByRole("button", { name: "Log out the first of them, and log in here" }).click();
+  const chat = await room.isIn();
+  await chat.openPeople();
+  await expect(chat.sessions).toHaveCount(10);
 });

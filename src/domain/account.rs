@@ -110,14 +110,12 @@ impl Chat {
         if member.sessions.iter().any(|session| session.is_given_for(join.as_source())) {
             return Ok(Vec::new());
         }
-        let started = Event::SessionStarted { member_id: member.id, session };
-        if member.sessions.len() < Session::MAX_PER_MEMBER {
-            return Ok(vec![started]);
-        }
-        let oldest = member.sessions.iter().min_by_key(|session| session.started_at).filter(|_| ends_oldest);
-        let oldest = oldest.ok_or(Refusal::TooManySessions { at_most: Session::MAX_PER_MEMBER })?;
-        let ended = Event::SessionEnded { member_id: member.id, ended: oldest.digest, why: Departure::Left };
-        Ok(vec![ended, started])
+        start_session(member, session, ends_oldest)
+    }
+
+    /// Whether the member logs in with a password, and so may have several sessions.
+    pub(super) fn has_account(&self, member: &Member) -> bool {
+        self.accounts.iter().any(|account| account.member_id == member.id)
     }
 
     /// Ends one of a member's own sessions. A browser that another one logs out may hold the member's
@@ -140,4 +138,17 @@ impl Chat {
         let ended = Event::SessionEnded { member_id: member.id, ended, why: Departure::Left };
         Ok([ended].into_iter().chain(recovery).collect())
     }
+}
+
+/// One more session of `member`, in place of the oldest where there are as many as may be and `ends_oldest`
+/// says so.
+pub(super) fn start_session(member: &Member, session: Session, ends_oldest: bool) -> Result<Vec<Event>, Refusal> {
+    let started = Event::SessionStarted { member_id: member.id, session };
+    if member.sessions.len() < Session::MAX_PER_MEMBER {
+        return Ok(vec![started]);
+    }
+    let oldest = member.sessions.iter().min_by_key(|session| session.started_at).filter(|_| ends_oldest);
+    let oldest = oldest.ok_or(Refusal::TooManySessions { at_most: Session::MAX_PER_MEMBER })?;
+    let ended = Event::SessionEnded { member_id: member.id, ended: oldest.digest, why: Departure::Left };
+    Ok(vec![ended, started])
 }

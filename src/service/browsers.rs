@@ -2,11 +2,30 @@
 
 use std::collections::HashSet;
 
+use tokio::sync::Mutex;
+
 use super::{Caller, Error, Posted, Result, Seat, Service, seen};
 use crate::domain::{
     Admission, BrowserSession, BrowserToken, Chat, ChatId, ChatName, Command, Digest, Event, Fresh, JoinSecret, Member,
     MessageId, MessageText, MessagesAfter, OfSession, Refusal, SealedChatId, Username,
 };
+
+/// Locks of which one is held while a browser's name changes in all its chats, so that two changes of it do
+/// not mix. A few browsers share each.
+#[derive(Debug)]
+pub(super) struct RenamingLocks([Mutex<()>; 64]);
+
+impl RenamingLocks {
+    fn of(&self, token: &BrowserToken) -> &Mutex<()> {
+        &self.0[usize::from(token.digest().as_bytes()[0]) % self.0.len()]
+    }
+}
+
+impl Default for RenamingLocks {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Mutex::new(())))
+    }
+}
 
 impl Service {
     /// A session for a browser whose people are called `username`. Where the browser has one under another
@@ -44,7 +63,7 @@ impl Service {
     /// Gives the browser another name, and its seats with it: all of them, or none where the name is
     /// someone else's in one of the chats.
     async fn rename_browser(&self, token: &BrowserToken, username: Username) -> Result<BrowserSession> {
-        let _turn = self.inner.renaming.lock().await;
+        let _turn = self.inner.renaming.of(token).lock().await;
         let session = self.show_browser_session(token).await?;
         let chats = self.chats_entered(token).await?;
         for chat_id in &chats {
@@ -126,7 +145,7 @@ impl Service {
             let sealed = SealedChatId::seal(chat_id, token, self.draw_salt());
             self.inner.store.note_entered(token.digest(), &sealed).await?;
             // A change of name that did not find the chat among those entered has come too early.
-            let _turn = self.inner.renaming.lock().await;
+            let _turn = self.inner.renaming.of(token).lock().await;
             if let Some(session) = self.find_browser_session(token).await?
                 && session.username != username
             {

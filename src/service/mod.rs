@@ -22,7 +22,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::sync::Mutex;
 use tokio::sync::watch::Sender;
 
 use crate::domain::{
@@ -43,6 +42,7 @@ pub use public::Preview;
 pub use sessions::OwnSession;
 pub use watch::{WatchEnd, Watcher};
 
+use browsers::RenamingLocks;
 use limits::Limits;
 use passwords::Passwords;
 use room::Rooms;
@@ -149,8 +149,7 @@ struct Inner {
     limits: Option<Limits>,
     passwords: Passwords,
     rooms: Rooms,
-    /// Held while a browser's name changes in all its chats, so that two changes do not mix.
-    renaming: Mutex<()>,
+    renaming: RenamingLocks,
     /// Whether the server stops; those who follow a chat watch it.
     stopping: Sender<bool>,
 }
@@ -167,7 +166,7 @@ impl Service {
             limits,
             passwords: Passwords::default(),
             rooms: Rooms::default(),
-            renaming: Mutex::new(()),
+            renaming: RenamingLocks::default(),
             stopping: Sender::new(false),
         };
         Self { inner: Arc::new(inner) }

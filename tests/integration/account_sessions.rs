@@ -233,8 +233,28 @@ async fn an_owner_who_logs_another_browser_out_ends_the_way_back_that_it_may_hol
     room.token(3).await;
     room.app.delete(format!("/{}/session", room.id)).bearer(&second).await_status(204).await;
     room.app.post(format!("/{}/recover", room.id)).json(&code).await_status(200).await;
-    // And it takes the seat back from every browser.
-    assert_eq!(room.app.get(format!("/{}/sessions", room.id)).bearer(&second).answer().await.status, 401);
+}
+
+#[tokio::test]
+async fn an_owner_who_comes_back_by_a_code_leaves_their_other_browsers_in() {
+    let app = TestApp::with(Options { rate_limit: false, ..Options::default() });
+    let request = json!({"username": "Ann", "admission": "account", "password": PASSWORD});
+    let created = app.post("/create").json(&request).await_status(201).await.json();
+    let room = Room { app, id: text(&created["chat_id"]) };
+    let mut tokens = vec![text(&created["session_token"])];
+    for number in 2..=10 {
+        room.app.clock.advance(Duration::from_secs(1));
+        tokens.push(room.token(number).await);
+    }
+    let body = json!({"recovery_code": created["recovery_code"]});
+    let back = room.app.post(format!("/{}/recover", room.id)).json(&body).await_status(200).await.json();
+    assert_eq!(back["member"]["role"], "owner");
+    // A code is not refused for the number of browsers: the first of them gives way.
+    room.read(&tokens[0]).await_problem(401, "session_expired").await;
+    for token in &tokens[1..] {
+        room.read(token).await_status(200).await;
+    }
+    room.read(&text(&back["session_token"])).await_status(200).await;
 }
 
 #[tokio::test]

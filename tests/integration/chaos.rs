@@ -20,7 +20,7 @@ use uuid::Uuid;
 use watch_party::service::Entropy as _;
 
 use crate::app::CountingEntropy;
-use crate::program::Program;
+use crate::program::{Http, Program};
 
 const CHATS: usize = 3;
 const POSTS: usize = 40;
@@ -97,7 +97,10 @@ async fn carry(client: TcpStream, server: TcpStream, bad: Arc<AtomicBool>, entro
 /// One chat of the test, and what was acknowledged in it.
 struct Room {
     id: String,
+    /// By which each member writes.
     tokens: Vec<String>,
+    /// By which the same members read: of another session, where they have two.
+    reading_tokens: Vec<String>,
     acknowledged: Mutex<HashSet<(u64, String)>>,
 }
 
@@ -215,6 +218,35 @@ impl Reader {
     }
 }
 
+async fn room_by_links(http: &Http) -> Room {
+    let (_, created) = http.post("/create", "", &json!({"history": HISTORY})).await;
+    let id = created["chat_id"].as_str().unwrap().to_owned();
+    let mut tokens = vec![created["session_token"].as_str().unwrap().to_owned()];
+    for guest in ["Bob", "Cleo"] {
+        let body = json!({"key": created["invite"]["key"], "username": guest});
+        let (_, joined) = http.post(&format!("/{id}/join"), "", &body).await;
+        tokens.push(joined["session_token"].as_str().unwrap().to_owned());
+    }
+    Room { id, reading_tokens: tokens.clone(), tokens, acknowledged: Mutex::default() }
+}
+
+/// Each member is in from two browsers.
+async fn room_of_accounts(http: &Http) -> Room {
+    let (_, created) = http.post("/create", "", &json!({"admission": "account", "history": HISTORY})).await;
+    let id = created["chat_id"].as_str().unwrap().to_owned();
+    let (mut tokens, mut reading_tokens) = (Vec::new(), Vec::new());
+    for username in ["Ann", "Bob", "Cleo"] {
+        let account = json!({"username": username, "password": "correct horse"});
+        let (_, registered) = http.post(&format!("/{id}/register"), "", &account).await;
+        assert_eq!(registered["succeeded"], true);
+        for tokens in [&mut tokens, &mut reading_tokens] {
+            let (_, login) = http.post(&format!("/{id}/login"), "", &account).await;
+            tokens.push(login["token"].as_str().unwrap().to_owned());
+        }
+    }
+    Room { id, tokens, reading_tokens, acknowledged: Mutex::default() }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_doubled_or_out_of_order() {
     let seed = std::env::var("CHAOS_SEED").ok().and_then(|seed| seed.parse().ok());
@@ -232,21 +264,13 @@ async fn nothing_acknowledged_is_lost_doubled_or_out_of_order() {
     let streaming = Client::builder().pool_max_idle_per_host(0).build().unwrap();
 
     let (mut writers, mut readers, mut rooms) = (JoinSet::new(), JoinSet::new(), Vec::new());
-    for _ in 0..CHATS {
-        let (_, created) = http.post("/create", "", &json!({"history": HISTORY})).await;
-        let id = created["chat_id"].as_str().unwrap().to_owned();
-        let mut tokens = vec![created["session_token"].as_str().unwrap().to_owned()];
-        for guest in ["Bob", "Cleo"] {
-            let body = json!({"key": created["invite"]["key"], "username": guest});
-            let (_, joined) = http.post(&format!("/{id}/join"), "", &body).await;
-            tokens.push(joined["session_token"].as_str().unwrap().to_owned());
-        }
-        let room = Arc::new(Room { id, tokens, acknowledged: Mutex::default() });
+    for number in 0..CHATS {
+        let room = Arc::new(if number == 0 { room_of_accounts(&http).await } else { room_by_links(&http).await });
         rooms.push(room.clone());
         for seat in 0..3 {
             writers.spawn(write(client.clone(), site.clone(), room.clone(), seat));
             for transport in [Transport::Poll, Transport::Events, Transport::WebSocket] {
-                let token = room.tokens[seat].clone();
+                let token = room.reading_tokens[seat].clone();
                 let reader = Reader { room: room.clone(), token, seen: Vec::new(), expected: 3 * POSTS };
                 let client = if matches!(transport, Transport::Poll) { client.clone() } else { streaming.clone() };
                 readers.spawn(reader.read(client, network.address.clone(), transport));

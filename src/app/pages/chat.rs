@@ -7,6 +7,8 @@ use leptos_router::hooks::use_location;
 use uuid::Uuid;
 
 use super::address::{chat_in_address, leading};
+use crate::app::addresses;
+use crate::app::client::api;
 use crate::app::client::browser;
 use crate::app::client::connection::Link;
 use crate::app::client::conversation::Conversation;
@@ -14,6 +16,8 @@ use crate::app::client::seat::{borrow, persist, recover};
 use crate::app::client::storage;
 use crate::app::components::{AddressLine, Composer, Kept, Knocks, MessageList, People, SessionEnd, ShareLink, Typing};
 use crate::app::notice::{LedHome, Notice};
+use crate::domain::Admission;
+use crate::wire::Code;
 
 #[component]
 pub(crate) fn ChatPage() -> impl IntoView {
@@ -37,7 +41,11 @@ pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
         hash.track();
         let saved = storage::chat(chat_id);
         let Some(given) = browser::fragment() else {
-            return if saved.is_some() { has_seat.set(true) } else { lead(&Notice::InviteNeeded.home()) };
+            if saved.is_some() {
+                return has_seat.set(true);
+            }
+            spawn_local(async move { lead(&way_in(chat_id).await) });
+            return;
         };
         spawn_local(async move {
             // A UUID stands for a seat that others use too; anything else is an owner's link.
@@ -162,5 +170,15 @@ pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
                 <AddressLine chat_id conversation/>
             </main>
         </div>
+    }
+}
+
+/// Where someone without a seat is led: a chat that is not entered by links is entered by its address.
+async fn way_in(chat_id: Uuid) -> String {
+    match api::preview_chat(chat_id).await.map(|preview| preview.admission) {
+        Ok(Admission::Account) => addresses::room(chat_id),
+        Ok(Admission::Open) => addresses::chatroom(chat_id),
+        Err(refusal) if refusal.code == Code::ChatNotFound => Notice::ChatNotFound.home(),
+        _ => Notice::InviteNeeded.home(),
     }
 }
