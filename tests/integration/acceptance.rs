@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::app::{BETWEEN_POSTS, Chat, Member, TestApp};
+use crate::program::{Program, command};
 
 const LIFETIME: Duration = Duration::from_hours(6);
 
@@ -212,4 +213,34 @@ async fn chat_room_flask_does_what_its_description_asks_for() {
         member.get("").await_problem(401, "session_expired").await;
     }
     ann.post("/invite").await_problem(401, "session_expired").await;
+}
+
+#[tokio::test]
+async fn with_the_memory_store_chats_are_not_saved_to_a_database_or_the_filesystem() {
+    // "Chats are intended to be ephemeral and are not saved to a database or the filesystem (ie it's ok for
+    // them just to exist in memory on the web server)."
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = command(folder.path());
+    command.args(["--store", "memory"]);
+    let program = Program::of(command);
+    let http = program.caller();
+    let (status, chat) = http.post("/create", "", &json!({"username": "Ann"})).await;
+    assert_eq!(status, 201);
+    let (address, token) = (format!("/{}", text_of(&chat["chat_id"])), text_of(&chat["session_token"]));
+    assert_eq!(http.post(&address, token, &json!({"text": "hello"})).await.0, 201);
+    assert_eq!(http.get(&address, token).await.1["messages"][0]["text"], "hello");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "no file");
+    program.kill();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nor after it");
+}
+
+#[tokio::test]
+async fn a_chat_that_nobody_uses_any_more_is_deleted_though_no_document_asks_for_it() {
+    // "You also do not need to worry about deleting chats that nobody is using anymore."
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
+    ann.says("is anybody there?").await;
+    app.clock.advance(LIFETIME + Duration::from_hours(24));
+    app.service.sweep().await.unwrap();
+    chat.join_with(&chat.key, "Bob").await_problem(404, "chat_not_found").await;
 }

@@ -1,6 +1,9 @@
-//! The API's document: all that is routed is in it, all that is in it is routed.
+//! The API's document: all that is routed is in it, all that is in it is routed. And the document of the five
+//! systems: each sentence in it names tests that there are.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -237,4 +240,89 @@ async fn the_readable_page_names_every_call_and_loads_nothing_from_elsewhere() {
     }
     assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("<script"), "{page}");
     assert!(answer.header("content-security-policy").unwrap().contains("default-src 'none'"));
+}
+
+/// The files under `folder` whose names end with `ending`, but for what npm has installed.
+fn files_under(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("node_modules") {
+            found.extend(files_under(&path, ending));
+        } else if path.to_string_lossy().ends_with(ending) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The tests of this binary, as `flask::a_room_can_always_be_created`.
+fn rust_tests() -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration");
+    let mut tests = BTreeSet::new();
+    for path in files_under(&folder, ".rs") {
+        let module = path.strip_prefix(&folder).unwrap().with_extension("");
+        let module = module.to_string_lossy().replace(['/', '\\'], "::");
+        let module = module.strip_suffix("::mod").unwrap_or(&module);
+        let mut is_test = false;
+        for line in fs::read_to_string(&path).unwrap().lines().map(str::trim) {
+            let signature = line.strip_prefix("async fn ").or_else(|| line.strip_prefix("fn "));
+            if let Some(name) = signature.and_then(|signature| signature.split('(').next()) {
+                if is_test {
+                    tests.insert(format!("{module}::{name}"));
+                }
+                is_test = false;
+            }
+            is_test |= line == "#[test]" || line.starts_with("#[tokio::test");
+        }
+    }
+    tests
+}
+
+/// The tests in browsers, as `talk.spec.ts: the magic link is copied at one click`.
+fn browser_tests() -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("end2end");
+    let mut tests = BTreeSet::new();
+    for path in files_under(&folder, ".spec.ts") {
+        let file = path.file_name().unwrap().to_string_lossy().into_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        let titles = text.lines().filter_map(|line| line.trim().strip_prefix("test(\"")?.split_once("\", "));
+        tests.extend(titles.map(|(title, _)| format!("{file}: {title}")));
+    }
+    tests
+}
+
+/// What stands between backquotes.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+fn is_rust_test(name: &str) -> bool {
+    let is_word = |word: &str| word.starts_with(|c: char| c.is_ascii_lowercase()) && !word.contains(['.', ' ', '/']);
+    name.contains("::") && name.split("::").all(is_word)
+}
+
+#[test]
+fn every_sentence_of_the_five_systems_names_tests_that_there_are() {
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/systems.md");
+    let document = fs::read_to_string(document).unwrap();
+    let (in_rust, in_browsers) = (rust_tests(), browser_tests());
+    assert!(in_rust.contains("documents::every_sentence_of_the_five_systems_names_tests_that_there_are"));
+    let mut sentences = 0;
+    let mut is_in_table = false;
+    for line in document.lines() {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').collect();
+        let is_row = line.starts_with('|');
+        is_in_table = is_row && (is_in_table || cells.last().is_some_and(|last| last.trim() == "shown by"));
+        let tests = quoted(line).filter(|name| is_rust_test(name) || name.contains(".spec.ts: "));
+        let mut named = 0;
+        for test in tests {
+            assert!(in_rust.contains(test) || in_browsers.contains(test), "there is no test `{test}`");
+            named += 1;
+        }
+        let is_sentence = is_in_table && cells.last().is_some_and(|last| !["shown by", "---"].contains(&last.trim()));
+        assert!(!is_sentence || (cells.len() == 3 && named > 0), "no test shows: {line}");
+        sentences += u32::from(is_sentence);
+    }
+    assert!(sentences > 100, "{sentences}");
 }

@@ -410,6 +410,7 @@ async fn a_body_that_is_neither_json_nor_a_form_is_told_what_may_be_sent() {
 #[tokio::test]
 async fn a_room_can_always_be_created() {
     let app = TestApp::new();
+    // "There is no \"success\" or \"failure\" clause when creating a room. […] A room can always be created."
     let long = "王".repeat(100);
     let cut = "王".repeat(64);
     let aliases = [
@@ -437,6 +438,8 @@ async fn a_room_can_always_be_created() {
 #[tokio::test]
 async fn to_send_one_logs_in_and_to_read_one_does_not() {
     let app = TestApp::new();
+    // "To send a message in a room, a user must first log-in." To get the conversation, "Data: None, is a GET
+    // request".
     let room = room(&app).await;
     let token = room.member("Tom").await;
     room.say("Tom", &token, "first").await;
@@ -473,4 +476,38 @@ async fn whoever_makes_a_room_on_the_page_says_who_may_read() {
     let (chat, _) = app.chat(json!({"username": "Ann", "name": "Secret"})).await;
     app.get(format!("/{}/preview", chat.id)).await_problem(401, "session_required").await;
     app.get("/2eaf4767-9975-4773-b7c7-817e60ce2bfb/preview").await_problem(404, "chat_not_found").await;
+}
+
+#[tokio::test]
+async fn an_alias_is_given_when_the_room_is_created_and_never_changed() {
+    let app = TestApp::new();
+    let create = || app.post("/createroom").json(&json!({"alias": "Room A"})).await_status(200);
+    // "The server only responds with a `roomid`, not the url where that room can be found at."
+    let made = create().await.json();
+    assert_eq!(made.as_object().unwrap().keys().collect::<Vec<_>>(), ["alias", "roomid"]);
+    // "Since the actual `roomid` is randomly generated to be (nearly) unique, and rooms do not interfere with
+    // one another".
+    assert_ne!(create().await.json()["roomid"], made["roomid"]);
+    // "The `roomalias` […] cannot be changed once the room is created."
+    let id = made["roomid"].as_str().unwrap();
+    for method in [Method::PUT, Method::PATCH] {
+        let change = app.call(method, format!("/{id}")).json(&json!({"alias": "Room B"}));
+        change.await_problem(405, "method_not_allowed").await;
+    }
+    assert_eq!(app.get(format!("/{id}/preview")).await_status(200).await.json()["name"], "Room A");
+}
+
+#[tokio::test]
+async fn escaped_message_contents_stay_as_they_were_sent() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let token = room.member("Tom").await;
+    // "message": "escaped message contents".
+    let contents = ["&lt;b&gt;bold&lt;/b&gt;", "<b>bold</b>", "\\u00e9 %C3%A9 + \"quoted\""];
+    for message in contents {
+        assert_eq!(room.say("Tom", &token, message).await, json!({"succeeded": true, "explanation": null}));
+    }
+    let lines = room.conversation().await;
+    let said: Vec<&str> = lines.iter().map(|line| line.split_once("<Tom> ").unwrap().1).collect();
+    assert_eq!(said, contents);
 }

@@ -14,6 +14,7 @@ use crate::app::{Options, TestApp, caller};
 #[tokio::test]
 async fn another_name_holds_in_every_chatroom_that_the_browser_is_in() {
     let app = TestApp::new();
+    // "A user has a single username for that session, which is used between chatrooms".
     let (first, second, other) = (room(&app).await, room(&app).await, room(&app).await);
     let (mut ann, bob) = (browser(&app, "Ann").await, browser(&app, "Bob").await);
     ann.says(&first, "as Ann").await;
@@ -126,4 +127,21 @@ async fn another_name_holds_after_a_restart_and_which_chatrooms_those_are_is_not
     let database = rusqlite::Connection::open(&path).unwrap();
     let kept: i64 = database.query_row("SELECT count(*) FROM entered_chat", [], |row| row.get(0)).unwrap();
     assert_eq!(kept, 0);
+}
+
+#[tokio::test]
+async fn a_guest_who_was_removed_stays_removed_under_another_name() {
+    let app = TestApp::new();
+    let room = room(&app).await;
+    let (ann, mut bob) = (browser(&app, "Ann").await, browser(&app, "Bob").await);
+    let (anns, bobs) = (ann.enters(&room).await, bob.enters(&room).await);
+    let remove = format!("/members/{}", bobs.member_id);
+    room.native(axum::http::Method::DELETE, &remove, &anns).await_status(204).await;
+    bob.log_in("Robert").await;
+    bob.enter(&room).await_problem(403, "removed").await;
+    bob.say(&room, "it is me").await_problem(403, "removed").await;
+    // Another session, as in a private window, is another browser's.
+    bob.log_out().await;
+    bob.log_in("Robert").await;
+    bob.enters(&room).await;
 }

@@ -1,9 +1,12 @@
 //! The document's own steps, word for word.
 
-use serde_json::{Value, json};
+use std::sync::Arc;
 
-use super::{Browser, COOKIE, SITE, cookie, said, text_of};
-use crate::app::{TestApp, led};
+use serde_json::{Value, json};
+use watch_party::store::{SqliteOptions, SqliteStore};
+
+use super::{Browser, COOKIE, SITE, browser, cookie, room, said, text_of};
+use crate::app::{Options, TestApp, led};
 
 fn keys(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
@@ -97,4 +100,41 @@ async fn the_documents_steps_lead_from_a_chatroom_to_a_talk_between_two_browsers
     ];
     assert_eq!(lines, said(&expected));
     assert_eq!(messages.iter().map(|message| message["id"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn the_documents_models_are_tables_with_the_documents_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chats.db");
+    {
+        let store = Arc::new(SqliteStore::open(&path, SqliteOptions::default()).unwrap());
+        let app = TestApp::with(Options { store, ..Options::default() });
+        let room = room(&app).await;
+        browser(&app, "Ada").await.says(&room, "is this thing on?").await;
+    }
+    let database = rusqlite::Connection::open(&path).unwrap();
+    let models = [
+        // "`id`: The primary key", "`chat_id`: The foreign key used to identify which chat this message belongs
+        // to", "`timestamp`", "`username`", "`content`".
+        ("message", vec!["id", "chat_id", "timestamp", "username", "content"]),
+        // "`name`: The name for this specific chat", "`hash_key`: A randomly generated sequence of characters".
+        ("chat", vec!["id", "name", "hash_key"]),
+        // "`token`: A randomly generated sequence of characters that can be used to ID a session", "`username`".
+        ("browser_session", vec!["id", "token", "username"]),
+    ];
+    for (table, columns) in models {
+        let rows: i64 = database
+            .query_row(&format!("SELECT count(*) FROM (SELECT {} FROM {table})", columns.join(", ")), [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        assert_eq!(rows, 1, "{table}");
+    }
+    // "It has a many-to-one relationship to `Chat`": "set with the `chat_id` foreign key".
+    let parent: String = database
+        .query_row(r#"SELECT "table" FROM pragma_foreign_key_list('message') WHERE "from" = 'chat_id'"#, [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_eq!(parent, "chat");
 }

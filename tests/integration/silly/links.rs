@@ -223,6 +223,7 @@ async fn a_browser_is_sent_from_the_link_to_where_people_join_and_asks_nobody_ye
 #[tokio::test]
 async fn a_guest_who_is_declined_is_told_so_and_stays_out() {
     let app = TestApp::new();
+    // "The owner can't decline the guest": not by this dialect, but by the native API and the page.
     let owned = chat(&app).await;
     let link = owned.link().await;
     let guest = link.ask(&app).await;
@@ -259,6 +260,8 @@ async fn a_revoked_link_opens_nothing_and_declines_who_waits_by_it() {
 #[tokio::test]
 async fn a_request_that_nobody_answers_is_given_up_and_may_be_made_anew() {
     let app = TestApp::new();
+    // "They may leave the request pending forever. If the request is left pending, we'll trust that the guest
+    // gives up eventually": here the request does so, after 15 minutes.
     let owned = chat(&app).await;
     let link = owned.link().await;
     let guest = link.ask(&app).await;
