@@ -85,6 +85,7 @@ impl Room {
 #[tokio::test]
 async fn a_second_login_leaves_the_first_browser_logged_in() {
     let room = Room::new().await;
+    // "The `token` […] is sent with every message to verify that the user is logged in": each browser has its own.
     let (first, second) = (room.token(1).await, room.token(2).await);
     assert_ne!(first, second);
     for token in [&first, &second] {
@@ -279,6 +280,8 @@ async fn the_name_of_whoever_makes_a_room_on_the_page_is_theirs() {
 
 #[tokio::test]
 async fn a_room_has_a_seat_for_each_of_two_hundred_accounts() {
+    // "To send a message in a room, a user must first log-in. If the user doesn't have an account, then they must
+    // create one": the document knows no limit of users.
     let app = TestApp::with(Options { rate_limit: false, ..Options::default() });
     let room = Arc::new(Room::with(app).await);
     let mut logging_in = JoinSet::new();

@@ -459,6 +459,7 @@ async fn to_send_one_logs_in_and_to_read_one_does_not() {
 #[tokio::test]
 async fn whoever_makes_a_room_on_the_page_says_who_may_read() {
     let app = TestApp::new();
+    // "Gets the last 50 messages of the conversation in that room."
     for (access, reads) in [("none", false), ("read", true)] {
         let request = json!({"username": "Ann", "name": "Club", "admission": "account", "public_access": access});
         let created = app.post("/create").json(&request).await_status(201).await.json();

@@ -38,7 +38,12 @@ async fn a_chatroom_has_fifty_seats_and_a_thousand_messages_or_as_many_as_are_as
         let retention = room.native(Method::GET, "/retention", &seat).await_status(200).await.json();
         (members["capacity"].clone(), members["admission"].clone(), retention["history"].clone())
     };
+    // "Fills in the chatroom name and hits submit": a name is all that it takes.
     assert_eq!(kept(json!({"name": "Large"})).await, (json!(50), json!("open"), json!(1_000)));
+    // The same kind of chat has the same defaults where the native API creates it.
+    let (key, owner) = created(&app, "open").await;
+    let members = app.get(format!("/{key}/members")).bearer(&owner).await_status(200).await.json();
+    assert_eq!((&members["capacity"], &members["history"]), (&json!(50), &json!(1_000)));
     let small = json!({"name": "Small", "capacity": 2, "history": 3});
     assert_eq!(kept(small).await, (json!(2), json!("open"), json!(3)));
     let room = room_with(&app, json!({"name": "Short", "history": 3})).await;

@@ -69,6 +69,7 @@ async fn nobody_is_asked_for_a_name_where_there_is_no_chat() {
 #[tokio::test]
 async fn where_chatrooms_are_made_is_the_start_page_before_any_script_runs() {
     let app = TestApp::new();
+    // "User goes to the create chatroom page".
     for (path, way) in [("/chatrooms/new", "../"), ("/chatrooms/new/", "../../")] {
         for accept in ["text/html", "*/*"] {
             let answer = app.get(path).header("accept", accept).await_status(303).await;

@@ -116,6 +116,7 @@ async fn what_is_not_approved_is_left_pending() {
 #[tokio::test]
 async fn names_and_booleans_are_read_as_the_document_spells_them() {
     let app = TestApp::new();
+    // "`Approval_Status` is return (`bool`)"; "Chat creator change link URL to approved (`True`)".
     let owned = chat(&app).await;
     let author = &owned.author_id;
     for (number, yes) in [json!("True"), json!("true"), json!("TRUE"), json!(true)].into_iter().enumerate() {

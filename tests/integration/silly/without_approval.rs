@@ -67,6 +67,8 @@ async fn elsewhere_the_chat_url_alone_neither_reads_nor_posts() {
 #[tokio::test]
 async fn the_chat_url_alone_creates_a_link_whose_guests_the_owner_approves() {
     let app = TestApp::new();
+    // "`POST /v1/links` with chat URL, create and returns a link URL for this chat": Milestone 1 changes nothing
+    // in that.
     let owned = chat(&app).await;
     let link = app.post("/v1/links").json(&json!({"chat_url": owned.chat_url})).await_status(201).await.json();
     let link_url = text_of(&link["link_url"]);
