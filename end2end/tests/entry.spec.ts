@@ -316,6 +316,25 @@ test.describe("a server of their own", () => {
   });
 });
 
+test("a chat whose address is enough is read and written in without a seat", async ({ people, request }) => {
+  const { chat_url } = await (await request.post("/v1/chats", { data: { approval: false } })).json();
+  const path = new URL(chat_url).pathname;
+  await request.post(path, { data: { message: "from a program" } });
+  const [here, there] = [await people.newcomer(), await people.newcomer()];
+  const texts = (page: Page) => page.getByRole("log", { name: "Messages" }).locator(".text");
+  for (const page of [here, there]) {
+    await page.goto(path);
+    await expect(texts(page)).toHaveText(["from a program"], { useInnerText: false });
+  }
+  await here.getByLabel("Message", { exact: true }).fill("from a page");
+  await here.getByLabel("Message", { exact: true }).press("Enter");
+  for (const page of [here, there]) {
+    await expect(texts(page)).toHaveText(["from a program", "from a page"], { useInnerText: false });
+  }
+  const read = await (await request.get(path)).json();
+  expect(read.messages.map((said: { message: string }) => said.message)).toEqual(["from a program", "from a page"]);
+});
+
 test("a chat that was made by another dialect opens in the page, and its guests knock there", async ({ people, request }) => {
   const made = await (await request.post("/v1/chats", { data: {} })).json();
   const owner = new ChatPage(await people.newcomer());

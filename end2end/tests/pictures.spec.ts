@@ -147,6 +147,15 @@ const pictures: Record<string, (cast: Cast) => Promise<Page>> = {
     await expect(bob.sessions).toHaveCount(2);
     return bob.page;
   },
+  "public-chat": async ({ people, request }) => {
+    const { chat_url } = await (await request.post("/v1/chats", { data: { approval: false } })).json();
+    const path = new URL(chat_url).pathname;
+    await request.post(path, { data: { message: "Whoever has the address may write." } });
+    const page = await people.newcomer();
+    await page.goto(path);
+    await expect(page.getByText("Whoever has the address")).toBeVisible();
+    return page;
+  },
   "your-name": async ({ people }) => {
     const home = await new HomePage(await people.newcomer()).open();
     const asked = await home.startChatroom("Week 3 lab");

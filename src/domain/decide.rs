@@ -167,6 +167,7 @@ impl Chat {
             let problem = format!("would be more than {MAX_INVITES}; revoke one first");
             return Err(Refusal::Invalid { field: "invite", problem });
         }
+        let lifetime = terms.lifetime.or(is_by_address.then_some(Invite::LIFETIME_BY_ADDRESS));
         Ok(Event::InviteCreated {
             invite: Invite {
                 id: InviteId::from_random_bytes(fresh.id),
@@ -175,7 +176,7 @@ impl Chat {
                 max_uses: terms.max_uses,
                 uses: 0,
                 created_at: now,
-                expires_at: terms.lifetime.map(|lifetime| now.after(lifetime)),
+                expires_at: lifetime.map(|lifetime| now.after(lifetime)),
                 asks_first,
                 is_by_address,
             },

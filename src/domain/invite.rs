@@ -61,6 +61,9 @@ pub struct Invite {
 }
 
 impl Invite {
+    /// How long an invite holds that was made without a session: nobody may be left to revoke it.
+    pub const LIFETIME_BY_ADDRESS: Duration = Duration::from_hours(24);
+
     /// Whether it can still let someone in.
     #[must_use]
     pub fn is_open(&self, now: Timestamp) -> bool {

@@ -12,6 +12,25 @@ use crate::domain::{Refusal, Secret, SessionToken};
 #[derive(Debug)]
 pub(super) struct Bearer(pub(super) SessionToken);
 
+/// Who asks where a chat's address may be enough. What cannot be a token is refused here too.
+#[derive(Debug)]
+pub(super) enum Asker {
+    Member(SessionToken),
+    /// No `Authorization` header came with the request.
+    Nobody,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Asker {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        if !parts.headers.contains_key(header::AUTHORIZATION) {
+            return Ok(Self::Nobody);
+        }
+        Ok(Self::Member(session_token(&parts.headers)?))
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Bearer {
     type Rejection = Failure;
 

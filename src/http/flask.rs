@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::AppState;
-use super::body::RequestBody;
+use super::body::{OptionalRequestBody, RequestBody};
 use super::path::ChatInPath;
 use super::problem::{Answer, Failure};
 use crate::app::addresses;
@@ -40,7 +40,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 ///
 /// A room can always be created: an alias that is too long is cut, and where none is given the room gets one.
 #[utoipa::path(post, path = "/createroom", tag = "flask-chat", operation_id = "flask_create_room",
-    request_body(content((NewRoom = "application/json"), (NewRoom = "application/x-www-form-urlencoded"))),
+    request_body(content = Option<NewRoom>),
     responses(
         (status = 200, description = "The room", body = Room),
         (status = 400, description = "`invalid_request`: not JSON", body = Problem),
@@ -52,7 +52,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 async fn create_room(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
-    RequestBody(request): RequestBody<NewRoom>,
+    OptionalRequestBody(request): OptionalRequestBody<NewRoom>,
 ) -> Answer<Json<Room>> {
     // By its document, a room can always be created.
     let alias = request.alias.as_deref().and_then(ChatName::fit);

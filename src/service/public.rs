@@ -2,8 +2,8 @@
 
 use super::{Caller, Posted, Result, Service};
 use crate::domain::{
-    Admission, ChatId, ChatName, Command, Event, Fresh, InviteKey, MessageId, MessageText, MessagesAfter, PublicAccess,
-    Refusal,
+    Admission, ChatId, ChatName, ClientId, Command, Event, Fresh, InviteKey, MessageId, MessageText, MessagesAfter,
+    PublicAccess, Refusal,
 };
 
 /// What whoever knows a chat's address may know of it before entering.
@@ -48,8 +48,18 @@ impl Service {
     }
 
     /// Posts without a session, in a chat whose address is enough for that.
-    pub async fn post_publicly(&self, caller: Caller, chat_id: ChatId, text: MessageText) -> Result<Posted> {
+    pub async fn post_publicly(
+        &self,
+        caller: Caller,
+        chat_id: ChatId,
+        text: MessageText,
+        client_id: Option<ClientId>,
+    ) -> Result<Posted> {
         self.look(chat_id, |state, _| state.chat.allows_by_address(PublicAccess::Post)).await?;
+        if client_id.is_some() {
+            let problem = "needs a session: without one, nobody can tell whose it is".into();
+            return Err(Refusal::Invalid { field: "client_id", problem }.into());
+        }
         self.limit(|limits| limits.check_post_by_address(caller))?;
         let events = self.change(chat_id, Command::PostByAddress { text }, Fresh::NOTHING).await?;
         let message = events.iter().find_map(|event| match event {

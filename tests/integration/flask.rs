@@ -431,6 +431,7 @@ async fn a_room_can_always_be_created() {
         assert_eq!(preview, json!({"name": given, "admission": "account", "public_access": "read"}));
         app.clock.advance(crate::app::BETWEEN_CHATS);
     }
+    app.post("/createroom").await_status(200).await;
     let problem = app.post("/createroom").json(&json!({"alias": 7})).await_problem(422, "invalid_request").await;
     assert_eq!(problem["field"], "alias");
 }

@@ -14,7 +14,7 @@ use super::storage::{self, SavedChat};
 use crate::domain::{Decision, MessageId, Role};
 use crate::wire::{
     ChangeMember, Code, CreateInvite, DecideKnock, Invite, InviteList, KnockList, LiveEvent, MemberList, Messages,
-    OwnSeat, OwnSessions, Preview, Problem, Recover, Recovered, RecoveryCode, Retention, Session,
+    OwnSeat, OwnSessions, PostMessage, Preview, Problem, Recover, Recovered, RecoveryCode, Retention, Session,
 };
 
 /// How long an answer is waited for, in milliseconds: a dead connection says nothing by itself.
@@ -147,6 +147,12 @@ pub(crate) async fn preview_chat(chat_id: Uuid) -> Answer<Preview> {
 /// The messages of a chat whose address is enough to read it.
 pub(crate) async fn read_publicly(chat_id: Uuid, after: MessageId) -> Answer<Messages> {
     get_at(&format!("{chat_id}?after={after}")).await
+}
+
+/// Posts in a chat whose address is enough for that.
+pub(crate) async fn post_publicly(chat_id: Uuid, text: String) -> Answer<()> {
+    let body = PostMessage { text, client_id: None };
+    in_time(send(request(&chat_id.to_string(), Method::POST), Some(&body))).await.map(drop)
 }
 
 pub(super) async fn get_at<T: DeserializeOwned>(address: &str) -> Answer<T> {

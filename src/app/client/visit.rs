@@ -75,7 +75,8 @@ impl Visit {
         browser::on_wake(move || self.read());
     }
 
-    fn read(self) {
+    /// Asks for what is new now.
+    pub(crate) fn read(self) {
         let is_over = self
             .problem
             .try_with_untracked(|problem| problem.as_ref().is_some_and(|problem| !api::is_passing(problem)));

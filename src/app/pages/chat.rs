@@ -7,6 +7,7 @@ use leptos_router::hooks::use_location;
 use uuid::Uuid;
 
 use super::address::{chat_in_address, leading};
+use super::public_chat::PublicChat;
 use crate::app::addresses;
 use crate::app::client::api;
 use crate::app::client::browser;
@@ -17,7 +18,7 @@ use crate::app::client::storage;
 use crate::app::components::{AddressLine, Composer, Kept, Knocks, MessageList, People, SessionEnd, ShareLink, Typing};
 use crate::app::notice::{LedHome, Notice};
 use crate::domain::Admission;
-use crate::wire::Code;
+use crate::wire::{Code, Preview};
 
 #[component]
 pub(crate) fn ChatPage() -> impl IntoView {
@@ -35,6 +36,8 @@ pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
     let lead = leading();
 
     let has_seat = RwSignal::new(false);
+    // What stands behind the address, where that is enough to read and this browser has no seat.
+    let readable = RwSignal::new(None::<Preview>);
     let hash = use_location().hash;
     Effect::new(move || {
         // An owner's link to this very chat changes only what stands after the `#`.
@@ -44,7 +47,17 @@ pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
             if saved.is_some() {
                 return has_seat.set(true);
             }
-            spawn_local(async move { lead(&way_in(chat_id).await) });
+            spawn_local(async move {
+                match api::preview_chat(chat_id).await {
+                    Ok(preview) if preview.admission == Admission::Account => lead(&addresses::room(chat_id)),
+                    Ok(preview) if preview.admission == Admission::Open => lead(&addresses::chatroom(chat_id)),
+                    Ok(preview) => {
+                        readable.try_set(Some(preview));
+                    }
+                    Err(refusal) if refusal.code == Code::ChatNotFound => lead(&Notice::ChatNotFound.home()),
+                    Err(_) => lead(&Notice::InviteNeeded.home()),
+                }
+            });
             return;
         };
         spawn_local(async move {
@@ -141,44 +154,40 @@ pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
         (true, true, false) => Some("Nothing has been said yet."),
         _ => None,
     };
-    view! {
-        <Title text=page_title/>
-        <div class="chat">
-            <header class="bar">
-                <a class="brand" href="./" aria-label="Watch Party, start page">
-                    <span class="arrow" aria-hidden="true">"‹"</span><span class="word">"Watch Party"</span>
-                </a>
-                <h1><bdi>{title}</bdi></h1>
-                <Kept conversation/>
-                <ShareLink chat_id conversation title=Signal::derive(title)/>
-                <People conversation seat leave/>
-            </header>
-            <main>
-                <Knocks conversation/>
-                <MessageList messages=conversation.messages missed=conversation.missed unsent=conversation.unsent
-                    own_id opening=Signal::derive(opening)/>
-                <Typing conversation/>
-                <SessionEnd conversation/>
-                <p class="connection" role="status">
-                    {move || match conversation.link.get() {
-                        Link::Connecting | Link::Live => None,
-                        Link::Polling => Some("Messages may come a second late."),
-                        Link::Offline => Some("Not connected. Trying again…"),
-                    }}
-                </p>
-                <Composer conversation/>
-                <AddressLine chat_id conversation/>
-            </main>
-        </div>
-    }
-}
-
-/// Where someone without a seat is led: a chat that is not entered by links is entered by its address.
-async fn way_in(chat_id: Uuid) -> String {
-    match api::preview_chat(chat_id).await.map(|preview| preview.admission) {
-        Ok(Admission::Account) => addresses::room(chat_id),
-        Ok(Admission::Open) => addresses::chatroom(chat_id),
-        Err(refusal) if refusal.code == Code::ChatNotFound => Notice::ChatNotFound.home(),
-        _ => Notice::InviteNeeded.home(),
+    let chat = move || {
+        view! {
+            <Title text=page_title/>
+            <div class="chat">
+                <header class="bar">
+                    <a class="brand" href="./" aria-label="Watch Party, start page">
+                        <span class="arrow" aria-hidden="true">"‹"</span><span class="word">"Watch Party"</span>
+                    </a>
+                    <h1><bdi>{title}</bdi></h1>
+                    <Kept conversation/>
+                    <ShareLink chat_id conversation title=Signal::derive(title)/>
+                    <People conversation seat leave/>
+                </header>
+                <main>
+                    <Knocks conversation/>
+                    <MessageList messages=conversation.messages missed=conversation.missed unsent=conversation.unsent
+                        own_id opening=Signal::derive(opening)/>
+                    <Typing conversation/>
+                    <SessionEnd conversation/>
+                    <p class="connection" role="status">
+                        {move || match conversation.link.get() {
+                            Link::Connecting | Link::Live => None,
+                            Link::Polling => Some("Messages may come a second late."),
+                            Link::Offline => Some("Not connected. Trying again…"),
+                        }}
+                    </p>
+                    <Composer conversation/>
+                    <AddressLine chat_id conversation/>
+                </main>
+            </div>
+        }
+    };
+    move || match readable.get() {
+        Some(preview) => view! { <PublicChat chat_id preview/> }.into_any(),
+        None => chat().into_any(),
     }
 }

@@ -6,6 +6,7 @@ mod chatroom;
 mod home;
 mod join;
 mod not_found;
+mod public_chat;
 mod room;
 mod session;
 

@@ -59,6 +59,8 @@ pub(crate) fn SessionPage() -> impl IntoView {
                     Problem::new(Code::SessionRequired, "This needs a cookie, and your browser keeps none from here.")
                 }
                 (Code::UsernameTaken, _) => refusal.about_field("username"),
+                // The name is given; a full chat can be read.
+                (Code::ChatFull, _) => return lead(&chatroom.map_or_else(|| "/".into(), addresses::chatroom)),
                 (_, Some(notice)) => return lead(&notice.home()),
                 (_, None) => refusal,
             };

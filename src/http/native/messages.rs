@@ -7,9 +7,9 @@ use axum::{Extension, Json};
 
 use super::live;
 use crate::app::addresses;
-use crate::domain::ClientId;
+use crate::domain::{ClientId, Refusal};
 use crate::http::accept::{wants_events, wants_page};
-use crate::http::auth::{Bearer, session_token};
+use crate::http::auth::{Asker, Bearer};
 use crate::http::body::MessageBody;
 use crate::http::path::ChatInPath;
 use crate::http::problem::{Answer, Failure};
@@ -46,6 +46,7 @@ pub(super) async fn read_messages(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     chat: Answer<ChatInPath>,
+    asker: Answer<Asker>,
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Answer<Response> {
@@ -55,12 +56,14 @@ pub(super) async fn read_messages(
     }
     let ChatInPath(chat_id) = chat?;
     let after = cursor(&query)?;
-    let has_token = headers.contains_key(header::AUTHORIZATION);
-    if !has_token && !wants_events(&headers) {
-        let unseen = service.read_publicly(chat_id, after).await?;
-        return Ok(Json(Messages::from(&unseen)).into_response());
-    }
-    let token = session_token(&headers)?;
+    let token = match asker? {
+        Asker::Nobody if !wants_events(&headers) => {
+            let unseen = service.read_publicly(chat_id, after).await?;
+            return Ok(Json(Messages::from(&unseen)).into_response());
+        }
+        Asker::Nobody => return Err(Refusal::SessionRequired.into()),
+        Asker::Member(token) => token,
+    };
     if wants_events(&headers) {
         return live::event_stream(&service, caller, chat_id, &token, after, &headers).await;
     }
@@ -71,7 +74,8 @@ pub(super) async fn read_messages(
 /// Say something.
 ///
 /// With a `client_id`, or an `Idempotency-Key` header, the same call made again makes no second
-/// message.
+/// message. A chat whose `public_access` allows it takes messages without a session, and without a
+/// `client_id`: nobody could tell whose it is.
 #[utoipa::path(post, path = "/{chat_id}", tag = "messages",
     params(
         ("chat_id" = uuid::Uuid, Path, description = "The chat"),
@@ -92,14 +96,21 @@ pub(super) async fn read_messages(
     ))]
 pub(super) async fn post_message(
     State(service): State<Service>,
+    Extension(caller): Extension<Caller>,
     ChatInPath(chat_id): ChatInPath,
-    Bearer(token): Bearer,
+    asker: Asker,
     headers: HeaderMap,
     MessageBody(request): MessageBody,
 ) -> Answer<(StatusCode, Json<Message>)> {
     let (text, client_id) = request.parse()?;
     let client_id = one_client_id(client_id, idempotency_key(&headers)?)?;
-    let posted = service.post(chat_id, &token, text, client_id).await?;
+    let posted = match asker {
+        Asker::Member(token) => service.post(chat_id, &token, text, client_id).await?,
+        Asker::Nobody => {
+            let posted = service.post_publicly(caller, chat_id, text, client_id).await?;
+            return Ok((StatusCode::CREATED, Json(Message::from(&posted.message))));
+        }
+    };
     let status = if posted.is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(Message::from(&posted.message))))
 }

@@ -169,7 +169,7 @@ pub(super) async fn post_message(
     let text = MessageText::parse(&request.message).map_err(|refusal| refusal.of_field("message"))?;
     let posted = match request.author_id.map(SessionToken::from_uuid) {
         Some(token) => service.post(chat_id, &token, text, None).await,
-        None => service.post_publicly(caller, chat_id, text).await,
+        None => service.post_publicly(caller, chat_id, text, None).await,
     };
     let posted = posted.map_err(as_author)?;
     Ok((StatusCode::CREATED, Json(Said::from(&posted.message))))

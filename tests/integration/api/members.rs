@@ -112,7 +112,7 @@ async fn removing_may_revoke_the_link_that_the_member_came_by() {
 }
 
 #[tokio::test]
-async fn whoever_was_removed_from_an_open_chat_is_refused_under_the_same_name() {
+async fn whoever_was_removed_from_an_open_chat_is_refused_as_long_as_that_session_lasts() {
     let app = TestApp::new();
     let call = |path: String, token: &str, body: serde_json::Value| app.post(path).bearer(token).json(&body);
     let session = async |username: &str| {

@@ -44,8 +44,14 @@ async fn the_first_milestone_is_followed_from_the_chat_url_to_the_talk() {
     assert_eq!(texts(&read), ["Hello", "Hello back"]);
     // "a chat message is just text": the native API reads it too, under the name of nobody.
     let read = app.get(format!("/{}", opaque(&chat_url))).await_status(200).await.json();
+    // And takes messages so; none that it would have to know again.
+    let post = |body: Value| app.post(format!("/{}", opaque(&chat_url))).json(&body);
+    let problem = post(json!({"text": "hi", "client_id": link["link_id"]})).await_problem(422, "invalid_request").await;
+    assert_eq!(problem["field"], "client_id");
     let names: Vec<&Value> = read["messages"].as_array().unwrap().iter().map(|said| &said["username"]).collect();
     assert_eq!(names, ["Anonymous", "Anonymous"]);
+    assert_eq!(post(json!({"text": "natively"})).await_status(201).await.json()["id"], 3);
+    post(json!({"text": "hi"})).bearer("nonsense").await_problem(401, "session_required").await;
 }
 
 #[tokio::test]
@@ -103,6 +109,9 @@ async fn links_that_no_owner_creates_leave_room_for_the_owners() {
     let problem = app.post("/v1/links").json(&body).await_problem(422, "invalid_request").await;
     assert!(problem["detail"].as_str().unwrap().contains("20"), "{problem}");
     owned.link().await;
+    // They lapse after a day, as nobody may be left to revoke them.
+    let list = owned.native(app.get(format!("/{}/invites", owned.id()))).await_status(200).await.json();
+    assert_eq!(list["invites"][0]["expires_at"], "2027-01-16T08:00:00Z");
 }
 
 #[tokio::test]
