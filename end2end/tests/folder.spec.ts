@@ -130,8 +130,8 @@ test("wrong addresses and the API's page keep to the folder", async ({ people, h
   await page.goto(`${hosted.site}/chat/nonsense`);
   await home.isShownBecause(/no such chat/);
   await page.goto(`${hosted.site}/chat/00000000-0000-4000-8000-000000000000`);
-  await home.isShownBecause(/need its link/);
-  expect(page.url()).toBe(`${hosted.site}/?notice=invite_needed`);
+  await home.isShownBecause(/no such chat/);
+  expect(page.url()).toBe(`${hosted.site}/?notice=chat_not_found`);
   await page.goto(`${hosted.site}/no/such/page`);
   await page.getByRole("link", { name: "Go to the start page" }).click();
   await home.isReady();

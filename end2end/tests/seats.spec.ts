@@ -216,7 +216,7 @@ test("a chat that its owner ends leads everyone home, and nothing of it is left"
   await new HomePage(ann.page).isShownBecause(/has ended/);
   await new HomePage(bob.page).isShownBecause(/The chat has ended/);
   await ann.page.goto(address);
-  await new HomePage(ann.page).isShownBecause(/need its link/);
+  await new HomePage(ann.page).isShownBecause(/no such chat/);
 });
 
 test("a session that has ended while the page was closed leads to the join form", async ({ people, request }) => {

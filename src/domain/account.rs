@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::secret::{OfJoin, OfSession};
 use super::{
-    Admission, Chat, Departure, Digest, Event, Fresh, Member, MemberId, Refusal, Salt, Session, SessionId, Timestamp,
-    Username,
+    Admission, Chat, Departure, Digest, Event, Fresh, Member, MemberId, Refusal, Role, Salt, Session, SessionId,
+    Timestamp, Username,
 };
 
 /// A password as it is kept: an argon2id hash with its salt and its cost, as one string (PHC format).
@@ -39,6 +39,8 @@ pub struct Account {
     pub member_id: MemberId,
     pub username: Username,
     pub password: PasswordHash,
+    /// What the holder may do whenever they are in.
+    pub role: Role,
 }
 
 impl Account {
@@ -85,7 +87,8 @@ impl Chat {
     ) -> Result<Event, Refusal> {
         self.may_register(username, now)?;
         let member_id = MemberId::from_random_bytes(fresh.id);
-        Ok(Event::Registered { account: Account { member_id, username: username.clone(), password: password.clone() } })
+        let (username, password) = (username.clone(), password.clone());
+        Ok(Event::Registered { account: Account { member_id, username, password, role: Role::Guest } })
     }
 
     /// Seats the account's holder. An account has one seat and may have several sessions, one for each
@@ -105,21 +108,46 @@ impl Chat {
         let Some(member) = self.live_members(now).find(|member| member.id == account.member_id) else {
             self.free_seats(now)?;
             let member = Member::guest(account.member_id, &account.username, join, session, now);
-            return Ok(vec![Event::MemberJoined { member }]);
+            return Ok(vec![Event::MemberJoined { member: Member { role: account.role, ..member } }]);
         };
         if member.sessions.iter().any(|session| session.is_given_for(join.as_source())) {
             return Ok(Vec::new());
         }
-        start_session(member, session, ends_oldest)
+        self.start_session(member, session, ends_oldest)
     }
 
-    /// Whether the member logs in with a password, and so may have several sessions.
-    pub(super) fn has_account(&self, member: &Member) -> bool {
-        self.accounts.iter().any(|account| account.member_id == member.id)
+    /// The account of the member of that id, seated or not.
+    pub(super) fn account_of(&self, member_id: MemberId) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.member_id == member_id)
     }
 
-    /// Ends one of a member's own sessions. A browser that another one logs out may hold the member's
+    /// One more session of `member`. Where there are as many as may be, the oldest ends if `ends_oldest` says
+    /// so.
+    pub(super) fn start_session(
+        &self,
+        member: &Member,
+        session: Session,
+        ends_oldest: bool,
+    ) -> Result<Vec<Event>, Refusal> {
+        let started = Event::SessionStarted { member_id: member.id, session };
+        if member.sessions.len() < Session::MAX_PER_MEMBER {
+            return Ok(vec![started]);
+        }
+        let oldest = member.sessions.iter().min_by_key(|session| session.started_at).filter(|_| ends_oldest);
+        let oldest = oldest.ok_or(Refusal::TooManySessions { at_most: Session::MAX_PER_MEMBER })?;
+        Ok(self.log_out(member, oldest.digest).chain([started]).collect())
+    }
+
+    /// Ends a session of `member` from another browser. The browser that is logged out may hold the member's
     /// recovery code, so that ends too.
+    fn log_out(&self, member: &Member, ended: Digest<OfSession>) -> impl Iterator<Item = Event> + use<> {
+        let member_id = member.id;
+        let has_recovery = self.recoveries.iter().any(|recovery| recovery.member_id == member_id);
+        let recovery = has_recovery.then_some(Event::RecoveryEnded { member_id });
+        [Event::SessionEnded { member_id, ended, why: Departure::Left }].into_iter().chain(recovery)
+    }
+
+    /// Ends one of a member's own sessions: `by` itself, where none is named.
     pub(super) fn end_session(
         &self,
         by: Digest<OfSession>,
@@ -133,22 +161,9 @@ impl Chat {
         if member.sessions.len() == 1 {
             return Ok(vec![Event::MemberLeft { member_id: member.id, why: Departure::Left, at: now }]);
         }
-        let has_recovery = self.recoveries.iter().any(|recovery| recovery.member_id == member.id);
-        let recovery = (ended != by && has_recovery).then_some(Event::RecoveryEnded { member_id: member.id });
-        let ended = Event::SessionEnded { member_id: member.id, ended, why: Departure::Left };
-        Ok([ended].into_iter().chain(recovery).collect())
+        if ended != by {
+            return Ok(self.log_out(member, ended).collect());
+        }
+        Ok(vec![Event::SessionEnded { member_id: member.id, ended, why: Departure::Left }])
     }
-}
-
-/// One more session of `member`, in place of the oldest where there are as many as may be and `ends_oldest`
-/// says so.
-pub(super) fn start_session(member: &Member, session: Session, ends_oldest: bool) -> Result<Vec<Event>, Refusal> {
-    let started = Event::SessionStarted { member_id: member.id, session };
-    if member.sessions.len() < Session::MAX_PER_MEMBER {
-        return Ok(vec![started]);
-    }
-    let oldest = member.sessions.iter().min_by_key(|session| session.started_at).filter(|_| ends_oldest);
-    let oldest = oldest.ok_or(Refusal::TooManySessions { at_most: Session::MAX_PER_MEMBER })?;
-    let ended = Event::SessionEnded { member_id: member.id, ended: oldest.digest, why: Departure::Left };
-    Ok(vec![ended, started])
 }

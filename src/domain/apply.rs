@@ -66,6 +66,9 @@ impl Chat {
                 if let Some(member) = self.member_mut(*member_id) {
                     member.role = *role;
                 }
+                if let Some(account) = self.accounts.iter_mut().find(|account| account.member_id == *member_id) {
+                    account.role = *role;
+                }
                 if *role == Role::Guest {
                     self.recoveries.retain(|recovery| recovery.member_id != *member_id);
                 }

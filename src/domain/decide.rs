@@ -27,6 +27,9 @@ impl Chat {
         if let Command::Create { name, settings, username, password } = command {
             let created = Event::ChatCreated { name: name.clone(), settings: settings.clone(), at: now };
             let Some(username) = username else { return Ok(vec![created]) };
+            if username.is_nobody() && settings.public_access == PublicAccess::Post {
+                return Err(Refusal::UsernameTaken);
+            }
             let owner = Member {
                 id: MemberId::from_random_bytes(fresh.id),
                 username: username.clone(),
@@ -44,7 +47,8 @@ impl Chat {
             let recovery = Recovery { member_id: owner.id, digest: fresh.recovery, source: None };
             let account = password.as_ref().map(|password| {
                 let (member_id, username) = (owner.id, username.clone());
-                Event::Registered { account: Account { member_id, username, password: password.clone() } }
+                let account = Account { member_id, username, password: password.clone(), role: Role::Owner };
+                Event::Registered { account }
             });
             if account.is_some() && settings.admission != Admission::Account {
                 let problem = "belongs to chats whose admission is `account`".into();

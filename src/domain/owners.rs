@@ -1,6 +1,5 @@
 //! Who owns a chat: there is an owner whenever someone is there, and an owner finds the way back.
 
-use super::account::start_session;
 use super::secret::{OfRecovery, OfSession, OfSource};
 use super::{
     Chat, Digest, Event, Fresh, Member, MemberId, Recovery, Refusal, Role, Session, Source, Timestamp, Username,
@@ -66,14 +65,16 @@ impl Chat {
         let session = self.new_session(fresh, Some(Source { digest: code.as_source(), salt: fresh.salt }), now)?;
         if let Some(member) = self.live_members(now).find(|member| member.id == recovery.member_id) {
             // Where people log in, the others who have the seat are browsers of the same account.
-            let back = if self.has_account(member) {
-                start_session(member, session, true)?
+            let back = if self.account_of(member.id).is_some() {
+                self.start_session(member, session, true)?
             } else {
                 vec![Event::SeatTakenBack { member_id: member.id, session }]
             };
             return Ok(back.into_iter().chain([recovery_set(member, fresh, given_for)]).collect());
         }
         self.free_seats(now)?;
+        // The name of an account is its own.
+        let username = self.account_of(recovery.member_id).map_or(username, |account| &account.username);
         self.check_name(username, Some(recovery.member_id), now)?;
         let member = Member {
             id: recovery.member_id,

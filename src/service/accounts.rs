@@ -8,7 +8,7 @@ use crate::domain::{Admission, Chat, ChatId, Command, Departure, Event, Fresh, J
 pub struct Login<'a> {
     pub username: Username,
     pub password: Password,
-    /// By what the browser is known that logs in.
+    /// Identifies the browser that logs in.
     pub join: &'a JoinSecret,
     /// Whether the session that started first ends where there are as many as may be.
     pub ends_oldest: bool,

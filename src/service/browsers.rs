@@ -10,8 +10,8 @@ use crate::domain::{
     MessageId, MessageText, MessagesAfter, OfSession, Refusal, SealedChatId, Username,
 };
 
-/// Locks of which one is held while a browser's name changes in all its chats, so that two changes of it do
-/// not mix. A few browsers share each.
+/// Held while a browser's name changes in all its chats, so that two changes do not interleave. All browsers
+/// share these locks.
 #[derive(Debug)]
 pub(super) struct RenamingLocks([Mutex<()>; 64]);
 
@@ -40,8 +40,7 @@ impl Service {
         if let Some(token) = before
             && self.find_browser_session(&token).await?.is_some()
         {
-            let session = self.rename_browser(&token, username).await?;
-            return Ok((token, session));
+            return self.to_the_end(|service| service.rename_browser(token, username)).await;
         }
         let token: BrowserToken = self.draw_secret();
         let expires_at = self.now().after(self.inner.policy.session_lifetime);
@@ -62,10 +61,13 @@ impl Service {
 
     /// Gives the browser another name, and its seats with it: all of them, or none where the name is
     /// someone else's in one of the chats.
-    async fn rename_browser(&self, token: &BrowserToken, username: Username) -> Result<BrowserSession> {
-        let _turn = self.inner.renaming.of(token).lock().await;
-        let session = self.show_browser_session(token).await?;
-        let chats = self.chats_entered(token).await?;
+    async fn rename_browser(self, token: BrowserToken, username: Username) -> Result<(BrowserToken, BrowserSession)> {
+        let _turn = self.inner.renaming.of(&token).lock().await;
+        let session = self.show_browser_session(&token).await?;
+        if session.username != username {
+            self.limit(|limits| limits.check_rename(token.digest()))?;
+        }
+        let chats = self.chats_entered(&token).await?;
         for chat_id in &chats {
             let join = token.join(*chat_id).digest();
             let free = self.look(*chat_id, |state, now| {
@@ -76,19 +78,26 @@ impl Service {
         }
         let old = session.username.clone();
         self.inner.store.rename_session(token.digest(), &username).await?;
+        let mut failure = None;
         for (at, chat_id) in chats.iter().enumerate() {
-            let renamed = self.rename_in(*chat_id, token, &username).await;
-            if let Err(refusal @ Error::Refused(_)) = renamed {
-                // Someone took the name meanwhile: it is as it was.
-                for chat_id in &chats[..at] {
-                    let _ = self.rename_in(*chat_id, token, &old).await;
+            match self.rename_in(*chat_id, &token, &username).await {
+                Ok(()) => {}
+                Err(refusal @ Error::Refused(_)) => {
+                    // Someone took the name meanwhile: it is as it was.
+                    for chat_id in &chats[..at] {
+                        let _ = self.rename_in(*chat_id, &token, &old).await;
+                    }
+                    self.inner.store.rename_session(token.digest(), &old).await?;
+                    return Err(refusal);
                 }
-                self.inner.store.rename_session(token.digest(), &old).await?;
-                return Err(refusal);
+                // The others are tried all the same; to ask again does what is left.
+                Err(error) => failure = Some(error),
             }
-            renamed?;
         }
-        Ok(BrowserSession { username, ..session })
+        match failure {
+            Some(error) => Err(error),
+            None => Ok((token, BrowserSession { username, ..session })),
+        }
     }
 
     /// Renames the browser's member in a chat, if both are there still.
@@ -140,11 +149,14 @@ impl Service {
         let fresh = Fresh { id: self.draw_id(), salt, session: join.session(&salt).digest(), ..Fresh::NOTHING };
         let BrowserSession { username, expires_at, .. } = session;
         let command = Command::Enter { username: username.clone(), join: join.digest(), until: expires_at };
-        let events = self.change(chat_id, command, fresh).await?;
-        if events.iter().any(|event| matches!(event, Event::MemberJoined { .. })) {
+        // Before the seat is taken, so that no seat is missed when the name changes.
+        if !self.chats_entered(token).await?.contains(&chat_id) {
             let sealed = SealedChatId::seal(chat_id, token, self.draw_salt());
             self.inner.store.note_entered(token.digest(), &sealed).await?;
-            // A change of name that did not find the chat among those entered has come too early.
+        }
+        let events = self.change(chat_id, command, fresh).await?;
+        if events.iter().any(|event| matches!(event, Event::MemberJoined { .. })) {
+            // The name may have changed while the seat was taken under the old one.
             let _turn = self.inner.renaming.of(token).lock().await;
             if let Some(session) = self.find_browser_session(token).await?
                 && session.username != username

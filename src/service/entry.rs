@@ -230,17 +230,12 @@ impl Service {
             chat.settings()?;
             let invite = chat.invites().iter().find(|invite| invite.digest == key).ok_or(Refusal::InvalidInvite)?;
             let knocks = chat.knocks().iter().filter(|knock| knock.invite_id == invite.id && knock.is_live(now));
-            let newest = knocks.max_by_key(|knock| knock.knocked_at);
-            let seated = chat.live_members(now).filter(|member| member.invite_id == Some(invite.id));
-            let seated = seated.max_by_key(|member| member.joined_at);
-            Ok(match (newest, seated) {
-                (Some(knock), Some(member))
-                    if knock.member_id() == member.id || knock.knocked_at < member.joined_at =>
-                {
-                    Some(Standing::Seated)
-                }
-                (Some(knock), _) => Some(Standing::Knocked { knock_id: knock.id, status: knock.status }),
-                (None, seated) => seated.map(|_| Standing::Seated),
+            let mut seated = chat.live_members(now).filter(|member| member.invite_id == Some(invite.id));
+            Ok(match knocks.max_by_key(|knock| knock.knocked_at) {
+                Some(knock) if seated.any(|member| member.id == knock.member_id()) => Some(Standing::Seated),
+                Some(knock) => Some(Standing::Knocked { knock_id: knock.id, status: knock.status }),
+                // The requests of those who were let in are forgotten after a while.
+                None => seated.next().map(|_| Standing::Seated),
             })
         })
         .await

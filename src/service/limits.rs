@@ -16,7 +16,7 @@ use governor::{Quota, RateLimiter};
 use super::Clock;
 use super::logins::Logins;
 use super::stream_limits::StreamLimits;
-use crate::domain::{ChatId, MemberId, Refusal};
+use crate::domain::{ChatId, Digest, MemberId, OfBrowser, Refusal};
 
 /// Chats one address may create: this many at once, then one every few seconds.
 const CREATES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
@@ -35,6 +35,8 @@ const REGISTERS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
 const POSTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
 const POSTS_AT_ONCE: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 
+/// How often one browser may change its name: each time, all its chats change.
+const RENAMES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(6).expect("not zero");
 /// How often one member may say that they are writing.
 const TYPING_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("not zero");
 
@@ -67,6 +69,8 @@ pub(super) struct Limits {
     posts: Limit<MemberId>,
     typing: Limit<MemberId>,
     posts_by_address: Limit<Caller>,
+    /// By the digests of the sessions' tokens.
+    renames: Limit<[u8; 32]>,
 }
 
 impl Limits {
@@ -81,6 +85,7 @@ impl Limits {
             knocks: limit(slow(Duration::from_mins(MINUTES_PER_KNOCK)).allow_burst(KNOCKS_AT_ONCE), clock),
             posts: limit(Quota::per_second(POSTS_PER_SECOND).allow_burst(POSTS_AT_ONCE), clock),
             typing: limit(Quota::per_minute(TYPING_PER_MINUTE), clock),
+            renames: limit(Quota::per_minute(RENAMES_PER_MINUTE), clock),
             posts_by_address: limit(Quota::per_second(POSTS_PER_SECOND).allow_burst(POSTS_AT_ONCE), clock),
         }
     }
@@ -109,7 +114,11 @@ impl Limits {
         check(&self.posts, &member)
     }
 
-    /// Who posts without a session is known by their address alone.
+    pub(super) fn check_rename(&self, session: Digest<OfBrowser>) -> Result<(), Refusal> {
+        check(&self.renames, session.as_bytes())
+    }
+
+    /// Without a session, the address is all that is known of who posts.
     pub(super) fn check_post_by_address(&self, caller: Caller) -> Result<(), Refusal> {
         check(&self.posts_by_address, &caller)
     }
@@ -129,6 +138,7 @@ impl Limits {
         self.posts.retain_recent();
         self.typing.retain_recent();
         self.posts_by_address.retain_recent();
+        self.renames.retain_recent();
     }
 }
 

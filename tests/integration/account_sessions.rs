@@ -279,6 +279,41 @@ async fn the_name_of_whoever_makes_a_room_on_the_page_is_theirs() {
 }
 
 #[tokio::test]
+async fn an_owner_with_an_account_is_an_owner_and_of_that_name_whenever_they_are_in() {
+    let app = TestApp::with(Options { rate_limit: false, ..Options::default() });
+    let request = json!({"username": "Ann", "admission": "account", "password": PASSWORD});
+    let created = app.post("/create").json(&request).await_status(201).await.json();
+    let room = Room { app, id: text(&created["chat_id"]) };
+    let account = json!({"username": "Bob", "password": PASSWORD});
+    room.app.post(format!("/{}/register", room.id)).json(&account).await_status(200).await;
+    let bob = room.app.post(format!("/{}/login", room.id)).json(&account).await_status(200).await.json();
+    let role = async |token: &str| {
+        let seat = room.app.get(format!("/{}/session", room.id)).bearer(token).await_status(200).await.json();
+        (text(&seat["member"]["username"]), text(&seat["member"]["role"]))
+    };
+    // To log out gives nothing away for good: while the owner is not there, another is one too.
+    let ann = text(&created["session_token"]);
+    room.app.delete(format!("/{}/session", room.id)).bearer(&ann).await_status(204).await;
+    assert_eq!(role(&text(&bob["token"])).await, ("Bob".into(), "owner".into()));
+    let ann = room.token(1).await;
+    assert_eq!(role(&ann).await, ("Ann".into(), "owner".into()));
+    // A code brings the owner back under the account's name, whatever name is given.
+    let code = room.app.post(format!("/{}/recovery", room.id)).bearer(&ann).await_status(200).await.json();
+    room.app.clock.advance(LIFETIME);
+    let body = json!({"recovery_code": code["recovery_code"], "username": "Owner"});
+    let back = room.app.post(format!("/{}/recover", room.id)).json(&body).await_status(200).await.json();
+    assert_eq!(back["member"]["username"], "Ann");
+    // Who gives the ownership up does not get it back by logging in.
+    let members = format!("/{}/members", room.id);
+    let bob = room.app.post(format!("/{}/login", room.id)).json(&account).await_status(200).await.json();
+    assert_eq!(role(&text(&bob["token"])).await, ("Bob".into(), "owner".into()));
+    let own = format!("{members}/{}", text(&back["member"]["member_id"]));
+    let step_down = room.app.call(axum::http::Method::PATCH, own).bearer(&text(&back["session_token"]));
+    step_down.json(&json!({"role": "guest"})).await_status(200).await;
+    assert_eq!(role(&room.token(2).await).await, ("Ann".into(), "guest".into()));
+}
+
+#[tokio::test]
 async fn a_room_has_a_seat_for_each_of_two_hundred_accounts() {
     // "To send a message in a room, a user must first log-in. If the user doesn't have an account, then they must
     // create one": the document knows no limit of users.

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use uuid::Uuid;
 
 use super::browser;
 use super::conversation::Conversation;
@@ -14,6 +15,19 @@ use crate::wire::{LiveEvent, MemberList, Message, Messages};
 const TYPING_FOR: f64 = 5_000.0;
 
 impl Conversation {
+    /// A member, or this browser's own, has another name.
+    fn rename(self, member_id: Uuid, username: &str) {
+        self.roster.try_update(|roster| {
+            let members = roster.iter_mut().flat_map(|roster| &mut roster.members);
+            for summary in members.filter(|summary| summary.member.member_id == member_id) {
+                username.clone_into(&mut summary.member.username);
+            }
+        });
+        if self.saved().is_some_and(|saved| saved.member_id == member_id) {
+            self.remember(|saved| username.clone_into(&mut saved.username));
+        }
+    }
+
     /// `after` is where the stream began.
     pub(super) fn hear(self, event: LiveEvent, after: MessageId) {
         match event {
@@ -31,8 +45,8 @@ impl Conversation {
             LiveEvent::MemberJoined { .. }
             | LiveEvent::MemberLeft { .. }
             | LiveEvent::RoleChanged { .. }
-            | LiveEvent::MemberRenamed { .. }
             | LiveEvent::MembersChanged => spawn_local(self.load_roster()),
+            LiveEvent::MemberRenamed { member_id, username } => self.rename(member_id, &username),
             LiveEvent::Knocked { knock } => {
                 let waiting = self.knocks.try_get_untracked().unwrap_or_default().into_iter();
                 let others = waiting.filter(|known| known.knock_id != knock.knock_id);

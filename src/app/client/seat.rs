@@ -50,10 +50,7 @@ impl Conversation {
     pub(crate) async fn end_session(self, session_id: Uuid) -> Result<(), Problem> {
         let Some(api) = self.api() else { return Ok(()) };
         api.end_session(session_id).await?;
-        if self.saved().is_some_and(|saved| saved.recovery_code.is_some()) {
-            self.remember(|saved| saved.recovery_code = None);
-            self.get_recovery_code();
-        }
+        self.remember(|saved| saved.recovery_code = None);
         Ok(())
     }
 
@@ -117,7 +114,10 @@ impl Conversation {
         });
         if role == Role::Owner {
             spawn_local(self.load_knocks());
-            self.get_recovery_code();
+            // An account's holder comes back by the password, as owner too.
+            if roster.admission != Admission::Account {
+                self.get_recovery_code();
+            }
         } else {
             self.knocks.try_set(Vec::new());
         }

@@ -35,10 +35,11 @@ pub(crate) fn Sessions(
     });
     let end = move |session_id: Uuid| {
         spawn_local(async move {
-            let ended = conversation.end_session(session_id).await;
-            let refusal = ended.err();
+            if let Err(refusal) = conversation.end_session(session_id).await {
+                problem.try_set(Some(refusal));
+                return;
+            }
             load();
-            problem.try_set(refusal);
             // The button that had the focus is gone.
             browser::focus_first("details[open] > summary");
         });

@@ -48,7 +48,7 @@ pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
                 return has_seat.set(true);
             }
             spawn_local(async move {
-                match api::preview_chat(chat_id).await {
+                match persist(|| api::preview_chat(chat_id)).await {
                     Ok(preview) if preview.admission == Admission::Account => lead(&addresses::room(chat_id)),
                     Ok(preview) if preview.admission == Admission::Open => lead(&addresses::chatroom(chat_id)),
                     Ok(preview) => {
@@ -77,6 +77,7 @@ pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
                 }
                 _ => {}
             }
+            readable.try_set(None);
             has_seat.try_set(true);
         });
     });

@@ -31,6 +31,26 @@ fn EnterChatroom(chat_id: Uuid) -> impl IntoView {
     let is_full = RwSignal::new(false);
     let problem = RwSignal::new(None::<Problem>);
     let lead = leading();
+    let refused = Callback::new(move |refusal: Problem| {
+        let ask_name = addresses::session_for(chat_id);
+        match (refusal.code, Notice::of(&refusal)) {
+            (Code::SessionRequired, _) => lead(&ask_name),
+            // Whoever has said who they are can read all the same.
+            (Code::ChatFull, _) => {
+                is_full.try_set(true);
+            }
+            (Code::UsernameTaken, _) => lead(&addresses::with_notice(&ask_name, Notice::UsernameTaken.name())),
+            (code, Some(notice)) => {
+                if code == Code::ChatNotFound {
+                    storage::forget_chat(chat_id);
+                }
+                lead(&notice.home());
+            }
+            (_, None) => {
+                problem.try_set(Some(refusal));
+            }
+        }
+    });
     let entering = Task::new();
     Effect::new(move || {
         entering.begin(async move {
@@ -40,26 +60,12 @@ fn EnterChatroom(chat_id: Uuid) -> impl IntoView {
                     problem.try_set(Some(passing));
                 },
             );
-            let Err(refusal) = found.await else {
-                is_in.try_set(true);
-                return;
-            };
-            let ask_name = addresses::session_for(chat_id);
-            match (refusal.code, Notice::of(&refusal)) {
-                (Code::SessionRequired, _) => lead(&ask_name),
-                // Whoever has said who they are can read all the same.
-                (Code::ChatFull, _) => {
-                    is_full.try_set(true);
+            match found.await {
+                Ok(()) => {
+                    is_in.try_set(true);
                 }
-                (Code::UsernameTaken, _) => lead(&addresses::with_notice(&ask_name, Notice::UsernameTaken.name())),
-                (code, Some(notice)) => {
-                    if code == Code::ChatNotFound {
-                        storage::forget_chat(chat_id);
-                    }
-                    lead(&notice.home());
-                }
-                (_, None) => {
-                    problem.try_set(Some(refusal));
+                Err(refusal) => {
+                    refused.try_run(refusal);
                 }
             }
         });
@@ -69,7 +75,7 @@ fn EnterChatroom(chat_id: Uuid) -> impl IntoView {
             return view! { <ChatRoom chat_id/> }.into_any();
         }
         if is_full.get() {
-            return view! { <FullChatroom chat_id is_in/> }.into_any();
+            return view! { <FullChatroom chat_id is_in refused/> }.into_any();
         }
         view! {
             <Title text="Chat"/>
@@ -87,7 +93,12 @@ const ENTER_EVERY: u32 = 20_000;
 
 /// A chat without a free seat: it can be read, and is entered as soon as there is one.
 #[component]
-fn FullChatroom(chat_id: Uuid, is_in: RwSignal<bool>) -> impl IntoView {
+fn FullChatroom(
+    chat_id: Uuid,
+    is_in: RwSignal<bool>,
+    /// Called when waiting is of no use any more.
+    refused: Callback<Problem>,
+) -> impl IntoView {
     let visit = Visit::new(chat_id, Reader::Named);
     let name = RwSignal::new(None::<String>);
     let trying = Task::new();
@@ -98,9 +109,16 @@ fn FullChatroom(chat_id: Uuid, is_in: RwSignal<bool>) -> impl IntoView {
             }
             loop {
                 TimeoutFuture::new(ENTER_EVERY).await;
-                if chatrooms::enter(chat_id).await.is_ok() {
-                    is_in.try_set(true);
-                    return;
+                match chatrooms::enter(chat_id).await {
+                    Ok(()) => {
+                        is_in.try_set(true);
+                        return;
+                    }
+                    Err(refusal) if refusal.code == Code::ChatFull || api::is_passing(&refusal) => {}
+                    Err(refusal) => {
+                        refused.try_run(refusal);
+                        return;
+                    }
                 }
             }
         });

@@ -41,7 +41,7 @@ pub(super) fn PublicChat(chat_id: Uuid, preview: Preview) -> impl IntoView {
             <h1><bdi>{name}</bdi></h1>
             <p class="hint">
                 {if may_post {
-                    "Anyone with the address can read and write here. Messages bear no name."
+                    "Anyone with the address can read and write here. What you write is signed Anonymous."
                 } else {
                     "Anyone with the address can read along here."
                 }}

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::address::leading;
 use crate::app::addresses;
-use crate::app::client::api::held_seat;
+use crate::app::client::api::{ChatApi, held_seat};
 use crate::app::client::{chatrooms, storage};
 use crate::app::components::{GeneralProblem, PageFrame, TextField, remembered_username};
 use crate::app::notice::{Notice, NoticeFromAddress};
@@ -94,11 +94,17 @@ async fn say_name(username: String, chatroom: Option<Uuid>, renames: bool) -> Re
     {
         return Ok(());
     }
+    let had_session = chatrooms::own_name().await.is_some();
     chatrooms::open_session(username).await?;
-    match chatroom {
-        // The seat is there, and goes by the new name.
-        Some(chat_id) if renames && storage::chat(chat_id).is_some() => Ok(()),
-        Some(chat_id) => chatrooms::enter(chat_id).await,
-        None => Ok(()),
+    let Some(chat_id) = chatroom else { return Ok(()) };
+    if renames && let Some(saved) = storage::chat(chat_id) {
+        if had_session {
+            // The seat is there, and goes by the new name.
+            return Ok(());
+        }
+        // It has outlived the session under whose name it was taken, so another takes its place.
+        ChatApi::new(chat_id, &saved.token).remove_member(saved.member_id, false).await?;
+        storage::forget_seat(chat_id);
     }
+    chatrooms::enter(chat_id).await
 }

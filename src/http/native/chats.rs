@@ -18,6 +18,7 @@ use crate::wire::{self, Created, Entered, Joined, Preview, Problem, Retention};
     responses(
         (status = 201, description = "The chat, its owner's session and its first invite", body = Created),
         (status = 400, description = "`invalid_request`: not JSON", body = Problem),
+        (status = 409, description = "`username_taken`: a name that stands for nobody, where nobody needs one", body = Problem),
         (status = 413, description = "`payload_too_large`", body = Problem),
         (status = 422, description = "`invalid_request`: a field is wrong", body = Problem),
         (status = 429, description = "`too_many_requests`", body = Problem),

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 
+use super::links::is_public;
 use super::urls::{LINKS, link_in, opaque_of};
 use super::{as_author, credential, invalid};
 use crate::domain::{Decision, KnockId, Refusal, SessionToken};
@@ -42,6 +43,8 @@ pub(super) async fn show_approval(
             let standing = service.find_standing(chat_id, &key, Joiner::Credential(client_id)).await?;
             Some(standing.ok_or(Refusal::NotFound("request"))?)
         }
+        // Nobody needs approval where the chat's URL is enough.
+        None if is_public(&service, chat_id).await? => Some(Standing::Seated),
         None => service.find_newest_standing(chat_id, &key).await?,
     };
     Ok(Json(IsApproved { approval_status: standing == Some(Standing::Seated) }))

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use futures_util::stream;
 use uuid::Uuid;
 
 use super::urls::{CHATS, chat_in, link_in, link_url, opaque_of};
@@ -107,14 +108,17 @@ pub(super) async fn exchange_link(
     }
     if is_public(&service, chat_id).await? {
         service.check_invite(caller, chat_id, &key).await?;
-        return Ok(Json(Exchange {
+        let exchange = Exchange {
             link_url: link_url(&site, chat_id, &key),
             request_sent_status: false,
             approval_status: true,
             chat: Some(format!("{site}{CHATS}{chat_id}")),
             client_id: None,
-        })
-        .into_response());
+        };
+        if wants_events(&headers) {
+            return Ok(sse::answer(stream::iter([sse::event("approved", &exchange)])));
+        }
+        return Ok(Json(exchange).into_response());
     }
     let client = known_client(&service, chat_id, &key, given).await?;
     let client_id = match client {
@@ -148,7 +152,7 @@ pub(super) async fn exchange_link(
 }
 
 /// Whether the chat's URL is all that anyone needs.
-async fn is_public(service: &Service, chat_id: ChatId) -> Answer<bool> {
+pub(super) async fn is_public(service: &Service, chat_id: ChatId) -> Answer<bool> {
     match service.preview_chat(chat_id).await {
         Ok(preview) => Ok(preview.public_access == PublicAccess::Post),
         Err(Error::Refused(Refusal::SessionRequired)) => Ok(false),

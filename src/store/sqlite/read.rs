@@ -56,7 +56,7 @@ pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Optio
         )?,
         accounts: all(
             &moment,
-            "SELECT member_id, username, password FROM account WHERE chat_id = ?1 ORDER BY id",
+            "SELECT member_id, username, password, role FROM account WHERE chat_id = ?1 ORDER BY id",
             of_chat,
             account,
         )?,
@@ -215,6 +215,7 @@ fn account(row: &Row<'_>) -> Result<Account> {
         member_id: id(row, 0)?,
         username: Username::from_stored(row.get_ref(1)?.as_str()?),
         password: PasswordHash::from_stored(row.get_ref(2)?.as_str()?),
+        role: role(row, 3)?,
     })
 }
 

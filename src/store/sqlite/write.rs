@@ -236,7 +236,8 @@ impl RowWriter<'_> {
 
     fn set_role(&self, member_id: MemberId, role: Role) -> Result<()> {
         let columns = (self.chat_id, member_id.as_uuid().into_bytes(), role_name(role));
-        self.execute("UPDATE member SET role = ?3 WHERE chat_id = ?1 AND member_id = ?2", columns)
+        self.execute("UPDATE member SET role = ?3 WHERE chat_id = ?1 AND member_id = ?2", columns)?;
+        self.execute("UPDATE account SET role = ?3 WHERE chat_id = ?1 AND member_id = ?2", columns)
     }
 
     /// Writes all knocks anew: they are few, and seldom.
@@ -266,10 +267,18 @@ impl RowWriter<'_> {
         )
     }
 
-    fn add_account(&self, Account { member_id, username, password }: &Account) -> Result<()> {
+    fn add_account(&self, Account { member_id, username, password, role }: &Account) -> Result<()> {
         self.execute(
-            "INSERT INTO account (chat_id, member_id, username, folded_username, password) VALUES (?1, ?2, ?3, ?4, ?5)",
-            (self.chat_id, member_id.as_uuid().into_bytes(), username.as_str(), username.folded(), password.as_str()),
+            "INSERT INTO account (chat_id, member_id, username, folded_username, password, role)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            (
+                self.chat_id,
+                member_id.as_uuid().into_bytes(),
+                username.as_str(),
+                username.folded(),
+                password.as_str(),
+                role_name(*role),
+            ),
         )
     }
 

@@ -38,6 +38,11 @@ async fn the_first_milestone_is_followed_from_the_chat_url_to_the_talk() {
             "client_id": null,
         })
     );
+    // Asked for by events, the same comes as one; and nobody needs approval.
+    let events = app.get(path(&link_url)).header("accept", "text/event-stream").await_status(200).await;
+    assert!(events.text().starts_with("event: approved\n"), "{}", events.text());
+    let status = app.get(format!("/v1/approval/?link_url={link_url}")).await_status(200).await.json();
+    assert_eq!(status, json!({"approval_status": true}));
     // "both `User1` and `User2` can post messages into the chat", and "they see all the messages".
     say("Hello back").await_status(201).await;
     let read = app.get(path(&text_of(&exchange["chat"]))).await_status(200).await;
@@ -90,6 +95,15 @@ async fn the_chat_url_alone_creates_a_link_whose_guests_the_owner_approves() {
     let later = app.get(path(&link_url)).await_status(202).await.json();
     assert_ne!(later["client_id"], asked["client_id"]);
     assert_eq!(status().await, json!({"approval_status": false}), "of the newest");
+    // It is the newest request that counts, not who was let in last.
+    app.clock.advance(std::time::Duration::from_secs(1));
+    let third = app.get(path(&link_url)).await_status(202).await.json();
+    let body = json!({
+        "link_url": link_url, "author_id": owned.author_id, "approval_status": true, "client_id": later["client_id"],
+    });
+    app.post("/v1/approval/").json(&body).await_status(200).await;
+    assert_ne!(third["client_id"], later["client_id"]);
+    assert_eq!(status().await, json!({"approval_status": false}));
     // Nobody but the owner creates a link that asks nobody.
     let open = json!({"chat_url": owned.chat_url, "approval": false});
     app.post("/v1/links").json(&open).await_problem(401, "session_required").await;
@@ -144,4 +158,8 @@ async fn nobody_who_enters_is_called_what_nobody_is() {
     let key = text_of(&link["link_url"]).rsplit('.').next().unwrap().to_owned();
     let join = json!({"key": key, "username": "ANONYMOUS"});
     app.post(format!("/{}/join", opaque(&chat_url))).json(&join).await_problem(409, "username_taken").await;
+    let create = json!({"username": "Anonymous", "public_access": "post"});
+    app.post("/create").json(&create).await_problem(409, "username_taken").await;
+    // Where nobody posts without a name, it is one like any other.
+    app.post("/create").json(&json!({"username": "Anonymous"})).await_status(201).await;
 }

@@ -56,6 +56,12 @@ ALTER TABLE session_of_member RENAME TO session;
 CREATE INDEX session_member ON session (chat_id, member_id);
 CREATE INDEX session_expires_at ON session (expires_at);
 
+ALTER TABLE account ADD COLUMN role TEXT NOT NULL DEFAULT 'guest'; -- of the holder, whenever they are in
+UPDATE account SET role = 'owner' WHERE EXISTS (
+    SELECT 1 FROM member
+    WHERE member.chat_id = account.chat_id AND member.member_id = account.member_id AND member.role = 'owner'
+);
+
 -- Several may end at one revision. The order of ids is the order in which they ended.
 CREATE TABLE session_that_ended (
     id INTEGER PRIMARY KEY,
