@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use tokio::runtime::Runtime;
 use watch_party::domain::{Admission, MessageText, SessionToken, Settings, Username};
 use watch_party::service::{Caller, NewChat, OsEntropy, Policy, Service, SystemClock};
-use watch_party::store::{MemoryStore, SqliteOptions, SqliteStore, Store};
+use watch_party::store::{MemoryStore, SqliteOptions, SqliteStore, Stores};
 
 /// Each store is measured this often, in turns; the median counts.
 const ROUNDS: usize = 9;
@@ -39,18 +39,18 @@ fn disk() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR"))
 }
 
-fn service(store: Arc<dyn Store>) -> Service {
+fn service(stores: impl Into<Stores>) -> Service {
     let policy = Policy {
         session_lifetime: Settings::DEFAULT_SESSION_LIFETIME,
         forget_after: Duration::from_hours(24),
         rate_limit: false,
     };
-    Service::new(store, Arc::new(SystemClock), Arc::new(OsEntropy), policy)
+    Service::new(stores, Arc::new(SystemClock), Arc::new(OsEntropy), policy)
 }
 
-fn sqlite(path: &Path, max_batch: usize) -> Arc<dyn Store> {
+fn sqlite(path: &Path, max_batch: usize) -> Stores {
     let options = SqliteOptions { max_batch, ..SqliteOptions::default() };
-    Arc::new(SqliteStore::open(path, options).expect("the database opens"))
+    SqliteStore::open(path, options).expect("the database opens").into()
 }
 
 async fn create(service: &Service) -> NewChat {
@@ -97,7 +97,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 async fn compare_stores(folder: &Path, time: Duration) {
     let stores = [
-        service(Arc::new(MemoryStore::default())),
+        service(MemoryStore::default()),
         service(sqlite(&folder.join("together.db"), SqliteOptions::default().max_batch)),
         service(sqlite(&folder.join("alone.db"), 1)),
     ];
@@ -135,7 +135,7 @@ async fn compare_sizes(folder: &Path, scale: &Scale) {
         let mut made = 0;
         while made < *stored {
             // A service each, so that the chats lie on the disk and not in rooms.
-            let batch = create_many(&service(Arc::clone(&store)), 10_000.min(stored - made)).await;
+            let batch = create_many(&service(store.clone()), 10_000.min(stored - made)).await;
             let chosen = batch.into_iter().zip(made..).filter(|(_, at)| at % every == 0);
             posting.extend(chosen.map(|(chat, _)| Arc::new(chat)));
             made = (made + 10_000).min(*stored);

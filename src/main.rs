@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use watch_party::config::{Config, Error, StoreChoice, leptos_options};
 use watch_party::http::{AppState, connections_within, raise_open_files, serve};
 use watch_party::service::{OsEntropy, Service, SystemClock};
-use watch_party::store::{MemoryStore, SqliteOptions, SqliteStore, Store};
+use watch_party::store::{MemoryStore, SqliteOptions, SqliteStore, Stores};
 use watch_party::telemetry;
 
 #[tokio::main]
@@ -48,14 +48,14 @@ async fn run() -> Result<(), String> {
         .await
         .map_err(|error| format!("LEPTOS_SITE_ADDR: cannot listen on {address}: {error}"))?;
     let bound = listener.local_addr().map_err(|error| error.to_string())?;
-    let store: Arc<dyn Store> = match &config.store {
-        StoreChoice::Memory => Arc::new(MemoryStore::default()),
+    let stores: Stores = match &config.store {
+        StoreChoice::Memory => MemoryStore::default().into(),
         StoreChoice::Sqlite(path) => {
             let opened = SqliteStore::open(path, SqliteOptions::default());
-            Arc::new(opened.map_err(|error| format!("WATCH_PARTY_STORE: {error}"))?)
+            opened.map_err(|error| format!("WATCH_PARTY_STORE: {error}"))?.into()
         }
     };
-    let service = Service::new(store, Arc::new(SystemClock), Arc::new(OsEntropy), config.policy);
+    let service = Service::new(stores, Arc::new(SystemClock), Arc::new(OsEntropy), config.policy);
     if let Some(asked) = asked.filter(|asked| *asked > max_connections) {
         tracing::warn!("max-connections asks for {asked}, but there are files for {max_connections}");
     }

@@ -1,6 +1,5 @@
 //! The web app: rendered first on the server, then alive in the browser.
 
-pub mod addresses;
 mod client;
 mod components;
 mod folder;
@@ -19,7 +18,7 @@ use leptos_router::path;
 pub use folder::settle_in_folder;
 
 use hydration::{HydrationFiles, HydrationNotice};
-use pages::{ChatPage, ChatroomPage, HomePage, JoinPage, NotFoundPage, RoomPage, SessionPage};
+use pages::{ChatPage, HomePage, JoinPage, LoginPage, NotFoundPage, OpenChatPage, SessionPage};
 
 /// Where visitors find the site, if the one who runs it has said so.
 #[derive(Clone, Debug)]
@@ -28,19 +27,19 @@ pub struct PublicUrl(pub Option<String>);
 /// The way from the page's address up to where the site begins, on whatever host and in whatever
 /// folder of it: `./`, `../` …
 #[derive(Clone, Debug)]
-pub struct WayUp(pub String);
+pub struct RelativeRoot(pub String);
 
 /// The HTML around the app, which only the server renders.
 #[must_use]
 pub fn shell(options: LeptosOptions) -> impl IntoView {
-    let way_up = use_context().map_or_else(|| "/".into(), |WayUp(way)| way);
+    let relative_root = use_context().map_or_else(|| "/".into(), |RelativeRoot(way)| way);
     view! {
         <!DOCTYPE html>
         <html lang="en" dir="ltr">
             <head>
                 <meta charset="utf-8"/>
                 // All addresses below, and in the pages, begin here.
-                <base href=way_up/>
+                <base href=relative_root/>
                 <meta name="viewport" content="width=device-width, initial-scale=1, interactive-widget=resizes-content"/>
                 <meta name="color-scheme" content="light dark"/>
                 <meta name="description" content="Private group chat that leaves nothing behind."/>
@@ -71,8 +70,8 @@ pub fn App() -> impl IntoView {
             <FlatRoutes fallback=NotFoundPage>
                 <Route path=path!("/") view=HomePage/>
                 <Route path=path!("/join/:chat_id") view=JoinPage/>
-                <Route path=path!("/room/:chat_id") view=RoomPage/>
-                <Route path=path!("/chatrooms/:chat_id") view=ChatroomPage/>
+                <Route path=path!("/room/:chat_id") view=LoginPage/>
+                <Route path=path!("/chatrooms/:chat_id") view=OpenChatPage/>
                 <Route path=path!("/sessions/new") view=SessionPage/>
                 <Route path=path!("/chat/:chat_id") view=ChatPage/>
             </FlatRoutes>

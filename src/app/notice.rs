@@ -5,8 +5,8 @@ use leptos_router::components::Redirect;
 use leptos_router::hooks::use_query_map;
 use uuid::Uuid;
 
-use super::addresses;
 use super::components::WaitForSeat;
+use crate::wire::addresses;
 use crate::wire::{Code, Problem};
 
 /// A reason, as it stands in an address: `/?notice=chat_full`.
@@ -140,6 +140,6 @@ pub(super) fn NoticeFromAddress() -> impl IntoView {
 
 /// Leads home, on the server already where it can.
 #[component]
-pub(super) fn LedHome(because: Notice) -> impl IntoView {
+pub(super) fn RedirectHome(because: Notice) -> impl IntoView {
     view! { <Redirect path=because.home()/> }
 }

@@ -4,11 +4,10 @@ use std::borrow::Cow;
 use std::mem;
 use std::sync::Arc;
 
-use super::chat::MAX_INVITES;
-use super::secret::OfSession;
+use super::secret::SessionDigest;
 use super::{
-    Change, Chat, Departure, Digest, Event, Knock, KnockId, KnockStatus, Member, MemberId, Message, Receipt, Role,
-    Timestamp,
+    Chat, Departure, Event, Invite, Knock, KnockId, KnockStatus, Member, MemberId, Message, Receipt, Role, Timestamp,
+    Transition,
 };
 
 /// How many posts are remembered by their client id.
@@ -23,9 +22,9 @@ const REMOVED: usize = 256;
 impl Chat {
     /// What `events` make of this chat. They come from [`Chat::decide`] on this very state.
     #[must_use]
-    pub fn change(&self, events: Vec<Event>) -> Change {
+    pub fn transition(&self, events: Vec<Event>) -> Transition {
         let after = Arc::new(self.after(&events).into_owned());
-        Change { before: self.revision, events: events.into(), after }
+        Transition { before: self.revision, events: events.into(), after }
     }
 
     /// The state that `events` make of this one.
@@ -49,7 +48,7 @@ impl Chat {
                 self.vacant_since = *at;
             }
             Event::InviteCreated { invite } => {
-                if self.invites.len() >= MAX_INVITES {
+                if self.invites.len() >= Invite::MAX {
                     self.invites.retain(|kept| kept.is_open(invite.created_at));
                 }
                 self.invites.push(invite.clone());
@@ -161,7 +160,7 @@ impl Chat {
         }
     }
 
-    fn remember_ended_session(&mut self, digest: Digest<OfSession>) {
+    fn remember_ended_session(&mut self, digest: SessionDigest) {
         self.ended_sessions.push_back(digest);
         if self.ended_sessions.len() > ENDED_SESSIONS {
             self.ended_sessions.pop_front();

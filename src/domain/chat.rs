@@ -4,17 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::secret::{OfInvite, OfJoin, OfSession, OfTicket};
 use super::{
-    Account, ChatId, ChatName, ClientId, Digest, Event, Invite, Knock, KnockId, Member, MemberId, Message, MessageId,
-    PublicAccess, Recovery, Refusal, Role, Session, Settings, Timestamp,
+    Account, Admission, ChatId, ChatName, ClientId, Event, Invite, JoinDigest, Knock, Member, MemberId, Message,
+    MessageId, PublicAccess, Recovery, Refusal, Role, Session, SessionDigest, Settings, Timestamp,
 };
-
-/// Invites kept at one time; more that are open would be a mistake, or an attack on memory.
-/// Those that let nobody in any more make room.
-pub(super) const MAX_INVITES: usize = 100;
-/// Of them, those that were made without a session: the others are left to owners.
-pub(super) const MAX_INVITES_BY_ADDRESS: usize = 20;
 
 /// That a member's client id has made a message already. It outlives the message, so it holds
 /// none of the words.
@@ -49,15 +42,15 @@ pub struct Snapshot {
     /// Oldest first.
     pub receipts: VecDeque<Receipt>,
     /// Oldest first.
-    pub ended_sessions: VecDeque<Digest<OfSession>>,
+    pub ended_sessions: VecDeque<SessionDigest>,
     /// Oldest first.
-    pub removed: VecDeque<Digest<OfJoin>>,
+    pub removed: VecDeque<JoinDigest>,
     pub vacant_since: Timestamp,
 }
 
 /// A decision, ready to be kept. Clones share everything.
 #[derive(Clone, Debug)]
-pub struct Change {
+pub struct Transition {
     /// The revision it was decided on; 0 for a new chat.
     pub before: u64,
     pub events: Arc<[Event]>,
@@ -80,8 +73,8 @@ pub struct Chat {
     pub(super) messages: VecDeque<Message>,
     pub(super) last_id: MessageId,
     pub(super) receipts: VecDeque<Receipt>,
-    pub(super) ended_sessions: VecDeque<Digest<OfSession>>,
-    pub(super) removed: VecDeque<Digest<OfJoin>>,
+    pub(super) ended_sessions: VecDeque<SessionDigest>,
+    pub(super) removed: VecDeque<JoinDigest>,
     /// When the last seat became free, or someone posted without a seat; meaningful while there are no
     /// members.
     pub(super) vacant_since: Timestamp,
@@ -219,14 +212,14 @@ impl Chat {
 
     /// The sessions that are remembered to have ended, oldest first.
     #[must_use]
-    pub fn ended_sessions(&self) -> &VecDeque<Digest<OfSession>> {
+    pub fn ended_sessions(&self) -> &VecDeque<SessionDigest> {
         &self.ended_sessions
     }
 
     /// The join digests of guests whom an owner removed, oldest first. A digest goes when its guest is
     /// let in again.
     #[must_use]
-    pub fn removed(&self) -> &VecDeque<Digest<OfJoin>> {
+    pub fn removed(&self) -> &VecDeque<JoinDigest> {
         &self.removed
     }
 
@@ -235,11 +228,6 @@ impl Chat {
     #[must_use]
     pub fn vacant_since(&self) -> Timestamp {
         self.vacant_since
-    }
-
-    /// Those who hold a seat at `now`, longest-seated first.
-    pub fn live_members(&self, now: Timestamp) -> impl Iterator<Item = &Member> {
-        self.members.iter().filter(move |member| member.is_live(now))
     }
 
     /// The sessions that are good at `now`, each with the member whose it is.
@@ -256,7 +244,7 @@ impl Chat {
     /// # Errors
     /// [`Refusal::SessionExpired`] for a session that was good once, [`Refusal::SessionRequired`]
     /// for any other, [`Refusal::ChatNotFound`] where there is no chat.
-    pub fn authenticate(&self, token: Digest<OfSession>, now: Timestamp) -> Result<&Member, Refusal> {
+    pub fn authenticate(&self, token: SessionDigest, now: Timestamp) -> Result<&Member, Refusal> {
         self.settings()?;
         match self.sessions().find(|(_, session)| session.digest == token) {
             Some((member, session)) if session.is_live(now) => Ok(member),
@@ -277,71 +265,9 @@ impl Chat {
     ///
     /// # Errors
     /// As [`Chat::authenticate`], and [`Refusal::OwnerOnly`].
-    pub fn authenticate_owner(&self, token: Digest<OfSession>, now: Timestamp) -> Result<&Member, Refusal> {
+    pub fn authenticate_owner(&self, token: SessionDigest, now: Timestamp) -> Result<&Member, Refusal> {
         let member = self.authenticate(token, now)?;
         (self.role(member, now) == Role::Owner).then_some(member).ok_or(Refusal::OwnerOnly)
-    }
-
-    /// The knock that `ticket` was given for.
-    ///
-    /// # Errors
-    /// [`Refusal::NotFound`] where there is no such knock, any more or at all,
-    /// [`Refusal::TicketRequired`] for another's ticket, [`Refusal::ChatNotFound`].
-    pub fn knock(&self, knock_id: KnockId, ticket: Digest<OfTicket>, now: Timestamp) -> Result<&Knock, Refusal> {
-        self.settings()?;
-        let knock = self.knocks.iter().find(|knock| knock.id == knock_id && knock.is_live(now));
-        let knock = knock.ok_or(Refusal::NotFound("knock"))?;
-        (knock.ticket == ticket).then_some(knock).ok_or(Refusal::TicketRequired)
-    }
-
-    /// Who waits to be let in at `now`, longest-waiting first.
-    pub fn waiting_knocks(&self, now: Timestamp) -> impl Iterator<Item = &Knock> {
-        self.knocks.iter().filter(move |knock| knock.is_waiting(now))
-    }
-
-    /// The member who has joined as `join`.
-    #[must_use]
-    pub fn member_joined_as(&self, join: Digest<OfJoin>, now: Timestamp) -> Option<&Member> {
-        self.live_members(now).find(|member| member.join == Some(join))
-    }
-
-    /// The knock of whoever asked to join as `join`.
-    #[must_use]
-    pub fn knock_joined_as(&self, join: Digest<OfJoin>, now: Timestamp) -> Option<&Knock> {
-        self.knocks.iter().find(|knock| knock.join == join && knock.is_live(now))
-    }
-
-    /// The invite that `key` opens, if someone could come in by it at `now`. Who waits to be let in
-    /// counts as a use, so that each who is let in has one.
-    ///
-    /// # Errors
-    /// [`Refusal::InvalidInvite`], [`Refusal::ChatFull`], or [`Refusal::ChatNotFound`].
-    pub fn admit(&self, key: Digest<OfInvite>, now: Timestamp) -> Result<&Invite, Refusal> {
-        let invite = self.open_invite(key, now)?;
-        self.free_seats(now).map(|_| invite)
-    }
-
-    /// The invite that `key` opens, whether or not a seat is free.
-    ///
-    /// # Errors
-    /// [`Refusal::InvalidInvite`] or [`Refusal::ChatNotFound`].
-    pub fn open_invite(&self, key: Digest<OfInvite>, now: Timestamp) -> Result<&Invite, Refusal> {
-        self.settings()?;
-        let invite = self.invites.iter().find(|invite| invite.digest == key && invite.is_open(now));
-        let waiting = |invite: &Invite| self.waiting_knocks(now).filter(|knock| knock.invite_id == invite.id).count();
-        let has_use =
-            |invite: &&Invite| invite.max_uses.is_none_or(|max| invite.uses as usize + waiting(invite) < max as usize);
-        invite.filter(has_use).ok_or(Refusal::InvalidInvite)
-    }
-
-    /// How many seats are free at `now`; at least one.
-    ///
-    /// # Errors
-    /// [`Refusal::ChatFull`] or [`Refusal::ChatNotFound`].
-    pub fn free_seats(&self, now: Timestamp) -> Result<usize, Refusal> {
-        let capacity = self.settings()?.capacity;
-        let free = (capacity as usize).saturating_sub(self.live_members(now).count());
-        (free > 0).then_some(free).ok_or(Refusal::ChatFull { capacity })
     }
 
     /// What a reader whose cursor is `after` has not seen. A cursor ahead of the chat belongs to
@@ -376,5 +302,11 @@ impl Chat {
     pub fn forgotten_at(&self, forget_after: Duration) -> Timestamp {
         let last_expiry = self.sessions().map(|(_, session)| session.expires_at).max();
         last_expiry.map_or(self.vacant_since, |expiry| expiry.max(self.vacant_since)).after(forget_after)
+    }
+
+    /// # Errors
+    /// [`Refusal::WrongAdmission`] where one enters otherwise, [`Refusal::ChatNotFound`].
+    pub fn enters_by(&self, admission: Admission) -> Result<(), Refusal> {
+        if self.settings()?.admission == admission { Ok(()) } else { Err(Refusal::WrongAdmission) }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::secret::{OfInvite, OfJoin, OfRecovery, OfSession, OfTicket};
+use super::secret::{InviteDigest, JoinDigest, RecoveryDigest, SessionDigest, TicketDigest};
 use super::{
     ChatName, ClientId, Decision, Digest, InviteId, InviteTerms, KnockId, MemberId, MessageText, PasswordHash, Role,
     Salt, SessionId, Settings, Timestamp, Username,
@@ -22,20 +22,20 @@ pub enum Command {
     },
     /// Makes a magic link. Without a session, only what the chat's address allows.
     CreateInvite {
-        by: Option<Digest<OfSession>>,
+        by: Option<SessionDigest>,
         terms: InviteTerms,
     },
     /// Makes an invite worthless; who came by it stays or goes.
     RevokeInvite {
-        by: Digest<OfSession>,
+        by: SessionDigest,
         invite_id: InviteId,
         members_go: bool,
     },
     /// Takes a seat, or knocks where the invite asks first. The same `join` has the same effect
     /// as before.
     Join {
-        key: Digest<OfInvite>,
-        join: Digest<OfJoin>,
+        key: InviteDigest,
+        join: JoinDigest,
         username: Username,
     },
     /// Makes an account.
@@ -46,7 +46,7 @@ pub enum Command {
     /// Takes the account's seat, or one more session in it; the password was right.
     LogIn {
         username: Username,
-        join: Digest<OfJoin>,
+        join: JoinDigest,
         /// Whether the session that started first ends where there are as many as may be.
         ends_oldest: bool,
     },
@@ -54,25 +54,25 @@ pub enum Command {
     /// has the same effect as before.
     Enter {
         username: Username,
-        join: Digest<OfJoin>,
+        join: JoinDigest,
         until: Timestamp,
     },
     DecideKnock {
-        by: Digest<OfSession>,
+        by: SessionDigest,
         knock_id: KnockId,
         decision: Decision,
     },
     WithdrawKnock {
-        ticket: Digest<OfTicket>,
+        ticket: TicketDigest,
         knock_id: KnockId,
     },
     /// Changes the name of the member who is known by `join`, in a chat that is entered by its address.
     Rename {
-        join: Digest<OfJoin>,
+        join: JoinDigest,
         username: Username,
     },
     Post {
-        by: Digest<OfSession>,
+        by: SessionDigest,
         text: MessageText,
         client_id: Option<ClientId>,
     },
@@ -83,35 +83,35 @@ pub enum Command {
     /// Frees the seat of `member_id`: one's own, or a guest's where `by` is an owner, who may revoke the
     /// invite that the member came by as well.
     Remove {
-        by: Digest<OfSession>,
+        by: SessionDigest,
         member_id: MemberId,
         revokes_invite: bool,
     },
     /// Makes a member an owner too, or oneself a guest where another owner stays.
     SetRole {
-        by: Digest<OfSession>,
+        by: SessionDigest,
         member_id: MemberId,
         role: Role,
     },
     Renew {
-        by: Digest<OfSession>,
+        by: SessionDigest,
     },
     /// Ends one of the member's own sessions, `by` where none is named; with the last, the seat is free.
     EndSession {
-        by: Digest<OfSession>,
+        by: SessionDigest,
         session_id: Option<SessionId>,
     },
     /// Gives an owner a new way back; the one before ends.
     SetRecovery {
-        by: Digest<OfSession>,
+        by: SessionDigest,
     },
     /// Brings an owner back; the name counts where the seat has become free meanwhile.
     Recover {
-        code: Digest<OfRecovery>,
+        code: RecoveryDigest,
         username: Username,
     },
     End {
-        by: Digest<OfSession>,
+        by: SessionDigest,
     },
     /// Frees the seats of expired sessions, and ends a chat that had none for `forget_after`.
     Sweep {
@@ -122,19 +122,19 @@ pub enum Command {
 /// The randomness one decision may use: a decision makes at most one new thing with an id, and
 /// sees only the digests of new secrets.
 #[derive(Clone, Copy, Debug)]
-pub struct Fresh {
+pub struct Randomness {
     pub id: [u8; 16],
     /// What `session`, `ticket` and `recovery` are derived with, where they are.
     pub salt: Salt,
-    pub session: Digest<OfSession>,
-    pub invite: Digest<OfInvite>,
-    pub ticket: Digest<OfTicket>,
-    pub recovery: Digest<OfRecovery>,
+    pub session: SessionDigest,
+    pub invite: InviteDigest,
+    pub ticket: TicketDigest,
+    pub recovery: RecoveryDigest,
 }
 
-impl Fresh {
+impl Randomness {
     /// For a decision that makes nothing secret and nothing with an id.
-    pub const NOTHING: Self = Self {
+    pub const NONE: Self = Self {
         id: [0; 16],
         salt: Salt([0; 32]),
         session: Digest::from_stored([0; 32]),

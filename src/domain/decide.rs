@@ -1,18 +1,9 @@
 //! What a command does to a chat: the events it brings about, or why it may not.
 
-use std::time::Duration;
-
-use super::chat::{MAX_INVITES, MAX_INVITES_BY_ADDRESS};
-use super::secret::{OfSession, OfSource};
 use super::{
-    Account, Admission, Chat, ClientId, Command, Departure, Digest, Event, Fresh, Invite, InviteId, InviteTerms,
-    KnockEnd, Member, MemberId, Message, MessageText, PublicAccess, Recovery, Refusal, Role, Session, Settings, Source,
-    Timestamp, Username,
+    Account, Admission, Chat, ClientId, Command, Departure, Event, KnockEnd, Member, MemberId, Message, MessageText,
+    PublicAccess, Randomness, Recovery, Refusal, Role, Session, Timestamp, Username,
 };
-
-/// How long a secret that was exchanged for a session is answered with the same one: enough to ask
-/// again when the answer was lost.
-const RETRY_WITHIN: Duration = Duration::from_mins(5);
 
 impl Chat {
     /// Decides `command` at `now`. Pure: the same arguments give the same answer.
@@ -23,7 +14,7 @@ impl Chat {
     ///
     /// # Errors
     /// The rule that says no; then nothing is to change.
-    pub fn decide(&self, command: &Command, now: Timestamp, fresh: Fresh) -> Result<Vec<Event>, Refusal> {
+    pub fn decide(&self, command: &Command, now: Timestamp, randomness: Randomness) -> Result<Vec<Event>, Refusal> {
         if let Command::Create { name, settings, username, password } = command {
             let created = Event::ChatCreated { name: name.clone(), settings: settings.clone(), at: now };
             let Some(username) = username else { return Ok(vec![created]) };
@@ -31,20 +22,20 @@ impl Chat {
                 return Err(Refusal::UsernameTaken);
             }
             let owner = Member {
-                id: MemberId::from_random_bytes(fresh.id),
+                id: MemberId::from_random_bytes(randomness.id),
                 username: username.clone(),
                 role: Role::Owner,
                 joined_at: now,
                 invite_id: None,
                 join: None,
                 sessions: vec![Session {
-                    digest: fresh.session,
+                    digest: randomness.session,
                     started_at: now,
                     expires_at: now.after(settings.session_lifetime),
                     source: None,
                 }],
             };
-            let recovery = Recovery { member_id: owner.id, digest: fresh.recovery, source: None };
+            let recovery = Recovery { member_id: owner.id, digest: randomness.recovery, source: None };
             let account = password.as_ref().map(|password| {
                 let (member_id, username) = (owner.id, username.clone());
                 let account = Account { member_id, username, password: password.clone(), role: Role::Owner };
@@ -58,13 +49,13 @@ impl Chat {
             return Ok([created].into_iter().chain(account).chain(joined).collect());
         }
         self.settings()?;
-        let mut events = self.lapses(now);
+        let mut events = self.expirations(now);
         let settled = self.after(&events);
         if let Command::Sweep { forget_after } = command {
             let is_over = settled.members.is_empty() && settled.vacant_since().after(*forget_after) <= now;
             return Ok(if is_over { vec![Event::ChatEnded] } else { events });
         }
-        let decided = settled.decide_settled(command, now, fresh)?;
+        let decided = settled.decide_settled(command, now, randomness)?;
         if decided.is_empty() {
             return Ok(decided);
         }
@@ -78,20 +69,22 @@ impl Chat {
     }
 
     /// Decides on a state in which nothing is due.
-    fn decide_settled(&self, command: &Command, now: Timestamp, fresh: Fresh) -> Result<Vec<Event>, Refusal> {
+    fn decide_settled(&self, command: &Command, now: Timestamp, randomness: Randomness) -> Result<Vec<Event>, Refusal> {
         match command {
             Command::Create { .. } | Command::Sweep { .. } => unreachable!("decided before"),
-            Command::CreateInvite { by, terms } => self.create_invite(*by, terms, now, fresh).map(one),
+            Command::CreateInvite { by, terms } => self.create_invite(*by, terms, now, randomness).map(one),
             Command::RevokeInvite { by, invite_id, members_go } => {
                 self.revoke_invite(*by, *invite_id, *members_go, now)
             }
             Command::Join { key, join, username } => {
-                Ok(self.join(*key, *join, username, now, fresh)?.into_iter().collect())
+                Ok(self.join(*key, *join, username, now, randomness)?.into_iter().collect())
             }
-            Command::Register { username, password } => self.register(username, password, now, fresh).map(one),
-            Command::LogIn { username, join, ends_oldest } => self.log_in(username, *join, *ends_oldest, now, fresh),
+            Command::Register { username, password } => self.register(username, password, now, randomness).map(one),
+            Command::LogIn { username, join, ends_oldest } => {
+                self.log_in(username, *join, *ends_oldest, now, randomness)
+            }
             Command::Enter { username, join, until } => {
-                Ok(self.enter(username, *join, *until, now, fresh)?.into_iter().collect())
+                Ok(self.enter(username, *join, *until, now, randomness)?.into_iter().collect())
             }
             Command::DecideKnock { by, knock_id, decision } => self.decide_on_knock(*by, *knock_id, *decision, now),
             Command::WithdrawKnock { ticket, knock_id } => self.withdraw_knock(*ticket, *knock_id, now),
@@ -110,10 +103,10 @@ impl Chat {
             }
             Command::Remove { by, member_id, revokes_invite } => self.remove(*by, *member_id, *revokes_invite, now),
             Command::SetRole { by, member_id, role } => self.set_role(*by, *member_id, *role, now),
-            Command::Renew { by } => self.renew(*by, now, fresh),
+            Command::Renew { by } => self.renew(*by, now, randomness),
             Command::EndSession { by, session_id } => self.end_session(*by, *session_id, now),
-            Command::SetRecovery { by } => self.set_recovery(*by, now, fresh).map(one),
-            Command::Recover { code, username } => self.recover(*code, username, now, fresh),
+            Command::SetRecovery { by } => self.set_recovery(*by, now, randomness).map(one),
+            Command::Recover { code, username } => self.recover(*code, username, now, randomness),
             Command::End { by } => {
                 self.authenticate_owner(*by, now)?;
                 Ok(one(Event::ChatEnded))
@@ -141,70 +134,6 @@ impl Chat {
         })
     }
 
-    /// An owner makes any invite. In a chat whose owners let people in, who knows its address makes those
-    /// that ask an owner; where the address is enough to post, it is enough for this too.
-    fn create_invite(
-        &self,
-        by: Option<Digest<OfSession>>,
-        terms: &InviteTerms,
-        now: Timestamp,
-        fresh: Fresh,
-    ) -> Result<Event, Refusal> {
-        let Settings { admission, public_access, .. } = self.settings()?;
-        let asks_first = terms.asks_first.unwrap_or(*admission == Admission::Approval);
-        match by {
-            Some(by) => drop(self.authenticate_owner(by, now)?),
-            None if *public_access == PublicAccess::Post || (*admission == Admission::Approval && asks_first) => {}
-            None => return Err(Refusal::SessionRequired),
-        }
-        if !admission.is_by_invite() {
-            return Err(Refusal::WrongAdmission);
-        }
-        let is_by_address = by.is_none();
-        let open = self.invites.iter().filter(|invite| invite.is_open(now));
-        let open_by_address = open.clone().filter(|invite| invite.is_by_address).count();
-        if is_by_address && open_by_address >= MAX_INVITES_BY_ADDRESS {
-            let problem = format!("would be one of more than {MAX_INVITES_BY_ADDRESS} that no owner has made");
-            return Err(Refusal::Invalid { field: "invite", problem });
-        }
-        if open.count() >= MAX_INVITES {
-            let problem = format!("would be more than {MAX_INVITES}; revoke one first");
-            return Err(Refusal::Invalid { field: "invite", problem });
-        }
-        let lifetime = terms.lifetime.or(is_by_address.then_some(Invite::LIFETIME_BY_ADDRESS));
-        Ok(Event::InviteCreated {
-            invite: Invite {
-                id: InviteId::from_random_bytes(fresh.id),
-                digest: fresh.invite,
-                label: terms.label.clone(),
-                max_uses: terms.max_uses,
-                uses: 0,
-                created_at: now,
-                expires_at: lifetime.map(|lifetime| now.after(lifetime)),
-                asks_first,
-                is_by_address,
-            },
-        })
-    }
-
-    fn revoke_invite(
-        &self,
-        by: Digest<OfSession>,
-        invite_id: InviteId,
-        members_go: bool,
-        now: Timestamp,
-    ) -> Result<Vec<Event>, Refusal> {
-        self.authenticate_owner(by, now)?;
-        if !self.invites.iter().any(|invite| invite.id == invite_id) {
-            return Err(Refusal::NotFound("invite"));
-        }
-        let goes = |member: &&Member| members_go && member.invite_id == Some(invite_id) && member.role != Role::Owner;
-        let gone = self.live_members(now).filter(goes);
-        let gone = gone.map(|member| Event::MemberLeft { member_id: member.id, why: Departure::Removed, at: now });
-        let declined = self.decline_all_by(invite_id, now);
-        Ok([Event::InviteRevoked { invite_id }].into_iter().chain(declined).chain(gone).collect())
-    }
-
     fn post(
         &self,
         member_id: MemberId,
@@ -225,61 +154,8 @@ impl Chat {
         }
     }
 
-    fn remove(
-        &self,
-        by: Digest<OfSession>,
-        member_id: MemberId,
-        revokes_invite: bool,
-        now: Timestamp,
-    ) -> Result<Vec<Event>, Refusal> {
-        let is_own = self.authenticate(by, now)?.id == member_id;
-        if revokes_invite || !is_own {
-            self.authenticate_owner(by, now)?;
-        }
-        let member = self.live_members(now).find(|member| member.id == member_id).ok_or(Refusal::NotFound("member"))?;
-        if member.role == Role::Owner && !is_own {
-            let problem = "is an owner too; owners cannot remove each other".into();
-            return Err(Refusal::Invalid { field: "member", problem });
-        }
-        let why = if is_own { Departure::Left } else { Departure::Removed };
-        let left = Event::MemberLeft { member_id, why, at: now };
-        // It may have been revoked before.
-        let invite = self.invites.iter().find(|invite| revokes_invite && member.invite_id == Some(invite.id));
-        let revoked = invite.map(|invite| {
-            [Event::InviteRevoked { invite_id: invite.id }].into_iter().chain(self.decline_all_by(invite.id, now))
-        });
-        Ok([left].into_iter().chain(revoked.into_iter().flatten()).collect())
-    }
-
-    fn renew(&self, by: Digest<OfSession>, now: Timestamp, fresh: Fresh) -> Result<Vec<Event>, Refusal> {
-        if self.renewed_by(by, now).is_some() {
-            return Ok(Vec::new());
-        }
-        let member = self.authenticate(by, now)?;
-        let started_at = member.session(by).map_or(now, |before| before.started_at);
-        let session = self.new_session(fresh, Some(Source { digest: by.as_source(), salt: fresh.salt }), now)?;
-        Ok(one(Event::SessionRenewed { member_id: member.id, ended: by, session: Session { started_at, ..session } }))
-    }
-
-    /// What took the place of this token just now.
-    #[must_use]
-    pub fn renewed_by(&self, token: Digest<OfSession>, now: Timestamp) -> Option<&Session> {
-        self.session_given_for(token.as_source(), now).map(|(_, session)| session)
-    }
-
-    pub(super) fn session_given_for(&self, source: Digest<OfSource>, now: Timestamp) -> Option<(&Member, &Session)> {
-        let lifetime = self.settings().ok()?.session_lifetime;
-        let is_recent = |session: &Session| session.expires_at > now.after(lifetime.saturating_sub(RETRY_WITHIN));
-        self.live_sessions(now).find(|(_, session)| session.is_given_for(source) && is_recent(session))
-    }
-
-    pub(super) fn new_session(&self, fresh: Fresh, source: Option<Source>, now: Timestamp) -> Result<Session, Refusal> {
-        let expires_at = now.after(self.settings()?.session_lifetime);
-        Ok(Session { digest: fresh.session, started_at: now, expires_at, source })
-    }
-
     /// What time alone has brought about.
-    fn lapses(&self, now: Timestamp) -> Vec<Event> {
+    fn expirations(&self, now: Timestamp) -> Vec<Event> {
         let expired = self.members.iter().filter(|member| !member.is_live(now));
         let expired =
             expired.map(|member| Event::MemberLeft { member_id: member.id, why: Departure::Expired, at: now });

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::secret::OfSession;
+use super::secret::SessionDigest;
 use super::{
-    Account, ChatName, Digest, Invite, InviteId, Knock, KnockEnd, KnockId, KnockStatus, Member, MemberId, Message,
-    Recovery, Role, Session, Settings, Timestamp, Username,
+    Account, ChatName, Invite, InviteId, Knock, KnockEnd, KnockId, KnockStatus, Member, MemberId, Message, Recovery,
+    Role, Session, Settings, Timestamp, Username,
 };
 
 /// How a seat became free, or one of several sessions ended.
@@ -19,6 +19,15 @@ pub enum Departure {
     Removed,
     /// The session came to its end.
     Expired,
+}
+
+/// Who in the chat learns of an event as it happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    Members,
+    Owners,
+    /// Owners ask for these when they need them.
+    Nobody,
 }
 
 /// One thing that happened.
@@ -62,13 +71,13 @@ pub enum Event {
     /// place.
     SessionRenewed {
         member_id: MemberId,
-        ended: Digest<OfSession>,
+        ended: SessionDigest,
         session: Session,
     },
     /// One of the member's sessions is no more; others are left.
     SessionEnded {
         member_id: MemberId,
-        ended: Digest<OfSession>,
+        ended: SessionDigest,
         why: Departure,
     },
     /// An owner took the seat back from whoever had it: all other sessions end.
@@ -106,4 +115,29 @@ pub enum Event {
     },
     /// Nothing of the chat is to be left anywhere.
     ChatEnded,
+}
+
+impl Event {
+    #[must_use]
+    pub const fn audience(&self) -> Audience {
+        match self {
+            Self::MessagePosted { .. }
+            | Self::MemberJoined { .. }
+            | Self::MemberLeft { .. }
+            | Self::MemberRenamed { .. }
+            | Self::RoleChanged { .. }
+            | Self::ChatEnded => Audience::Members,
+            Self::Knocked { .. } | Self::KnockDecided { .. } | Self::KnockEnded { .. } => Audience::Owners,
+            Self::ChatCreated { .. }
+            | Self::InviteCreated { .. }
+            | Self::InviteRevoked { .. }
+            | Self::SessionStarted { .. }
+            | Self::SessionRenewed { .. }
+            | Self::SessionEnded { .. }
+            | Self::SeatTakenBack { .. }
+            | Self::RecoverySet { .. }
+            | Self::RecoveryEnded { .. }
+            | Self::Registered { .. } => Audience::Nobody,
+        }
+    }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::{Builder, Uuid};
 
-use super::secret::{Digest, OfSession};
+use super::secret::SessionDigest;
 
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -80,7 +80,7 @@ impl SessionId {
     /// The id of the session whose token has this digest: a version 8 UUID made of its SHA-256, so that
     /// no store keeps it.
     #[must_use]
-    pub(super) fn of_token(digest: Digest<OfSession>) -> Self {
+    pub(super) fn of_token(digest: SessionDigest) -> Self {
         Self(hashed(digest.as_bytes()))
     }
 }

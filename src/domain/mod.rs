@@ -1,45 +1,46 @@
 //! The rules of a chat, free of I/O, clock and randomness; they name no other module.
 //!
 //! A use case loads a [`Chat`], lets [`Chat::decide`] turn a [`Command`] into [`Event`]s or
-//! into a [`Refusal`], and stores the [`Change`] that [`Chat::change`] makes of them. Every rule
+//! into a [`Refusal`], and stores the [`Transition`] that [`Chat::transition`] makes of them. Every rule
 //! stands here once, so every store, transport and dialect keeps the same ones.
 
-mod account;
+mod accounts;
 mod apply;
-mod browser;
+mod browser_sessions;
 mod chat;
 mod command;
 mod decide;
-mod entry;
 mod event;
 mod ids;
-mod invite;
-mod knock;
+mod invites;
+mod knocks;
 mod line;
-mod member;
+mod members;
 mod message;
 mod owners;
 mod refusal;
 mod secret;
+mod sessions;
 mod settings;
 mod text;
 mod timestamp;
 
-pub use account::{Account, PasswordHash};
-pub use browser::{BrowserSession, SealedChatId};
-pub use chat::{Change, Chat, MessagesAfter, Receipt, Snapshot};
-pub use command::{Command, Fresh};
-pub use event::{Departure, Event};
+pub use accounts::{Account, PasswordHash};
+pub use browser_sessions::{BrowserSession, SealedChatId};
+pub use chat::{Chat, MessagesAfter, Receipt, Snapshot, Transition};
+pub use command::{Command, Randomness};
+pub use event::{Audience, Departure, Event};
 pub use ids::{ChatId, ClientId, InviteId, KnockId, MemberId, MessageId, SessionId};
-pub use invite::{Invite, InviteTerms};
-pub use knock::{Decision, Knock, KnockEnd, KnockStatus};
+pub use invites::{Invite, InviteTerms};
+pub use knocks::{Decision, Knock, KnockEnd, KnockStatus};
 pub use line::{ChatName, InviteLabel, Username};
-pub use member::{Member, Recovery, Role, Session, Source};
+pub use members::{Member, Recovery, Role};
 pub use message::{Message, MessageText};
 pub use refusal::{Refusal, whole_seconds};
 pub use secret::{
-    BrowserToken, Digest, InviteKey, JoinSecret, OfBrowser, OfInvite, OfJoin, OfRecovery, OfSession, OfTicket,
-    RecoveryCode, SECRET_BYTES, Salt, Secret, SessionToken, Ticket,
+    BrowserDigest, BrowserToken, Digest, InviteDigest, InviteKey, JoinDigest, JoinSecret, RecoveryCode, RecoveryDigest,
+    SECRET_BYTES, Salt, Secret, SessionDigest, SessionToken, SourceDigest, Ticket, TicketDigest, kind,
 };
+pub use sessions::{Session, Source};
 pub use settings::{Admission, PublicAccess, Settings};
 pub use timestamp::Timestamp;

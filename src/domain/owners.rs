@@ -1,8 +1,8 @@
 //! Who owns a chat: there is an owner whenever someone is there, and an owner finds the way back.
 
-use super::secret::{OfRecovery, OfSession, OfSource};
 use super::{
-    Chat, Digest, Event, Fresh, Member, MemberId, Recovery, Refusal, Role, Session, Source, Timestamp, Username,
+    Chat, Event, Member, MemberId, Randomness, Recovery, RecoveryDigest, Refusal, Role, Session, SessionDigest, Source,
+    SourceDigest, Timestamp, Username,
 };
 
 impl Chat {
@@ -20,7 +20,7 @@ impl Chat {
 
     pub(super) fn set_role(
         &self,
-        by: Digest<OfSession>,
+        by: SessionDigest,
         member_id: MemberId,
         role: Role,
         now: Timestamp,
@@ -42,19 +42,24 @@ impl Chat {
         Ok(vec![Event::RoleChanged { member_id, role }])
     }
 
-    pub(super) fn set_recovery(&self, by: Digest<OfSession>, now: Timestamp, fresh: Fresh) -> Result<Event, Refusal> {
+    pub(super) fn set_recovery(
+        &self,
+        by: SessionDigest,
+        now: Timestamp,
+        randomness: Randomness,
+    ) -> Result<Event, Refusal> {
         let owner = self.authenticate_owner(by, now)?;
-        Ok(recovery_set(owner, fresh, None))
+        Ok(recovery_set(owner, randomness, None))
     }
 
     /// An owner comes back: to the seat, if it is still theirs, else to a free one. A code that was
     /// used just now does what it did: its answer may have been lost.
     pub(super) fn recover(
         &self,
-        code: Digest<OfRecovery>,
+        code: RecoveryDigest,
         username: &Username,
         now: Timestamp,
-        fresh: Fresh,
+        randomness: Randomness,
     ) -> Result<Vec<Event>, Refusal> {
         if self.recovered_by(code, now).is_some() {
             return Ok(Vec::new());
@@ -62,7 +67,8 @@ impl Chat {
         let recovery = self.recoveries.iter().find(|recovery| recovery.digest == code);
         let recovery = recovery.ok_or(Refusal::InvalidRecovery)?;
         let given_for = Some(code.as_source());
-        let session = self.new_session(fresh, Some(Source { digest: code.as_source(), salt: fresh.salt }), now)?;
+        let session =
+            self.new_session(randomness, Some(Source { digest: code.as_source(), salt: randomness.salt }), now)?;
         if let Some(member) = self.live_members(now).find(|member| member.id == recovery.member_id) {
             // Where people log in, the others who have the seat are browsers of the same account.
             let back = if self.account_of(member.id).is_some() {
@@ -70,7 +76,7 @@ impl Chat {
             } else {
                 vec![Event::SeatTakenBack { member_id: member.id, session }]
             };
-            return Ok(back.into_iter().chain([recovery_set(member, fresh, given_for)]).collect());
+            return Ok(back.into_iter().chain([recovery_set(member, randomness, given_for)]).collect());
         }
         self.free_seats(now)?;
         // The name of an account is its own.
@@ -85,13 +91,13 @@ impl Chat {
             join: None,
             sessions: vec![session],
         };
-        let recovery = recovery_set(&member, fresh, given_for);
+        let recovery = recovery_set(&member, randomness, given_for);
         Ok(vec![Event::MemberJoined { member }, recovery])
     }
 
     /// Who has come back by `code` just now, and has still what it gave.
     #[must_use]
-    pub fn recovered_by(&self, code: Digest<OfRecovery>, now: Timestamp) -> Option<(&Member, &Session)> {
+    pub fn recovered_by(&self, code: RecoveryDigest, now: Timestamp) -> Option<(&Member, &Session)> {
         let (member, session) = self.session_given_for(code.as_source(), now)?;
         let is_of_code =
             |recovery: &&Recovery| recovery.member_id == member.id && recovery.source == Some(code.as_source());
@@ -99,7 +105,7 @@ impl Chat {
     }
 }
 
-fn recovery_set(owner: &Member, fresh: Fresh, source: Option<Digest<OfSource>>) -> Event {
-    let recovery = Recovery { member_id: owner.id, digest: fresh.recovery, source };
+fn recovery_set(owner: &Member, randomness: Randomness, source: Option<SourceDigest>) -> Event {
+    let recovery = Recovery { member_id: owner.id, digest: randomness.recovery, source };
     Event::RecoverySet { recovery }
 }

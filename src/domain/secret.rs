@@ -19,60 +19,63 @@ use super::ChatId;
 /// How much entropy a secret carries.
 pub const SECRET_BYTES: usize = 32;
 
-/// Marks the secrets that prove a seat in a chat.
-#[derive(Debug)]
-pub enum OfSession {}
-/// Marks the secrets that let someone in.
-#[derive(Debug)]
-pub enum OfInvite {}
-/// Marks the secrets by which one who joins is known again.
-#[derive(Debug)]
-pub enum OfJoin {}
-/// Marks the secrets that prove a knock.
-#[derive(Debug)]
-pub enum OfTicket {}
-/// Marks the secrets by which an owner comes back.
-#[derive(Debug)]
-pub enum OfRecovery {}
-/// Marks the secrets by which a browser is known between chats.
-#[derive(Debug)]
-pub enum OfBrowser {}
-/// Marks whatever secret a session was given for.
-#[derive(Debug)]
-pub enum OfSource {}
+/// What a secret is for: secrets of one kind are never taken for another's.
+pub mod kind {
+    /// Proves a seat in a chat.
+    #[derive(Debug)]
+    pub enum Session {}
+    /// Lets someone join.
+    #[derive(Debug)]
+    pub enum Invite {}
+    /// Identifies a guest who joins again.
+    #[derive(Debug)]
+    pub enum Join {}
+    /// Proves a knock.
+    #[derive(Debug)]
+    pub enum Ticket {}
+    /// Gives an owner their seat back.
+    #[derive(Debug)]
+    pub enum Recovery {}
+    /// Identifies a browser across chats.
+    #[derive(Debug)]
+    pub enum Browser {}
+    /// Any secret for which a session was issued.
+    #[derive(Debug)]
+    pub enum Source {}
+}
 
-/// What keeps secrets of different kinds apart that are derived from the same one.
+/// Separates secrets of different kinds that are derived from the same secret.
 pub trait Kind {
     const NAME: &'static str;
 }
 
-impl Kind for OfSession {
+impl Kind for kind::Session {
     const NAME: &'static str = "session";
 }
-impl Kind for OfJoin {
+impl Kind for kind::Join {
     const NAME: &'static str = "join";
 }
-impl Kind for OfTicket {
+impl Kind for kind::Ticket {
     const NAME: &'static str = "ticket";
 }
-impl Kind for OfRecovery {
+impl Kind for kind::Recovery {
     const NAME: &'static str = "recovery";
 }
 
 /// Proves a member's seat; shown to that member alone.
-pub type SessionToken = Secret<OfSession>;
+pub type SessionToken = Secret<kind::Session>;
 /// What a magic link carries.
-pub type InviteKey = Secret<OfInvite>;
+pub type InviteKey = Secret<kind::Invite>;
 /// Made of a magic link's key and a join id: who joins by both again is the same one.
-pub type JoinSecret = Secret<OfJoin>;
+pub type JoinSecret = Secret<kind::Join>;
 /// Proves a knock to the chat that it was made at; shown to the one who knocks alone.
-pub type Ticket = Secret<OfTicket>;
+pub type Ticket = Secret<kind::Ticket>;
 /// Brings an owner back whose session is lost; shown to that owner alone.
-pub type RecoveryCode = Secret<OfRecovery>;
+pub type RecoveryCode = Secret<kind::Recovery>;
 
 /// Proves a browser's session to every chat that is entered by its address; shown to that browser
 /// alone.
-pub type BrowserToken = Secret<OfBrowser>;
+pub type BrowserToken = Secret<kind::Browser>;
 
 /// What a derived secret is made of beside the one that was shown. Random, kept, worth nothing
 /// by itself.
@@ -84,6 +87,21 @@ impl fmt::Debug for Salt {
         f.write_str("Salt(…)")
     }
 }
+
+/// The digest of a session token.
+pub type SessionDigest = Digest<kind::Session>;
+/// The digest of an invite's key.
+pub type InviteDigest = Digest<kind::Invite>;
+/// The digest of a join secret.
+pub type JoinDigest = Digest<kind::Join>;
+/// The digest of a knock's ticket.
+pub type TicketDigest = Digest<kind::Ticket>;
+/// The digest of a recovery code.
+pub type RecoveryDigest = Digest<kind::Recovery>;
+/// The digest of a browser's token.
+pub type BrowserDigest = Digest<kind::Browser>;
+/// The digest of the secret for which a session was issued.
+pub type SourceDigest = Digest<kind::Source>;
 
 /// 32 random bytes, written as 43 characters of base64url. `Debug` shows nothing of it.
 ///
@@ -239,7 +257,7 @@ impl<K> Digest<K> {
 impl<K: Kind> Digest<K> {
     /// Names the secret as that which a session was given for; secrets of different kinds are never
     /// taken for each other.
-    pub(super) fn as_source(self) -> Digest<OfSource> {
+    pub(super) fn as_source(self) -> SourceDigest {
         let bytes = Sha256::new().chain_update(K::NAME).chain_update(self.bytes).finalize().into();
         Digest { bytes, kind: PhantomData }
     }

@@ -20,9 +20,9 @@ use super::origin::{SiteUrl, check_origin};
 use super::path::HashKeyInPath;
 use super::problem::{Answer, Failure};
 use super::query::cursor;
-use crate::app::addresses;
 use crate::domain::{BrowserToken, MessageText, Refusal, Username};
 use crate::service::{Caller, Service};
+use crate::wire::addresses;
 use crate::wire::chat_app::{
     BrowserSession, Chatroom, ChatroomMessage, ChatroomMessages, ChatroomSaying, NewBrowserSession, NewChatroom,
     OwnName,

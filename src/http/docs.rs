@@ -13,7 +13,7 @@ use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
 use super::AppState;
-use super::origin::way_up;
+use super::origin::relative_root;
 
 /// The page loads its style and nothing else.
 const POLICY: HeaderValue =
@@ -27,7 +27,7 @@ const WAY_UP: &str = "way-up";
 pub(super) fn routes(document: &OpenApi) -> Router<AppState> {
     let page: Arc<str> = render(document).into();
     let show = move |OriginalUri(asked): OriginalUri| async move {
-        let page = page.replacen(WAY_UP, &way_up(asked.path()), 1);
+        let page = page.replacen(WAY_UP, &relative_root(asked.path()), 1);
         ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(page)).into_response()
     };
     Router::new().route(PATH, get(show))

@@ -15,12 +15,12 @@ use super::AppState;
 use super::body::{OptionalRequestBody, RequestBody};
 use super::path::ChatInPath;
 use super::problem::{Answer, Failure};
-use crate::app::addresses;
 use crate::domain::{
     Admission, ChatName, Message, MessageText, PublicAccess, Refusal, Session, SessionToken, Settings, Username,
 };
 use crate::service::{self, Caller, Password, Service};
 use crate::wire::Problem;
+use crate::wire::addresses;
 use crate::wire::flask::{Credentials, Login, NewRoom, Outcome, Room, Saying};
 
 /// The most messages that `get_conversation` answers.

@@ -7,11 +7,11 @@ mod calls;
 mod chat_app;
 mod docs;
 mod flask;
+mod health;
+mod layers;
 mod native;
 mod openapi;
-mod ops;
 mod origin;
-mod outer;
 mod pages;
 mod path;
 mod problem;
@@ -29,8 +29,8 @@ use leptos::config::LeptosOptions;
 use crate::config::Config;
 use crate::service::Service;
 
+pub use layers::MAX_BODY_BYTES;
 pub use openapi::api_document;
-pub use outer::MAX_BODY_BYTES;
 pub use serve::{Limits, connections_within, raise_open_files, serve, serve_within};
 
 /// What handlers share; clones share everything.
@@ -61,5 +61,5 @@ pub fn router(state: AppState) -> Router {
     let (api, document) = openapi::routes().split_for_parts();
     let routes = api.merge(docs::routes(&document)).merge(pages::routes(&state));
     let pages = pages::paths().chain([docs::PATH.to_owned()]);
-    calls::with_both_forms(outer::wrap(routes, &state).with_state(state), &document, pages)
+    calls::with_both_forms(layers::wrap(routes, &state).with_state(state), &document, pages)
 }

@@ -13,7 +13,7 @@ use axum::extract::Extension;
 use axum::response::{IntoResponse as _, Response};
 
 use super::body::FORM;
-use super::{AppState, chat_app, flask, native, ops, silly};
+use super::{AppState, chat_app, flask, health, native, silly};
 use crate::wire::Problem;
 
 /// Every call of the API, documented and routed in one.
@@ -23,7 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .merge(silly::routes())
         .merge(flask::routes())
         .merge(chat_app::routes())
-        .merge(ops::routes())
+        .merge(health::routes())
         .routes(routes!(show_document));
     name_problems(router.get_openapi_mut());
     take_forms(router.get_openapi_mut());

@@ -77,7 +77,7 @@ pub(super) fn asked_path(extensions: &Extensions, uri: &Uri) -> String {
 
 /// The way from `path` up to where the site begins, whatever stands before it on the host: `./`,
 /// `../`, `../../` …
-pub(super) fn way_up(path: &str) -> String {
+pub(super) fn relative_root(path: &str) -> String {
     match path.matches('/').count().saturating_sub(1) {
         0 => "./".into(),
         depth => "../".repeat(depth),
@@ -164,7 +164,7 @@ mod tests {
     fn the_way_up_leads_to_the_site_from_any_depth() {
         let ways = [("/", "./"), ("/docs", "./"), ("/chat/1", "../"), ("/chatrooms/1/", "../../"), ("", "./")];
         for (path, way) in ways {
-            assert_eq!(way_up(path), way, "{path}");
+            assert_eq!(relative_root(path), way, "{path}");
         }
     }
 

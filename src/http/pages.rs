@@ -22,13 +22,14 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use super::AppState;
 use super::accept::wants_page;
 use super::chat_app::browser_token;
-use super::origin::{asked_path, way_up};
+use super::origin::{asked_path, relative_root};
 use super::path::ChatInPath;
 use super::problem::{Answer, Failure};
 use crate::app::server_fns::AnswerHead;
-use crate::app::{App, PublicUrl, WayUp, addresses, shell};
+use crate::app::{App, PublicUrl, RelativeRoot, shell};
 use crate::domain::Refusal;
 use crate::service::{Caller, Error};
+use crate::wire::addresses;
 use crate::wire::{Code, Problem};
 
 /// Pages and files hold nothing private; a browser may keep them, but asks whether they are new.
@@ -87,7 +88,7 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
         provide_context(service.clone());
         provide_context(PublicUrl(config.public_url.clone()));
         if let Some(parts) = use_context::<Parts>() {
-            provide_context(WayUp(way_up(&asked_path(&parts.extensions, &parts.uri))));
+            provide_context(RelativeRoot(relative_root(&asked_path(&parts.extensions, &parts.uri))));
             if let Some(caller) = parts.extensions.get::<Caller>().copied() {
                 provide_context(caller);
             }

@@ -1,7 +1,9 @@
 //! Accounts of one chat: made, and logged in to.
 
 use super::{Caller, Password, Result, Seat, Service};
-use crate::domain::{Admission, Chat, ChatId, Command, Departure, Event, Fresh, JoinSecret, Member, Refusal, Username};
+use crate::domain::{
+    Admission, Chat, ChatId, Command, Departure, Event, JoinSecret, Member, Randomness, Refusal, Username,
+};
 
 /// What someone shows to log in.
 #[derive(Debug)]
@@ -25,10 +27,10 @@ impl Service {
     ) -> Result<()> {
         self.limit(|limits| limits.check_register(caller))?;
         // What must be refused is refused before the costly part.
-        self.look(chat_id, |state, now| state.chat.may_register(&username, now)).await?;
+        self.query(chat_id, |state, now| state.chat.may_register(&username, now)).await?;
         let password = self.inner.passwords.hash(password, self.draw_id()).await?;
-        let fresh = Fresh { id: self.draw_id(), ..Fresh::NOTHING };
-        self.change(chat_id, Command::Register { username, password }, fresh).await.map(drop)
+        let randomness = Randomness { id: self.draw_id(), ..Randomness::NONE };
+        self.execute(chat_id, Command::Register { username, password }, randomness).await.map(drop)
     }
 
     /// Takes the account's seat, or one more session in it. The same `join` has the same effect as before.
@@ -41,7 +43,7 @@ impl Service {
         Login { username, password, join, ends_oldest }: Login<'_>,
     ) -> Result<(Seat, bool)> {
         let kept = self
-            .look(chat_id, |state, _| {
+            .query(chat_id, |state, _| {
                 state.chat.enters_by(Admission::Account)?;
                 Ok(state.chat.account(&username).map(|account| account.password.clone()))
             })
@@ -62,9 +64,9 @@ impl Service {
             return Err(Refusal::WrongPassword.into());
         }
         let salt = self.draw_salt();
-        let fresh = Fresh { salt, session: join.session(&salt).digest(), ..Fresh::NOTHING };
+        let randomness = Randomness { salt, session: join.session(&salt).digest(), ..Randomness::NONE };
         let command = Command::LogIn { username: username.clone(), join: join.digest(), ends_oldest };
-        let events = self.change(chat_id, command, fresh).await?;
+        let events = self.execute(chat_id, command, randomness).await?;
         let is_end = |event: &Event| matches!(event, Event::SessionEnded { why: Departure::Left, .. });
         let has_ended_oldest = events.iter().any(is_end);
         // One browser may have logged in to several accounts with the same secret.

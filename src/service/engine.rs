@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use uuid::{Builder, Uuid};
 
+use super::active_chats::{ActiveChat, State};
 use super::entropy::random;
 use super::limits::Limits;
-use super::room::{Room, State};
 use super::{Result, Service};
-use crate::domain::{ChatId, Command, Event, Fresh, Refusal, Salt, Secret, Timestamp};
+use crate::domain::{ChatId, Command, Event, Randomness, Refusal, Salt, Secret, Timestamp};
 use crate::store::{CommitError, Unavailable};
 
 /// Conflicts in a row before a commit is given up. Each means that another node got through, so
@@ -43,12 +43,12 @@ impl Service {
         self.inner.limits.as_ref().map_or(Ok(()), check)
     }
 
-    pub(super) async fn room(&self, chat_id: ChatId) -> Result<Arc<Room>> {
-        if let Some(room) = self.inner.rooms.find(chat_id, self.now()) {
+    pub(super) async fn room(&self, chat_id: ChatId) -> Result<Arc<ActiveChat>> {
+        if let Some(room) = self.inner.active_chats.find(chat_id, self.now()) {
             return Ok(room);
         }
-        let chat = self.inner.store.load(chat_id).await?.ok_or(Refusal::ChatNotFound)?;
-        let room = self.inner.rooms.open(chat, self.now());
+        let chat = self.inner.stores.chats.load(chat_id).await?.ok_or(Refusal::ChatNotFound)?;
+        let room = self.inner.active_chats.open(chat, self.now());
         // What happened between the load and now has reached no room: look once more.
         self.refresh(chat_id, &room).await?;
         Ok(room)
@@ -56,15 +56,15 @@ impl Service {
 
     /// Keeps nothing in memory of a chat that has ended.
     fn forget_ended(&self, chat_id: ChatId) {
-        self.inner.rooms.close(chat_id);
+        self.inner.active_chats.close(chat_id);
         if let Some(limits) = &self.inner.limits {
             limits.logins.forget_chat(chat_id);
         }
     }
 
     /// Loads the room's chat anew from the store; the chat may be gone by now.
-    async fn refresh(&self, chat_id: ChatId, room: &Room) -> Result<()> {
-        let Some(chat) = self.inner.store.load(chat_id).await? else {
+    async fn refresh(&self, chat_id: ChatId, room: &ActiveChat) -> Result<()> {
+        let Some(chat) = self.inner.stores.chats.load(chat_id).await? else {
             self.forget_ended(chat_id);
             room.end();
             return Err(Refusal::ChatNotFound.into());
@@ -74,43 +74,48 @@ impl Service {
     }
 
     /// Answers from the chat as it stands. Where the store has other writers, a refusal may come
-    /// of a stale state, so it is decided once more on a fresh load.
-    pub(super) async fn look<T>(
+    /// of a stale state, so it is decided once more on a state just loaded.
+    pub(super) async fn query<T>(
         &self,
         chat_id: ChatId,
         view: impl Fn(&State, Timestamp) -> Result<T, Refusal>,
     ) -> Result<T> {
         let room = self.room(chat_id).await?;
-        self.look_into(&room, chat_id, view).await
+        self.query_in(&room, chat_id, view).await
     }
 
-    pub(super) async fn look_into<T>(
+    pub(super) async fn query_in<T>(
         &self,
-        room: &Room,
+        room: &ActiveChat,
         chat_id: ChatId,
         view: impl Fn(&State, Timestamp) -> Result<T, Refusal>,
     ) -> Result<T> {
-        match room.look(|state| view(state, self.now())) {
-            Err(_) if self.inner.store.is_shared() => {
+        match room.read(|state| view(state, self.now())) {
+            Err(_) if self.inner.stores.chats.is_shared() => {
                 self.refresh(chat_id, room).await?;
-                Ok(room.look(|state| view(state, self.now()))?)
+                Ok(room.read(|state| view(state, self.now()))?)
             }
             answer => Ok(answer?),
         }
     }
 
     /// Decides, commits and applies `command`, deciding again where another node was first.
-    pub(super) async fn change(&self, chat_id: ChatId, command: Command, fresh: Fresh) -> Result<Arc<[Event]>> {
-        self.to_the_end(move |service| async move {
+    pub(super) async fn execute(
+        &self,
+        chat_id: ChatId,
+        command: Command,
+        randomness: Randomness,
+    ) -> Result<Arc<[Event]>> {
+        self.run_to_completion(move |service| async move {
             let room = service.room(chat_id).await?;
-            let _turn = room.take_turn().await;
-            let mut is_fresh = !service.inner.store.is_shared();
+            let _turn = room.lock_writer().await;
+            let mut is_fresh = !service.inner.stores.chats.is_shared();
             for _ in 0..MAX_CONFLICTS {
                 let now = service.now();
-                let chat = room.look(|state| Arc::clone(&state.chat));
-                let change = match chat.decide(&command, now, fresh) {
+                let chat = room.read(|state| Arc::clone(&state.chat));
+                let change = match chat.decide(&command, now, randomness) {
                     Ok(events) if events.is_empty() && is_fresh => return Ok(events.into()),
-                    Ok(events) if !events.is_empty() => chat.change(events),
+                    Ok(events) if !events.is_empty() => chat.transition(events),
                     Err(refusal) if is_fresh => return Err(refusal.into()),
                     // That there is nothing to change may be as stale as a refusal.
                     Ok(_) | Err(_) => {
@@ -119,7 +124,7 @@ impl Service {
                         continue;
                     }
                 };
-                match service.inner.store.commit(&change).await {
+                match service.inner.stores.chats.commit(&change).await {
                     Ok(()) => {
                         let (events, has_ended) = (Arc::clone(&change.events), change.after.has_ended());
                         room.advance(change, now);
@@ -142,7 +147,7 @@ impl Service {
 
     /// Runs `work` even if the caller goes away half-way: a commit is always followed by its
     /// application.
-    pub(super) async fn to_the_end<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T>
+    pub(super) async fn run_to_completion<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,

@@ -16,7 +16,7 @@ use governor::{Quota, RateLimiter};
 use super::Clock;
 use super::logins::Logins;
 use super::stream_limits::StreamLimits;
-use crate::domain::{ChatId, Digest, MemberId, OfBrowser, Refusal};
+use crate::domain::{BrowserDigest, ChatId, MemberId, Refusal};
 
 /// Chats one address may create: this many at once, then one every few seconds.
 const CREATES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
@@ -114,7 +114,7 @@ impl Limits {
         check(&self.posts, &member)
     }
 
-    pub(super) fn check_rename(&self, session: Digest<OfBrowser>) -> Result<(), Refusal> {
+    pub(super) fn check_rename(&self, session: BrowserDigest) -> Result<(), Refusal> {
         check(&self.renames, session.as_bytes())
     }
 

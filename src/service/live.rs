@@ -7,12 +7,12 @@ use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
-use super::room::{Happening, PresentByStream, Room, State, Subscription, Typing};
+use super::active_chats::{ActiveChat, Broadcast, State, StreamPresence, Subscription, Typing};
 use super::stream_limits::StreamPermit;
 use super::{Caller, Result, Service};
 use crate::domain::{
-    ChatId, Departure, Digest, Event, Knock, KnockEnd, KnockId, KnockStatus, Member, MemberId, Message, MessageId,
-    MessagesAfter, OfSession, Refusal, Role, SessionToken, Username,
+    Audience, ChatId, Departure, Event, MemberId, Message, MessageId, MessagesAfter, Refusal, Role, SessionDigest,
+    SessionToken,
 };
 
 /// What a follower learns.
@@ -24,32 +24,10 @@ pub enum Update {
         last_id: MessageId,
         missed: u64,
     },
-    Posted(Message),
-    Joined(Member),
-    Left {
-        member_id: MemberId,
-        why: Departure,
-    },
+    /// An event of the chat that the follower may learn of ([`Event::audience`]).
+    Event(Event),
     Typing {
         member_id: MemberId,
-    },
-    RoleChanged {
-        member_id: MemberId,
-        role: Role,
-    },
-    Renamed {
-        member_id: MemberId,
-        username: Username,
-    },
-    /// Of knocks, only owners learn.
-    Knocked(Knock),
-    KnockDecided {
-        knock_id: KnockId,
-        status: KnockStatus,
-    },
-    KnockEnded {
-        knock_id: KnockId,
-        why: KnockEnd,
     },
     /// There may be changes among the members and knocks that no update told of.
     MembersChanged,
@@ -75,16 +53,16 @@ pub enum Ending {
 #[derive(Debug)]
 pub struct Follower {
     service: Service,
-    room: Arc<Room>,
+    room: Arc<ActiveChat>,
     member_id: MemberId,
     is_owner: bool,
-    session: Digest<OfSession>,
+    session: SessionDigest,
     /// The last message that was handed out.
     cursor: MessageId,
     waiting: VecDeque<Update>,
     ending: Option<Ending>,
     subscription: Subscription,
-    presence: PresentByStream,
+    presence: StreamPresence,
     stopping: watch::Receiver<bool>,
     /// Where streams are limited.
     _permit: Option<StreamPermit>,
@@ -92,7 +70,7 @@ pub struct Follower {
 
 /// What a follower hears of first.
 enum Heard {
-    Happening(Happening),
+    Broadcast(Broadcast),
     Typing(Option<Typing>),
 }
 
@@ -107,17 +85,17 @@ impl Service {
     ) -> Result<Follower> {
         let by = token.digest();
         let room = self.room(chat_id).await?;
-        let member_id = self.look_into(&room, chat_id, |state, now| Ok(state.chat.authenticate(by, now)?.id)).await?;
+        let member_id = self.query_in(&room, chat_id, |state, now| Ok(state.chat.authenticate(by, now)?.id)).await?;
         let permit = self.open_stream(caller, Some(member_id))?;
         let begin = |state: &State, now| {
             let member = state.chat.authenticate(by, now)?;
             let (member_id, is_owner) = (member.id, state.chat.role(member, now) == Role::Owner);
-            state.hear(member_id, now);
+            state.touch_presence(member_id, now);
             // Under one lock: what is committed after this look is told to the receiver.
             Ok::<_, Refusal>((member_id, is_owner, state.chat.messages_after(after), state.follow(member_id)))
         };
         let (member_id, is_owner, MessagesAfter { messages, last_id, missed }, (subscription, presence)) =
-            self.look_into(&room, chat_id, begin).await?;
+            self.query_in(&room, chat_id, begin).await?;
         let opened = Update::Opened { last_id, missed };
         Ok(Follower {
             service: self.clone(),
@@ -126,7 +104,7 @@ impl Service {
             is_owner,
             session: by,
             cursor: last_id,
-            waiting: std::iter::once(opened).chain(messages.into_iter().map(Update::Posted)).collect(),
+            waiting: std::iter::once(opened).chain(messages.into_iter().map(posted)).collect(),
             ending: None,
             subscription,
             presence,
@@ -145,13 +123,13 @@ impl Service {
     }
 
     /// Tells those who follow that the caller is writing; kept nowhere.
-    pub async fn type_in(&self, chat_id: ChatId, token: &SessionToken) -> Result<()> {
+    pub async fn notify_typing(&self, chat_id: ChatId, token: &SessionToken) -> Result<()> {
         let by = token.digest();
-        self.look(chat_id, |state, now| {
+        self.query(chat_id, |state, now| {
             let member_id = state.chat.authenticate(by, now)?.id;
-            state.hear(member_id, now);
+            state.touch_presence(member_id, now);
             self.limit(|limits| limits.check_typing(member_id))?;
-            state.tell_typing(member_id);
+            state.publish_typing(member_id);
             Ok(())
         })
         .await
@@ -177,9 +155,9 @@ impl Follower {
             if let Some(ending) = self.ending {
                 return Err(ending);
             }
-            let heard = tokio::select! {
+            let presences = tokio::select! {
                 biased;
-                happening = self.subscription.happenings.recv() => happening.map(Heard::Happening).map_err(|error| match error {
+                broadcast = self.subscription.broadcasts.recv() => broadcast.map(Heard::Broadcast).map_err(|error| match error {
                     RecvError::Lagged(_) => Ending::TooSlow,
                     RecvError::Closed => Ending::ChatEnded,
                 }),
@@ -187,17 +165,17 @@ impl Follower {
                 typing = self.subscription.typing.recv() => Ok(Heard::Typing(typing.ok())),
                 _ = self.stopping.wait_for(|stopping| *stopping) => Err(Ending::Stopping),
             };
-            match heard {
-                Ok(Heard::Happening(happening)) => self.take(happening),
+            match presences {
+                Ok(Heard::Broadcast(broadcast)) => self.take(broadcast),
                 Ok(Heard::Typing(typing)) => typing.into_iter().for_each(|typing| self.take_typing(typing)),
                 Err(ending) => self.ending = Some(ending),
             }
         }
     }
 
-    fn take(&mut self, happening: Happening) {
-        match happening {
-            Happening::Changed(events) => {
+    fn take(&mut self, broadcast: Broadcast) {
+        match broadcast {
+            Broadcast::Changed(events) => {
                 for event in &*events {
                     self.take_event(event);
                     if self.ending.is_some() {
@@ -205,7 +183,7 @@ impl Follower {
                     }
                 }
             }
-            Happening::Reloaded => self.catch_up(),
+            Broadcast::Reloaded => self.catch_up(),
         }
     }
 
@@ -217,31 +195,11 @@ impl Follower {
 
     fn take_event(&mut self, event: &Event) {
         match event {
-            Event::MessagePosted { message } => self.take_message(message),
-            Event::MemberJoined { member, .. } => self.waiting.push_back(Update::Joined(member.clone())),
+            Event::MessagePosted { message } => return self.take_message(message),
             Event::MemberLeft { member_id, why, .. } if *member_id == self.member_id => {
                 self.ending = Some(Ending::SessionEnded(*why));
             }
-            Event::MemberLeft { member_id, why, .. } => {
-                self.waiting.push_back(Update::Left { member_id: *member_id, why: *why });
-            }
             Event::ChatEnded => self.ending = Some(Ending::ChatEnded),
-            Event::RoleChanged { member_id, role } => {
-                if *member_id == self.member_id {
-                    self.is_owner = *role == Role::Owner;
-                }
-                self.waiting.push_back(Update::RoleChanged { member_id: *member_id, role: *role });
-            }
-            Event::Knocked { knock } => self.tell_owner(Update::Knocked(knock.clone())),
-            Event::KnockDecided { knock_id, status, .. } => {
-                self.tell_owner(Update::KnockDecided { knock_id: *knock_id, status: *status });
-            }
-            Event::KnockEnded { knock_id, why } => {
-                self.tell_owner(Update::KnockEnded { knock_id: *knock_id, why: *why });
-            }
-            Event::MemberRenamed { member_id, username } => {
-                self.waiting.push_back(Update::Renamed { member_id: *member_id, username: username.clone() });
-            }
             Event::SessionRenewed { ended, session, .. } if *ended == self.session => self.session = session.digest,
             Event::SessionEnded { ended, why, .. } if *ended == self.session => {
                 self.ending = Some(Ending::SessionEnded(*why));
@@ -249,37 +207,32 @@ impl Follower {
             Event::SeatTakenBack { member_id, .. } if *member_id == self.member_id => {
                 self.ending = Some(Ending::TakenBack);
             }
-            // The owner asks for these; nobody else hears of them.
-            Event::ChatCreated { .. }
-            | Event::Registered { .. }
-            | Event::RecoverySet { .. }
-            | Event::RecoveryEnded { .. }
-            | Event::InviteCreated { .. }
-            | Event::InviteRevoked { .. }
-            | Event::SessionStarted { .. }
-            | Event::SessionRenewed { .. }
-            | Event::SessionEnded { .. }
-            | Event::SeatTakenBack { .. } => {}
+            Event::RoleChanged { member_id, role } if *member_id == self.member_id => {
+                self.is_owner = *role == Role::Owner;
+            }
+            _ => {}
         }
-    }
-
-    fn tell_owner(&mut self, update: Update) {
-        if self.is_owner {
-            self.waiting.push_back(update);
+        let is_meant = match event.audience() {
+            Audience::Members => true,
+            Audience::Owners => self.is_owner,
+            Audience::Nobody => false,
+        };
+        if is_meant && self.ending.is_none() {
+            self.waiting.push_back(Update::Event(event.clone()));
         }
     }
 
     fn take_message(&mut self, message: &Message) {
         if message.id > self.cursor {
             self.cursor = message.id;
-            self.waiting.push_back(Update::Posted(message.clone()));
+            self.waiting.push_back(posted(message.clone()));
         }
     }
 
     /// Reads off the chat what no event has told.
     fn catch_up(&mut self) {
         let now = self.service.now();
-        let (unseen, own) = self.room.look(|state| {
+        let (unseen, own) = self.room.read(|state| {
             let own = state.chat.live_members(now).find(|member| member.id == self.member_id);
             let own = own.map(|member| (state.chat.role(member, now), member.session(self.session).is_some()));
             (state.chat.messages_after(self.cursor), own)
@@ -303,4 +256,8 @@ impl Drop for Follower {
     fn drop(&mut self) {
         self.presence.end(self.service.now());
     }
+}
+
+fn posted(message: Message) -> Update {
+    Update::Event(Event::MessagePosted { message })
 }

@@ -2,8 +2,8 @@
 
 use super::{Caller, Posted, Result, Service};
 use crate::domain::{
-    Admission, ChatId, ChatName, ClientId, Command, Event, Fresh, InviteKey, MessageId, MessageText, MessagesAfter,
-    PublicAccess, Refusal,
+    Admission, ChatId, ChatName, ClientId, Command, Event, InviteKey, MessageId, MessageText, MessagesAfter,
+    PublicAccess, Randomness, Refusal,
 };
 
 /// What whoever knows a chat's address may know of it before entering.
@@ -17,7 +17,7 @@ pub struct Preview {
 impl Service {
     /// What stands behind the address of a chat that is entered by it, or that can be read by it.
     pub async fn preview_chat(&self, chat_id: ChatId) -> Result<Preview> {
-        self.look(chat_id, |state, _| {
+        self.query(chat_id, |state, _| {
             let settings = state.chat.settings()?;
             if settings.admission.is_by_invite() {
                 state.chat.allows_by_address(PublicAccess::Read)?;
@@ -33,7 +33,7 @@ impl Service {
 
     /// What a reader without a session has not seen yet, in a chat that can be read by its address.
     pub async fn read_publicly(&self, chat_id: ChatId, after: MessageId) -> Result<MessagesAfter> {
-        self.look(chat_id, |state, _| {
+        self.query(chat_id, |state, _| {
             state.chat.allows_by_address(PublicAccess::Read)?;
             Ok(state.chat.messages_after(after))
         })
@@ -44,7 +44,7 @@ impl Service {
     pub async fn check_invite(&self, caller: Caller, chat_id: ChatId, key: &InviteKey) -> Result<()> {
         self.limit(|limits| limits.check_join(caller))?;
         let key = key.digest();
-        self.look(chat_id, |state, now| state.chat.open_invite(key, now).map(drop)).await
+        self.query(chat_id, |state, now| state.chat.open_invite(key, now).map(drop)).await
     }
 
     /// Posts without a session, in a chat whose address is enough for that.
@@ -55,13 +55,13 @@ impl Service {
         text: MessageText,
         client_id: Option<ClientId>,
     ) -> Result<Posted> {
-        self.look(chat_id, |state, _| state.chat.allows_by_address(PublicAccess::Post)).await?;
+        self.query(chat_id, |state, _| state.chat.allows_by_address(PublicAccess::Post)).await?;
         if client_id.is_some() {
             let problem = "needs a session: without one, nobody can tell whose it is".into();
             return Err(Refusal::Invalid { field: "client_id", problem }.into());
         }
         self.limit(|limits| limits.check_post_by_address(caller))?;
-        let events = self.change(chat_id, Command::PostByAddress { text }, Fresh::NOTHING).await?;
+        let events = self.execute(chat_id, Command::PostByAddress { text }, Randomness::NONE).await?;
         let message = events.iter().find_map(|event| match event {
             Event::MessagePosted { message } => Some(message.clone()),
             _ => None,

@@ -1,7 +1,9 @@
 //! The sessions of a member: one for each browser in which the member is in.
 
-use super::{Result, Service};
-use crate::domain::{ChatId, Command, Fresh, Refusal, SessionId, SessionToken, Timestamp};
+use super::{Caller, Result, Seat, Service, seen};
+use crate::domain::{
+    ChatId, Command, Member, Randomness, RecoveryCode, Refusal, SessionId, SessionToken, Timestamp, Username,
+};
 
 /// One of a member's own sessions, as that member may know it.
 #[derive(Clone, Debug)]
@@ -17,9 +19,9 @@ impl Service {
     /// The member's own sessions, in the order in which they started.
     pub async fn list_sessions(&self, chat_id: ChatId, token: &SessionToken) -> Result<Vec<OwnSession>> {
         let by = token.digest();
-        self.look(chat_id, |state, now| {
+        self.query(chat_id, |state, now| {
             let member = state.chat.authenticate(by, now)?;
-            state.hear(member.id, now);
+            state.touch_presence(member.id, now);
             let live = member.sessions.iter().filter(|session| session.is_live(now));
             Ok(live
                 .map(|session| OwnSession {
@@ -42,7 +44,7 @@ impl Service {
         session_id: Option<SessionId>,
     ) -> Result<()> {
         let command = Command::EndSession { by: token.digest(), session_id };
-        self.change(chat_id, command, Fresh::NOTHING).await.map(drop)
+        self.execute(chat_id, command, Randomness::NONE).await.map(drop)
     }
 
     /// A new token for the same session, with a whole lifetime before it; the old one ends. Asked
@@ -50,12 +52,60 @@ impl Service {
     pub async fn renew_session(&self, chat_id: ChatId, token: &SessionToken) -> Result<(SessionToken, Timestamp)> {
         let salt = self.draw_salt();
         let by = token.digest();
-        let fresh = Fresh { salt, session: token.renewed(&salt).digest(), ..Fresh::NOTHING };
-        self.change(chat_id, Command::Renew { by }, fresh).await?;
-        self.look(chat_id, |state, now| {
+        let randomness = Randomness { salt, session: token.renewed(&salt).digest(), ..Randomness::NONE };
+        self.execute(chat_id, Command::Renew { by }, randomness).await?;
+        self.query(chat_id, |state, now| {
             let session = state.chat.renewed_by(by, now).ok_or(Refusal::SessionExpired)?;
             let source = session.source.ok_or(Refusal::SessionExpired)?;
             Ok((token.renewed(&source.salt), session.expires_at))
+        })
+        .await
+    }
+
+    /// Whose session it is, and when it expires.
+    pub async fn show_seat(&self, chat_id: ChatId, token: &SessionToken) -> Result<(Member, Timestamp)> {
+        let by = token.digest();
+        self.query(chat_id, |state, now| {
+            let member = state.chat.authenticate(by, now)?;
+            state.touch_presence(member.id, now);
+            let expires_at = member.session(by).map_or(now, |session| session.expires_at);
+            Ok((seen(&state.chat, member, now), expires_at))
+        })
+        .await
+    }
+
+    /// A new way back for an owner; the one before ends.
+    pub async fn renew_recovery(&self, chat_id: ChatId, token: &SessionToken) -> Result<RecoveryCode> {
+        let code: RecoveryCode = self.draw_secret();
+        let randomness = Randomness { recovery: code.digest(), ..Randomness::NONE };
+        self.execute(chat_id, Command::SetRecovery { by: token.digest() }, randomness).await?;
+        Ok(code)
+    }
+
+    /// Brings an owner back, and gives the code for the next time. Asked again with the same code
+    /// soon after, it gives the same.
+    pub async fn recover(
+        &self,
+        caller: Caller,
+        chat_id: ChatId,
+        code: &RecoveryCode,
+        username: Username,
+    ) -> Result<(Seat, RecoveryCode)> {
+        self.limit(|limits| limits.check_join(caller))?;
+        let salt = self.draw_salt();
+        let digest = code.digest();
+        let randomness = Randomness {
+            salt,
+            session: code.session(&salt).digest(),
+            recovery: code.next(&salt).digest(),
+            ..Randomness::NONE
+        };
+        self.execute(chat_id, Command::Recover { code: digest, username }, randomness).await?;
+        self.query(chat_id, |state, now| {
+            let (member, session) = state.chat.recovered_by(digest, now).ok_or(Refusal::InvalidRecovery)?;
+            let source = session.source.ok_or(Refusal::InvalidRecovery)?;
+            let seat = Seat { token: code.session(&source.salt), member: seen(&state.chat, member, now) };
+            Ok((seat, code.next(&source.salt)))
         })
         .await
     }

@@ -18,15 +18,15 @@ const STREAMS_OF_CALLER: usize = 300;
 /// refused asks for news at intervals instead, where a stream that was ended would only be opened again.
 #[derive(Debug, Default)]
 pub(super) struct StreamLimits {
-    of_member: Open<MemberId>,
-    of_caller: Open<Caller>,
+    of_member: OpenStreams<MemberId>,
+    of_caller: OpenStreams<Caller>,
 }
 
 /// Holds the places of one stream while it is open.
 #[derive(Debug)]
 pub(super) struct StreamPermit {
-    _of_member: Option<Place<MemberId>>,
-    _of_caller: Place<Caller>,
+    _of_member: Option<Permit<MemberId>>,
+    _of_caller: Permit<Caller>,
 }
 
 impl StreamLimits {
@@ -43,34 +43,34 @@ impl StreamLimits {
 type Counts<K> = Arc<DashMap<K, usize>>;
 
 #[derive(Debug)]
-struct Open<K: Hash + Eq> {
+struct OpenStreams<K: Hash + Eq> {
     counts: Counts<K>,
 }
 
-impl<K: Hash + Eq> Default for Open<K> {
+impl<K: Hash + Eq> Default for OpenStreams<K> {
     fn default() -> Self {
         Self { counts: Arc::default() }
     }
 }
 
-impl<K: Hash + Eq + Copy> Open<K> {
-    fn take(&self, key: K, at_most: usize) -> Result<Place<K>, Refusal> {
+impl<K: Hash + Eq + Copy> OpenStreams<K> {
+    fn take(&self, key: K, at_most: usize) -> Result<Permit<K>, Refusal> {
         let mut open = self.counts.entry(key).or_insert(0);
         if *open >= at_most {
             return Err(Refusal::TooManyStreams { at_most });
         }
         *open += 1;
-        Ok(Place { counts: Arc::clone(&self.counts), key })
+        Ok(Permit { counts: Arc::clone(&self.counts), key })
     }
 }
 
 #[derive(Debug)]
-struct Place<K: Hash + Eq + Copy> {
+struct Permit<K: Hash + Eq + Copy> {
     counts: Counts<K>,
     key: K,
 }
 
-impl<K: Hash + Eq + Copy> Drop for Place<K> {
+impl<K: Hash + Eq + Copy> Drop for Permit<K> {
     fn drop(&mut self) {
         if let Entry::Occupied(mut open) = self.counts.entry(self.key) {
             *open.get_mut() -= 1;

@@ -7,7 +7,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
-use super::room::{Happening, Room};
+use super::active_chats::{ActiveChat, Broadcast};
 use super::stream_limits::StreamPermit;
 use super::{Caller, Result, Service};
 use crate::domain::{Chat, ChatId, Event, Refusal, Timestamp};
@@ -26,10 +26,10 @@ type View<T> = Box<dyn Fn(&Chat, Timestamp) -> Result<T, Refusal> + Send + Sync>
 /// Someone who watches one thing about a chat. Dropping it ends that.
 pub struct Watcher<T> {
     service: Service,
-    room: Arc<Room>,
+    room: Arc<ActiveChat>,
     view: View<T>,
     last: Option<T>,
-    happenings: Receiver<Happening>,
+    broadcasts: Receiver<Broadcast>,
     stopping: watch::Receiver<bool>,
     /// Where streams are limited.
     _permit: Option<StreamPermit>,
@@ -44,15 +44,15 @@ impl Service {
         view: impl Fn(&Chat, Timestamp) -> Result<T, Refusal> + Send + Sync + 'static,
     ) -> Result<Watcher<T>> {
         let room = self.room(chat_id).await?;
-        let begin = |state: &super::room::State, now| view(&state.chat, now).map(|_| state.subscribe());
-        let happenings = self.look_into(&room, chat_id, begin).await?;
+        let begin = |state: &super::active_chats::State, now| view(&state.chat, now).map(|_| state.subscribe());
+        let broadcasts = self.query_in(&room, chat_id, begin).await?;
         let permit = self.open_stream(caller, None)?;
         Ok(Watcher {
             service: self.clone(),
             room,
             view: Box::new(view),
             last: None,
-            happenings,
+            broadcasts,
             stopping: self.inner.stopping.subscribe(),
             _permit: permit,
         })
@@ -67,19 +67,19 @@ impl<T: Clone + PartialEq> Watcher<T> {
     pub async fn next(&mut self) -> std::result::Result<T, WatchEnd> {
         loop {
             let now = self.service.now();
-            let seen = self.room.look(|state| (self.view)(&state.chat, now)).map_err(WatchEnd::Refused)?;
+            let seen = self.room.read(|state| (self.view)(&state.chat, now)).map_err(WatchEnd::Refused)?;
             if self.last.as_ref() != Some(&seen) {
                 self.last = Some(seen.clone());
                 return Ok(seen);
             }
-            let happening = tokio::select! {
+            let broadcast = tokio::select! {
                 biased;
-                happening = self.happenings.recv() => happening,
+                broadcast = self.broadcasts.recv() => broadcast,
                 _ = self.stopping.wait_for(|stopping| *stopping) => return Err(WatchEnd::Stopping),
             };
-            match happening {
+            match broadcast {
                 // It may have ended on another node, where nothing here shows it.
-                Ok(Happening::Changed(events)) if events.contains(&Event::ChatEnded) => {
+                Ok(Broadcast::Changed(events)) if events.contains(&Event::ChatEnded) => {
                     return Err(WatchEnd::Refused(Refusal::ChatNotFound));
                 }
                 // What was missed can be seen all the same.

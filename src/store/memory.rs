@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
-use super::{CommitError, Store, Unavailable};
-use crate::domain::{BrowserSession, Change, Chat, ChatId, Digest, OfBrowser, SealedChatId, Timestamp, Username};
+use super::{BrowserSessionStore, ChatStore, CommitError, Unavailable};
+use crate::domain::{BrowserDigest, BrowserSession, Chat, ChatId, SealedChatId, Timestamp, Transition, Username};
 
 /// Forgets everything when the program ends.
 #[derive(Default)]
@@ -26,12 +26,12 @@ struct KeptSession {
 }
 
 #[async_trait]
-impl Store for MemoryStore {
+impl ChatStore for MemoryStore {
     async fn load(&self, id: ChatId) -> Result<Option<Arc<Chat>>, Unavailable> {
         Ok(self.chats.get(&id).map(|chat| Arc::clone(&chat)))
     }
 
-    async fn commit(&self, change: &Change) -> Result<(), CommitError> {
+    async fn commit(&self, change: &Transition) -> Result<(), CommitError> {
         match self.chats.entry(change.after.id()) {
             Entry::Vacant(place) if change.before == 0 => {
                 place.insert(Arc::clone(&change.after));
@@ -52,25 +52,28 @@ impl Store for MemoryStore {
         let due = self.chats.iter().filter(|chat| chat.due_at(forget_after) <= now);
         Ok(due.map(|chat| *chat.key()).take(at_most).collect())
     }
+}
 
-    async fn open_session(&self, session: &BrowserSession) -> Result<(), Unavailable> {
+#[async_trait]
+impl BrowserSessionStore for MemoryStore {
+    async fn save_browser_session(&self, session: &BrowserSession) -> Result<(), Unavailable> {
         let kept = KeptSession { session: session.clone(), entered: VecDeque::new() };
         self.sessions.insert(*session.token.as_bytes(), kept);
         Ok(())
     }
 
-    async fn session(&self, token: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable> {
+    async fn load_browser_session(&self, token: BrowserDigest) -> Result<Option<BrowserSession>, Unavailable> {
         Ok(self.sessions.get(token.as_bytes()).map(|kept| kept.session.clone()))
     }
 
-    async fn rename_session(&self, token: Digest<OfBrowser>, username: &Username) -> Result<(), Unavailable> {
+    async fn rename_browser_session(&self, token: BrowserDigest, username: &Username) -> Result<(), Unavailable> {
         if let Some(mut kept) = self.sessions.get_mut(token.as_bytes()) {
             kept.session.username = username.clone();
         }
         Ok(())
     }
 
-    async fn note_entered(&self, token: Digest<OfBrowser>, chat: &SealedChatId) -> Result<(), Unavailable> {
+    async fn add_entered_chat(&self, token: BrowserDigest, chat: &SealedChatId) -> Result<(), Unavailable> {
         if let Some(mut kept) = self.sessions.get_mut(token.as_bytes()) {
             kept.entered.push_back(chat.clone());
             if kept.entered.len() > BrowserSession::MAX_CHATS {
@@ -80,30 +83,18 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn entered(&self, token: Digest<OfBrowser>) -> Result<Vec<SealedChatId>, Unavailable> {
+    async fn load_entered_chats(&self, token: BrowserDigest) -> Result<Vec<SealedChatId>, Unavailable> {
         Ok(self.sessions.get(token.as_bytes()).map(|kept| kept.entered.iter().cloned().collect()).unwrap_or_default())
     }
 
-    async fn end_session(&self, token: Digest<OfBrowser>) -> Result<(), Unavailable> {
+    async fn delete_browser_session(&self, token: BrowserDigest) -> Result<(), Unavailable> {
         self.sessions.remove(token.as_bytes());
         Ok(())
     }
 
-    async fn end_expired_sessions(&self, now: Timestamp) -> Result<(), Unavailable> {
+    async fn delete_expired_browser_sessions(&self, now: Timestamp) -> Result<(), Unavailable> {
         self.sessions.retain(|_, kept| kept.session.is_live(now));
         Ok(())
-    }
-
-    async fn scrub(&self) -> Result<(), Unavailable> {
-        Ok(())
-    }
-
-    async fn ping(&self) -> Result<(), Unavailable> {
-        Ok(())
-    }
-
-    fn is_shared(&self) -> bool {
-        false
     }
 }
 

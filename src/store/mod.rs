@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::domain::{BrowserSession, Change, Chat, ChatId, Digest, OfBrowser, SealedChatId, Timestamp, Username};
+use crate::domain::{BrowserDigest, BrowserSession, Chat, ChatId, SealedChatId, Timestamp, Transition, Username};
 
 pub use memory::MemoryStore;
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
@@ -32,48 +32,76 @@ pub enum CommitError {
     Unavailable(#[from] Unavailable),
 }
 
-/// Keeps chats.
+/// Stores chats.
 #[async_trait]
-pub trait Store: Send + Sync + fmt::Debug {
-    /// The chat as all its commits made it; `None` where there is none, any more or at all.
+pub trait ChatStore: Send + Sync + fmt::Debug {
+    /// The chat as all its commits made it; `None` if there is no such chat.
     async fn load(&self, id: ChatId) -> Result<Option<Arc<Chat>>, Unavailable>;
 
-    /// Keeps `change` if the chat's revision is still the one it was decided on: all of it or
-    /// nothing. When this answers, the change is as durable as the store can make it. Of a chat
-    /// that has ended nothing is left.
-    async fn commit(&self, change: &Change) -> Result<(), CommitError>;
+    /// Stores `transition` if the chat's revision is still the one it was decided on: all of it or
+    /// nothing. When this returns, the transition is as durable as the store can make it. A chat that
+    /// has ended leaves nothing behind.
+    async fn commit(&self, transition: &Transition) -> Result<(), CommitError>;
 
-    /// Chats that time alone has changed by `now` ([`Chat::due_at`]), not more than `at_most`.
+    /// At most `at_most` chats that have changed by `now` through time alone ([`Chat::due_at`]).
     async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable>;
 
-    /// Keeps a browser's session.
-    async fn open_session(&self, session: &BrowserSession) -> Result<(), Unavailable>;
+    /// Removes the last traces of deleted data from the store's medium.
+    async fn scrub(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
 
-    /// The browser's session, which may have expired.
-    async fn session(&self, token: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable>;
+    /// Checks that the store answers.
+    async fn ping(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
 
-    /// Gives a browser's session another name, if there is one.
-    async fn rename_session(&self, token: Digest<OfBrowser>, username: &Username) -> Result<(), Unavailable>;
+    /// Whether other nodes may commit to the same chats, so that a chat held in memory may be stale.
+    fn is_shared(&self) -> bool {
+        false
+    }
+}
 
-    /// Keeps with a browser's session, if there is one, that the browser entered `chat`; of more than
-    /// [`BrowserSession::MAX_CHATS`] the first go.
-    async fn note_entered(&self, token: Digest<OfBrowser>, chat: &SealedChatId) -> Result<(), Unavailable>;
+/// Stores the sessions that browsers have across chats.
+#[async_trait]
+pub trait BrowserSessionStore: Send + Sync + fmt::Debug {
+    async fn save_browser_session(&self, session: &BrowserSession) -> Result<(), Unavailable>;
 
-    /// The chats that the browser has entered, in the order in which it did.
-    async fn entered(&self, token: Digest<OfBrowser>) -> Result<Vec<SealedChatId>, Unavailable>;
+    /// The session, even if it has expired.
+    async fn load_browser_session(&self, token: BrowserDigest) -> Result<Option<BrowserSession>, Unavailable>;
 
-    /// Forgets a browser's session and the chats that it has entered, if there is one.
-    async fn end_session(&self, token: Digest<OfBrowser>) -> Result<(), Unavailable>;
+    /// Changes the session's username, if there is such a session.
+    async fn rename_browser_session(&self, token: BrowserDigest, username: &Username) -> Result<(), Unavailable>;
 
-    /// Forgets the browsers' sessions that have expired by `now`.
-    async fn end_expired_sessions(&self, now: Timestamp) -> Result<(), Unavailable>;
+    /// Adds a chat to those that the browser has entered, if there is such a session. It keeps the last
+    /// [`BrowserSession::MAX_CHATS`].
+    async fn add_entered_chat(&self, token: BrowserDigest, chat: &SealedChatId) -> Result<(), Unavailable>;
 
-    /// Removes the last traces of what was deleted, from wherever the store's medium keeps them.
-    async fn scrub(&self) -> Result<(), Unavailable>;
+    /// The chats that the browser has entered, oldest first.
+    async fn load_entered_chats(&self, token: BrowserDigest) -> Result<Vec<SealedChatId>, Unavailable>;
 
-    /// Whether the store would answer now.
-    async fn ping(&self) -> Result<(), Unavailable>;
+    /// Deletes the session with the chats that the browser has entered, if there is such a session.
+    async fn delete_browser_session(&self, token: BrowserDigest) -> Result<(), Unavailable>;
 
-    /// Whether others may commit to the same chats, so that what this node holds may be stale.
-    fn is_shared(&self) -> bool;
+    /// Deletes the sessions that have expired by `now`.
+    async fn delete_expired_browser_sessions(&self, now: Timestamp) -> Result<(), Unavailable>;
+}
+
+/// Everything that a service stores. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    pub chats: Arc<dyn ChatStore>,
+    pub browser_sessions: Arc<dyn BrowserSessionStore>,
+}
+
+impl<S: ChatStore + BrowserSessionStore + 'static> From<Arc<S>> for Stores {
+    fn from(store: Arc<S>) -> Self {
+        Self { chats: store.clone(), browser_sessions: store }
+    }
+}
+
+impl<S: ChatStore + BrowserSessionStore + 'static> From<S> for Stores {
+    fn from(store: S) -> Self {
+        Arc::new(store).into()
+    }
 }

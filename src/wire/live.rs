@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Knock, Member, Message};
-use crate::domain::{Departure, KnockEnd, KnockStatus, MessageId, Role};
+use crate::domain::{Departure, Event, KnockEnd, KnockStatus, MessageId, Role};
 
 /// One thing that happened in a chat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -45,6 +45,29 @@ pub enum LiveEvent {
 }
 
 impl LiveEvent {
+    /// The event as it is written; `None` for one that nobody in the chat learns of.
+    #[must_use]
+    pub fn of(event: &Event) -> Option<Self> {
+        Some(match event {
+            Event::MessagePosted { message } => Self::Message { message: message.into() },
+            Event::MemberJoined { member } => Self::MemberJoined { member: member.into() },
+            Event::MemberLeft { member_id, why, .. } => {
+                Self::MemberLeft { member_id: member_id.as_uuid(), reason: *why }
+            }
+            Event::RoleChanged { member_id, role } => Self::RoleChanged { member_id: member_id.as_uuid(), role: *role },
+            Event::MemberRenamed { member_id, username } => {
+                Self::MemberRenamed { member_id: member_id.as_uuid(), username: username.as_str().to_owned() }
+            }
+            Event::Knocked { knock } => Self::Knocked { knock: knock.into() },
+            Event::KnockDecided { knock_id, status, .. } => {
+                Self::KnockDecided { knock_id: knock_id.as_uuid(), status: *status }
+            }
+            Event::KnockEnded { knock_id, why } => Self::KnockEnded { knock_id: knock_id.as_uuid(), reason: *why },
+            Event::ChatEnded => Self::ChatEnded,
+            _ => return None,
+        })
+    }
+
     /// The value of `type`, which names the event in a stream of server-sent events too.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -3,6 +3,7 @@
 //! Requests hold what was sent, unchecked; the domain's types check it. Answers are made from
 //! the domain's values here, so every transport shows the same.
 
+pub mod addresses;
 mod answers;
 pub mod chat_app;
 pub mod flask;

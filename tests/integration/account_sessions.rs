@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use uuid::Uuid;
-use watch_party::domain::{ChatId, Departure, SessionToken};
+use watch_party::domain::{ChatId, Departure, Event, SessionToken};
 use watch_party::service::{Ending, Update};
 
 use crate::app::{Answer, Call, Options, TestApp, caller};
@@ -209,7 +209,7 @@ async fn the_stream_of_a_browser_that_is_logged_out_ends_and_the_others_go_on() 
     room.end(&second, &ids[0]["session_id"]).await_status(204).await;
     assert_eq!(first_sees.next().await, Err(Ending::SessionEnded(Departure::Left)));
     room.app.post(format!("/{}", room.id)).bearer(&second).json(&json!({"text": "on"})).await_status(201).await;
-    assert!(matches!(second_sees.next().await, Ok(Update::Posted(_))));
+    assert!(matches!(second_sees.next().await, Ok(Update::Event(Event::MessagePosted { .. }))));
 }
 
 #[tokio::test]

@@ -18,8 +18,9 @@ use uuid::Uuid;
 use watch_party::config::{Config, StoreChoice};
 use watch_party::domain::{ChatId, InviteKey, SessionToken, Timestamp, Username};
 use watch_party::http::{AppState, router};
-use watch_party::service::{Caller, Clock, Entrance, Entropy, Follower, Joiner, Policy, Seat, Service, Update};
-use watch_party::store::{MemoryStore, Store};
+use watch_party::service::{Caller, Clock, Ending, Entrance, Entropy, Follower, Joiner, Policy, Seat, Service, Update};
+use watch_party::store::{MemoryStore, Stores};
+use watch_party::wire::LiveEvent;
 
 /// How far apart messages of one member may be without end.
 pub const BETWEEN_POSTS: Duration = Duration::from_millis(200);
@@ -85,7 +86,7 @@ pub struct TestApp {
 }
 
 pub struct Options {
-    pub store: Arc<dyn Store>,
+    pub stores: Stores,
     /// On, as for everyone who runs the program. A test that turns it off says why.
     pub rate_limit: bool,
     pub public_url: Option<&'static str>,
@@ -94,12 +95,20 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { store: Arc::new(MemoryStore::default()), rate_limit: true, public_url: None, trusted_proxies: &[] }
+        Self { stores: MemoryStore::default().into(), rate_limit: true, public_url: None, trusted_proxies: &[] }
     }
 }
 
 pub fn policy(rate_limit: bool) -> Policy {
     Policy { session_lifetime: Duration::from_hours(6), forget_after: Duration::from_hours(24), rate_limit }
+}
+
+/// The event that a follower is told, as it is written.
+pub fn live(update: Result<Update, Ending>) -> LiveEvent {
+    match update {
+        Ok(Update::Event(event)) => LiveEvent::of(&event).unwrap(),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Where those are who call the service itself.
@@ -125,7 +134,7 @@ impl TestApp {
         let clock = Arc::new(ManualClock::default());
         let entropy = Arc::new(CountingEntropy::default());
         let policy = policy(options.rate_limit);
-        let service = Service::new(options.store, clock.clone(), entropy, policy);
+        let service = Service::new(options.stores, clock.clone(), entropy, policy);
         let router = router(state(&service, options.public_url, options.trusted_proxies));
         Self { router, clock, service }
     }

@@ -4,14 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Who may name whom. A file belongs to the longest entry that its path starts with.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("wire", &["domain"]),
     ("store", &["domain"]),
     ("service", &["store", "domain"]),
     ("config", &["service", "domain"]),
     ("telemetry", &[]),
-    ("http", &["app", "service", "store", "wire", "domain", "config"]),
+    ("http", &["service", "store", "wire", "domain", "config"]),
+    ("http/pages", &["app", "service", "wire", "domain"]),
     ("app/server_fns", &["service", "wire", "domain"]),
     ("app", &["wire", "domain"]),
 ];

@@ -72,9 +72,9 @@ async fn who_was_heard_of_before_the_clock_was_set_back_is_not_online_until_it_h
     let chat = service.create_chat(caller(), ann(), None, settings()).await.unwrap();
     let id = chat.chat_id;
     let bob = seat(&service, id, &chat.invite.as_ref().unwrap().key, "Bob").await.unwrap();
-    service.read(id, &bob.token, 0).await.unwrap();
+    service.read_messages(id, &bob.token, 0).await.unwrap();
     clock.millis.store(NOON - 3_600_000, Ordering::SeqCst);
-    service.read(id, &bob.token, 0).await.unwrap();
+    service.read_messages(id, &bob.token, 0).await.unwrap();
     clock.millis.fetch_add(120_000, Ordering::SeqCst);
     let roster = service.list_members(id, &chat.seat.token).await.unwrap();
     let online: Vec<bool> = roster.members.iter().map(|(_, is_online)| *is_online).collect();

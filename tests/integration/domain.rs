@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use watch_party::domain::{
-    Admission, BrowserToken, Change, Chat, ChatId, ClientId, Command, Decision, Digest, Event, Fresh, InviteKey,
-    InviteLabel, InviteTerms, JoinSecret, Knock, KnockStatus, MemberId, MessageText, OfSession, PasswordHash,
-    PublicAccess, RecoveryCode, Refusal, Role, Salt, Session, SessionToken, Settings, Ticket, Timestamp, Username,
+    Admission, BrowserToken, Chat, ChatId, ClientId, Command, Decision, Event, InviteKey, InviteLabel, InviteTerms,
+    JoinSecret, Knock, KnockStatus, MemberId, MessageText, PasswordHash, PublicAccess, Randomness, RecoveryCode,
+    Refusal, Role, Salt, Session, SessionDigest, SessionToken, Settings, Ticket, Timestamp, Transition, Username,
 };
 
 const LIFETIME: Duration = Duration::from_hours(6);
@@ -103,10 +103,10 @@ fn code(number: u64) -> RecoveryCode {
     RecoveryCode::from_random_bytes(number_bytes(number, 6))
 }
 
-fn fresh(number: u64) -> Fresh {
+fn fresh(number: u64) -> Randomness {
     let mut id = [0; 16];
     id[..8].copy_from_slice(&number.to_le_bytes());
-    Fresh {
+    Randomness {
         id,
         salt: Salt(number_bytes(number, 7)),
         session: token(number).digest(),
@@ -135,7 +135,7 @@ pub struct World {
     codes: Vec<u64>,
     last_id: u64,
     /// What the last command brought about.
-    pub change: Option<Change>,
+    pub change: Option<Transition>,
 }
 
 impl World {
@@ -170,7 +170,7 @@ impl World {
         assert_eq!(decided, before.decide(command, self.now, fresh), "the same question has another answer");
         self.change = None;
         let events = decided?;
-        self.change = Some(before.change(events.clone())).filter(|change| !change.events.is_empty());
+        self.change = Some(before.transition(events.clone())).filter(|change| !change.events.is_empty());
         for event in &events {
             self.chat.apply(event);
             match event {
@@ -209,7 +209,7 @@ impl World {
     }
 
     /// What has this digest proves nothing any more.
-    fn note_end(&mut self, ended: Digest<OfSession>) {
+    fn note_end(&mut self, ended: SessionDigest) {
         let old = self.tokens.iter().position(|(number, _)| token(*number).digest() == ended).unwrap();
         self.tokens[old].1 = self.tokens[old].1.min(self.now);
     }

@@ -10,13 +10,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
-use watch_party::domain::{
-    Admission, BrowserSession, Change, Chat, ChatId, Digest, MessageText, OfBrowser, SealedChatId, Settings, Timestamp,
-    Username,
-};
+use watch_party::domain::{Admission, Chat, ChatId, MessageText, Settings, Timestamp, Transition, Username};
 use watch_party::http::{Limits, serve_within};
 use watch_party::service::{Caller, NewChat, OsEntropy, Seat, Service};
-use watch_party::store::{CommitError, MemoryStore, Store, Unavailable};
+use watch_party::store::{ChatStore, CommitError, MemoryStore, Stores, Unavailable};
 
 #[cfg(target_os = "linux")]
 use crate::program::{Program, command};
@@ -50,12 +47,12 @@ struct Site {
 
 impl Site {
     async fn start(limits: Limits) -> Self {
-        Self::of(limits, Arc::new(MemoryStore::default())).await
+        Self::of(limits, MemoryStore::default()).await
     }
 
-    async fn of(limits: Limits, store: Arc<dyn Store>) -> Self {
+    async fn of(limits: Limits, stores: impl Into<Stores>) -> Self {
         let clock = Arc::new(ManualClock::default());
-        let service = Service::new(store, clock.clone(), Arc::new(OsEntropy), policy(false));
+        let service = Service::new(stores, clock.clone(), Arc::new(OsEntropy), policy(false));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -356,12 +353,12 @@ struct Panicking {
 }
 
 #[async_trait]
-impl Store for Panicking {
+impl ChatStore for Panicking {
     async fn load(&self, id: ChatId) -> Result<Option<Arc<Chat>>, Unavailable> {
         self.store.load(id).await
     }
 
-    async fn commit(&self, change: &Change) -> Result<(), CommitError> {
+    async fn commit(&self, change: &Transition) -> Result<(), CommitError> {
         self.store.commit(change).await
     }
 
@@ -371,53 +368,14 @@ impl Store for Panicking {
         self.answered.send_modify(|answered| *answered += 1);
         due
     }
-
-    async fn open_session(&self, session: &BrowserSession) -> Result<(), Unavailable> {
-        self.store.open_session(session).await
-    }
-
-    async fn session(&self, token: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable> {
-        self.store.session(token).await
-    }
-
-    async fn rename_session(&self, token: Digest<OfBrowser>, username: &Username) -> Result<(), Unavailable> {
-        self.store.rename_session(token, username).await
-    }
-
-    async fn note_entered(&self, token: Digest<OfBrowser>, chat: &SealedChatId) -> Result<(), Unavailable> {
-        self.store.note_entered(token, chat).await
-    }
-
-    async fn entered(&self, token: Digest<OfBrowser>) -> Result<Vec<SealedChatId>, Unavailable> {
-        self.store.entered(token).await
-    }
-
-    async fn end_session(&self, token: Digest<OfBrowser>) -> Result<(), Unavailable> {
-        self.store.end_session(token).await
-    }
-
-    async fn end_expired_sessions(&self, now: Timestamp) -> Result<(), Unavailable> {
-        self.store.end_expired_sessions(now).await
-    }
-
-    async fn scrub(&self) -> Result<(), Unavailable> {
-        self.store.scrub().await
-    }
-
-    async fn ping(&self) -> Result<(), Unavailable> {
-        self.store.ping().await
-    }
-
-    fn is_shared(&self) -> bool {
-        self.store.is_shared()
-    }
 }
 
 #[tokio::test]
 async fn a_sweep_that_panics_is_followed_by_the_next() {
     let (answered, mut answers) = watch::channel(0);
     let store = Panicking { store: MemoryStore::default(), asked: AtomicUsize::new(0), answered };
-    let site = Site::of(Limits { chore_interval: Duration::from_millis(1), ..patient() }, Arc::new(store)).await;
+    let stores = Stores { chats: Arc::new(store), browser_sessions: Arc::new(MemoryStore::default()) };
+    let site = Site::of(Limits { chore_interval: Duration::from_millis(1), ..patient() }, stores).await;
     let swept = answers.wait_for(|answers| *answers >= 2);
     timeout(Duration::from_mins(1), swept).await.expect("it sweeps again").unwrap();
     assert!(site.connect().await.is_healthy().await);

@@ -281,12 +281,12 @@ async fn accounts_are_kept_and_their_passwords_are_not() {
     let path = folder.path().join("chats.db");
     let store = || Arc::new(SqliteStore::open(&path, SqliteOptions::default()).unwrap());
     let id = {
-        let app = TestApp::with(Options { store: store(), ..Options::default() });
+        let app = TestApp::with(Options { stores: store().into(), ..Options::default() });
         let room = room(&app).await;
         room.member("Ann").await;
         room.id
     };
-    let app = TestApp::with(Options { store: store(), ..Options::default() });
+    let app = TestApp::with(Options { stores: store().into(), ..Options::default() });
     let room = Room { app: &app, id };
     assert_eq!(room.log_in("Ann", "correct horse").await["succeeded"], true);
     explanation(&room.log_in("Ann", "another horse").await);

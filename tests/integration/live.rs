@@ -13,12 +13,13 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
-use watch_party::domain::{Admission, Departure, MessageText, Settings, Username};
+use watch_party::domain::{Admission, Departure, Event, MessageText, Settings, Username};
 use watch_party::http::serve;
 use watch_party::service::{Ending, Follower, NewChat, OsEntropy, Service, SystemClock, Update};
 use watch_party::store::MemoryStore;
+use watch_party::wire::LiveEvent;
 
-use crate::app::{TestApp, caller, policy, seat, state};
+use crate::app::{TestApp, caller, live, policy, seat, state};
 
 fn service() -> Service {
     Service::new(Arc::new(MemoryStore::default()), Arc::new(SystemClock), Arc::new(OsEntropy), policy(false))
@@ -42,7 +43,7 @@ async fn say(service: &Service, chat: &NewChat, text: &str) {
 async fn ids(follower: &mut Follower, last: u64) -> Vec<u64> {
     let mut ids = Vec::new();
     while ids.last() != Some(&last) {
-        if let Update::Posted(message) = follower.next().await.unwrap() {
+        if let Update::Event(Event::MessagePosted { message }) = follower.next().await.unwrap() {
             ids.push(message.id);
         }
     }
@@ -73,7 +74,7 @@ async fn whoever_begins_to_follow_amid_posts_gets_each_once_and_in_order() {
                 let mut follower = service.follow(caller(), chat.chat_id, &chat.seat.token, cursor).await.unwrap();
                 while cursor < POSTS {
                     match follower.next().await {
-                        Ok(Update::Posted(message)) => {
+                        Ok(Update::Event(Event::MessagePosted { message })) => {
                             cursor = message.id;
                             seen.push(message.id);
                         }
@@ -121,15 +122,15 @@ async fn comings_goings_and_typing_are_told_and_a_seat_that_is_lost_ends_its_str
     let mut ann_sees = service.follow(caller(), id, ann, 0).await.unwrap();
     assert!(matches!(ann_sees.next().await, Ok(Update::Opened { .. })));
     let bob = seat(&service, id, &chat.invite.as_ref().unwrap().key, "Bob").await.unwrap();
-    assert_eq!(ann_sees.next().await, Ok(Update::Joined(bob.member.clone())));
+    assert_eq!(ann_sees.next().await, Ok(Update::Event(Event::MemberJoined { member: bob.member.clone() })));
     let mut bob_sees = service.follow(caller(), id, &bob.token, 0).await.unwrap();
     assert!(matches!(bob_sees.next().await, Ok(Update::Opened { .. })));
 
-    service.type_in(id, &bob.token).await.unwrap();
+    service.notify_typing(id, &bob.token).await.unwrap();
     assert_eq!(ann_sees.next().await, Ok(Update::Typing { member_id: bob.member.id }));
     service.remove_member(id, ann, bob.member.id, false).await.unwrap();
-    let left = Update::Left { member_id: bob.member.id, why: Departure::Removed };
-    assert_eq!(ann_sees.next().await, Ok(left));
+    let left = LiveEvent::MemberLeft { member_id: bob.member.id.as_uuid(), reason: Departure::Removed };
+    assert_eq!(live(ann_sees.next().await), left);
     assert_eq!(bob_sees.next().await, Err(Ending::SessionEnded(Departure::Removed)), "and not its own typing");
     service.end_chat(id, ann).await.unwrap();
     assert_eq!(ann_sees.next().await, Err(Ending::ChatEnded));
@@ -247,7 +248,7 @@ async fn a_websocket_carries_what_was_and_what_comes() {
     assert_eq!((&joined["type"], &joined["member"]["username"]), (&json!("member_joined"), &json!("Bob")));
     let mut bob_sees = site.follow(&chat, &bob.token.reveal(), 3).await;
     assert_eq!(event(&mut bob_sees).await["type"], "opened");
-    site.service.type_in(chat.chat_id, &bob.token).await.unwrap();
+    site.service.notify_typing(chat.chat_id, &bob.token).await.unwrap();
     let bob_id = bob.member.id.to_string();
     assert_eq!(event(&mut socket).await, json!({"type": "typing", "member_id": bob_id}));
     site.service.remove_member(chat.chat_id, &bob.token, bob.member.id, false).await.unwrap();

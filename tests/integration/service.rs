@@ -5,12 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::json;
-use watch_party::domain::{
-    BrowserSession, Change, Chat, ChatId, Digest, MessageText, OfBrowser, Refusal, SealedChatId, Settings, Timestamp,
-    Username,
-};
+use watch_party::domain::{Chat, ChatId, MessageText, Refusal, Settings, Timestamp, Transition, Username};
 use watch_party::service::{Caller, Error, NewChat, Service};
-use watch_party::store::{CommitError, MemoryStore, Store, Unavailable};
+use watch_party::store::{ChatStore, CommitError, MemoryStore, Stores, Unavailable};
 
 use crate::app::{BETWEEN_POSTS, CountingEntropy, ManualClock, TestApp, policy, seat};
 
@@ -19,11 +16,11 @@ use crate::app::{BETWEEN_POSTS, CountingEntropy, ManualClock, TestApp, policy, s
 struct SharedStore(MemoryStore);
 
 #[async_trait]
-impl Store for SharedStore {
+impl ChatStore for SharedStore {
     async fn load(&self, id: ChatId) -> Result<Option<Arc<Chat>>, Unavailable> {
         self.0.load(id).await
     }
-    async fn commit(&self, change: &Change) -> Result<(), CommitError> {
+    async fn commit(&self, change: &Transition) -> Result<(), CommitError> {
         // Others get their turn between a decision and its commit.
         tokio::task::yield_now().await;
         self.0.commit(change).await
@@ -31,43 +28,16 @@ impl Store for SharedStore {
     async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable> {
         self.0.due(now, forget_after, at_most).await
     }
-    async fn open_session(&self, session: &BrowserSession) -> Result<(), Unavailable> {
-        self.0.open_session(session).await
-    }
-    async fn session(&self, token: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable> {
-        self.0.session(token).await
-    }
-    async fn rename_session(&self, token: Digest<OfBrowser>, username: &Username) -> Result<(), Unavailable> {
-        self.0.rename_session(token, username).await
-    }
-    async fn note_entered(&self, token: Digest<OfBrowser>, chat: &SealedChatId) -> Result<(), Unavailable> {
-        self.0.note_entered(token, chat).await
-    }
-    async fn entered(&self, token: Digest<OfBrowser>) -> Result<Vec<SealedChatId>, Unavailable> {
-        self.0.entered(token).await
-    }
-    async fn end_session(&self, token: Digest<OfBrowser>) -> Result<(), Unavailable> {
-        self.0.end_session(token).await
-    }
-    async fn end_expired_sessions(&self, now: Timestamp) -> Result<(), Unavailable> {
-        self.0.end_expired_sessions(now).await
-    }
-    async fn scrub(&self) -> Result<(), Unavailable> {
-        self.0.scrub().await
-    }
-    async fn ping(&self) -> Result<(), Unavailable> {
-        self.0.ping().await
-    }
     fn is_shared(&self) -> bool {
         true
     }
 }
 
 fn nodes(count: usize) -> (Vec<Service>, Arc<ManualClock>) {
-    let store = Arc::new(SharedStore::default());
+    let stores = Stores { chats: Arc::new(SharedStore::default()), browser_sessions: Arc::new(MemoryStore::default()) };
     let clock = Arc::new(ManualClock::default());
     let entropy = Arc::new(CountingEntropy::default());
-    let node = |_| Service::new(store.clone(), clock.clone(), entropy.clone(), policy(true));
+    let node = |_| Service::new(stores.clone(), clock.clone(), entropy.clone(), policy(true));
     ((0..count).map(node).collect(), clock)
 }
 
@@ -106,7 +76,7 @@ async fn writers_on_several_nodes_leave_no_id_twice_and_no_gap() {
     let text = MessageText::parse("the last").unwrap();
     let last = nodes[1].post(new.chat_id, &new.seat.token, text, None).await.unwrap();
     assert_eq!(last.message.id, 121);
-    let read = nodes[1].read(new.chat_id, &new.seat.token, 0).await.unwrap();
+    let read = nodes[1].read_messages(new.chat_id, &new.seat.token, 0).await.unwrap();
     assert_eq!(read.messages.iter().map(|message| message.id).collect::<Vec<_>>(), (1..=121).collect::<Vec<_>>());
 }
 
@@ -130,15 +100,15 @@ async fn a_refusal_that_may_be_stale_is_decided_again() {
     let (nodes, _) = nodes(2);
     let new = chat(&nodes[0]).await;
     // The second node looks before the guest joins at the first.
-    nodes[1].read(new.chat_id, &new.seat.token, 0).await.unwrap();
+    nodes[1].read_messages(new.chat_id, &new.seat.token, 0).await.unwrap();
     let guest = seat(&nodes[0], new.chat_id, &new.invite.as_ref().unwrap().key, "Bob").await.unwrap();
-    nodes[1].read(new.chat_id, &guest.token, 0).await.unwrap();
+    nodes[1].read_messages(new.chat_id, &guest.token, 0).await.unwrap();
     let text = MessageText::parse("hello").unwrap();
     nodes[1].post(new.chat_id, &guest.token, text, None).await.unwrap();
     nodes[0].end_chat(new.chat_id, &new.seat.token).await.unwrap();
     let refused = nodes[1].remove_member(new.chat_id, &guest.token, guest.member.id, false).await;
     assert!(matches!(refused, Err(Error::Refused(Refusal::ChatNotFound))), "{refused:?}");
-    assert_eq!(nodes[1].open_rooms(), 0);
+    assert_eq!(nodes[1].active_chats(), 0);
 }
 
 #[tokio::test]
@@ -151,7 +121,7 @@ async fn a_caller_that_goes_away_half_way_leaves_nothing_half_done() {
         // One step of the call, then its caller is gone.
         let _ = futures_util::poll!(&mut post);
         drop(post);
-        while node.read(new.chat_id, &new.seat.token, 0).await.unwrap().last_id < at {
+        while node.read_messages(new.chat_id, &new.seat.token, 0).await.unwrap().last_id < at {
             tokio::task::yield_now().await;
         }
     }
@@ -162,7 +132,7 @@ async fn sweeping_frees_seats_and_forgets_chats() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     app.service.sweep().await.unwrap();
-    assert_eq!(app.service.open_rooms(), 1);
+    assert_eq!(app.service.active_chats(), 1);
     app.clock.advance(Duration::from_hours(6));
     app.service.sweep().await.unwrap();
     ann.get("").await_problem(401, "session_expired").await;
@@ -174,7 +144,7 @@ async fn sweeping_frees_seats_and_forgets_chats() {
     app.clock.advance(Duration::from_hours(24));
     app.service.sweep().await.unwrap();
     ann.get("").await_problem(404, "chat_not_found").await;
-    assert_eq!(app.service.open_rooms(), 0);
+    assert_eq!(app.service.active_chats(), 0);
 }
 
 #[tokio::test]
@@ -184,7 +154,7 @@ async fn a_room_that_nobody_uses_leaves_memory_and_comes_back() {
     ann.says("kept").await;
     app.clock.advance(Duration::from_mins(11));
     app.service.sweep().await.unwrap();
-    assert_eq!(app.service.open_rooms(), 0);
+    assert_eq!(app.service.active_chats(), 0);
     assert_eq!(ann.texts().await, ["kept"]);
-    assert_eq!(app.service.open_rooms(), 1);
+    assert_eq!(app.service.active_chats(), 1);
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use watch_party::domain::{Admission, MessageText, Refusal, SessionToken, Settings, Username};
+use watch_party::domain::{Admission, Event, MessageText, Refusal, SessionToken, Settings, Username};
 use watch_party::service::{Error, OsEntropy, Service, SystemClock, Update};
 use watch_party::store::MemoryStore;
 
@@ -40,7 +40,7 @@ async fn a_member_has_so_many_streams_and_the_newest_is_refused() {
     // The others go on, others' have places of their own, and asking at intervals still works.
     ann.says("hello").await;
     for stream in &mut streams {
-        assert!(matches!(stream.next().await, Ok(Update::Posted(_))));
+        assert!(matches!(stream.next().await, Ok(Update::Event(Event::MessagePosted { .. }))));
     }
     drop(app.follow(&bob).await);
     ann.reads(0).await;
@@ -104,15 +104,15 @@ async fn many_who_type_push_no_message_out() {
     let mut stream = service.follow(caller(), id, ann, 0).await.unwrap();
     assert!(matches!(stream.next().await, Ok(Update::Opened { .. })));
     for _ in 0..200 {
-        service.type_in(id, &bob.token).await.unwrap();
+        service.notify_typing(id, &bob.token).await.unwrap();
     }
     service.post(id, &bob.token, MessageText::parse("hello").unwrap(), None).await.unwrap();
-    assert!(matches!(stream.next().await, Ok(Update::Posted(_))));
+    assert!(matches!(stream.next().await, Ok(Update::Event(Event::MessagePosted { .. }))));
     // What Bob was typing before is no news after his message; what he types now is.
-    service.type_in(id, &bob.token).await.unwrap();
+    service.notify_typing(id, &bob.token).await.unwrap();
     assert_eq!(stream.next().await, Ok(Update::Typing { member_id: bob.member.id }));
     service.post(id, &bob.token, MessageText::parse("again").unwrap(), None).await.unwrap();
-    assert!(matches!(stream.next().await, Ok(Update::Posted(_))));
+    assert!(matches!(stream.next().await, Ok(Update::Event(Event::MessagePosted { .. }))));
 }
 
 /// Kinds of frames (RFC 6455, section 5.2).

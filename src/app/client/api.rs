@@ -44,7 +44,7 @@ impl ChatApi {
         WebSocket::open_with_protocols(&address, &["watch-party", &format!("bearer.{}", self.token)]).ok()
     }
 
-    pub(crate) async fn say_typing(&self) -> Answer<()> {
+    pub(crate) async fn notify_typing(&self) -> Answer<()> {
         self.tell(Method::POST, "/typing").await
     }
 

@@ -8,8 +8,8 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::HtmlInputElement;
 
-use crate::app::addresses;
 use crate::domain::{Admission, Timestamp};
+use crate::wire::addresses;
 
 /// What stands after the `#` of the address.
 pub(crate) fn fragment() -> Option<String> {
@@ -181,7 +181,7 @@ pub(crate) fn reveal(element: &web_sys::Element) {
 }
 
 /// The address that brings an owner back from any browser.
-pub(crate) fn way_back(chat_id: uuid::Uuid, code: &str) -> String {
+pub(crate) fn recovery_link(chat_id: uuid::Uuid, code: &str) -> String {
     format!("{}{}#{code}", site(), addresses::chat(chat_id))
 }
 

@@ -27,7 +27,7 @@ const TYPING_EVERY: f64 = 3_000.0;
 #[derive(Clone, Copy)]
 pub(crate) struct Conversation {
     pub(crate) chat_id: Uuid,
-    /// Kept messages, oldest first.
+    /// The messages that are kept, oldest first.
     pub(crate) messages: RwSignal<Vec<Message>>,
     /// What waits to be sent, oldest first.
     pub(crate) unsent: RwSignal<Vec<Unsent>>,
@@ -197,7 +197,7 @@ impl Conversation {
     }
 
     /// Tells the others that something is being written, not too often.
-    pub(crate) fn say_typing(self) {
+    pub(crate) fn notify_typing(self) {
         let now = browser::now();
         if now - self.told_typing.get_value() < TYPING_EVERY || self.link.get_untracked() != Link::Live {
             return;
@@ -206,7 +206,7 @@ impl Conversation {
         let Some(api) = self.api() else { return };
         spawn_local(async move {
             // It is of the moment: what does not arrive is not told again.
-            let _ = api.say_typing().await;
+            let _ = api.notify_typing().await;
         });
     }
 

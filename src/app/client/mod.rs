@@ -5,7 +5,7 @@
 pub(super) mod alert;
 pub(super) mod api;
 pub(super) mod browser;
-pub(super) mod chatrooms;
+pub(super) mod browser_sessions;
 pub(super) mod connection;
 pub(super) mod conversation;
 pub(super) mod events;

@@ -11,9 +11,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::app::addresses;
 use crate::app::folder::folder;
 use crate::domain::{Admission, MessageId, Role, Timestamp};
+use crate::wire::addresses;
 use crate::wire::{Joined, Knocked, Session};
 
 const USERNAME: &str = "watch-party/username";

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use uuid::Uuid;
 
-use super::{api, browser, chatrooms};
+use super::{api, browser, browser_sessions};
 use crate::domain::MessageId;
 use crate::wire::{Message, Messages, Problem};
 
@@ -88,7 +88,7 @@ impl Visit {
             let Some(after) = self.cursor.try_get_value() else { return };
             let answer = match self.reader {
                 Reader::Anyone => api::read_publicly(self.chat_id, after).await,
-                Reader::Named => chatrooms::read(self.chat_id, after).await,
+                Reader::Named => browser_sessions::read(self.chat_id, after).await,
             };
             match answer {
                 Ok(unseen) => self.show(unseen, after),

@@ -56,7 +56,7 @@ pub(crate) fn Composer(conversation: Conversation) -> impl IntoView {
         if let Some(input) = input.get_untracked() {
             browser::fit_to_text(&input);
         }
-        conversation.say_typing();
+        conversation.notify_typing();
     };
     view! {
         <form class="composer" method="post" on:submit=on_submit>

@@ -3,15 +3,15 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use crate::app::addresses;
-use crate::app::client::chatrooms;
+use crate::app::client::browser_sessions;
+use crate::wire::addresses;
 
 #[component]
 pub(crate) fn OwnName() -> impl IntoView {
     let name = RwSignal::new(None::<String>);
     Effect::new(move || {
         spawn_local(async move {
-            name.try_set(chatrooms::own_name().await);
+            name.try_set(browser_sessions::own_name().await);
         });
     });
     move || {

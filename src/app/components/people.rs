@@ -5,15 +5,15 @@ use leptos::task::spawn_local;
 
 use super::AlertChoices;
 use super::menu::Menu;
+use super::recovery_link::RecoveryLink;
 use super::remove_member::RemoveMember;
 use super::sessions::Sessions;
-use super::way_back::WayBack;
-use crate::app::addresses;
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
 use crate::app::client::storage::SavedChat;
 use crate::app::notice::Notice;
 use crate::domain::{Admission, Role};
+use crate::wire::addresses;
 use crate::wire::{Member, MemberSummary, Problem};
 
 #[component]
@@ -144,7 +144,7 @@ pub(crate) fn People(
                     })}
                 </div>
                 {move || has_accounts.get().then(|| view! { <Sessions conversation reload/> })}
-                {move || is_owner().then(|| view! { <WayBack conversation/> })}
+                {move || is_owner().then(|| view! { <RecoveryLink conversation/> })}
                 <AlertChoices/>
         </Menu>
     }

@@ -1,4 +1,4 @@
-//! What an address names, and leading on to another one.
+//! The chat in the page's address, and navigation to another address.
 
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
@@ -15,12 +15,12 @@ pub(super) fn chat_in_address() -> Memo<Option<Uuid>> {
 
 /// Leads to another address in this one's place; nowhere once the page was left, for an answer may
 /// have been on its way.
-pub(super) fn leading() -> impl Fn(&str) + Copy {
+pub(super) fn use_replace() -> impl Fn(&str) + Copy {
     navigating(true)
 }
 
 /// The same, and the browser's way back leads here again.
-pub(super) fn going_on() -> impl Fn(&str) + Copy {
+pub(super) fn use_push() -> impl Fn(&str) + Copy {
     navigating(false)
 }
 

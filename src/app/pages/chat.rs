@@ -6,34 +6,36 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_location;
 use uuid::Uuid;
 
-use super::address::{chat_in_address, leading};
+use super::address::{chat_in_address, use_replace};
 use super::public_chat::PublicChat;
-use crate::app::addresses;
 use crate::app::client::api;
 use crate::app::client::browser;
 use crate::app::client::connection::Link;
 use crate::app::client::conversation::Conversation;
 use crate::app::client::seat::{borrow, persist, recover};
 use crate::app::client::storage;
-use crate::app::components::{AddressLine, Composer, Kept, Knocks, MessageList, People, SessionEnd, ShareLink, Typing};
-use crate::app::notice::{LedHome, Notice};
+use crate::app::components::{
+    AddressLine, Composer, Knocks, MessageList, People, RetentionPanel, SessionEnd, ShareLink, Typing,
+};
+use crate::app::notice::{Notice, RedirectHome};
 use crate::domain::Admission;
+use crate::wire::addresses;
 use crate::wire::{Code, Preview};
 
 #[component]
 pub(crate) fn ChatPage() -> impl IntoView {
     let chat_id = chat_in_address();
     move || match chat_id.get() {
-        Some(chat_id) => view! { <ChatRoom chat_id/> }.into_any(),
-        None => view! { <LedHome because=Notice::ChatNotFound/> }.into_any(),
+        Some(chat_id) => view! { <ConversationView chat_id/> }.into_any(),
+        None => view! { <RedirectHome because=Notice::ChatNotFound/> }.into_any(),
     }
 }
 
 #[component]
-pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
+pub(super) fn ConversationView(chat_id: Uuid) -> impl IntoView {
     let conversation = Conversation::new(chat_id);
     let seat = conversation.seat;
-    let lead = leading();
+    let replace = use_replace();
 
     let has_seat = RwSignal::new(false);
     // What stands behind the address, where that is enough to read and this browser has no seat.
@@ -49,13 +51,13 @@ pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
             }
             spawn_local(async move {
                 match persist(|| api::preview_chat(chat_id)).await {
-                    Ok(preview) if preview.admission == Admission::Account => lead(&addresses::room(chat_id)),
-                    Ok(preview) if preview.admission == Admission::Open => lead(&addresses::chatroom(chat_id)),
+                    Ok(preview) if preview.admission == Admission::Account => replace(&addresses::room(chat_id)),
+                    Ok(preview) if preview.admission == Admission::Open => replace(&addresses::chatroom(chat_id)),
                     Ok(preview) => {
                         readable.try_set(Some(preview));
                     }
-                    Err(refusal) if refusal.code == Code::ChatNotFound => lead(&Notice::ChatNotFound.home()),
-                    Err(_) => lead(&Notice::InviteNeeded.home()),
+                    Err(refusal) if refusal.code == Code::ChatNotFound => replace(&Notice::ChatNotFound.home()),
+                    Err(_) => replace(&Notice::InviteNeeded.home()),
                 }
             });
             return;
@@ -70,7 +72,7 @@ pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
             browser::forget_fragment();
             match entered {
                 Err(problem) if saved.is_none() => {
-                    return lead(&Notice::of(&problem).unwrap_or(Notice::InviteNeeded).home());
+                    return replace(&Notice::of(&problem).unwrap_or(Notice::InviteNeeded).home());
                 }
                 Ok(Some(entered)) => {
                     conversation.seat.try_set(Some(entered));
@@ -105,9 +107,9 @@ pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
             let entrance = saved.as_ref().and_then(|saved| saved.entrance(chat_id, again));
             match (Notice::of(&problem).unwrap_or(Notice::SessionExpired), entrance) {
                 // What waits to be sent waits for the next seat.
-                (Notice::SessionExpired | Notice::InvalidRecovery, Some(entrance)) => lead(&entrance),
+                (Notice::SessionExpired | Notice::InvalidRecovery, Some(entrance)) => replace(&entrance),
                 (Notice::ChatFull, _) if key.is_some() => {
-                    lead(&Notice::home_to_wait(chat_id, &key.unwrap_or_default()));
+                    replace(&Notice::home_to_wait(chat_id, &key.unwrap_or_default()));
                 }
                 (notice, _) => {
                     // An owner who still has a code may try again with it.
@@ -119,14 +121,14 @@ pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
                             storage::forget_seat(chat_id);
                         }
                     }
-                    lead(&farewell.unwrap_or(notice).home());
+                    replace(&farewell.unwrap_or(notice).home());
                 }
             }
         });
     });
     let leave = Callback::new(move |notice: Notice| {
         storage::forget_chat(chat_id);
-        lead(&notice.home());
+        replace(&notice.home());
     });
 
     let name = move || {
@@ -164,7 +166,7 @@ pub(super) fn ChatRoom(chat_id: Uuid) -> impl IntoView {
                         <span class="arrow" aria-hidden="true">"‹"</span><span class="word">"Watch Party"</span>
                     </a>
                     <h1><bdi>{title}</bdi></h1>
-                    <Kept conversation/>
+                    <RetentionPanel conversation/>
                     <ShareLink chat_id conversation title=Signal::derive(title)/>
                     <People conversation seat leave/>
                 </header>

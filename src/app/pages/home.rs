@@ -7,10 +7,9 @@ use leptos::task::spawn_local;
 use leptos_meta::Title;
 use uuid::Uuid;
 
-use super::address::going_on;
-use crate::app::addresses;
+use super::address::use_push;
 use crate::app::client::storage::{self, SavedChat};
-use crate::app::client::{browser, chatrooms};
+use crate::app::client::{browser, browser_sessions};
 use crate::app::components::{
     GeneralProblem, NumberField, OwnName, PageFrame, TextField, YourChats, number_in, remembered_username,
 };
@@ -18,6 +17,7 @@ use crate::app::notice::NoticeFromAddress;
 use crate::app::server_fns;
 use crate::domain::{Admission, PublicAccess, Settings};
 use crate::wire::Problem;
+use crate::wire::addresses;
 use crate::wire::chat_app::NewChatroom;
 
 /// The ways in: as the form names them, as people do, and what that means.
@@ -83,7 +83,7 @@ fn StartChat() -> impl IntoView {
         is_ready.set(true);
     });
     remembered_username(username);
-    let go_on = going_on();
+    let push = use_push();
 
     let start = move |event: SubmitEvent| {
         event.prevent_default();
@@ -101,7 +101,7 @@ fn StartChat() -> impl IntoView {
         problem.set(None);
         spawn_local(async move {
             match chat.fulfil().await {
-                Ok(address) => go_on(&address),
+                Ok(address) => push(&address),
                 Err(refusal) => {
                     problem.try_set(Some(refusal));
                     is_ready.try_set(true);
@@ -170,7 +170,7 @@ impl Wish {
     async fn fulfil(self) -> Result<String, Problem> {
         let Self { username, name, admission, capacity, history, public_access, password } = self;
         if admission == Admission::Open {
-            let chatroom = chatrooms::create(&NewChatroom { name, capacity, history }).await?;
+            let chatroom = browser_sessions::create(&NewChatroom { name, capacity, history }).await?;
             return Ok(addresses::chatroom(chatroom.hash_key));
         }
         let name = Some(name).filter(|name| !name.trim().is_empty());

@@ -11,16 +11,16 @@ use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_query_map};
 use uuid::Uuid;
 
-use super::address::{chat_in_address, leading};
-use crate::app::addresses;
+use super::address::{chat_in_address, use_replace};
 use crate::app::client::api::{self, ChatApi, held_seat};
 use crate::app::client::browser;
 use crate::app::client::events::listen;
 use crate::app::client::storage::{self, SavedChat, SavedKnock};
 use crate::app::client::task::Task;
 use crate::app::components::{GeneralProblem, PageFrame, TextField, remembered_username};
-use crate::app::notice::{LedHome, Notice, NoticeFromAddress};
+use crate::app::notice::{Notice, NoticeFromAddress, RedirectHome};
 use crate::app::server_fns;
+use crate::wire::addresses;
 use crate::wire::{Code, Entered, Joined, KnockUpdate, Problem};
 
 #[component]
@@ -31,7 +31,7 @@ pub(crate) fn JoinPage() -> impl IntoView {
         <PageFrame>
             {move || match chat_id.get() {
                 Some(chat_id) => view! { <JoinChat chat_id/> }.into_any(),
-                None => view! { <LedHome because=Notice::ChatNotFound/> }.into_any(),
+                None => view! { <RedirectHome because=Notice::ChatNotFound/> }.into_any(),
             }}
         </PageFrame>
     }
@@ -56,22 +56,22 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
     let key = RwSignal::new(None::<String>);
     let is_joining = RwSignal::new(false);
     remembered_username(username);
-    let lead = leading();
+    let replace = use_replace();
     let query = use_query_map();
     let lead_home = move |notice: Notice, key: &str| match notice {
-        Notice::ChatFull => lead(&Notice::home_to_wait(chat_id, key)),
+        Notice::ChatFull => replace(&Notice::home_to_wait(chat_id, key)),
         // Whose link was revoked when they were removed had better be told of that.
         Notice::InvalidInvite if query.read_untracked().get("notice").as_deref() == Some(Notice::Removed.name()) => {
-            lead(&Notice::Removed.home());
+            replace(&Notice::Removed.home());
         }
-        notice => lead(&notice.home()),
+        notice => replace(&notice.home()),
     };
     let enter = move |seat: Joined, key: String| {
         storage::forget_knock(chat_id);
         storage::remember_username(&seat.member.username);
         let saved = SavedChat::new(seat, chat_name.try_get_untracked().flatten(), Some(key));
         storage::save_chat(chat_id, &saved);
-        lead(&addresses::chat(chat_id));
+        replace(&addresses::chat(chat_id));
     };
     let hash = use_location().hash;
 
@@ -80,10 +80,10 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
         hash.track();
         spawn_local(async move {
             if held_seat(chat_id).await.is_some() {
-                return lead(&addresses::chat(chat_id));
+                return replace(&addresses::chat(chat_id));
             }
             let Some(found) = browser::fragment() else {
-                return lead(&Notice::InviteNeeded.home());
+                return replace(&Notice::InviteNeeded.home());
             };
             // Made before anything is sent, so that all tabs say the same.
             let join_id = storage::join_id(chat_id);
@@ -125,7 +125,7 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
                 Err(refusal) => {
                     // Another tab may have been quicker.
                     if storage::chat(chat_id).is_some_and(|saved| Some(&saved) != seat_before.as_ref()) {
-                        return lead(&addresses::chat(chat_id));
+                        return replace(&addresses::chat(chat_id));
                     }
                     if let Some(notice) = Notice::of(&refusal) {
                         return lead_home(notice, &key);
@@ -141,7 +141,7 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
     // removed or declined whoever uses it.
     let give_up = Callback::new(move |notice: Notice| {
         storage::forget_knock(chat_id);
-        lead(&notice.home());
+        replace(&notice.home());
     });
     let let_in = Callback::new(move |(seat, key): (Joined, String)| enter(seat, key));
     view! {

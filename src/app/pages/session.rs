@@ -8,12 +8,12 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use uuid::Uuid;
 
-use super::address::leading;
-use crate::app::addresses;
+use super::address::use_replace;
 use crate::app::client::api::{ChatApi, held_seat};
-use crate::app::client::{chatrooms, storage};
+use crate::app::client::{browser_sessions, storage};
 use crate::app::components::{GeneralProblem, PageFrame, TextField, remembered_username};
 use crate::app::notice::{Notice, NoticeFromAddress};
+use crate::wire::addresses;
 use crate::wire::{Code, Problem};
 
 #[component]
@@ -28,7 +28,7 @@ pub(crate) fn SessionPage() -> impl IntoView {
     // Until the page is alive a form would be sent without it.
     let is_ready = RwSignal::new(false);
     remembered_username(username);
-    let lead = leading();
+    let replace = use_replace();
     Effect::new(move || {
         let chatroom = chatroom().filter(|_| !renames());
         spawn_local(async move {
@@ -36,13 +36,13 @@ pub(crate) fn SessionPage() -> impl IntoView {
             if let Some(chat_id) = chatroom
                 && let Some(saved) = held_seat(chat_id).await
             {
-                return lead(&saved.page(chat_id));
+                return replace(&saved.page(chat_id));
             }
             is_ready.try_set(true);
         });
     });
 
-    let go_on = move |event: SubmitEvent| {
+    let push = move |event: SubmitEvent| {
         event.prevent_default();
         let name = username.get_untracked().map(|input| input.value()).unwrap_or_default();
         let (chatroom, renames) = (chatroom(), renames());
@@ -50,7 +50,7 @@ pub(crate) fn SessionPage() -> impl IntoView {
         problem.set(None);
         spawn_local(async move {
             let refusal = match say_name(name, chatroom, renames).await {
-                Ok(()) => return lead(&chatroom.map_or_else(|| "/".into(), addresses::chatroom)),
+                Ok(()) => return replace(&chatroom.map_or_else(|| "/".into(), addresses::chatroom)),
                 Err(refusal) => refusal,
             };
             let shown = match (refusal.code, Notice::of(&refusal)) {
@@ -60,8 +60,8 @@ pub(crate) fn SessionPage() -> impl IntoView {
                 }
                 (Code::UsernameTaken, _) => refusal.about_field("username"),
                 // The name is given; a full chat can be read.
-                (Code::ChatFull, _) => return lead(&chatroom.map_or_else(|| "/".into(), addresses::chatroom)),
-                (_, Some(notice)) => return lead(&notice.home()),
+                (Code::ChatFull, _) => return replace(&chatroom.map_or_else(|| "/".into(), addresses::chatroom)),
+                (_, Some(notice)) => return replace(&notice.home()),
                 (_, None) => refusal,
             };
             problem.try_set(Some(shown));
@@ -76,7 +76,7 @@ pub(crate) fn SessionPage() -> impl IntoView {
             <p class="lead">
                 "Choose the name that the others will see. It is yours in every chat where anyone picks a name, also in those that you are in already, as long as this browser's session lasts."
             </p>
-            <form class="card" method="post" on:submit=go_on>
+            <form class="card" method="post" on:submit=push>
                 <TextField name="username" label="Your name" node=username problem autocomplete="nickname" is_required=true/>
                 <GeneralProblem problem/>
                 <button type="submit" class="main-button" disabled=move || !is_ready.get()>"Go on"</button>
@@ -94,8 +94,8 @@ async fn say_name(username: String, chatroom: Option<Uuid>, renames: bool) -> Re
     {
         return Ok(());
     }
-    let had_session = chatrooms::own_name().await.is_some();
-    chatrooms::open_session(username).await?;
+    let had_session = browser_sessions::own_name().await.is_some();
+    browser_sessions::open_session(username).await?;
     let Some(chat_id) = chatroom else { return Ok(()) };
     if renames && let Some(saved) = storage::chat(chat_id) {
         if had_session {
@@ -106,5 +106,5 @@ async fn say_name(username: String, chatroom: Option<Uuid>, renames: bool) -> Re
         ChatApi::new(chat_id, &saved.token).remove_member(saved.member_id, false).await?;
         storage::forget_seat(chat_id);
     }
-    chatrooms::enter(chat_id).await
+    browser_sessions::enter(chat_id).await
 }

@@ -85,8 +85,8 @@ pub(super) async fn event_stream(
     let follower = service.follow(caller, chat_id, token, last_event.unwrap_or(after)).await?;
     let events = stream::unfold(Some(follower), |follower| async move {
         let mut follower = follower?;
-        match follower.next().await {
-            Ok(update) => Some((written(&update.into()), Some(follower))),
+        match next_event(&mut follower).await {
+            Ok(event) => Some((written(&event), Some(follower))),
             Err(ending) => {
                 let last = last_event_of(ending).map_or_else(sse::come_back, |event| written(&event));
                 Some((last, None))
@@ -110,8 +110,8 @@ async fn carry(mut socket: WebSocket, mut follower: Follower) {
     let mut unanswered = 0;
     loop {
         let (frame, is_last) = tokio::select! {
-            update = follower.next() => match update {
-                Ok(update) => (text(&update.into()), false),
+            event = next_event(&mut follower) => match event {
+                Ok(event) => (text(&event), false),
                 Err(ending) => {
                     if let Some(event) = last_event_of(ending) {
                         let _ = timeout(SEND_PATIENCE, socket.send(text(&event))).await;
@@ -160,22 +160,17 @@ fn close(ending: Ending) -> ws::Message {
     ws::Message::Close(Some(CloseFrame { code, reason: reason.into() }))
 }
 
-impl From<Update> for LiveEvent {
-    fn from(update: Update) -> Self {
-        match update {
-            Update::Opened { last_id, missed } => Self::Opened { last_id, missed },
-            Update::Posted(message) => Self::Message { message: (&message).into() },
-            Update::Joined(member) => Self::MemberJoined { member: (&member).into() },
-            Update::Left { member_id, why } => Self::MemberLeft { member_id: member_id.as_uuid(), reason: why },
-            Update::Typing { member_id } => Self::Typing { member_id: member_id.as_uuid() },
-            Update::RoleChanged { member_id, role } => Self::RoleChanged { member_id: member_id.as_uuid(), role },
-            Update::Renamed { member_id, username } => {
-                Self::MemberRenamed { member_id: member_id.as_uuid(), username: username.as_str().to_owned() }
-            }
-            Update::Knocked(knock) => Self::Knocked { knock: (&knock).into() },
-            Update::KnockDecided { knock_id, status } => Self::KnockDecided { knock_id: knock_id.as_uuid(), status },
-            Update::KnockEnded { knock_id, why } => Self::KnockEnded { knock_id: knock_id.as_uuid(), reason: why },
-            Update::MembersChanged => Self::MembersChanged,
+/// The next event that has a form on the wire; dropped before it answers, it loses nothing.
+async fn next_event(follower: &mut Follower) -> Result<LiveEvent, Ending> {
+    loop {
+        let event = match follower.next().await? {
+            Update::Opened { last_id, missed } => Some(LiveEvent::Opened { last_id, missed }),
+            Update::Event(event) => LiveEvent::of(&event),
+            Update::Typing { member_id } => Some(LiveEvent::Typing { member_id: member_id.as_uuid() }),
+            Update::MembersChanged => Some(LiveEvent::MembersChanged),
+        };
+        if let Some(event) = event {
+            return Ok(event);
         }
     }
 }

@@ -6,7 +6,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Json};
 
 use super::live;
-use crate::app::addresses;
 use crate::domain::{ClientId, Refusal};
 use crate::http::accept::{wants_events, wants_page};
 use crate::http::auth::{Asker, Bearer};
@@ -15,6 +14,7 @@ use crate::http::path::ChatInPath;
 use crate::http::problem::{Answer, Failure};
 use crate::http::query::cursor;
 use crate::service::{Caller, Service};
+use crate::wire::addresses;
 use crate::wire::{Code, LiveEvent, Message, Messages, Problem};
 
 /// The longest `Idempotency-Key` that is taken.
@@ -67,7 +67,7 @@ pub(super) async fn read_messages(
     if wants_events(&headers) {
         return live::event_stream(&service, caller, chat_id, &token, after, &headers).await;
     }
-    let unseen = service.read(chat_id, &token, after).await?;
+    let unseen = service.read_messages(chat_id, &token, after).await?;
     Ok(Json(Messages::from(&unseen)).into_response())
 }
 
@@ -126,12 +126,12 @@ pub(super) async fn post_message(
         (status = 429, description = "`too_many_requests`", body = Problem),
         (status = 503, description = "`unavailable`", body = Problem),
     ))]
-pub(super) async fn say_typing(
+pub(super) async fn notify_typing(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
 ) -> Answer<StatusCode> {
-    service.type_in(chat_id, &token).await?;
+    service.notify_typing(chat_id, &token).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

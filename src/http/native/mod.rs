@@ -12,17 +12,17 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::AppState;
-use crate::app::addresses;
 use crate::domain::ChatId;
 use crate::service::{Entrance, KnockView, OpenInvite, OwnSession, Seat};
 use crate::wire;
+use crate::wire::addresses;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(chats::create_chat))
         .routes(routes!(messages::read_messages, messages::post_message, chats::end_chat))
         .routes(routes!(live::follow_chat))
-        .routes(routes!(messages::say_typing))
+        .routes(routes!(messages::notify_typing))
         .routes(routes!(chats::join_chat))
         .routes(routes!(chats::preview_chat))
         .routes(routes!(sessions::renew_session, sessions::show_session, sessions::end_own_session))

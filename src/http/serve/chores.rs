@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::super::outer::panic_message;
+use super::super::layers::panic_message;
 use crate::service::{Error, Service};
 
 /// Sweeps and scrubs until the set is shut down. They run beside each other, because a sweep may take

@@ -25,7 +25,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 use tower::Service as _;
 
-use super::outer::BodyTimeout;
+use super::layers::BodyTimeout;
 use super::{AppState, router};
 use connections::{AnswerBody, Connections, Permit};
 use refusal::Refusals;

@@ -10,9 +10,8 @@ use futures_util::stream;
 
 use super::urls::{CHATS, chat_in};
 use super::{as_author, credential, not_an_author};
-use crate::app::addresses;
 use crate::domain::{
-    Admission, ChatId, Knock, KnockId, MessageText, PublicAccess, RecoveryCode, Refusal, SessionToken, Settings,
+    Admission, ChatId, Event, Knock, KnockId, MessageText, PublicAccess, RecoveryCode, Refusal, SessionToken, Settings,
     Username,
 };
 use crate::http::accept::{wants_events, wants_page};
@@ -24,6 +23,7 @@ use crate::http::query::AnyCaseQuery;
 use crate::http::sse;
 use crate::service::{Caller, Error, Follower, Owner, Service, Update};
 use crate::wire::Problem;
+use crate::wire::addresses;
 use crate::wire::silly::{ChatTerms, Conversation, GuestRequest, NewChat, NewMessage, Said};
 
 /// Create a chat. Its owner approves those who come by its links.
@@ -93,7 +93,7 @@ pub(super) async fn read_chat(
     let token = author.map_err(|_| not_an_author())?.map(SessionToken::from_uuid);
     if !wants_events(&headers) {
         let unseen = match &token {
-            Some(token) => service.read(chat_id, token, 0).await,
+            Some(token) => service.read_messages(chat_id, token, 0).await,
             None => service.read_publicly(chat_id, 0).await,
         };
         let unseen = unseen.map_err(as_author)?;
@@ -132,11 +132,13 @@ impl OwnerStream {
                 }
             }
             match self.follower.next().await.ok()? {
-                Update::Posted(message) => return Some(sse::event("message", &Said::from(&message))),
-                Update::Knocked(knock) => self.next.push_back(knock),
-                Update::KnockEnded { knock_id, .. } => self.told.retain(|told| *told != knock_id),
+                Update::Event(Event::MessagePosted { message }) => {
+                    return Some(sse::event("message", &Said::from(&message)));
+                }
+                Update::Event(Event::Knocked { knock }) => self.next.push_back(knock),
+                Update::Event(Event::KnockEnded { knock_id, .. }) => self.told.retain(|told| *told != knock_id),
                 // There may be requests that nothing has told of, or that one may see only now.
-                Update::MembersChanged | Update::RoleChanged { .. } => {
+                Update::MembersChanged | Update::Event(Event::RoleChanged { .. }) => {
                     self.next.extend(self.service.list_knocks(self.chat_id, &self.token).await.unwrap_or_default());
                 }
                 _ => {}

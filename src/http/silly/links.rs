@@ -9,7 +9,6 @@ use uuid::Uuid;
 
 use super::urls::{CHATS, chat_in, link_in, link_url, opaque_of};
 use super::{as_author, credential};
-use crate::app::addresses;
 use crate::domain::{
     Admission, ChatId, InviteKey, InviteTerms, KnockStatus, PublicAccess, Refusal, SessionToken, Username,
 };
@@ -21,6 +20,7 @@ use crate::http::problem::{Answer, Failure};
 use crate::http::query::AnyCaseQuery;
 use crate::http::sse;
 use crate::service::{Caller, Error, Joiner, Service, Standing};
+use crate::wire::addresses;
 use crate::wire::silly::{Exchange, Link, NewLink};
 use crate::wire::{Code, Problem};
 

@@ -1,6 +1,7 @@
 //! Chats kept in one SQLite file. What is acknowledged survives a crash and a power cut; what is
 //! deleted is gone from every byte of the database's files after the next scrub.
 
+mod browser_sessions;
 mod columns;
 mod connection;
 mod open;
@@ -8,7 +9,6 @@ mod read;
 mod readers;
 mod schema;
 mod scrub;
-mod sessions;
 mod write;
 mod writer;
 
@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{CommitError, Store, Unavailable};
-use crate::domain::{BrowserSession, Change, Chat, ChatId, Digest, OfBrowser, SealedChatId, Timestamp, Username};
+use super::{BrowserSessionStore, ChatStore, CommitError, Unavailable};
+use crate::domain::{BrowserDigest, BrowserSession, Chat, ChatId, SealedChatId, Timestamp, Transition, Username};
 
 pub use open::OpenError;
 
@@ -68,49 +68,18 @@ impl SqliteStore {
 }
 
 #[async_trait]
-impl Store for SqliteStore {
+impl ChatStore for SqliteStore {
     async fn load(&self, id: ChatId) -> Result<Option<Arc<Chat>>, Unavailable> {
         let chat = self.readers.ask(move |reader| read::chat(reader, id)).await?;
         Ok(chat.map(Arc::new))
     }
 
-    async fn commit(&self, change: &Change) -> Result<(), CommitError> {
+    async fn commit(&self, change: &Transition) -> Result<(), CommitError> {
         self.writer.commit(change.clone()).await
     }
 
     async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable> {
         self.readers.ask(move |reader| read::due(reader, now, forget_after, at_most)).await
-    }
-
-    async fn open_session(&self, session: &BrowserSession) -> Result<(), Unavailable> {
-        let session = session.clone();
-        self.writer.act(move |connection| sessions::open(connection, &session)).await
-    }
-
-    async fn session(&self, token: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable> {
-        self.readers.ask(move |reader| sessions::find(reader, token)).await
-    }
-
-    async fn rename_session(&self, token: Digest<OfBrowser>, username: &Username) -> Result<(), Unavailable> {
-        let username = username.clone();
-        self.writer.act(move |connection| sessions::rename(connection, token, &username)).await
-    }
-
-    async fn note_entered(&self, token: Digest<OfBrowser>, chat: &SealedChatId) -> Result<(), Unavailable> {
-        let chat = chat.clone();
-        self.writer.act(move |connection| sessions::note_entered(connection, token, &chat)).await
-    }
-
-    async fn entered(&self, token: Digest<OfBrowser>) -> Result<Vec<SealedChatId>, Unavailable> {
-        self.readers.ask(move |reader| sessions::entered(reader, token)).await
-    }
-
-    async fn end_session(&self, token: Digest<OfBrowser>) -> Result<(), Unavailable> {
-        self.writer.act(move |connection| sessions::end(connection, token)).await
-    }
-
-    async fn end_expired_sessions(&self, now: Timestamp) -> Result<(), Unavailable> {
-        self.writer.act(move |connection| sessions::end_expired(connection, now)).await
     }
 
     async fn scrub(&self) -> Result<(), Unavailable> {
@@ -120,9 +89,39 @@ impl Store for SqliteStore {
     async fn ping(&self) -> Result<(), Unavailable> {
         self.readers.ask(read::anything).await
     }
+}
 
-    fn is_shared(&self) -> bool {
-        false
+#[async_trait]
+impl BrowserSessionStore for SqliteStore {
+    async fn save_browser_session(&self, session: &BrowserSession) -> Result<(), Unavailable> {
+        let session = session.clone();
+        self.writer.run(move |connection| browser_sessions::save(connection, &session)).await
+    }
+
+    async fn load_browser_session(&self, token: BrowserDigest) -> Result<Option<BrowserSession>, Unavailable> {
+        self.readers.ask(move |reader| browser_sessions::find(reader, token)).await
+    }
+
+    async fn rename_browser_session(&self, token: BrowserDigest, username: &Username) -> Result<(), Unavailable> {
+        let username = username.clone();
+        self.writer.run(move |connection| browser_sessions::rename(connection, token, &username)).await
+    }
+
+    async fn add_entered_chat(&self, token: BrowserDigest, chat: &SealedChatId) -> Result<(), Unavailable> {
+        let chat = chat.clone();
+        self.writer.run(move |connection| browser_sessions::add_entered_chat(connection, token, &chat)).await
+    }
+
+    async fn load_entered_chats(&self, token: BrowserDigest) -> Result<Vec<SealedChatId>, Unavailable> {
+        self.readers.ask(move |reader| browser_sessions::entered_chats(reader, token)).await
+    }
+
+    async fn delete_browser_session(&self, token: BrowserDigest) -> Result<(), Unavailable> {
+        self.writer.run(move |connection| browser_sessions::delete(connection, token)).await
+    }
+
+    async fn delete_expired_browser_sessions(&self, now: Timestamp) -> Result<(), Unavailable> {
+        self.writer.run(move |connection| browser_sessions::delete_expired(connection, now)).await
     }
 }
 

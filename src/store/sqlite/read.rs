@@ -11,11 +11,11 @@ use crate::domain::{
     PasswordHash, Receipt, Recovery, Salt, Session, Settings, Snapshot, Source, Timestamp, Username,
 };
 
-/// The whole chat, as of one moment.
+/// The whole chat, read in one transaction.
 pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Option<Chat>> {
-    let moment = connection.transaction()?;
+    let transaction = connection.transaction()?;
     let key = chat_id.as_uuid().into_bytes();
-    let found = moment
+    let found = transaction
         .prepare_cached(
             "SELECT id, name, revision, admission, capacity, history, session_lifetime, vacant_since, public_access
              FROM chat_now WHERE hash_key = ?1",
@@ -25,7 +25,7 @@ pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Optio
     let Some((row_id, bare)) = found else { return Ok(None) };
     let of_chat = [row_id];
     let messages: VecDeque<Message> = all(
-        &moment,
+        &transaction,
         "SELECT id, member_id, username, content, timestamp, client_id FROM message WHERE chat_id = ?1 ORDER BY id",
         of_chat,
         message,
@@ -33,46 +33,46 @@ pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Optio
     let kept = Snapshot {
         last_id: messages.back().map_or(0, |newest| newest.id),
         messages,
-        members: members(&moment, row_id)?,
+        members: members(&transaction, row_id)?,
         invites: all(
-            &moment,
+            &transaction,
             "SELECT invite_id, key, label, max_uses, uses, created_at, expires_at, asks_first, is_by_address
              FROM invite WHERE chat_id = ?1 ORDER BY id",
             of_chat,
             invite,
         )?,
         knocks: all(
-            &moment,
+            &transaction,
             "SELECT knock_id, ticket, joined_as, salt, token, invite_id, username, knocked_at, status, expires_at
              FROM knock WHERE chat_id = ?1 ORDER BY id",
             of_chat,
             knock,
         )?,
         recoveries: all(
-            &moment,
+            &transaction,
             "SELECT member_id, code, source FROM recovery WHERE chat_id = ?1 ORDER BY id",
             of_chat,
             recovery,
         )?,
         accounts: all(
-            &moment,
+            &transaction,
             "SELECT member_id, username, password, role FROM account WHERE chat_id = ?1 ORDER BY id",
             of_chat,
             account,
         )?,
         receipts: all(
-            &moment,
+            &transaction,
             "SELECT member_id, client_id, message_id, sent_at FROM receipt WHERE chat_id = ?1 ORDER BY message_id",
             of_chat,
             receipt,
         )?,
         ended_sessions: all(
-            &moment,
+            &transaction,
             "SELECT token FROM ended_session WHERE chat_id = ?1 ORDER BY id",
             of_chat,
             |row| row.get(0).map(Digest::from_stored),
         )?,
-        removed: all(&moment, "SELECT joined_as FROM removed WHERE chat_id = ?1 ORDER BY id", of_chat, |row| {
+        removed: all(&transaction, "SELECT joined_as FROM removed WHERE chat_id = ?1 ORDER BY id", of_chat, |row| {
             row.get(0).map(Digest::from_stored)
         })?,
         ..bare

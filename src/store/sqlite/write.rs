@@ -5,8 +5,8 @@ use rusqlite::{Connection, Error, OptionalExtension as _, Params, Result};
 
 use super::columns::{admission_name, counter, knock_status_name, millis, public_access_name, role_name};
 use crate::domain::{
-    Account, Change, Chat, ChatName, Departure, Digest, Event, Invite, InviteId, InviteLabel, Knock, Member, MemberId,
-    Message, OfJoin, OfSession, Recovery, Role, Session, Settings, Timestamp, Username,
+    Account, Chat, ChatName, Departure, Digest, Event, Invite, InviteId, InviteLabel, JoinDigest, Knock, Member,
+    MemberId, Message, Recovery, Role, Session, SessionDigest, Settings, Timestamp, Transition, Username,
 };
 
 /// What became of a change.
@@ -18,8 +18,8 @@ pub(super) enum Outcome {
 }
 
 /// Writes `change` within the transaction that is open.
-pub(super) fn change(connection: &Connection, change: &Change) -> Result<Outcome> {
-    let Change { before, events, after } = change;
+pub(super) fn write_transition(connection: &Connection, change: &Transition) -> Result<Outcome> {
+    let Transition { before, events, after } = change;
     let chat_id = match find(connection, after)? {
         None if *before == 0 => insert(connection, after)?,
         Some((chat_id, revision)) if revision == *before => chat_id,
@@ -221,7 +221,7 @@ impl RowWriter<'_> {
         )
     }
 
-    fn renew_session(&self, ended: Digest<OfSession>, session: &Session) -> Result<()> {
+    fn renew_session(&self, ended: SessionDigest, session: &Session) -> Result<()> {
         self.execute(
             "UPDATE session SET token = ?2, expires_at = ?3, source = ?4, salt = ?5 WHERE token = ?1",
             (
@@ -309,11 +309,11 @@ impl RowWriter<'_> {
         )
     }
 
-    fn forgive(&self, join: Digest<OfJoin>) -> Result<()> {
+    fn forgive(&self, join: JoinDigest) -> Result<()> {
         self.execute("DELETE FROM removed WHERE chat_id = ?1 AND joined_as = ?2", (self.chat_id, join.as_bytes()))
     }
 
-    fn remember_session(&self, ended: Digest<OfSession>) -> Result<()> {
+    fn remember_session(&self, ended: SessionDigest) -> Result<()> {
         self.execute("INSERT INTO ended_session (chat_id, token) VALUES (?1, ?2)", (self.chat_id, ended.as_bytes()))?;
         self.trim_ended_sessions()
     }

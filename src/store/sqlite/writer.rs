@@ -14,11 +14,11 @@ use super::connection::{keep_log_on_close, open_writer};
 use super::scrub::scrub;
 use super::write::{self, Outcome};
 use super::{LOG, SqliteOptions, beside, unavailable};
-use crate::domain::Change;
+use crate::domain::Transition;
 use crate::store::{CommitError, Unavailable};
 
-/// Commits that may wait in line; more wait for a place in it.
-const LINE: usize = 1024;
+/// Jobs that may wait in the queue; whoever adds more waits for room in it.
+const QUEUE_LENGTH: usize = 1024;
 
 /// The way to the thread. Dropping it ends the thread, after all that waits is done.
 pub(super) struct Writer {
@@ -28,60 +28,60 @@ pub(super) struct Writer {
 
 enum Job {
     Commit(Commit),
-    Act(Act),
+    Statement(StatementJob),
     Scrub(oneshot::Sender<Result<(), Unavailable>>),
 }
 
 struct Commit {
-    change: Change,
+    transition: Transition,
     reply: oneshot::Sender<Result<(), CommitError>>,
 }
 
 type Statement = Box<dyn FnOnce(&Connection) -> Result<()> + Send>;
 
 /// A change of what belongs to no chat, in a transaction of its own: rare, and of one statement.
-struct Act {
-    act: Statement,
+struct StatementJob {
+    statement: Statement,
     reply: oneshot::Sender<Result<(), Unavailable>>,
 }
 
 impl Writer {
     pub(super) fn start(path: PathBuf, connection: Connection, options: SqliteOptions) -> io::Result<Self> {
-        let (jobs, mut line) = mpsc::channel(LINE);
-        let mut desk = Desk { path, connection, options, log_limit: options.max_log_bytes };
+        let (jobs, mut queue) = mpsc::channel(QUEUE_LENGTH);
+        let mut writer = WriterThread { path, connection, options, log_limit: options.max_log_bytes };
         let thread = thread::Builder::new().name("sqlite-writer".into()).spawn(move || {
             // Who waited for the job that broke hears that it is lost; the next are served.
-            while catch_unwind(AssertUnwindSafe(|| desk.work(&mut line))).is_err() {
+            while catch_unwind(AssertUnwindSafe(|| writer.work(&mut queue))).is_err() {
                 tracing::error!("the writer broke, and goes on anew");
-                desk.reconnect();
+                writer.reconnect();
             }
-            desk.close();
+            writer.close();
         })?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
-    pub(super) async fn commit(&self, change: Change) -> Result<(), CommitError> {
+    pub(super) async fn commit(&self, transition: Transition) -> Result<(), CommitError> {
         let (reply, answer) = oneshot::channel();
-        self.hand_in(Job::Commit(Commit { change, reply })).await?;
+        self.enqueue(Job::Commit(Commit { transition, reply })).await?;
         answer.await.map_err(unavailable)?
     }
 
-    pub(super) async fn act(
+    pub(super) async fn run(
         &self,
-        act: impl FnOnce(&Connection) -> Result<()> + Send + 'static,
+        statement: impl FnOnce(&Connection) -> Result<()> + Send + 'static,
     ) -> Result<(), Unavailable> {
         let (reply, answer) = oneshot::channel();
-        self.hand_in(Job::Act(Act { act: Box::new(act), reply })).await?;
+        self.enqueue(Job::Statement(StatementJob { statement: Box::new(statement), reply })).await?;
         answer.await.map_err(unavailable)?
     }
 
     pub(super) async fn scrub(&self) -> Result<(), Unavailable> {
         let (reply, answer) = oneshot::channel();
-        self.hand_in(Job::Scrub(reply)).await?;
+        self.enqueue(Job::Scrub(reply)).await?;
         answer.await.map_err(unavailable)?
     }
 
-    async fn hand_in(&self, job: Job) -> Result<(), Unavailable> {
+    async fn enqueue(&self, job: Job) -> Result<(), Unavailable> {
         let jobs = self.jobs.as_ref().ok_or_else(|| unavailable("the writer has stopped"))?;
         jobs.send(job).await.map_err(unavailable)
     }
@@ -99,7 +99,7 @@ impl Drop for Writer {
 }
 
 /// What the thread works with.
-struct Desk {
+struct WriterThread {
     path: PathBuf,
     connection: Connection,
     options: SqliteOptions,
@@ -107,24 +107,24 @@ struct Desk {
     log_limit: u64,
 }
 
-impl Desk {
+impl WriterThread {
     /// Works until nobody can hand in anything any more.
-    fn work(&mut self, line: &mut mpsc::Receiver<Job>) {
-        while let Some(first) = line.blocking_recv() {
+    fn work(&mut self, queue: &mut mpsc::Receiver<Job>) {
+        while let Some(first) = queue.blocking_recv() {
             let mut commits = Vec::new();
-            let mut acts = Vec::new();
+            let mut statements = Vec::new();
             let mut scrubs = Vec::new();
             let mut next = Some(first);
             while let Some(job) = next {
                 match job {
                     Job::Commit(commit) => commits.push(commit),
-                    Job::Act(act) => acts.push(act),
+                    Job::Statement(job) => statements.push(job),
                     Job::Scrub(reply) => scrubs.push(reply),
                 }
-                next = if commits.len() < self.options.max_batch { next_in(line) } else { None };
+                next = if commits.len() < self.options.max_batch { next_in(queue) } else { None };
             }
             self.commit(commits);
-            acts.into_iter().for_each(|act| self.act(act));
+            statements.into_iter().for_each(|job| self.run_statement(job));
             if !scrubs.is_empty() || self.log_bytes() > self.log_limit {
                 let cause = self.scrub().err();
                 for reply in scrubs {
@@ -164,14 +164,16 @@ impl Desk {
 
     fn write(&mut self, commits: &[Commit]) -> Result<Vec<Outcome>> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let outcomes =
-            commits.iter().map(|commit| write::change(&transaction, &commit.change)).collect::<Result<_>>()?;
+        let outcomes = commits
+            .iter()
+            .map(|commit| write::write_transition(&transaction, &commit.transition))
+            .collect::<Result<_>>()?;
         transaction.commit()?;
         Ok(outcomes)
     }
 
-    fn act(&mut self, Act { act, reply }: Act) {
-        let done = act(&self.connection);
+    fn run_statement(&mut self, StatementJob { statement, reply }: StatementJob) {
+        let done = statement(&self.connection);
         if done.is_err() {
             self.reconnect();
         }
@@ -211,12 +213,12 @@ impl Desk {
     }
 }
 
-/// Who is next in line. Before nobody is, those who are just coming get a moment to come: more
-/// of them share a wait for the disk, which is a hundred times as long.
-fn next_in(line: &mut mpsc::Receiver<Job>) -> Option<Job> {
-    line.try_recv().ok().or_else(|| {
+/// The next job in the queue. If there is none, this yields once, so that jobs that are about to arrive share
+/// the wait for the disk, which takes a hundred times as long.
+fn next_in(queue: &mut mpsc::Receiver<Job>) -> Option<Job> {
+    queue.try_recv().ok().or_else(|| {
         thread::yield_now();
-        line.try_recv().ok()
+        queue.try_recv().ok()
     })
 }
 

@@ -150,7 +150,7 @@ async fn the_owner_ends_the_chat_and_nothing_answers_any_more() {
     }
     owner.delete("").await_problem(404, "chat_not_found").await;
     chat.join_with(&chat.key, "Cem").await_problem(404, "chat_not_found").await;
-    assert_eq!(app.service.open_rooms(), 0);
+    assert_eq!(app.service.active_chats(), 0);
 }
 
 #[tokio::test]

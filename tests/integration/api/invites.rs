@@ -6,10 +6,11 @@ use axum::http::Method;
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use uuid::Uuid;
-use watch_party::domain::Departure;
+use watch_party::domain::{Departure, Event};
 use watch_party::service::Update;
+use watch_party::wire::LiveEvent;
 
-use crate::app::{Member, TestApp};
+use crate::app::{Member, TestApp, live};
 
 #[tokio::test]
 async fn the_owner_makes_an_invite_with_terms() {
@@ -206,8 +207,8 @@ async fn an_invite_is_revoked_with_the_guests_who_came_by_it_where_the_owner_say
     ann.delete(&format!("{path}?members=go")).await_status(204).await;
     assert_eq!(ann.usernames().await, ["Ann", "Dan", "Cem"]);
     bob.say("still here?").await_problem(401, "session_expired").await;
-    let left = Update::Left { member_id: bob.id.parse().unwrap(), why: Departure::Removed };
-    assert_eq!(cem_sees.next().await, Ok(left));
+    let left = LiveEvent::MemberLeft { member_id: bob.id.parse().unwrap(), reason: Departure::Removed };
+    assert_eq!(live(cem_sees.next().await), left);
     dan.says("an owner stays").await;
     chat.join_with(&chat.key, "Bob").await_problem(403, "invalid_invite").await;
     assert_eq!(came_by(&ann).await, [["Cem"]]);
@@ -238,7 +239,7 @@ async fn who_redeems_an_invite_twice_with_one_join_id_has_one_seat_and_spends_on
     assert_eq!(join().await_status(201).await.json(), seat);
     assert_eq!(chat.join_as(key, "Robert", Uuid::from_u128(1)).await_status(201).await.json(), seat);
     assert_eq!((uses().await, ann.usernames().await), (json!(1), vec!["Ann".to_owned(), "Bob".to_owned()]));
-    assert!(matches!(ann_sees.next().await, Ok(Update::Joined(_))));
+    assert!(matches!(ann_sees.next().await, Ok(Update::Event(Event::MemberJoined { .. }))));
     assert!(ann_sees.next().now_or_never().is_none(), "one seat is told once");
 
     chat.join_as(key, "Bob", Uuid::from_u128(2)).await_problem(409, "username_taken").await;

@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Error;
 use uuid::Uuid;
 use watch_party::domain::{
-    Admission, ChatId, Decision, Knock, KnockEnd, KnockId, KnockStatus, Refusal, Settings, Ticket, Username,
+    Admission, ChatId, Decision, Event, Knock, KnockEnd, KnockId, KnockStatus, Refusal, Settings, Ticket, Username,
 };
 use watch_party::service::{Entrance, Follower, Joiner, NewChat, Update, WatchEnd, Watcher};
+use watch_party::wire::LiveEvent;
 
-use crate::app::{Chat, Knocker, Member, Options, TestApp, caller};
+use crate::app::{Chat, Knocker, Member, Options, TestApp, caller, live};
 use crate::live::{Events, Site};
 
 /// A moment less than a knock waits, and than it is heard of after that.
@@ -372,7 +373,7 @@ async fn the_same_join_id_is_the_same_knock_and_then_the_same_seat() {
     assert_eq!(ask().await_status(202).await.json(), knocked);
     assert_eq!(chat.join_as(&chat.key, "Bobby", Uuid::from_u128(1)).await_status(202).await.json(), knocked);
     assert_eq!(ann.waiting().await, ["Bob"]);
-    assert!(matches!(follower.next().await, Ok(Update::Knocked(_))));
+    assert!(matches!(follower.next().await, Ok(Update::Event(Event::Knocked { .. }))));
     assert!(follower.next().now_or_never().is_none(), "one knock is told once");
 
     let bob = chat.knocker(&knocked);
@@ -486,7 +487,7 @@ async fn a_revoked_invite_declines_who_waits_by_it() {
     ann.delete(&format!("/invites/{invite_id}")).await_status(204).await;
     assert_eq!((bob.status().await, cem.status().await), ("declined".into(), "pending".into()));
     assert_eq!(ann.waiting().await, ["Cem"]);
-    assert_eq!(follower.next().await, Ok(decided(&bob, KnockStatus::Declined)));
+    assert_eq!(live(follower.next().await), decided(&bob, KnockStatus::Declined));
     ann.decide(&bob, "approve").await_problem(404, "not_found").await;
 }
 
@@ -494,18 +495,18 @@ fn knock_id(knocker: &Knocker<'_>) -> KnockId {
     knocker.id.parse().unwrap()
 }
 
-fn decided(knocker: &Knocker<'_>, status: KnockStatus) -> Update {
-    Update::KnockDecided { knock_id: knock_id(knocker), status }
+fn decided(knocker: &Knocker<'_>, status: KnockStatus) -> LiveEvent {
+    LiveEvent::KnockDecided { knock_id: knock_id(knocker).as_uuid(), status }
 }
 
-fn ended(knocker: &Knocker<'_>, why: KnockEnd) -> Update {
-    Update::KnockEnded { knock_id: knock_id(knocker), why }
+fn ended(knocker: &Knocker<'_>, why: KnockEnd) -> LiveEvent {
+    LiveEvent::KnockEnded { knock_id: knock_id(knocker).as_uuid(), reason: why }
 }
 
 /// Expects that a follower is told of this one's knock.
 async fn hears_of(follower: &mut Follower, knocker: &Knocker<'_>, username: &str) {
     match follower.next().await {
-        Ok(Update::Knocked(Knock { id, username: seen, status: KnockStatus::Pending, .. })) => {
+        Ok(Update::Event(Event::Knocked { knock: Knock { id, username: seen, status: KnockStatus::Pending, .. } })) => {
             assert_eq!((id, seen.as_str()), (knock_id(knocker), username));
         }
         other => panic!("{other:?}"),
@@ -521,10 +522,10 @@ async fn owners_are_told_of_knocks_and_what_becomes_of_them_and_guests_are_not()
     let cem = chat.knock("Cem").await;
     hears_of(&mut ann_sees, &cem, "Cem").await;
     ann.approves(&cem).await;
-    assert_eq!(ann_sees.next().await, Ok(decided(&cem, KnockStatus::Approved)));
+    assert_eq!(live(ann_sees.next().await), decided(&cem, KnockStatus::Approved));
     for follower in [&mut ann_sees, &mut bob_sees] {
         match follower.next().await {
-            Ok(Update::Joined(member)) => assert_eq!(member.id.to_string(), cem.id),
+            Ok(Update::Event(Event::MemberJoined { member })) => assert_eq!(member.id.to_string(), cem.id),
             other => panic!("{other:?}"),
         }
     }
@@ -533,8 +534,8 @@ async fn owners_are_told_of_knocks_and_what_becomes_of_them_and_guests_are_not()
     eve.withdraw().await_status(204).await;
     hears_of(&mut ann_sees, &dan, "Dan").await;
     hears_of(&mut ann_sees, &eve, "Eve").await;
-    assert_eq!(ann_sees.next().await, Ok(decided(&dan, KnockStatus::Declined)));
-    assert_eq!(ann_sees.next().await, Ok(ended(&eve, KnockEnd::Withdrawn)));
+    assert_eq!(live(ann_sees.next().await), decided(&dan, KnockStatus::Declined));
+    assert_eq!(live(ann_sees.next().await), ended(&eve, KnockEnd::Withdrawn));
     assert!(bob_sees.next().now_or_never().is_none());
     assert!(ann_sees.next().now_or_never().is_none());
 }
@@ -550,11 +551,11 @@ async fn who_becomes_an_owner_is_told_of_knocks_from_then_on() {
     ann.set_role(&ann, "guest").await_status(200).await;
     bob.declines(&cem).await;
     for follower in [&mut ann_sees, &mut bob_sees] {
-        assert!(matches!(follower.next().await, Ok(Update::RoleChanged { .. })));
+        assert!(matches!(follower.next().await, Ok(Update::Event(Event::RoleChanged { .. }))));
         hears_of(follower, &cem, "Cem").await;
-        assert!(matches!(follower.next().await, Ok(Update::RoleChanged { .. })));
+        assert!(matches!(follower.next().await, Ok(Update::Event(Event::RoleChanged { .. }))));
     }
-    assert_eq!(bob_sees.next().await, Ok(decided(&cem, KnockStatus::Declined)));
+    assert_eq!(live(bob_sees.next().await), decided(&cem, KnockStatus::Declined));
     assert!(ann_sees.next().now_or_never().is_none());
 }
 
@@ -614,8 +615,8 @@ async fn the_sweep_ends_knocks_whose_time_is_over_and_tells_of_it() {
     assert!(bob_sees.next().now_or_never().is_none());
     app.clock.advance(MOMENT);
     app.service.sweep().await.unwrap();
-    assert_eq!(ann_sees.next().await, Ok(ended(&bob, KnockEnd::Expired)));
-    assert_eq!(ann_sees.next().await, Ok(ended(&cem, KnockEnd::Expired)));
+    assert_eq!(live(ann_sees.next().await), ended(&bob, KnockEnd::Expired));
+    assert_eq!(live(ann_sees.next().await), ended(&cem, KnockEnd::Expired));
     assert_eq!(bob_sees.next().await, Err(WatchEnd::Refused(Refusal::NotFound("knock"))));
 }
 

@@ -6,10 +6,11 @@ use axum::http::Method;
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use uuid::Uuid;
-use watch_party::domain::{Departure, InviteKey, Refusal, Role};
+use watch_party::domain::{Departure, Event, InviteKey, Refusal, Role};
 use watch_party::service::{Caller, Ending, Update, WatchEnd};
+use watch_party::wire::LiveEvent;
 
-use crate::app::{Call, Chat, Member, TestApp};
+use crate::app::{Call, Chat, Member, TestApp, live};
 use crate::live::{Events, Site};
 
 const LIFETIME: Duration = Duration::from_hours(6);
@@ -34,8 +35,8 @@ fn named(owners: &[(&str, bool)]) -> Vec<(String, bool)> {
     owners.iter().map(|(name, is_owner)| ((*name).to_owned(), *is_owner)).collect()
 }
 
-fn role_changed(member: &Member<'_>, role: Role) -> Update {
-    Update::RoleChanged { member_id: member.id.parse().unwrap(), role }
+fn role_changed(member: &Member<'_>, role: Role) -> LiveEvent {
+    LiveEvent::RoleChanged { member_id: member.id.parse().unwrap(), role }
 }
 
 #[tokio::test]
@@ -49,7 +50,7 @@ async fn an_owner_makes_another_an_owner_too() {
     for _ in 0..2 {
         assert_eq!(ann.set_role(&bob, "owner").await_status(200).await.json(), promoted);
     }
-    assert_eq!(bob_sees.next().await, Ok(role_changed(&bob, Role::Owner)));
+    assert_eq!(live(bob_sees.next().await), role_changed(&bob, Role::Owner));
     assert!(bob_sees.next().now_or_never().is_none(), "it is told once");
     assert_eq!(owners(&ann).await, named(&[("Ann", true), ("Bob", true)]));
     bob.get("/invites").await_status(200).await;
@@ -69,8 +70,8 @@ async fn the_ownership_is_handed_over_in_two_steps() {
     ann.set_role(&bob, "owner").await_status(200).await;
     let stepped_down = ann.set_role(&ann, "guest").await_status(200).await.json();
     assert_eq!((&stepped_down["member_id"], &stepped_down["role"]), (&json!(ann.id), &json!("guest")));
-    assert_eq!(bob_sees.next().await, Ok(role_changed(&bob, Role::Owner)));
-    assert_eq!(bob_sees.next().await, Ok(role_changed(&ann, Role::Guest)));
+    assert_eq!(live(bob_sees.next().await), role_changed(&bob, Role::Owner));
+    assert_eq!(live(bob_sees.next().await), role_changed(&ann, Role::Guest));
     assert_eq!(owners(&ann).await, named(&[("Ann", false), ("Bob", true)]));
     for path in ["/invite", "/recovery"] {
         ann.post(path).await_problem(403, "owner_only").await;
@@ -131,9 +132,9 @@ async fn the_longest_seated_guest_becomes_owner_when_the_last_owner_leaves() {
     let (bob, cem) = (chat.join("Bob").await, chat.join("Cem").await);
     let mut cem_sees = app.follow(&cem).await;
     remove(&ann, &ann).await_status(204).await;
-    let left = Update::Left { member_id: ann.id.parse().unwrap(), why: Departure::Left };
-    assert_eq!(cem_sees.next().await, Ok(left));
-    assert_eq!(cem_sees.next().await, Ok(role_changed(&bob, Role::Owner)));
+    let left = LiveEvent::MemberLeft { member_id: ann.id.parse().unwrap(), reason: Departure::Left };
+    assert_eq!(live(cem_sees.next().await), left);
+    assert_eq!(live(cem_sees.next().await), role_changed(&bob, Role::Owner));
     assert_eq!(owners(&cem).await, named(&[("Bob", true), ("Cem", false)]));
     bob.post("/invite").await_status(201).await;
     cem.post("/invite").await_problem(403, "owner_only").await;
@@ -168,9 +169,9 @@ async fn the_longest_seated_guest_is_owner_the_moment_the_last_owner_lapses() {
     assert!(cem_sees.next().now_or_never().is_none());
 
     app.service.sweep().await.unwrap();
-    let left = Update::Left { member_id: ann.id.parse().unwrap(), why: Departure::Expired };
-    assert_eq!(cem_sees.next().await, Ok(left));
-    assert_eq!(cem_sees.next().await, Ok(role_changed(&bob, Role::Owner)));
+    let left = LiveEvent::MemberLeft { member_id: ann.id.parse().unwrap(), reason: Departure::Expired };
+    assert_eq!(live(cem_sees.next().await), left);
+    assert_eq!(live(cem_sees.next().await), role_changed(&bob, Role::Owner));
     bob.approves(&dan).await;
     assert_eq!(owners(&cem).await, named(&[("Bob", true), ("Cem", false), ("Dan", false)]));
 }
@@ -185,8 +186,8 @@ async fn whoever_inherits_does_an_owners_work_before_any_sweep() {
     app.clock.advance(Duration::from_hours(5));
     cem.post("/invite").await_problem(403, "owner_only").await;
     bob.post("/invite").await_status(201).await;
-    assert!(matches!(cem_sees.next().await, Ok(Update::Left { why: Departure::Expired, .. })));
-    assert_eq!(cem_sees.next().await, Ok(role_changed(&bob, Role::Owner)));
+    assert!(matches!(cem_sees.next().await, Ok(Update::Event(Event::MemberLeft { why: Departure::Expired, .. }))));
+    assert_eq!(live(cem_sees.next().await), role_changed(&bob, Role::Owner));
 }
 
 #[tokio::test]
@@ -511,7 +512,7 @@ async fn who_waits_for_a_seat_is_told_of_it_at_once() {
     ann.post("/session").await_status(200).await;
     app.clock.advance(Duration::from_hours(5));
     app.service.sweep().await.unwrap();
-    assert_eq!(seats.next().await, Ok((1, 2)), "a seat that lapses is free too");
+    assert_eq!(seats.next().await, Ok((1, 2)), "a seat that expirations is free too");
 }
 
 #[tokio::test]
@@ -561,7 +562,7 @@ async fn a_seat_that_is_taken_back_ends_the_streams_of_who_had_it() {
     let mut thief = app.follow(&ann).await;
     let renewed = ann.post("/session").await_status(200).await.json();
     let bob = chat.join("Bob").await;
-    assert!(matches!(thief.next().await, Ok(Update::Joined(_))), "a renewal goes on");
+    assert!(matches!(thief.next().await, Ok(Update::Event(Event::MemberJoined { .. }))), "a renewal goes on");
     let code = json!({"recovery_code": chat.created["recovery_code"]});
     app.post(format!("/{}/recover", chat.id)).json(&code).await_status(200).await;
     bob.says("nobody but Ann hears this").await;

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::json;
-use watch_party::domain::{BrowserSession, Change, Chat, ChatId, Digest, OfBrowser, SealedChatId, Timestamp, Username};
+use watch_party::domain::{BrowserDigest, BrowserSession, Chat, ChatId, SealedChatId, Timestamp, Transition, Username};
 use watch_party::http::MAX_BODY_BYTES;
-use watch_party::store::{CommitError, Store, Unavailable};
+use watch_party::store::{BrowserSessionStore, ChatStore, CommitError, Unavailable};
 
 use crate::app::{Answer, Call, Options, TestApp, led};
 
@@ -223,35 +223,14 @@ fn away() -> Unavailable {
 }
 
 #[async_trait]
-impl Store for AwayStore {
+impl ChatStore for AwayStore {
     async fn load(&self, _: ChatId) -> Result<Option<Arc<Chat>>, Unavailable> {
         Err(away())
     }
-    async fn commit(&self, _: &Change) -> Result<(), CommitError> {
+    async fn commit(&self, _: &Transition) -> Result<(), CommitError> {
         Err(away().into())
     }
     async fn due(&self, _: Timestamp, _: Duration, _: usize) -> Result<Vec<ChatId>, Unavailable> {
-        Err(away())
-    }
-    async fn open_session(&self, _: &BrowserSession) -> Result<(), Unavailable> {
-        Err(away())
-    }
-    async fn session(&self, _: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable> {
-        Err(away())
-    }
-    async fn rename_session(&self, _: Digest<OfBrowser>, _: &Username) -> Result<(), Unavailable> {
-        Err(away())
-    }
-    async fn note_entered(&self, _: Digest<OfBrowser>, _: &SealedChatId) -> Result<(), Unavailable> {
-        Err(away())
-    }
-    async fn entered(&self, _: Digest<OfBrowser>) -> Result<Vec<SealedChatId>, Unavailable> {
-        Err(away())
-    }
-    async fn end_session(&self, _: Digest<OfBrowser>) -> Result<(), Unavailable> {
-        Err(away())
-    }
-    async fn end_expired_sessions(&self, _: Timestamp) -> Result<(), Unavailable> {
         Err(away())
     }
     async fn scrub(&self) -> Result<(), Unavailable> {
@@ -260,14 +239,36 @@ impl Store for AwayStore {
     async fn ping(&self) -> Result<(), Unavailable> {
         Err(away())
     }
-    fn is_shared(&self) -> bool {
-        true
+}
+
+#[async_trait]
+impl BrowserSessionStore for AwayStore {
+    async fn save_browser_session(&self, _: &BrowserSession) -> Result<(), Unavailable> {
+        Err(away())
+    }
+    async fn load_browser_session(&self, _: BrowserDigest) -> Result<Option<BrowserSession>, Unavailable> {
+        Err(away())
+    }
+    async fn rename_browser_session(&self, _: BrowserDigest, _: &Username) -> Result<(), Unavailable> {
+        Err(away())
+    }
+    async fn add_entered_chat(&self, _: BrowserDigest, _: &SealedChatId) -> Result<(), Unavailable> {
+        Err(away())
+    }
+    async fn load_entered_chats(&self, _: BrowserDigest) -> Result<Vec<SealedChatId>, Unavailable> {
+        Err(away())
+    }
+    async fn delete_browser_session(&self, _: BrowserDigest) -> Result<(), Unavailable> {
+        Err(away())
+    }
+    async fn delete_expired_browser_sessions(&self, _: Timestamp) -> Result<(), Unavailable> {
+        Err(away())
     }
 }
 
 #[tokio::test]
 async fn a_store_that_is_away_is_told_without_its_internals() {
-    let app = TestApp::with(Options { store: Arc::new(AwayStore), ..Options::default() });
+    let app = TestApp::with(Options { stores: AwayStore.into(), ..Options::default() });
     let id = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
     let token = "A".repeat(43);
     let calls = [
@@ -299,51 +300,49 @@ async fn a_store_that_is_away_is_told_without_its_internals() {
 struct BrokenStore;
 
 #[async_trait]
-impl Store for BrokenStore {
+impl ChatStore for BrokenStore {
     async fn load(&self, _: ChatId) -> Result<Option<Arc<Chat>>, Unavailable> {
         panic!("internals")
     }
-    async fn commit(&self, _: &Change) -> Result<(), CommitError> {
+    async fn commit(&self, _: &Transition) -> Result<(), CommitError> {
         panic!("internals")
     }
     async fn due(&self, _: Timestamp, _: Duration, _: usize) -> Result<Vec<ChatId>, Unavailable> {
         Ok(Vec::new())
     }
-    async fn open_session(&self, _: &BrowserSession) -> Result<(), Unavailable> {
-        panic!("internals")
-    }
-    async fn session(&self, _: Digest<OfBrowser>) -> Result<Option<BrowserSession>, Unavailable> {
-        panic!("internals")
-    }
-    async fn rename_session(&self, _: Digest<OfBrowser>, _: &Username) -> Result<(), Unavailable> {
-        panic!("internals")
-    }
-    async fn note_entered(&self, _: Digest<OfBrowser>, _: &SealedChatId) -> Result<(), Unavailable> {
-        panic!("internals")
-    }
-    async fn entered(&self, _: Digest<OfBrowser>) -> Result<Vec<SealedChatId>, Unavailable> {
-        panic!("internals")
-    }
-    async fn end_session(&self, _: Digest<OfBrowser>) -> Result<(), Unavailable> {
-        panic!("internals")
-    }
-    async fn end_expired_sessions(&self, _: Timestamp) -> Result<(), Unavailable> {
-        Ok(())
-    }
-    async fn scrub(&self) -> Result<(), Unavailable> {
-        Ok(())
-    }
     async fn ping(&self) -> Result<(), Unavailable> {
         Ok(())
     }
-    fn is_shared(&self) -> bool {
-        false
+}
+
+#[async_trait]
+impl BrowserSessionStore for BrokenStore {
+    async fn save_browser_session(&self, _: &BrowserSession) -> Result<(), Unavailable> {
+        panic!("internals")
+    }
+    async fn load_browser_session(&self, _: BrowserDigest) -> Result<Option<BrowserSession>, Unavailable> {
+        panic!("internals")
+    }
+    async fn rename_browser_session(&self, _: BrowserDigest, _: &Username) -> Result<(), Unavailable> {
+        panic!("internals")
+    }
+    async fn add_entered_chat(&self, _: BrowserDigest, _: &SealedChatId) -> Result<(), Unavailable> {
+        panic!("internals")
+    }
+    async fn load_entered_chats(&self, _: BrowserDigest) -> Result<Vec<SealedChatId>, Unavailable> {
+        panic!("internals")
+    }
+    async fn delete_browser_session(&self, _: BrowserDigest) -> Result<(), Unavailable> {
+        panic!("internals")
+    }
+    async fn delete_expired_browser_sessions(&self, _: Timestamp) -> Result<(), Unavailable> {
+        Ok(())
     }
 }
 
 #[tokio::test]
 async fn an_unexpected_failure_names_the_request_and_nothing_else() {
-    let app = TestApp::with(Options { store: Arc::new(BrokenStore), ..Options::default() });
+    let app = TestApp::with(Options { stores: BrokenStore.into(), ..Options::default() });
     let answer = app.post("/create").header("x-request-id", "request-7").await_status(500).await;
     assert_eq!(answer.json()["code"], "internal_error");
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));

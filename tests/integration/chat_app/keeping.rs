@@ -14,7 +14,7 @@ use crate::app::{Options, TestApp};
 
 fn app_at(path: &Path) -> TestApp {
     let store = Arc::new(SqliteStore::open(path, SqliteOptions::default()).unwrap());
-    TestApp::with(Options { store, ..Options::default() })
+    TestApp::with(Options { stores: store.into(), ..Options::default() })
 }
 
 /// Whether any file of `folder` holds the bytes.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use watch_party::domain::{ChatId, SessionToken};
+use watch_party::domain::{ChatId, Event, SessionToken};
 use watch_party::service::Update;
 use watch_party::store::{SqliteOptions, SqliteStore};
 
@@ -26,7 +26,9 @@ async fn another_name_holds_in_every_chatroom_that_the_browser_is_in() {
     assert!(matches!(bob_sees.next().await, Ok(Update::Opened { .. })));
 
     ann.log_in("Anna").await;
-    let Ok(Update::Renamed { username, .. }) = bob_sees.next().await else { panic!("nobody was told") };
+    let Ok(Update::Event(Event::MemberRenamed { username, .. })) = bob_sees.next().await else {
+        panic!("nobody was told")
+    };
     assert_eq!(username.as_str(), "Anna");
     assert_eq!(first.usernames(&bobs[0]).await, ["Anna", "Bob"]);
     assert_eq!(second.usernames(&bobs[1]).await, ["Anna", "Bob"]);
@@ -102,7 +104,7 @@ async fn another_name_holds_after_a_restart_and_which_chatrooms_those_are_is_not
     let path = folder.path().join("chats.db");
     let open = || {
         let store = Arc::new(SqliteStore::open(&path, SqliteOptions::default()).unwrap());
-        TestApp::with(Options { store, ..Options::default() })
+        TestApp::with(Options { stores: store.into(), ..Options::default() })
     };
     let (key, token, seat) = {
         let app = open();

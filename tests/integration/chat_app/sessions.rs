@@ -7,7 +7,7 @@ use axum::http::Method;
 use serde_json::json;
 use watch_party::config::Config;
 use watch_party::domain::BrowserToken;
-use watch_party::store::{MemoryStore, Store};
+use watch_party::store::{BrowserSessionStore as _, MemoryStore};
 
 use super::{Browser, COOKIE, FORM, browser, cookie, room, text_of};
 use crate::app::{Call, Options, TestApp};
@@ -166,10 +166,12 @@ async fn of_two_cookies_of_one_name_the_one_of_the_inner_folder_counts() {
 #[tokio::test]
 async fn a_session_ends_after_six_hours_and_a_sweep_forgets_it() {
     let store = Arc::new(MemoryStore::default());
-    let app = TestApp::with(Options { store: store.clone(), ..Options::default() });
+    let app = TestApp::with(Options { stores: store.clone().into(), ..Options::default() });
     let room = room(&app).await;
     let ann = browser(&app, "Ann").await;
-    let kept = async || store.session(BrowserToken::parse(ann.token()).unwrap().digest()).await.unwrap().is_some();
+    let kept = async || {
+        store.load_browser_session(BrowserToken::parse(ann.token()).unwrap().digest()).await.unwrap().is_some()
+    };
     app.clock.advance(LIFETIME.checked_sub(Duration::from_millis(1)).unwrap());
     assert_eq!(ann.name().await, "Ann");
     app.service.sweep().await.unwrap();

@@ -108,7 +108,7 @@ async fn the_documents_models_are_tables_with_the_documents_columns() {
     let path = folder.path().join("chats.db");
     {
         let store = Arc::new(SqliteStore::open(&path, SqliteOptions::default()).unwrap());
-        let app = TestApp::with(Options { store, ..Options::default() });
+        let app = TestApp::with(Options { stores: store.into(), ..Options::default() });
         let room = room(&app).await;
         browser(&app, "Ada").await.says(&room, "is this thing on?").await;
     }

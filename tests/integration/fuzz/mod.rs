@@ -216,7 +216,11 @@ fn check_function(answer: &Answer, sent: &RandomRequest) -> Fault {
 async fn random_requests_are_answered_as_documented_and_lose_nothing() {
     let store = Arc::new(MemoryStore::default());
     // The test is the proxy, so what it says of where others are counts.
-    let app = TestApp::with(Options { store: store.clone(), trusted_proxies: &["127.0.0.0/8"], ..Options::default() });
+    let app = TestApp::with(Options {
+        stores: store.clone().into(),
+        trusted_proxies: &["127.0.0.0/8"],
+        ..Options::default()
+    });
     let dice = Dice::default();
     let operations = operations();
     let functions = server_functions(&operations);

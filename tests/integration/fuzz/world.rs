@@ -7,7 +7,7 @@ use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::{HeaderName, Method};
 use serde_json::{Value, json};
 use watch_party::domain::{Chat, ChatId, SessionToken, Ticket};
-use watch_party::store::{MemoryStore, Store as _};
+use watch_party::store::{ChatStore as _, MemoryStore};
 
 use super::RandomRequest;
 use super::document::Operation;

@@ -7,12 +7,12 @@ use futures_util::future::join_all;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use watch_party::domain::{
-    Admission, BrowserSession, BrowserToken, Change, Chat, ChatId, ClientId, Command, Fresh, InviteKey, InviteTerms,
-    JoinSecret, MessageText, PasswordHash, PublicAccess, RecoveryCode, Salt, SealedChatId, SessionToken, Settings,
-    Ticket, Timestamp, Username,
+    Admission, BrowserSession, BrowserToken, Chat, ChatId, ClientId, Command, InviteKey, InviteTerms, JoinSecret,
+    MessageText, PasswordHash, PublicAccess, Randomness, RecoveryCode, Salt, SealedChatId, SessionToken, Settings,
+    Ticket, Timestamp, Transition, Username,
 };
 use watch_party::service::{Caller, Service};
-use watch_party::store::{CommitError, Store};
+use watch_party::store::{CommitError, Stores};
 
 use crate::app::{BETWEEN_POSTS, CountingEntropy, ManualClock, policy, seat};
 use crate::domain::{World, admission, step};
@@ -30,9 +30,9 @@ fn token(number: u8) -> SessionToken {
     SessionToken::from_random_bytes([number; 32])
 }
 
-fn fresh(number: u8) -> Fresh {
+fn fresh(number: u8) -> Randomness {
     let (token, key) = (SessionToken::from_random_bytes([number; 32]), InviteKey::from_random_bytes([number; 32]));
-    Fresh {
+    Randomness {
         id: [number; 16],
         salt: Salt([number; 32]),
         session: token.digest(),
@@ -42,11 +42,11 @@ fn fresh(number: u8) -> Fresh {
     }
 }
 
-fn decide(chat: &Chat, command: &Command, number: u8) -> Change {
-    chat.change(chat.decide(command, NOW, fresh(number)).unwrap())
+fn decide(chat: &Chat, command: &Command, number: u8) -> Transition {
+    chat.transition(chat.decide(command, NOW, fresh(number)).unwrap())
 }
 
-fn create(number: u8) -> Change {
+fn create(number: u8) -> Transition {
     let settings = Settings::new(Admission::Link, Some(3), Some(2)).unwrap();
     let username = Username::parse("Ann").unwrap();
     decide(
@@ -56,33 +56,33 @@ fn create(number: u8) -> Change {
     )
 }
 
-fn post(chat: &Chat, by: u8, text: &str) -> Change {
+fn post(chat: &Chat, by: u8, text: &str) -> Transition {
     let text = MessageText::parse(text).unwrap();
     let client_id = Some(ClientId::from_random_bytes([9; 16])).filter(|_| text.as_str() == "with id");
     decide(chat, &Command::Post { by: token(by).digest(), text, client_id }, 99)
 }
 
-async fn kept(store: &dyn Store, id: ChatId) -> Option<Chat> {
-    store.load(id).await.unwrap().map(|chat| (*chat).clone())
+async fn kept(stores: &Stores, id: ChatId) -> Option<Chat> {
+    stores.chats.load(id).await.unwrap().map(|chat| (*chat).clone())
 }
 
 fn is_conflict(answer: &Result<(), CommitError>) -> bool {
     matches!(answer, Err(CommitError::Conflict))
 }
 
-pub async fn a_chat_that_was_never_made_is_not_there(store: Arc<dyn Store>) {
-    assert_eq!(kept(&*store, id(1)).await, None);
+pub async fn a_chat_that_was_never_made_is_not_there(stores: Stores) {
+    assert_eq!(kept(&stores, id(1)).await, None);
     let created = create(1);
-    assert!(is_conflict(&store.commit(&post(&created.after, 1, "hello")).await));
-    assert_eq!(kept(&*store, id(1)).await, None);
+    assert!(is_conflict(&stores.chats.commit(&post(&created.after, 1, "hello")).await));
+    assert_eq!(kept(&stores, id(1)).await, None);
 }
 
-type Step<'a> = &'a dyn Fn(&Chat) -> Change;
+type Step<'a> = &'a dyn Fn(&Chat) -> Transition;
 
-pub async fn what_was_committed_is_loaded(store: Arc<dyn Store>) {
+pub async fn what_was_committed_is_loaded(stores: Stores) {
     let created = create(1);
-    store.commit(&created).await.unwrap();
-    assert_eq!(kept(&*store, id(1)).await.as_ref(), Some(&*created.after));
+    stores.chats.commit(&created).await.unwrap();
+    assert_eq!(kept(&stores, id(1)).await.as_ref(), Some(&*created.after));
     let terms = InviteTerms::new(None, Some(2), Some(60), None).unwrap();
     let by = token(1).digest();
     let steps: [Step; 6] = [
@@ -103,31 +103,31 @@ pub async fn what_was_committed_is_loaded(store: Arc<dyn Store>) {
     let mut chat = created.after;
     for step in steps {
         let change = step(&chat);
-        store.commit(&change).await.unwrap();
-        assert_eq!(kept(&*store, id(1)).await.as_ref(), Some(&*change.after));
+        stores.chats.commit(&change).await.unwrap();
+        assert_eq!(kept(&stores, id(1)).await.as_ref(), Some(&*change.after));
         chat = change.after;
     }
 }
 
-pub async fn any_sequence_of_changes_is_kept_as_the_rules_made_it(store: Arc<dyn Store>) {
+pub async fn any_sequence_of_changes_is_kept_as_the_rules_made_it(stores: Stores) {
     let mut runner = TestRunner::deterministic();
     let steps = proptest::collection::vec(step(), 1..120);
     for number in 1..=40 {
         let admission = admission().new_tree(&mut runner).unwrap().current();
         let mut world = World::new(number, admission, 6, 5);
-        store.commit(world.change.as_ref().unwrap()).await.unwrap();
+        stores.chats.commit(world.change.as_ref().unwrap()).await.unwrap();
         for step in steps.new_tree(&mut runner).unwrap().current() {
             world.take(&step);
             if let Some(change) = &world.change {
-                store.commit(change).await.unwrap();
+                stores.chats.commit(change).await.unwrap();
                 let expected = Some(&world.chat).filter(|chat| !chat.has_ended());
-                assert_eq!(kept(&*store, world.chat.id()).await.as_ref(), expected, "after {step:?}");
+                assert_eq!(kept(&stores, world.chat.id()).await.as_ref(), expected, "after {step:?}");
             }
         }
     }
 }
 
-pub async fn a_room_without_an_owner_keeps_its_accounts(store: Arc<dyn Store>) {
+pub async fn a_room_without_an_owner_keeps_its_accounts(stores: Stores) {
     let settings =
         Settings { public_access: PublicAccess::Read, ..Settings::new(Admission::Account, Some(3), None).unwrap() };
     let name = |name: &str| Username::parse(name).unwrap();
@@ -151,8 +151,8 @@ pub async fn a_room_without_an_owner_keeps_its_accounts(store: Arc<dyn Store>) {
     let mut chat = Arc::new(Chat::new(id(1)));
     for (command, number) in steps {
         let change = decide(&chat, &command, number);
-        store.commit(&change).await.unwrap();
-        assert_eq!(kept(&*store, id(1)).await.as_ref(), Some(&*change.after));
+        stores.chats.commit(&change).await.unwrap();
+        assert_eq!(kept(&stores, id(1)).await.as_ref(), Some(&*change.after));
         chat = change.after;
     }
     assert_eq!(chat.live_members(NOW).count(), 2);
@@ -161,77 +161,77 @@ pub async fn a_room_without_an_owner_keeps_its_accounts(store: Arc<dyn Store>) {
     assert_eq!(chat.live_sessions(NOW).count(), 3);
 }
 
-pub async fn a_stale_revision_conflicts_and_changes_nothing(store: Arc<dyn Store>) {
+pub async fn a_stale_revision_conflicts_and_changes_nothing(stores: Stores) {
     let created = create(1);
-    store.commit(&created).await.unwrap();
+    stores.chats.commit(&created).await.unwrap();
     let change = post(&created.after, 1, "first");
     for before in [change.before - 1, change.before + 1] {
-        assert!(is_conflict(&store.commit(&Change { before, ..change.clone() }).await));
+        assert!(is_conflict(&stores.chats.commit(&Transition { before, ..change.clone() }).await));
     }
-    assert_eq!(kept(&*store, id(1)).await.as_ref(), Some(&*created.after));
-    store.commit(&change).await.unwrap();
-    assert!(is_conflict(&store.commit(&change).await));
-    assert_eq!(kept(&*store, id(1)).await.as_ref(), Some(&*change.after));
+    assert_eq!(kept(&stores, id(1)).await.as_ref(), Some(&*created.after));
+    stores.chats.commit(&change).await.unwrap();
+    assert!(is_conflict(&stores.chats.commit(&change).await));
+    assert_eq!(kept(&stores, id(1)).await.as_ref(), Some(&*change.after));
 }
 
-pub async fn a_new_chat_cannot_take_the_place_of_another(store: Arc<dyn Store>) {
+pub async fn a_new_chat_cannot_take_the_place_of_another(stores: Stores) {
     let created = create(1);
-    store.commit(&created).await.unwrap();
-    assert!(is_conflict(&store.commit(&created).await));
-    assert_eq!(kept(&*store, id(1)).await.as_ref(), Some(&*created.after));
+    stores.chats.commit(&created).await.unwrap();
+    assert!(is_conflict(&stores.chats.commit(&created).await));
+    assert_eq!(kept(&stores, id(1)).await.as_ref(), Some(&*created.after));
 }
 
-pub async fn an_ended_chat_is_gone(store: Arc<dyn Store>) {
+pub async fn an_ended_chat_is_gone(stores: Stores) {
     let (created, other) = (create(1), create(2));
-    store.commit(&created).await.unwrap();
-    store.commit(&other).await.unwrap();
+    stores.chats.commit(&created).await.unwrap();
+    stores.chats.commit(&other).await.unwrap();
     let end = decide(&created.after, &Command::End { by: token(1).digest() }, 7);
-    let stale = Change { before: end.before + 1, ..end.clone() };
-    assert!(is_conflict(&store.commit(&stale).await));
-    store.commit(&end).await.unwrap();
-    assert_eq!(kept(&*store, id(1)).await, None);
-    assert!(is_conflict(&store.commit(&end).await));
-    assert_eq!(kept(&*store, id(2)).await.as_ref(), Some(&*other.after));
+    let stale = Transition { before: end.before + 1, ..end.clone() };
+    assert!(is_conflict(&stores.chats.commit(&stale).await));
+    stores.chats.commit(&end).await.unwrap();
+    assert_eq!(kept(&stores, id(1)).await, None);
+    assert!(is_conflict(&stores.chats.commit(&end).await));
+    assert_eq!(kept(&stores, id(2)).await.as_ref(), Some(&*other.after));
 }
 
-pub async fn only_one_of_many_writers_gets_a_revision(store: Arc<dyn Store>) {
+pub async fn only_one_of_many_writers_gets_a_revision(stores: Stores) {
     let created = create(1);
-    store.commit(&created).await.unwrap();
+    stores.chats.commit(&created).await.unwrap();
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..16 {
-        let (store, change) = (store.clone(), post(&created.after, 1, &format!("by {writer}")));
-        writers.spawn(async move { store.commit(&change).await.is_ok() });
+        let (stores, change) = (stores.clone(), post(&created.after, 1, &format!("by {writer}")));
+        writers.spawn(async move { stores.chats.commit(&change).await.is_ok() });
     }
     let winners = writers.join_all().await.into_iter().filter(|won| *won).count();
     assert_eq!(winners, 1);
-    assert_eq!(kept(&*store, id(1)).await.unwrap().messages().len(), 1);
+    assert_eq!(kept(&stores, id(1)).await.unwrap().messages().len(), 1);
 }
 
-pub async fn a_commit_that_fails_does_not_fail_its_neighbours(store: Arc<dyn Store>) {
-    let created: Vec<Change> = (1..=40).map(create).collect();
-    let answers = join_all(created.iter().map(|change| store.commit(change))).await;
+pub async fn a_commit_that_fails_does_not_fail_its_neighbours(stores: Stores) {
+    let created: Vec<Transition> = (1..=40).map(create).collect();
+    let answers = join_all(created.iter().map(|change| stores.chats.commit(change))).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     // Every third is decided on a state that never was.
-    let posts: Vec<Change> = created
+    let posts: Vec<Transition> = created
         .iter()
         .zip(1..)
         .map(|(created, number)| {
             let change = post(&created.after, number, "hello");
-            Change { before: change.before + u64::from(number % 3 == 0), ..change }
+            Transition { before: change.before + u64::from(number % 3 == 0), ..change }
         })
         .collect();
-    let answers = join_all(posts.iter().map(|change| store.commit(change))).await;
+    let answers = join_all(posts.iter().map(|change| stores.chats.commit(change))).await;
     for (answer, (change, number)) in answers.iter().zip(posts.iter().zip(1_u8..)) {
         let fails = number % 3 == 0;
         assert_eq!(is_conflict(answer), fails, "{answer:?}");
         assert_eq!(answer.is_ok(), !fails, "{answer:?}");
-        assert_eq!(kept(&*store, change.after.id()).await.unwrap().messages().len(), usize::from(!fails));
+        assert_eq!(kept(&stores, change.after.id()).await.unwrap().messages().len(), usize::from(!fails));
     }
 }
 
-pub async fn many_writers_on_one_chat_leave_no_id_twice_and_no_gap(store: Arc<dyn Store>) {
+pub async fn many_writers_on_one_chat_leave_no_id_twice_and_no_gap(stores: Stores) {
     let clock = Arc::new(ManualClock::default());
-    let service = Service::new(store.clone(), clock.clone(), Arc::new(CountingEntropy::default()), policy(true));
+    let service = Service::new(stores.clone(), clock.clone(), Arc::new(CountingEntropy::default()), policy(true));
     let caller = Caller::from(std::net::IpAddr::from([127, 0, 0, 1]));
     let settings = Settings::new(Admission::Link, Some(4), Some(150)).unwrap();
     let username = |name: &str| Username::parse(name).unwrap();
@@ -262,32 +262,32 @@ pub async fn many_writers_on_one_chat_leave_no_id_twice_and_no_gap(store: Arc<dy
     let mut ids: Vec<u64> = writers.join_all().await.into_iter().flatten().collect();
     ids.sort_unstable();
     assert_eq!(ids, (1..=200).collect::<Vec<_>>());
-    let chat = kept(&*store, new.chat_id).await.unwrap();
+    let chat = kept(&stores, new.chat_id).await.unwrap();
     let ids: Vec<u64> = chat.messages().iter().map(|message| message.id).collect();
     assert_eq!(ids, (51..=200).collect::<Vec<_>>(), "the newest 150");
     assert_eq!(chat.live_members(NOW).count(), 4);
 }
 
-pub async fn chats_are_due_when_time_alone_has_changed_them(store: Arc<dyn Store>) {
+pub async fn chats_are_due_when_time_alone_has_changed_them(stores: Stores) {
     let (stays, left) = (create(2), create(1));
-    store.commit(&left).await.unwrap();
-    store.commit(&stays).await.unwrap();
+    stores.chats.commit(&left).await.unwrap();
+    stores.chats.commit(&stays).await.unwrap();
     let member_id = left.after.live_members(NOW).next().unwrap().id;
     let left = decide(&left.after, &Command::Remove { by: token(1).digest(), member_id, revokes_invite: false }, 8);
-    store.commit(&left).await.unwrap();
+    stores.chats.commit(&left).await.unwrap();
 
     let almost = |moment: Timestamp| Timestamp::from_millis(moment.as_millis() - 1);
     let (expiry, forgotten) = (stays.after.due_at(GRACE), left.after.due_at(GRACE));
     assert_eq!(forgotten, NOW.after(GRACE));
-    assert_eq!(store.due(almost(expiry), GRACE, ALL).await.unwrap(), []);
-    assert_eq!(store.due(expiry, GRACE, ALL).await.unwrap(), [id(2)]);
-    let mut due = store.due(forgotten, GRACE, ALL).await.unwrap();
+    assert_eq!(stores.chats.due(almost(expiry), GRACE, ALL).await.unwrap(), []);
+    assert_eq!(stores.chats.due(expiry, GRACE, ALL).await.unwrap(), [id(2)]);
+    let mut due = stores.chats.due(forgotten, GRACE, ALL).await.unwrap();
     due.sort();
     assert_eq!(due, [id(1), id(2)]);
-    assert_eq!(store.due(forgotten, GRACE, 1).await.unwrap().len(), 1);
+    assert_eq!(stores.chats.due(forgotten, GRACE, 1).await.unwrap().len(), 1);
 }
 
-pub async fn a_browsers_session_is_kept_until_it_ends(store: Arc<dyn Store>) {
+pub async fn a_browsers_session_is_kept_until_it_ends(stores: Stores) {
     let session = |number: u8, name: &str, hours: u64| BrowserSession {
         token: BrowserToken::from_random_bytes([number; 32]).digest(),
         username: Username::parse(name).unwrap(),
@@ -295,59 +295,63 @@ pub async fn a_browsers_session_is_kept_until_it_ends(store: Arc<dyn Store>) {
     };
     // A name may be used by many, and a chat is none of them.
     let (ann, bob, other) = (session(1, "Ann", 1), session(2, "Bob 王", 6), session(3, "Ann", 6));
-    assert_eq!(store.session(ann.token).await.unwrap(), None);
+    assert_eq!(stores.browser_sessions.load_browser_session(ann.token).await.unwrap(), None);
     for session in [&ann, &bob, &other] {
-        store.open_session(session).await.unwrap();
-        assert_eq!(store.session(session.token).await.unwrap().as_ref(), Some(session));
+        stores.browser_sessions.save_browser_session(session).await.unwrap();
+        assert_eq!(stores.browser_sessions.load_browser_session(session.token).await.unwrap().as_ref(), Some(session));
     }
-    store.end_expired_sessions(NOW).await.unwrap();
-    assert_eq!(store.session(ann.token).await.unwrap().as_ref(), Some(&ann));
-    store.end_expired_sessions(ann.expires_at).await.unwrap();
-    assert_eq!(store.session(ann.token).await.unwrap(), None);
-    store.end_session(bob.token).await.unwrap();
-    store.end_session(bob.token).await.unwrap();
-    assert_eq!(store.session(bob.token).await.unwrap(), None);
-    assert_eq!(store.session(other.token).await.unwrap().as_ref(), Some(&other));
-    assert_eq!(store.due(other.expires_at, GRACE, ALL).await.unwrap(), []);
+    stores.browser_sessions.delete_expired_browser_sessions(NOW).await.unwrap();
+    assert_eq!(stores.browser_sessions.load_browser_session(ann.token).await.unwrap().as_ref(), Some(&ann));
+    stores.browser_sessions.delete_expired_browser_sessions(ann.expires_at).await.unwrap();
+    assert_eq!(stores.browser_sessions.load_browser_session(ann.token).await.unwrap(), None);
+    stores.browser_sessions.delete_browser_session(bob.token).await.unwrap();
+    stores.browser_sessions.delete_browser_session(bob.token).await.unwrap();
+    assert_eq!(stores.browser_sessions.load_browser_session(bob.token).await.unwrap(), None);
+    assert_eq!(stores.browser_sessions.load_browser_session(other.token).await.unwrap().as_ref(), Some(&other));
+    assert_eq!(stores.chats.due(other.expires_at, GRACE, ALL).await.unwrap(), []);
 }
 
-pub async fn a_browsers_name_and_the_chats_that_it_entered_are_kept_with_its_session(store: Arc<dyn Store>) {
+pub async fn a_browsers_name_and_the_chats_that_it_entered_are_kept_with_its_session(stores: Stores) {
     let token = BrowserToken::from_random_bytes([1; 32]);
     let name = |name: &str| Username::parse(name).unwrap();
     let session =
         BrowserSession { token: token.digest(), username: name("Ann"), expires_at: NOW.after(Duration::from_hours(1)) };
     let sealed = |number: u8| SealedChatId::seal(id(number), &token, Salt([number; 32]));
     // Of a session that is not there, nothing is kept.
-    store.note_entered(session.token, &sealed(1)).await.unwrap();
-    store.rename_session(session.token, &name("Bob")).await.unwrap();
-    assert_eq!(store.entered(session.token).await.unwrap(), []);
-    store.open_session(&session).await.unwrap();
+    stores.browser_sessions.add_entered_chat(session.token, &sealed(1)).await.unwrap();
+    stores.browser_sessions.rename_browser_session(session.token, &name("Bob")).await.unwrap();
+    assert_eq!(stores.browser_sessions.load_entered_chats(session.token).await.unwrap(), []);
+    stores.browser_sessions.save_browser_session(&session).await.unwrap();
     for number in 1..=3 {
-        store.note_entered(session.token, &sealed(number)).await.unwrap();
+        stores.browser_sessions.add_entered_chat(session.token, &sealed(number)).await.unwrap();
     }
-    store.rename_session(session.token, &name("Anna 王")).await.unwrap();
+    stores.browser_sessions.rename_browser_session(session.token, &name("Anna 王")).await.unwrap();
     let renamed = BrowserSession { username: name("Anna 王"), ..session.clone() };
-    assert_eq!(store.session(session.token).await.unwrap(), Some(renamed));
-    let entered = store.entered(session.token).await.unwrap();
+    assert_eq!(stores.browser_sessions.load_browser_session(session.token).await.unwrap(), Some(renamed));
+    let entered = stores.browser_sessions.load_entered_chats(session.token).await.unwrap();
     assert_eq!(entered.iter().map(|chat| chat.open(&token)).collect::<Vec<_>>(), [id(1), id(2), id(3)]);
     // They are another's to whom the token is not known.
     let other = BrowserToken::from_random_bytes([2; 32]);
     assert!(entered.iter().all(|chat| chat.open(&other) != chat.open(&token)));
     // The first go where they are too many.
     for _ in 0..BrowserSession::MAX_CHATS {
-        store.note_entered(session.token, &sealed(4)).await.unwrap();
+        stores.browser_sessions.add_entered_chat(session.token, &sealed(4)).await.unwrap();
     }
-    let entered = store.entered(session.token).await.unwrap();
+    let entered = stores.browser_sessions.load_entered_chats(session.token).await.unwrap();
     assert_eq!(entered, vec![sealed(4); BrowserSession::MAX_CHATS]);
-    store.end_session(session.token).await.unwrap();
-    store.open_session(&session).await.unwrap();
-    assert_eq!(store.entered(session.token).await.unwrap(), [], "they went with the session");
+    stores.browser_sessions.delete_browser_session(session.token).await.unwrap();
+    stores.browser_sessions.save_browser_session(&session).await.unwrap();
+    assert_eq!(
+        stores.browser_sessions.load_entered_chats(session.token).await.unwrap(),
+        [],
+        "they went with the session"
+    );
 }
 
-pub async fn two_hundred_accounts_are_seated_at_once(store: Arc<dyn Store>) {
+pub async fn two_hundred_accounts_are_seated_at_once(stores: Stores) {
     let settings = Settings::new(Admission::Account, None, None).unwrap();
     let mut chat = Arc::new(Chat::new(id(1)));
-    let number_of = |number: u16| Fresh {
+    let number_of = |number: u16| Randomness {
         id: u128::from(number).to_be_bytes(),
         session: SessionToken::from_uuid(uuid::Uuid::from_u128(number.into())).digest(),
         ..fresh(0)
@@ -361,15 +365,15 @@ pub async fn two_hundred_accounts_are_seated_at_once(store: Arc<dyn Store>) {
         commands.push((Command::LogIn { username, join, ends_oldest: false }, number));
     }
     for (command, number) in commands {
-        let change = chat.change(chat.decide(&command, NOW, number_of(number)).unwrap());
-        store.commit(&change).await.unwrap();
+        let change = chat.transition(chat.decide(&command, NOW, number_of(number)).unwrap());
+        stores.chats.commit(&change).await.unwrap();
         chat = change.after;
     }
     assert_eq!(chat.live_members(NOW).count(), 200);
-    assert_eq!(kept(&*store, id(1)).await.as_ref(), Some(&*chat));
+    assert_eq!(kept(&stores, id(1)).await.as_ref(), Some(&*chat));
 }
 
-pub async fn a_store_that_is_there_answers(store: Arc<dyn Store>) {
-    store.ping().await.unwrap();
-    store.scrub().await.unwrap();
+pub async fn a_store_that_is_there_answers(stores: Stores) {
+    stores.chats.ping().await.unwrap();
+    stores.chats.scrub().await.unwrap();
 }

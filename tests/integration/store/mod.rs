@@ -3,8 +3,6 @@
 mod contract;
 mod sqlite;
 
-use std::sync::Arc;
-
 use watch_party::store::MemoryStore;
 
 macro_rules! contract {
@@ -14,7 +12,7 @@ macro_rules! contract {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    contract::$test(Arc::new(MemoryStore::default())).await;
+                    contract::$test(MemoryStore::default().into()).await;
                 }
             )*
         }
@@ -24,7 +22,7 @@ macro_rules! contract {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
                     let folder = tempfile::tempdir().unwrap();
-                    contract::$test(Arc::new(sqlite::open(&folder))).await;
+                    contract::$test(sqlite::open(&folder).into()).await;
                 }
             )*
         }

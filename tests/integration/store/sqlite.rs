@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 use watch_party::domain::{
-    Admission, BrowserToken, Change, Chat, ChatId, Command, Fresh, InviteKey, MessageText, RecoveryCode, SessionToken,
-    Settings, Timestamp, Username,
+    Admission, BrowserToken, Chat, ChatId, Command, InviteKey, MessageText, Randomness, RecoveryCode, SessionToken,
+    Settings, Timestamp, Transition, Username,
 };
 use watch_party::service::{Caller, Entropy as _, NewChat, Service};
-use watch_party::store::{CommitError, OpenError, SqliteOptions, SqliteStore, Store};
+use watch_party::store::{ChatStore as _, CommitError, OpenError, SqliteOptions, SqliteStore, Stores};
 
 use crate::app::{BETWEEN_CHATS, BETWEEN_POSTS, CountingEntropy, ManualClock, Options, TestApp, policy};
 
@@ -41,7 +41,7 @@ fn refused(path: &Path) -> OpenError {
 }
 
 fn app(folder: &TempDir) -> TestApp {
-    TestApp::with(Options { store: Arc::new(open(folder)), ..Options::default() })
+    TestApp::with(Options { stores: Arc::new(open(folder)).into(), ..Options::default() })
 }
 
 /// Every byte of every file that belongs to the database, by the file's name.
@@ -192,9 +192,9 @@ fn assert_only_kept<'a>(folder: &TempDir, markers: impl Iterator<Item = (&'a str
     assert_eq!((left, lost), (0, 0), "forgotten but left, and kept but lost");
 }
 
-fn node(store: Arc<dyn Store>) -> (Service, Arc<ManualClock>) {
+fn node(stores: impl Into<Stores>) -> (Service, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::default());
-    (Service::new(store, clock.clone(), Arc::new(CountingEntropy::default()), policy(true)), clock)
+    (Service::new(stores, clock.clone(), Arc::new(CountingEntropy::default()), policy(true)), clock)
 }
 
 async fn chat(service: &Service, history: u32) -> NewChat {
@@ -240,11 +240,11 @@ async fn what_many_stored_chats_cost_is_disk_and_not_memory() {
     }
     clock.advance(Duration::from_mins(11));
     service.sweep().await.unwrap();
-    assert_eq!(service.open_rooms(), 0);
+    assert_eq!(service.active_chats(), 0);
     // All expire at once: sweeping them opens no room that stays.
     clock.advance(Duration::from_hours(6));
     service.sweep().await.unwrap();
-    assert_eq!(service.open_rooms(), 0);
+    assert_eq!(service.active_chats(), 0);
     clock.advance(Duration::from_hours(24));
     service.sweep().await.unwrap();
     drop(service);
@@ -496,21 +496,21 @@ async fn a_commit_that_the_tables_refuse_does_not_fail_its_neighbours() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
     let create = |id: u8, secret: u8| {
-        let fresh = Fresh {
+        let fresh = Randomness {
             id: [id; 16],
             session: SessionToken::from_random_bytes([secret; 32]).digest(),
             invite: InviteKey::from_random_bytes([secret; 32]).digest(),
             recovery: RecoveryCode::from_random_bytes([id; 32]).digest(),
-            ..Fresh::NOTHING
+            ..Randomness::NONE
         };
         let settings = Settings::new(Admission::Link, None, None).unwrap();
         let create =
             Command::Create { name: None, settings, username: Some(Username::parse("Ann").unwrap()), password: None };
         let chat = Chat::new(ChatId::from_random_bytes([id; 16]));
-        chat.change(chat.decide(&create, Timestamp::EPOCH, fresh).unwrap())
+        chat.transition(chat.decide(&create, Timestamp::EPOCH, fresh).unwrap())
     };
     // The last has the first one's secret.
-    let changes: Vec<Change> = (1..=60).map(|id| create(id, if id == 60 { 1 } else { id })).collect();
+    let changes: Vec<Transition> = (1..=60).map(|id| create(id, if id == 60 { 1 } else { id })).collect();
     let answers = join_all(changes.iter().map(|change| store.commit(change))).await;
     let (last, others) = answers.split_last().unwrap();
     assert!(others.iter().all(Result::is_ok), "{answers:?}");
@@ -528,7 +528,7 @@ async fn knocks_and_ways_back_outlive_the_memory_that_held_them() {
     let forget = async || {
         app.clock.advance(Duration::from_mins(11));
         app.service.sweep().await.unwrap();
-        assert_eq!(app.service.open_rooms(), 0);
+        assert_eq!(app.service.active_chats(), 0);
     };
     let (chat, ann) = app.chat(json!({"username": "Ann", "admission": "approval"})).await;
     let join = || chat.join_as(&chat.key, "Bob", Uuid::from_u128(1));

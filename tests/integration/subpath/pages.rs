@@ -1,4 +1,4 @@
-//! Where redirects and pages lead.
+//! Where redirects and pages replace.
 
 use serde_json::{Value, json};
 

@@ -7,51 +7,51 @@ use leptos::task::spawn_local;
 use leptos_meta::Title;
 use uuid::Uuid;
 
-use super::address::{chat_in_address, leading};
-use crate::app::addresses;
+use super::address::{chat_in_address, use_replace};
 use crate::app::client::api::{self, held_seat};
 use crate::app::client::storage::{self, SavedChat};
 use crate::app::client::visit::{Reader, Visit};
 use crate::app::components::{GeneralProblem, PageFrame, TextField, Visited, remembered_username};
-use crate::app::notice::{LedHome, Notice, NoticeFromAddress};
+use crate::app::notice::{Notice, NoticeFromAddress, RedirectHome};
 use crate::app::server_fns;
 use crate::domain::{Admission, PublicAccess};
+use crate::wire::addresses;
 use crate::wire::{Code, Preview, Problem};
 
 #[component]
-pub(crate) fn RoomPage() -> impl IntoView {
+pub(crate) fn LoginPage() -> impl IntoView {
     let chat_id = chat_in_address();
     view! {
         <PageFrame>
             {move || match chat_id.get() {
-                Some(chat_id) => view! { <EnterRoom chat_id/> }.into_any(),
-                None => view! { <LedHome because=Notice::ChatNotFound/> }.into_any(),
+                Some(chat_id) => view! { <LoginForm chat_id/> }.into_any(),
+                None => view! { <RedirectHome because=Notice::ChatNotFound/> }.into_any(),
             }}
         </PageFrame>
     }
 }
 
 #[component]
-fn EnterRoom(chat_id: Uuid) -> impl IntoView {
+fn LoginForm(chat_id: Uuid) -> impl IntoView {
     let (username, password, again) = (NodeRef::<Input>::new(), NodeRef::<Input>::new(), NodeRef::<Input>::new());
     let problem = RwSignal::new(None::<Problem>);
     let is_new = RwSignal::new(false);
     // Until the page is alive a form would be sent without it.
     let is_ready = RwSignal::new(false);
     remembered_username(username);
-    let lead = leading();
+    let replace = use_replace();
     let preview = RwSignal::new(None::<Preview>);
     Effect::new(move || {
         spawn_local(async move {
             if held_seat(chat_id).await.is_some() {
-                return lead(&addresses::chat(chat_id));
+                return replace(&addresses::chat(chat_id));
             }
             is_ready.try_set(true);
             match api::preview_chat(chat_id).await {
                 Ok(found) => {
                     preview.try_set(Some(found));
                 }
-                Err(refusal) if refusal.code == Code::ChatNotFound => lead(&Notice::ChatNotFound.home()),
+                Err(refusal) if refusal.code == Code::ChatNotFound => replace(&Notice::ChatNotFound.home()),
                 // The form does without.
                 Err(_) => {}
             }
@@ -83,9 +83,9 @@ fn EnterRoom(chat_id: Uuid) -> impl IntoView {
                     storage::remember_username(&seat.member.username);
                     let admission = Some(Admission::Account);
                     storage::save_chat(chat_id, &SavedChat { admission, ..SavedChat::new(seat, None, None) });
-                    lead(&addresses::chat(chat_id));
+                    replace(&addresses::chat(chat_id));
                 }
-                Err(refusal) if refusal.code == Code::ChatNotFound => lead(&Notice::ChatNotFound.home()),
+                Err(refusal) if refusal.code == Code::ChatNotFound => replace(&Notice::ChatNotFound.home()),
                 Err(refusal) => {
                     problem.try_set(Some(refusal));
                     is_ready.try_set(true);

@@ -3,9 +3,9 @@
 use rusqlite::{Connection, OptionalExtension as _, Result};
 
 use super::columns::moment;
-use crate::domain::{BrowserSession, Digest, OfBrowser, Salt, SealedChatId, Timestamp, Username};
+use crate::domain::{BrowserDigest, BrowserSession, Salt, SealedChatId, Timestamp, Username};
 
-pub(super) fn open(connection: &Connection, session: &BrowserSession) -> Result<()> {
+pub(super) fn save(connection: &Connection, session: &BrowserSession) -> Result<()> {
     let columns = (session.token.as_bytes(), session.username.as_str(), session.expires_at.as_millis());
     connection
         .prepare_cached("INSERT INTO browser_session (token, username, expires_at) VALUES (?1, ?2, ?3)")?
@@ -13,7 +13,7 @@ pub(super) fn open(connection: &Connection, session: &BrowserSession) -> Result<
         .map(drop)
 }
 
-pub(super) fn find(connection: &Connection, token: Digest<OfBrowser>) -> Result<Option<BrowserSession>> {
+pub(super) fn find(connection: &Connection, token: BrowserDigest) -> Result<Option<BrowserSession>> {
     connection
         .prepare_cached("SELECT username, expires_at FROM browser_session WHERE token = ?1")?
         .query_row([token.as_bytes()], |row| {
@@ -23,7 +23,7 @@ pub(super) fn find(connection: &Connection, token: Digest<OfBrowser>) -> Result<
         .optional()
 }
 
-pub(super) fn rename(connection: &Connection, token: Digest<OfBrowser>, username: &Username) -> Result<()> {
+pub(super) fn rename(connection: &Connection, token: BrowserDigest, username: &Username) -> Result<()> {
     connection
         .prepare_cached("UPDATE browser_session SET username = ?2 WHERE token = ?1")?
         .execute((token.as_bytes(), username.as_str()))
@@ -31,7 +31,7 @@ pub(super) fn rename(connection: &Connection, token: Digest<OfBrowser>, username
 }
 
 /// Keeps that the browser has entered a chat, if its session is still there.
-pub(super) fn note_entered(connection: &Connection, token: Digest<OfBrowser>, chat: &SealedChatId) -> Result<()> {
+pub(super) fn add_entered_chat(connection: &Connection, token: BrowserDigest, chat: &SealedChatId) -> Result<()> {
     let added = connection
         .prepare_cached(
             "INSERT INTO entered_chat (browser_session_id, salt, masked_chat)
@@ -52,7 +52,7 @@ pub(super) fn note_entered(connection: &Connection, token: Digest<OfBrowser>, ch
         .map(drop)
 }
 
-pub(super) fn entered(connection: &Connection, token: Digest<OfBrowser>) -> Result<Vec<SealedChatId>> {
+pub(super) fn entered_chats(connection: &Connection, token: BrowserDigest) -> Result<Vec<SealedChatId>> {
     connection
         .prepare_cached(
             "SELECT salt, masked_chat FROM entered_chat JOIN browser_session
@@ -62,11 +62,11 @@ pub(super) fn entered(connection: &Connection, token: Digest<OfBrowser>) -> Resu
         .collect()
 }
 
-pub(super) fn end(connection: &Connection, token: Digest<OfBrowser>) -> Result<()> {
+pub(super) fn delete(connection: &Connection, token: BrowserDigest) -> Result<()> {
     connection.prepare_cached("DELETE FROM browser_session WHERE token = ?1")?.execute([token.as_bytes()]).map(drop)
 }
 
-pub(super) fn end_expired(connection: &Connection, now: Timestamp) -> Result<()> {
+pub(super) fn delete_expired(connection: &Connection, now: Timestamp) -> Result<()> {
     connection
         .prepare_cached("DELETE FROM browser_session WHERE expires_at <= ?1")?
         .execute([now.as_millis()])

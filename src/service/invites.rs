@@ -1,4 +1,4 @@
-//! How people get in: invites, joining, knocking.
+//! Invites: created, listed, revoked, previewed, and redeemed.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use uuid::Uuid;
 use super::watch::Watcher;
 use super::{Caller, Error, OpenInvite, Result, Seat, Service, seen};
 use crate::domain::{
-    Chat, ChatId, ChatName, Command, Decision, Digest, Event, Fresh, Invite, InviteId, InviteKey, InviteTerms,
-    JoinSecret, Knock, KnockId, KnockStatus, Member, OfInvite, OfJoin, OfSession, OfTicket, Refusal, Salt,
-    SessionToken, Ticket, Timestamp, Username,
+    Chat, ChatId, ChatName, Command, Event, Invite, InviteDigest, InviteId, InviteKey, InviteTerms, JoinDigest,
+    JoinSecret, Knock, KnockId, KnockStatus, Member, Randomness, Refusal, Salt, SessionDigest, SessionToken, Ticket,
+    Timestamp, Username,
 };
 
 /// By what one who joins is known again.
@@ -29,14 +29,6 @@ pub enum Joiner {
 pub enum Entrance {
     Seated(Seat),
     Knocked { knock: Knock, ticket: Ticket },
-}
-
-/// A knock as the one who knocked sees it.
-#[derive(Debug)]
-pub struct KnockView {
-    pub knock: Knock,
-    /// The seat of one who was let in, as long as its session is the one that came of the knock.
-    pub seat: Option<Seat>,
 }
 
 /// How one who has asked to join stands.
@@ -76,10 +68,10 @@ impl Secrets {
 }
 
 impl Service {
-    pub(super) fn draw_invite(&self) -> (InviteKey, Fresh) {
+    pub(super) fn draw_invite(&self) -> (InviteKey, Randomness) {
         let key: InviteKey = self.draw_secret();
-        let fresh = Fresh { id: self.draw_id(), invite: key.digest(), ..Fresh::NOTHING };
-        (key, fresh)
+        let randomness = Randomness { id: self.draw_id(), invite: key.digest(), ..Randomness::NONE };
+        (key, randomness)
     }
 
     fn secrets_of(&self, joiner: Joiner, key: &InviteKey) -> Secrets {
@@ -106,15 +98,10 @@ impl Service {
         self.add_invite(chat_id, None, terms).await
     }
 
-    async fn add_invite(
-        &self,
-        chat_id: ChatId,
-        by: Option<Digest<OfSession>>,
-        terms: InviteTerms,
-    ) -> Result<OpenInvite> {
-        let (key, fresh) = self.draw_invite();
+    async fn add_invite(&self, chat_id: ChatId, by: Option<SessionDigest>, terms: InviteTerms) -> Result<OpenInvite> {
+        let (key, randomness) = self.draw_invite();
         let command = Command::CreateInvite { by, terms };
-        let events = self.change(chat_id, command, fresh).await?;
+        let events = self.execute(chat_id, command, randomness).await?;
         let invite = events.iter().find_map(|event| match event {
             Event::InviteCreated { invite } => Some(invite.clone()),
             _ => None,
@@ -125,7 +112,7 @@ impl Service {
     /// The invites of a chat, oldest first; the owner's right.
     pub async fn list_invites(&self, chat_id: ChatId, token: &SessionToken) -> Result<Vec<SharedInvite>> {
         let by = token.digest();
-        self.look(chat_id, |state, now| {
+        self.query(chat_id, |state, now| {
             let chat = &state.chat;
             chat.authenticate_owner(by, now)?;
             let came_by = |invite: &Invite| {
@@ -148,7 +135,7 @@ impl Service {
         members_go: bool,
     ) -> Result<()> {
         let command = Command::RevokeInvite { by: token.digest(), invite_id, members_go };
-        self.change(chat_id, command, Fresh::NOTHING).await.map(drop)
+        self.execute(chat_id, command, Randomness::NONE).await.map(drop)
     }
 
     /// What stands behind a magic link, if the caller could come in by it now, or has already: the
@@ -162,7 +149,7 @@ impl Service {
     ) -> Result<(Option<ChatName>, bool)> {
         self.limit(|limits| limits.check_join(caller))?;
         let (key, join) = (key.digest(), self.secrets_of(joiner, key).join.digest());
-        self.look(chat_id, |state, now| {
+        self.query(chat_id, |state, now| {
             let chat = &state.chat;
             let asks_first = match standing(chat, join, now)? {
                 Some(standing) => standing != Standing::Seated,
@@ -186,28 +173,29 @@ impl Service {
         let secrets = self.secrets_of(joiner, key);
         let command = Command::Join { key: key.digest(), join: secrets.join.digest(), username };
         let salt = self.draw_salt();
-        let fresh = Fresh {
+        let randomness = Randomness {
             id: self.draw_id(),
             salt,
             session: secrets.session(&salt).digest(),
             ticket: secrets.ticket(&salt).digest(),
-            ..Fresh::NOTHING
+            ..Randomness::NONE
         };
         // Only what would be a knock counts as one.
-        self.look(chat_id, |state, now| {
-            let knocks = state.chat.decide(&command, now, fresh)?.iter().any(|e| matches!(e, Event::Knocked { .. }));
+        self.query(chat_id, |state, now| {
+            let knocks =
+                state.chat.decide(&command, now, randomness)?.iter().any(|e| matches!(e, Event::Knocked { .. }));
             if knocks { self.limit(|limits| limits.check_knock(caller, chat_id)) } else { Ok(()) }
         })
         .await?;
-        self.change(chat_id, command, fresh).await?;
-        self.look(chat_id, |state, now| entrance(&state.chat, &secrets, now)).await
+        self.execute(chat_id, command, randomness).await?;
+        self.query(chat_id, |state, now| entrance(&state.chat, &secrets, now)).await
     }
 
     /// How one who has asked to join stands, without asking. `None` where they never have, though
     /// there is such an invite.
     pub async fn find_standing(&self, chat_id: ChatId, key: &InviteKey, joiner: Joiner) -> Result<Option<Standing>> {
         let (key_digest, join) = (key.digest(), self.secrets_of(joiner, key).join.digest());
-        let found = self.look(chat_id, |state, now| {
+        let found = self.query(chat_id, |state, now| {
             let is_invite = |invite: &Invite| invite.digest == key_digest;
             match standing(&state.chat, join, now)? {
                 Some(standing) => Ok(standing),
@@ -225,7 +213,7 @@ impl Service {
     /// How whoever asked last by an invite stands. `None` where nobody has.
     pub async fn find_newest_standing(&self, chat_id: ChatId, key: &InviteKey) -> Result<Option<Standing>> {
         let key = key.digest();
-        self.look(chat_id, |state, now| {
+        self.query(chat_id, |state, now| {
             let chat = &state.chat;
             chat.settings()?;
             let invite = chat.invites().iter().find(|invite| invite.digest == key).ok_or(Refusal::InvalidInvite)?;
@@ -255,71 +243,17 @@ impl Service {
 
     /// The first of `names` that nobody in the chat has. No lock is held while names are compared.
     pub async fn first_free_name(&self, chat_id: ChatId, names: impl Iterator<Item = Username>) -> Result<Username> {
-        let (chat, now) = self.look(chat_id, |state, now| Ok((Arc::clone(&state.chat), now))).await?;
+        let (chat, now) = self.query(chat_id, |state, now| Ok((Arc::clone(&state.chat), now))).await?;
         let taken: HashSet<String> = chat.taken_names(None, now).map(Username::folded).collect();
         let mut free = names.filter(|name| !taken.contains(&name.folded()));
         Ok(free.next().ok_or(Refusal::UsernameTaken)?)
-    }
-
-    /// Those who wait to be let in, longest-waiting first; the owner's right.
-    pub async fn list_knocks(&self, chat_id: ChatId, token: &SessionToken) -> Result<Vec<Knock>> {
-        let by = token.digest();
-        self.look(chat_id, |state, now| {
-            let owner = state.chat.authenticate_owner(by, now)?;
-            state.hear(owner.id, now);
-            Ok(state.chat.waiting_knocks(now).cloned().collect())
-        })
-        .await
-    }
-
-    /// Lets someone in who waits, or does not; the owner's right.
-    pub async fn decide_knock(
-        &self,
-        chat_id: ChatId,
-        token: &SessionToken,
-        knock_id: KnockId,
-        decision: Decision,
-    ) -> Result<Knock> {
-        let command = Command::DecideKnock { by: token.digest(), knock_id, decision };
-        self.change(chat_id, command, Fresh::NOTHING).await?;
-        self.look(chat_id, |state, _| {
-            let knock = state.chat.knocks().iter().find(|knock| knock.id == knock_id);
-            knock.cloned().ok_or(Refusal::NotFound("knock"))
-        })
-        .await
-    }
-
-    /// How a knock stands, for the one who holds its ticket.
-    pub async fn show_knock(&self, chat_id: ChatId, knock_id: KnockId, ticket: &Ticket) -> Result<KnockView> {
-        let digest = ticket.digest();
-        let (knock, member) =
-            self.look(chat_id, |state, now| knock_and_member(&state.chat, knock_id, digest, now)).await?;
-        Ok(knock_view(knock, member, ticket))
-    }
-
-    /// The same, each time it has changed.
-    pub async fn watch_knock(
-        &self,
-        caller: Caller,
-        chat_id: ChatId,
-        knock_id: KnockId,
-        ticket: &Ticket,
-    ) -> Result<Watcher<(Knock, Option<Member>)>> {
-        let digest = ticket.digest();
-        self.watch(caller, chat_id, move |chat, now| knock_and_member(chat, knock_id, digest, now)).await
-    }
-
-    /// Gives up a knock.
-    pub async fn withdraw_knock(&self, chat_id: ChatId, knock_id: KnockId, ticket: &Ticket) -> Result<()> {
-        let command = Command::WithdrawKnock { ticket: ticket.digest(), knock_id };
-        self.change(chat_id, command, Fresh::NOTHING).await.map(drop)
     }
 
     /// How many seats are free of how many, for whoever could come in by `key`.
     pub async fn show_seats(&self, caller: Caller, chat_id: ChatId, key: &InviteKey) -> Result<(usize, u32)> {
         self.limit(|limits| limits.check_join(caller))?;
         let key = key.digest();
-        self.look(chat_id, |state, now| seats(&state.chat, key, now)).await
+        self.query(chat_id, |state, now| seats(&state.chat, key, now)).await
     }
 
     /// The same, each time it has changed.
@@ -330,16 +264,7 @@ impl Service {
     }
 }
 
-/// What the one with `ticket` sees of a knock and of the member that came of it.
-#[must_use]
-pub fn knock_view(knock: Knock, member: Option<Member>, ticket: &Ticket) -> KnockView {
-    let token = ticket.session(&knock.salt);
-    // Who was let in by a credential of their own has no other token.
-    let member = member.filter(|_| token.digest() == knock.session);
-    KnockView { seat: member.map(|member| Seat { token, member }), knock }
-}
-
-fn standing(chat: &Chat, join: Digest<OfJoin>, now: Timestamp) -> Result<Option<Standing>, Refusal> {
+fn standing(chat: &Chat, join: JoinDigest, now: Timestamp) -> Result<Option<Standing>, Refusal> {
     chat.settings()?;
     let knocked = chat.knock_joined_as(join, now);
     let knocked = knocked.map(|knock| Standing::Knocked { knock_id: knock.id, status: knock.status });
@@ -361,18 +286,7 @@ fn entrance(chat: &Chat, secrets: &Secrets, now: Timestamp) -> Result<Entrance, 
     Ok(Entrance::Knocked { knock: knock.clone(), ticket: secrets.ticket(&knock.salt) })
 }
 
-fn knock_and_member(
-    chat: &Chat,
-    knock_id: KnockId,
-    ticket: Digest<OfTicket>,
-    now: Timestamp,
-) -> Result<(Knock, Option<Member>), Refusal> {
-    let knock = chat.knock(knock_id, ticket, now)?;
-    let member = chat.member_by_knock(knock, now).map(|member| seen(chat, member, now));
-    Ok((knock.clone(), member))
-}
-
-fn seats(chat: &Chat, key: Digest<OfInvite>, now: Timestamp) -> Result<(usize, u32), Refusal> {
+fn seats(chat: &Chat, key: InviteDigest, now: Timestamp) -> Result<(usize, u32), Refusal> {
     chat.open_invite(key, now)?;
     let capacity = chat.settings()?.capacity;
     Ok((chat.free_seats(now).unwrap_or(0), capacity))

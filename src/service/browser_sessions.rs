@@ -6,8 +6,8 @@ use tokio::sync::Mutex;
 
 use super::{Caller, Error, Posted, Result, Seat, Service, seen};
 use crate::domain::{
-    Admission, BrowserSession, BrowserToken, Chat, ChatId, ChatName, Command, Digest, Event, Fresh, JoinSecret, Member,
-    MessageId, MessageText, MessagesAfter, OfSession, Refusal, SealedChatId, Username,
+    Admission, BrowserSession, BrowserToken, Chat, ChatId, ChatName, Command, Event, JoinSecret, Member, MessageId,
+    MessageText, MessagesAfter, Randomness, Refusal, SealedChatId, SessionDigest, Username,
 };
 
 /// Held while a browser's name changes in all its chats, so that two changes do not interleave. All browsers
@@ -40,12 +40,12 @@ impl Service {
         if let Some(token) = before
             && self.find_browser_session(&token).await?.is_some()
         {
-            return self.to_the_end(|service| service.rename_browser(token, username)).await;
+            return self.run_to_completion(|service| service.rename_browser(token, username)).await;
         }
         let token: BrowserToken = self.draw_secret();
         let expires_at = self.now().after(self.inner.policy.session_lifetime);
         let session = BrowserSession { token: token.digest(), username, expires_at };
-        self.inner.store.open_session(&session).await?;
+        self.inner.stores.browser_sessions.save_browser_session(&session).await?;
         Ok((token, session))
     }
 
@@ -55,7 +55,7 @@ impl Service {
     }
 
     async fn find_browser_session(&self, token: &BrowserToken) -> Result<Option<BrowserSession>> {
-        let session = self.inner.store.session(token.digest()).await?;
+        let session = self.inner.stores.browser_sessions.load_browser_session(token.digest()).await?;
         Ok(session.filter(|session| session.is_live(self.now())))
     }
 
@@ -70,14 +70,14 @@ impl Service {
         let chats = self.chats_entered(&token).await?;
         for chat_id in &chats {
             let join = token.join(*chat_id).digest();
-            let free = self.look(*chat_id, |state, now| {
+            let free = self.query(*chat_id, |state, now| {
                 let name = state.chat.name().cloned();
                 state.chat.check_rename(join, &username, now).map_err(|refusal| named(refusal, name))
             });
             unless_gone(free.await)?;
         }
         let old = session.username.clone();
-        self.inner.store.rename_session(token.digest(), &username).await?;
+        self.inner.stores.browser_sessions.rename_browser_session(token.digest(), &username).await?;
         let mut failure = None;
         for (at, chat_id) in chats.iter().enumerate() {
             match self.rename_in(*chat_id, &token, &username).await {
@@ -87,7 +87,7 @@ impl Service {
                     for chat_id in &chats[..at] {
                         let _ = self.rename_in(*chat_id, &token, &old).await;
                     }
-                    self.inner.store.rename_session(token.digest(), &old).await?;
+                    self.inner.stores.browser_sessions.rename_browser_session(token.digest(), &old).await?;
                     return Err(refusal);
                 }
                 // The others are tried all the same; to ask again does what is left.
@@ -103,9 +103,9 @@ impl Service {
     /// Renames the browser's member in a chat, if both are there still.
     async fn rename_in(&self, chat_id: ChatId, token: &BrowserToken, username: &Username) -> Result<()> {
         let command = Command::Rename { join: token.join(chat_id).digest(), username: username.clone() };
-        match self.change(chat_id, command, Fresh::NOTHING).await {
+        match self.execute(chat_id, command, Randomness::NONE).await {
             Err(Error::Refused(refusal)) => {
-                let name = self.look(chat_id, |state, _| Ok(state.chat.name().cloned())).await.unwrap_or_default();
+                let name = self.query(chat_id, |state, _| Ok(state.chat.name().cloned())).await.unwrap_or_default();
                 unless_gone(Err(named(refusal, name).into()))
             }
             changed => changed.map(drop),
@@ -115,19 +115,19 @@ impl Service {
     /// The chats in which the browser has taken a seat.
     async fn chats_entered(&self, token: &BrowserToken) -> Result<Vec<ChatId>> {
         let mut seen = HashSet::new();
-        let entered = self.inner.store.entered(token.digest()).await?;
+        let entered = self.inner.stores.browser_sessions.load_entered_chats(token.digest()).await?;
         Ok(entered.iter().map(|chat| chat.open(token)).filter(|chat_id| seen.insert(*chat_id)).collect())
     }
 
     /// Forgets who the browser is. The seats that it took stay its members' own.
     pub async fn end_browser_session(&self, token: &BrowserToken) -> Result<()> {
         self.show_browser_session(token).await?;
-        Ok(self.inner.store.end_session(token.digest()).await?)
+        Ok(self.inner.stores.browser_sessions.delete_browser_session(token.digest()).await?)
     }
 
     /// Whether there is such a chat, entered by its address.
     pub async fn check_entered_by_address(&self, chat_id: ChatId) -> Result<()> {
-        self.look(chat_id, |state, _| state.chat.enters_by(Admission::Open)).await
+        self.query(chat_id, |state, _| state.chat.enters_by(Admission::Open)).await
     }
 
     /// Takes a seat in a chat that is entered by its address, under the name of the browser's session.
@@ -146,15 +146,16 @@ impl Service {
     ) -> Result<Seat> {
         self.limit(|limits| limits.check_join(caller))?;
         let (salt, join) = (self.draw_salt(), token.join(chat_id));
-        let fresh = Fresh { id: self.draw_id(), salt, session: join.session(&salt).digest(), ..Fresh::NOTHING };
+        let randomness =
+            Randomness { id: self.draw_id(), salt, session: join.session(&salt).digest(), ..Randomness::NONE };
         let BrowserSession { username, expires_at, .. } = session;
         let command = Command::Enter { username: username.clone(), join: join.digest(), until: expires_at };
         // Before the seat is taken, so that no seat is missed when the name changes.
         if !self.chats_entered(token).await?.contains(&chat_id) {
             let sealed = SealedChatId::seal(chat_id, token, self.draw_salt());
-            self.inner.store.note_entered(token.digest(), &sealed).await?;
+            self.inner.stores.browser_sessions.add_entered_chat(token.digest(), &sealed).await?;
         }
-        let events = self.change(chat_id, command, fresh).await?;
+        let events = self.execute(chat_id, command, randomness).await?;
         if events.iter().any(|event| matches!(event, Event::MemberJoined { .. })) {
             // The name may have changed while the seat was taken under the old one.
             let _turn = self.inner.renaming.of(token).lock().await;
@@ -174,7 +175,7 @@ impl Service {
         join: &JoinSecret,
         is_meant: impl Fn(&Chat, &Member) -> bool,
     ) -> Result<Seat> {
-        self.look(chat_id, |state, now| {
+        self.query(chat_id, |state, now| {
             let mut given = state.chat.members_given_for(join.digest(), now);
             let given = given.find(|(member, _)| is_meant(&state.chat, member));
             let (member, salt) = given.ok_or(Refusal::SessionExpired)?;
@@ -192,10 +193,10 @@ impl Service {
     ) -> Result<(Option<ChatName>, MessagesAfter)> {
         self.show_browser_session(token).await?;
         let join = token.join(chat_id).digest();
-        self.look(chat_id, |state, now| {
+        self.query(chat_id, |state, now| {
             state.chat.enters_by(Admission::Open)?;
             if let Some(member) = state.chat.member_joined_as(join, now) {
-                state.hear(member.id, now);
+                state.touch_presence(member.id, now);
             }
             Ok((state.chat.name().cloned(), state.chat.messages_after(after)))
         })
@@ -214,8 +215,8 @@ impl Service {
         let session = self.show_browser_session(token).await?;
         let join = token.join(chat_id);
         // The session as it stands: whoever renewed it goes on with the new one.
-        let seated: Option<Digest<OfSession>> = self
-            .look(chat_id, |state, now| {
+        let seated: Option<SessionDigest> = self
+            .query(chat_id, |state, now| {
                 state.chat.enters_by(Admission::Open)?;
                 let member = state.chat.member_joined_as(join.digest(), now);
                 Ok(member.and_then(|member| member.sessions.first()).map(|session| session.digest))

@@ -5,46 +5,46 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use uuid::Uuid;
 
-use super::address::{chat_in_address, leading};
-use super::chat::ChatRoom;
-use crate::app::addresses;
+use super::address::{chat_in_address, use_replace};
+use super::chat::ConversationView;
 use crate::app::client::seat::persist_telling;
 use crate::app::client::task::Task;
 use crate::app::client::visit::{Reader, Visit};
-use crate::app::client::{api, chatrooms, storage};
+use crate::app::client::{api, browser_sessions, storage};
 use crate::app::components::{PageFrame, Visited};
-use crate::app::notice::{LedHome, Notice};
+use crate::app::notice::{Notice, RedirectHome};
+use crate::wire::addresses;
 use crate::wire::{Code, Problem};
 
 #[component]
-pub(crate) fn ChatroomPage() -> impl IntoView {
+pub(crate) fn OpenChatPage() -> impl IntoView {
     let chat_id = chat_in_address();
     move || match chat_id.get() {
-        Some(chat_id) => view! { <EnterChatroom chat_id/> }.into_any(),
-        None => view! { <LedHome because=Notice::ChatNotFound/> }.into_any(),
+        Some(chat_id) => view! { <EnterOpenChat chat_id/> }.into_any(),
+        None => view! { <RedirectHome because=Notice::ChatNotFound/> }.into_any(),
     }
 }
 
 #[component]
-fn EnterChatroom(chat_id: Uuid) -> impl IntoView {
+fn EnterOpenChat(chat_id: Uuid) -> impl IntoView {
     let is_in = RwSignal::new(false);
     let is_full = RwSignal::new(false);
     let problem = RwSignal::new(None::<Problem>);
-    let lead = leading();
+    let replace = use_replace();
     let refused = Callback::new(move |refusal: Problem| {
         let ask_name = addresses::session_for(chat_id);
         match (refusal.code, Notice::of(&refusal)) {
-            (Code::SessionRequired, _) => lead(&ask_name),
+            (Code::SessionRequired, _) => replace(&ask_name),
             // Whoever has said who they are can read all the same.
             (Code::ChatFull, _) => {
                 is_full.try_set(true);
             }
-            (Code::UsernameTaken, _) => lead(&addresses::with_notice(&ask_name, Notice::UsernameTaken.name())),
+            (Code::UsernameTaken, _) => replace(&addresses::with_notice(&ask_name, Notice::UsernameTaken.name())),
             (code, Some(notice)) => {
                 if code == Code::ChatNotFound {
                     storage::forget_chat(chat_id);
                 }
-                lead(&notice.home());
+                replace(&notice.home());
             }
             (_, None) => {
                 problem.try_set(Some(refusal));
@@ -55,7 +55,7 @@ fn EnterChatroom(chat_id: Uuid) -> impl IntoView {
     Effect::new(move || {
         entering.begin(async move {
             let found = persist_telling(
-                || chatrooms::find_seat(chat_id),
+                || browser_sessions::find_seat(chat_id),
                 |passing| {
                     problem.try_set(Some(passing));
                 },
@@ -72,10 +72,10 @@ fn EnterChatroom(chat_id: Uuid) -> impl IntoView {
     });
     move || {
         if is_in.get() {
-            return view! { <ChatRoom chat_id/> }.into_any();
+            return view! { <ConversationView chat_id/> }.into_any();
         }
         if is_full.get() {
-            return view! { <FullChatroom chat_id is_in refused/> }.into_any();
+            return view! { <FullOpenChat chat_id is_in refused/> }.into_any();
         }
         view! {
             <Title text="Chat"/>
@@ -93,7 +93,7 @@ const ENTER_EVERY: u32 = 20_000;
 
 /// A chat without a free seat: it can be read, and is entered as soon as there is one.
 #[component]
-fn FullChatroom(
+fn FullOpenChat(
     chat_id: Uuid,
     is_in: RwSignal<bool>,
     /// Called when waiting is of no use any more.
@@ -109,7 +109,7 @@ fn FullChatroom(
             }
             loop {
                 TimeoutFuture::new(ENTER_EVERY).await;
-                match chatrooms::enter(chat_id).await {
+                match browser_sessions::enter(chat_id).await {
                     Ok(()) => {
                         is_in.try_set(true);
                         return;

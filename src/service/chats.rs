@@ -1,13 +1,35 @@
-//! What is an owner's: opening a chat, sharing the ownership, coming back.
+//! Chats: created and ended, and what is kept of them.
 
 use std::sync::Arc;
 
-use super::{Caller, NewChat, OpenInvite, Password, Result, Seat, Service, seen};
+use super::{Caller, OpenInvite, Password, Result, Seat, Service};
 use crate::domain::{
-    Chat, ChatId, ChatName, Command, Event, Fresh, InviteTerms, Member, MemberId, PasswordHash, RecoveryCode, Refusal,
-    Role, SessionToken, Settings, Username,
+    Chat, ChatId, ChatName, Command, Event, InviteTerms, PasswordHash, Randomness, RecoveryCode, SessionToken,
+    Settings, Timestamp, Username,
 };
 use crate::store::{CommitError, Unavailable};
+
+/// What is held of a chat.
+#[derive(Debug)]
+pub struct Retention {
+    pub messages: usize,
+    /// The most messages that are kept.
+    pub history: u32,
+    pub oldest_sent_at: Option<Timestamp>,
+    pub members: usize,
+    /// When nothing will be left, unless someone enters or renews a session before.
+    pub forgotten_at: Timestamp,
+}
+
+/// A new chat, its owner's seat and its first invite.
+#[derive(Debug)]
+pub struct NewChat {
+    pub chat_id: ChatId,
+    pub seat: Seat,
+    pub recovery: RecoveryCode,
+    /// Where one comes by invites.
+    pub invite: Option<OpenInvite>,
+}
 
 /// Who creates a chat.
 #[derive(Debug)]
@@ -50,10 +72,10 @@ impl Service {
             None => None,
         };
         let (token, recovery): (SessionToken, RecoveryCode) = (self.draw_secret(), self.draw_secret());
-        let (key, fresh) = self.draw_invite();
+        let (key, randomness) = self.draw_invite();
         let terms = InviteTerms::default();
         let by_invite = settings.admission.is_by_invite();
-        let first = by_invite.then(|| (Command::CreateInvite { by: Some(token.digest()), terms }, fresh));
+        let first = by_invite.then(|| (Command::CreateInvite { by: Some(token.digest()), terms }, randomness));
         let owner = Owner { username, password, token: &token, recovery: &recovery };
         let (chat_id, chat, events) = self.open(caller, Some(owner), name, settings, first).await?;
         let member = events.iter().find_map(|event| match event {
@@ -82,32 +104,32 @@ impl Service {
         owner: Option<Owner<'_>>,
         name: Option<ChatName>,
         settings: Settings,
-        first: Option<(Command, Fresh)>,
+        first: Option<(Command, Randomness)>,
     ) -> Result<(ChatId, Arc<Chat>, Arc<[Event]>)> {
         self.limit(|limits| limits.check_create(caller))?;
         let chat_id = ChatId::from_random_bytes(self.draw_id());
         let settings = Settings { session_lifetime: self.inner.policy.session_lifetime, ..settings };
-        let fresh = owner.as_ref().map_or(Fresh::NOTHING, |owner| Fresh {
+        let randomness = owner.as_ref().map_or(Randomness::NONE, |owner| Randomness {
             id: self.draw_id(),
             session: owner.token.digest(),
             recovery: owner.recovery.digest(),
-            ..Fresh::NOTHING
+            ..Randomness::NONE
         });
         let (username, password) = owner.map_or((None, None), |owner| (Some(owner.username), owner.password));
         let create = Command::Create { name, settings, username, password };
 
         let now = self.now();
         let chat = Chat::new(chat_id);
-        let mut events = chat.decide(&create, now, fresh)?;
-        if let Some((command, fresh)) = first {
-            let created = chat.change(events.clone());
-            events.extend(created.after.decide(&command, now, fresh)?);
+        let mut events = chat.decide(&create, now, randomness)?;
+        if let Some((command, randomness)) = first {
+            let created = chat.transition(events.clone());
+            events.extend(created.after.decide(&command, now, randomness)?);
         }
-        let change = chat.change(events);
+        let change = chat.transition(events);
         let (after, events) = (Arc::clone(&change.after), Arc::clone(&change.events));
-        self.to_the_end(move |service| async move {
-            match service.inner.store.commit(&change).await {
-                Ok(()) => service.inner.rooms.open(change.after, now),
+        self.run_to_completion(move |service| async move {
+            match service.inner.stores.chats.commit(&change).await {
+                Ok(()) => service.inner.active_chats.open(change.after, now),
                 Err(CommitError::Conflict) => {
                     let cause = format!("a new chat's id {chat_id} is taken");
                     return Err(Unavailable { cause }.into());
@@ -120,56 +142,27 @@ impl Service {
         Ok((chat_id, after, events))
     }
 
-    /// Makes a member an owner too, or oneself a guest.
-    pub async fn set_role(
-        &self,
-        chat_id: ChatId,
-        token: &SessionToken,
-        member_id: MemberId,
-        role: Role,
-    ) -> Result<Member> {
+    /// What the server still holds of the chat.
+    pub async fn show_retention(&self, chat_id: ChatId, token: &SessionToken) -> Result<Retention> {
         let by = token.digest();
-        self.change(chat_id, Command::SetRole { by, member_id, role }, Fresh::NOTHING).await?;
-        self.look(chat_id, |state, now| {
-            let member = state.chat.live_members(now).find(|member| member.id == member_id);
-            member.map(|member| seen(&state.chat, member, now)).ok_or(Refusal::NotFound("member"))
+        self.query(chat_id, |state, now| {
+            let reader = state.chat.authenticate(by, now)?;
+            state.touch_presence(reader.id, now);
+            let messages = state.chat.messages();
+            Ok(Retention {
+                messages: messages.len(),
+                history: state.chat.settings()?.history,
+                oldest_sent_at: messages.front().map(|oldest| oldest.sent_at),
+                members: state.chat.live_members(now).count(),
+                forgotten_at: state.chat.forgotten_at(self.inner.policy.forget_after),
+            })
         })
         .await
     }
 
-    /// A new way back for an owner; the one before ends.
-    pub async fn renew_recovery(&self, chat_id: ChatId, token: &SessionToken) -> Result<RecoveryCode> {
-        let code: RecoveryCode = self.draw_secret();
-        let fresh = Fresh { recovery: code.digest(), ..Fresh::NOTHING };
-        self.change(chat_id, Command::SetRecovery { by: token.digest() }, fresh).await?;
-        Ok(code)
-    }
-
-    /// Brings an owner back, and gives the code for the next time. Asked again with the same code
-    /// soon after, it gives the same.
-    pub async fn recover(
-        &self,
-        caller: Caller,
-        chat_id: ChatId,
-        code: &RecoveryCode,
-        username: Username,
-    ) -> Result<(Seat, RecoveryCode)> {
-        self.limit(|limits| limits.check_join(caller))?;
-        let salt = self.draw_salt();
-        let digest = code.digest();
-        let fresh = Fresh {
-            salt,
-            session: code.session(&salt).digest(),
-            recovery: code.next(&salt).digest(),
-            ..Fresh::NOTHING
-        };
-        self.change(chat_id, Command::Recover { code: digest, username }, fresh).await?;
-        self.look(chat_id, |state, now| {
-            let (member, session) = state.chat.recovered_by(digest, now).ok_or(Refusal::InvalidRecovery)?;
-            let source = session.source.ok_or(Refusal::InvalidRecovery)?;
-            let seat = Seat { token: code.session(&source.salt), member: seen(&state.chat, member, now) };
-            Ok((seat, code.next(&source.salt)))
-        })
-        .await
+    /// Ends the chat and forgets it; the owner's right.
+    pub async fn end_chat(&self, chat_id: ChatId, token: &SessionToken) -> Result<()> {
+        let command = Command::End { by: token.digest() };
+        self.execute(chat_id, command, Randomness::NONE).await.map(drop)
     }
 }

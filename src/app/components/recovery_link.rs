@@ -10,7 +10,7 @@ use crate::app::client::conversation::Conversation;
 use crate::wire::Problem;
 
 #[component]
-pub(crate) fn WayBack(conversation: Conversation) -> impl IntoView {
+pub(crate) fn RecoveryLink(conversation: Conversation) -> impl IntoView {
     let input = NodeRef::<Input>::new();
     let link = RwSignal::new(None::<String>);
     let said = RwSignal::new("");
@@ -20,7 +20,7 @@ pub(crate) fn WayBack(conversation: Conversation) -> impl IntoView {
         spawn_local(async move {
             match conversation.renew_recovery().await {
                 Ok(code) => {
-                    link.try_set(Some(browser::way_back(conversation.chat_id, &code)));
+                    link.try_set(Some(browser::recovery_link(conversation.chat_id, &code)));
                     problem.try_set(None);
                 }
                 Err(refusal) => {

@@ -137,7 +137,7 @@ pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
 /// way from where the caller is, is the same for both.
 fn lead_within_the_site(asked: &str, response: &mut Response) {
     let target = response.headers().get(header::LOCATION).and_then(|target| target.to_str().ok()?.strip_prefix('/'));
-    let relative = target.map(|target| format!("{}{target}", origin::way_up(asked)));
+    let relative = target.map(|target| format!("{}{target}", origin::relative_root(asked)));
     if let Some(target) = relative.and_then(|relative| HeaderValue::try_from(relative).ok()) {
         response.headers_mut().insert(header::LOCATION, target);
     }

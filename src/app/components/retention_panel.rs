@@ -9,7 +9,7 @@ use crate::app::client::conversation::Conversation;
 use crate::wire::{Problem, Retention};
 
 #[component]
-pub(crate) fn Kept(conversation: Conversation) -> impl IntoView {
+pub(crate) fn RetentionPanel(conversation: Conversation) -> impl IntoView {
     let answer = RwSignal::new(None::<Result<Retention, Problem>>);
     let load = Callback::new(move |()| {
         spawn_local(async move {

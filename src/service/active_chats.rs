@@ -9,7 +9,7 @@ use dashmap::DashMap;
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, MutexGuard, broadcast};
 
-use crate::domain::{Change, Chat, ChatId, Event, MemberId, MessageId, Timestamp};
+use crate::domain::{Chat, ChatId, Event, MemberId, MessageId, Timestamp, Transition};
 
 /// How long a room that nobody uses stays in memory.
 const IDLE_ROOM: Duration = Duration::from_mins(10);
@@ -23,7 +23,7 @@ const TYPING_BACKLOG: usize = 16;
 
 /// What a room tells those who follow it.
 #[derive(Clone, Debug)]
-pub(super) enum Happening {
+pub(super) enum Broadcast {
     /// What was committed, in the order in which it was.
     Changed(Arc<[Event]>),
     /// The chat was loaded anew; what happened meanwhile can only be read off it.
@@ -34,8 +34,8 @@ pub(super) enum Happening {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) chat: Arc<Chat>,
-    heard: HashMap<MemberId, Arc<Presence>>,
-    happenings: broadcast::Sender<Happening>,
+    presences: HashMap<MemberId, Arc<Presence>>,
+    broadcasts: broadcast::Sender<Broadcast>,
     typing: broadcast::Sender<Typing>,
 }
 
@@ -44,27 +44,27 @@ pub(super) struct State {
 #[derive(Debug)]
 struct Presence {
     /// In milliseconds since 1970.
-    last_heard: AtomicI64,
+    last_seen: AtomicI64,
     /// Streams that the member follows the chat by just now.
     streams: AtomicUsize,
 }
 
 impl Presence {
     /// The last who wrote is right, even where the machine's clock was set back.
-    fn hear(&self, now: Timestamp) {
-        self.last_heard.store(now.as_millis(), Ordering::Relaxed);
+    fn touch(&self, now: Timestamp) {
+        self.last_seen.store(now.as_millis(), Ordering::Relaxed);
     }
 }
 
-/// A stream that counts for its member's presence until [`PresentByStream::end`]. Where the seat has
+/// A stream that counts for its member's presence until [`StreamPresence::end`]. Where the seat has
 /// ended since, and its member has come back to another, it counts for the one that has ended.
 #[derive(Debug)]
-pub(super) struct PresentByStream(Option<Arc<Presence>>);
+pub(super) struct StreamPresence(Option<Arc<Presence>>);
 
-impl PresentByStream {
+impl StreamPresence {
     pub(super) fn end(&mut self, now: Timestamp) {
         if let Some(presence) = self.0.take() {
-            presence.hear(now);
+            presence.touch(now);
             presence.streams.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -82,7 +82,7 @@ pub(super) struct Typing {
 /// All that happens to a chat from some moment on.
 #[derive(Debug)]
 pub(super) struct Subscription {
-    pub(super) happenings: broadcast::Receiver<Happening>,
+    pub(super) broadcasts: broadcast::Receiver<Broadcast>,
     pub(super) typing: broadcast::Receiver<Typing>,
 }
 
@@ -90,68 +90,68 @@ impl State {
     fn new(chat: Arc<Chat>) -> Self {
         Self {
             chat,
-            heard: HashMap::new(),
-            happenings: broadcast::Sender::new(BACKLOG),
+            presences: HashMap::new(),
+            broadcasts: broadcast::Sender::new(BACKLOG),
             typing: broadcast::Sender::new(TYPING_BACKLOG),
         }
     }
 
     /// Notes that `member` did something at `now`.
-    pub(super) fn hear(&self, member: MemberId, now: Timestamp) {
-        if let Some(presence) = self.heard.get(&member) {
-            presence.hear(now);
+    pub(super) fn touch_presence(&self, member: MemberId, now: Timestamp) {
+        if let Some(presence) = self.presences.get(&member) {
+            presence.touch(now);
         }
     }
 
-    /// Whether `member` follows the chat, or was heard of within `window` before `now`.
+    /// Whether `member` follows the chat, or did something within `window` before `now`.
     pub(super) fn is_online(&self, member: MemberId, window: Duration, now: Timestamp) -> bool {
-        self.heard.get(&member).is_some_and(|presence| {
-            let last_heard = Timestamp::from_millis(presence.last_heard.load(Ordering::Relaxed));
-            presence.streams.load(Ordering::Relaxed) > 0 || now < last_heard.after(window)
+        self.presences.get(&member).is_some_and(|presence| {
+            let last_seen = Timestamp::from_millis(presence.last_seen.load(Ordering::Relaxed));
+            presence.streams.load(Ordering::Relaxed) > 0 || now < last_seen.after(window)
         })
     }
 
     /// All that happens from now on, and the presence of `member` by following it.
-    pub(super) fn follow(&self, member: MemberId) -> (Subscription, PresentByStream) {
-        let presence = self.heard.get(&member).cloned();
+    pub(super) fn follow(&self, member: MemberId) -> (Subscription, StreamPresence) {
+        let presence = self.presences.get(&member).cloned();
         if let Some(presence) = &presence {
             presence.streams.fetch_add(1, Ordering::Relaxed);
         }
-        let subscription = Subscription { happenings: self.happenings.subscribe(), typing: self.typing.subscribe() };
-        (subscription, PresentByStream(presence))
+        let subscription = Subscription { broadcasts: self.broadcasts.subscribe(), typing: self.typing.subscribe() };
+        (subscription, StreamPresence(presence))
     }
 
     /// All that is committed from now on, for one who is no member.
-    pub(super) fn subscribe(&self) -> broadcast::Receiver<Happening> {
-        self.happenings.subscribe()
+    pub(super) fn subscribe(&self) -> broadcast::Receiver<Broadcast> {
+        self.broadcasts.subscribe()
     }
 
     /// Tells those who follow; where nobody does, nobody hears.
-    pub(super) fn tell(&self, happening: Happening) {
-        let _ = self.happenings.send(happening);
+    pub(super) fn publish(&self, broadcast: Broadcast) {
+        let _ = self.broadcasts.send(broadcast);
     }
 
     /// Tells those who follow that `member` is writing.
-    pub(super) fn tell_typing(&self, member_id: MemberId) {
+    pub(super) fn publish_typing(&self, member_id: MemberId) {
         let _ = self.typing.send(Typing { member_id, last_id: self.chat.last_id() });
     }
 
     fn reload(&mut self, chat: Arc<Chat>, now: Timestamp) {
         if chat.revision() > self.chat.revision() {
             self.chat = chat;
-            self.place_members(now);
-            self.tell(Happening::Reloaded);
+            self.track_members(now);
+            self.publish(Broadcast::Reloaded);
         }
     }
 
     /// Keeps a place for each member's presence, and only theirs.
-    fn place_members(&mut self, now: Timestamp) {
-        let Self { chat, heard, .. } = self;
-        heard.retain(|id, _| chat.live_members(now).any(|member| member.id == *id));
+    fn track_members(&mut self, now: Timestamp) {
+        let Self { chat, presences, .. } = self;
+        presences.retain(|id, _| chat.live_members(now).any(|member| member.id == *id));
         for member in chat.live_members(now) {
-            heard.entry(member.id).or_insert_with(|| {
-                let last_heard = AtomicI64::new(member.joined_at.as_millis());
-                Arc::new(Presence { last_heard, streams: AtomicUsize::new(0) })
+            presences.entry(member.id).or_insert_with(|| {
+                let last_seen = AtomicI64::new(member.joined_at.as_millis());
+                Arc::new(Presence { last_seen, streams: AtomicUsize::new(0) })
             });
         }
     }
@@ -159,7 +159,7 @@ impl State {
 
 /// One chat in use.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct ActiveChat {
     /// The chat as last committed. Held only to look or to exchange, never across an await.
     state: RwLock<State>,
     /// Orders the writers, so that on one node a commit finds the revision it decided on.
@@ -168,62 +168,62 @@ pub(super) struct Room {
     used_at: AtomicI64,
 }
 
-impl Room {
+impl ActiveChat {
     fn new(chat: Arc<Chat>, now: Timestamp) -> Self {
         let mut state = State::new(chat);
-        state.place_members(now);
+        state.track_members(now);
         Self { state: RwLock::new(state), turn: Mutex::new(()), used_at: AtomicI64::new(now.as_millis()) }
     }
 
-    pub(super) fn look<T>(&self, view: impl FnOnce(&State) -> T) -> T {
+    pub(super) fn read<T>(&self, view: impl FnOnce(&State) -> T) -> T {
         view(&self.state.read())
     }
 
-    pub(super) async fn take_turn(&self) -> MutexGuard<'_, ()> {
+    pub(super) async fn lock_writer(&self) -> MutexGuard<'_, ()> {
         self.turn.lock().await
     }
 
     /// Installs the committed state and publishes its events under one lock, so that a new follower
-    /// sees each change exactly once: in the chat, or as a happening.
-    pub(super) fn advance(&self, change: Change, now: Timestamp) {
+    /// sees each change exactly once: in the chat, or as a broadcast.
+    pub(super) fn advance(&self, change: Transition, now: Timestamp) {
         let mut state = self.state.write();
         if change.before == state.chat.revision() {
             state.chat = change.after;
-            state.place_members(now);
-            state.tell(Happening::Changed(change.events));
+            state.track_members(now);
+            state.publish(Broadcast::Changed(change.events));
         } else {
             // Another node was between: what it did is in the chat, but not among the events.
             state.reload(change.after, now);
         }
     }
 
-    /// Puts a fresh load in the place of what may be stale; never an older state over a newer one.
+    /// Replaces a state that may be stale by one just loaded; never a newer state by an older one.
     pub(super) fn refresh(&self, chat: Arc<Chat>, now: Timestamp) {
         self.state.write().reload(chat, now);
     }
 
     /// Tells those who follow that the chat has ended elsewhere.
     pub(super) fn end(&self) {
-        self.state.read().tell(Happening::Changed([Event::ChatEnded].into()));
+        self.state.read().publish(Broadcast::Changed([Event::ChatEnded].into()));
     }
 }
 
-/// The rooms of this node.
+/// The active chats of this node.
 #[derive(Debug, Default)]
-pub(super) struct Rooms {
-    open: DashMap<ChatId, Arc<Room>>,
+pub(super) struct ActiveChats {
+    open: DashMap<ChatId, Arc<ActiveChat>>,
 }
 
-impl Rooms {
-    pub(super) fn find(&self, id: ChatId, now: Timestamp) -> Option<Arc<Room>> {
+impl ActiveChats {
+    pub(super) fn find(&self, id: ChatId, now: Timestamp) -> Option<Arc<ActiveChat>> {
         let room = self.open.get(&id).map(|room| Arc::clone(&room))?;
         room.used_at.store(now.as_millis(), Ordering::Relaxed);
         Some(room)
     }
 
     /// The room for a chat that was just loaded; where another call was quicker, its room.
-    pub(super) fn open(&self, chat: Arc<Chat>, now: Timestamp) -> Arc<Room> {
-        Arc::clone(&self.open.entry(chat.id()).or_insert_with(|| Arc::new(Room::new(chat, now))))
+    pub(super) fn open(&self, chat: Arc<Chat>, now: Timestamp) -> Arc<ActiveChat> {
+        Arc::clone(&self.open.entry(chat.id()).or_insert_with(|| Arc::new(ActiveChat::new(chat, now))))
     }
 
     pub(super) fn close(&self, id: ChatId) {
@@ -240,7 +240,7 @@ impl Rooms {
         self.open.remove_if(&id, |_, room| Arc::strong_count(room) == 1);
     }
 
-    /// Drops the rooms that nobody holds and nobody has asked for in a while.
+    /// Drops the active chats that nobody holds and nobody has asked for in a while.
     pub(super) fn close_idle(&self, now: Timestamp) {
         self.open.retain(|_, room| {
             let used_at = Timestamp::from_millis(room.used_at.load(Ordering::Relaxed));

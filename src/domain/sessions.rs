@@ -1,0 +1,147 @@
+//! The sessions of a member: issued, renewed, ended.
+
+use std::time::Duration;
+
+use super::{
+    Chat, Departure, Event, JoinDigest, Member, Randomness, Refusal, Salt, SessionDigest, SessionId, SourceDigest,
+    Timestamp,
+};
+
+/// The proof of a seat, and how long it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    pub digest: SessionDigest,
+    /// When the member entered by it; renewing keeps this.
+    pub started_at: Timestamp,
+    pub expires_at: Timestamp,
+    /// `None` where the token was drawn for nothing that could be shown again.
+    pub source: Option<Source>,
+}
+
+impl Session {
+    /// How many sessions one member may have at one time: browsers in which an account is used.
+    pub const MAX_PER_MEMBER: usize = 10;
+
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        SessionId::of_token(self.digest)
+    }
+
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        now < self.expires_at
+    }
+
+    /// Whether it was given for the secret of this digest.
+    pub(super) fn is_given_for(&self, source: SourceDigest) -> bool {
+        self.source.is_some_and(|given| given.digest == source)
+    }
+}
+
+/// The secret that a session was given for, and the salt its token was derived with: who shows
+/// the same secret again is given the same token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub digest: SourceDigest,
+    pub salt: Salt,
+}
+
+/// How long a secret that was exchanged for a session is answered with the same one: enough to ask
+/// again when the answer was lost.
+const RETRY_WITHIN: Duration = Duration::from_mins(5);
+
+impl Chat {
+    pub(super) fn renew(
+        &self,
+        by: SessionDigest,
+        now: Timestamp,
+        randomness: Randomness,
+    ) -> Result<Vec<Event>, Refusal> {
+        if self.renewed_by(by, now).is_some() {
+            return Ok(Vec::new());
+        }
+        let member = self.authenticate(by, now)?;
+        let started_at = member.session(by).map_or(now, |before| before.started_at);
+        let session =
+            self.new_session(randomness, Some(Source { digest: by.as_source(), salt: randomness.salt }), now)?;
+        Ok(vec![Event::SessionRenewed { member_id: member.id, ended: by, session: Session { started_at, ..session } }])
+    }
+
+    /// What took the place of this token just now.
+    #[must_use]
+    pub fn renewed_by(&self, token: SessionDigest, now: Timestamp) -> Option<&Session> {
+        self.session_given_for(token.as_source(), now).map(|(_, session)| session)
+    }
+
+    pub(super) fn session_given_for(&self, source: SourceDigest, now: Timestamp) -> Option<(&Member, &Session)> {
+        let lifetime = self.settings().ok()?.session_lifetime;
+        let is_recent = |session: &Session| session.expires_at > now.after(lifetime.saturating_sub(RETRY_WITHIN));
+        self.live_sessions(now).find(|(_, session)| session.is_given_for(source) && is_recent(session))
+    }
+
+    pub(super) fn new_session(
+        &self,
+        randomness: Randomness,
+        source: Option<Source>,
+        now: Timestamp,
+    ) -> Result<Session, Refusal> {
+        let expires_at = now.after(self.settings()?.session_lifetime);
+        Ok(Session { digest: randomness.session, started_at: now, expires_at, source })
+    }
+
+    /// A session whose token can be given again to whoever shows `join` again.
+    pub(super) fn session_given_for_join(
+        &self,
+        join: JoinDigest,
+        now: Timestamp,
+        randomness: Randomness,
+    ) -> Result<Session, Refusal> {
+        self.new_session(randomness, Some(Source { digest: join.as_source(), salt: randomness.salt }), now)
+    }
+
+    /// One more session of `member`. Where there are as many as may be, the oldest ends if `ends_oldest` says
+    /// so.
+    pub(super) fn start_session(
+        &self,
+        member: &Member,
+        session: Session,
+        ends_oldest: bool,
+    ) -> Result<Vec<Event>, Refusal> {
+        let started = Event::SessionStarted { member_id: member.id, session };
+        if member.sessions.len() < Session::MAX_PER_MEMBER {
+            return Ok(vec![started]);
+        }
+        let oldest = member.sessions.iter().min_by_key(|session| session.started_at).filter(|_| ends_oldest);
+        let oldest = oldest.ok_or(Refusal::TooManySessions { at_most: Session::MAX_PER_MEMBER })?;
+        Ok(self.log_out(member, oldest.digest).chain([started]).collect())
+    }
+
+    /// Ends a session of `member` from another browser. The browser that is logged out may hold the member's
+    /// recovery code, so that ends too.
+    fn log_out(&self, member: &Member, ended: SessionDigest) -> impl Iterator<Item = Event> + use<> {
+        let member_id = member.id;
+        let has_recovery = self.recoveries.iter().any(|recovery| recovery.member_id == member_id);
+        let recovery = has_recovery.then_some(Event::RecoveryEnded { member_id });
+        [Event::SessionEnded { member_id, ended, why: Departure::Left }].into_iter().chain(recovery)
+    }
+
+    /// Ends one of a member's own sessions: `by` itself, where none is named.
+    pub(super) fn end_session(
+        &self,
+        by: SessionDigest,
+        session_id: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Refusal> {
+        let member = self.authenticate(by, now)?;
+        let is_meant = |session: &&Session| session_id.map_or(session.digest == by, |id| session.id() == id);
+        let session = member.sessions.iter().find(is_meant);
+        let ended = session.ok_or(Refusal::NotFound("session of yours"))?.digest;
+        if member.sessions.len() == 1 {
+            return Ok(vec![Event::MemberLeft { member_id: member.id, why: Departure::Left, at: now }]);
+        }
+        if ended != by {
+            return Ok(self.log_out(member, ended).collect());
+        }
+        Ok(vec![Event::SessionEnded { member_id: member.id, ended, why: Departure::Left }])
+    }
+}

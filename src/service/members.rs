@@ -1,0 +1,62 @@
+//! The members of a chat: listed, removed, given roles.
+
+use super::{ONLINE_FOR, Result, Service, seen};
+use crate::domain::{ChatId, ChatName, Command, Member, MemberId, Randomness, Refusal, Role, SessionToken, Settings};
+
+/// Who is in a chat.
+#[derive(Debug)]
+pub struct Roster {
+    pub name: Option<ChatName>,
+    pub settings: Settings,
+    /// Each with whether they are online.
+    pub members: Vec<(Member, bool)>,
+}
+
+impl Service {
+    /// Who is in the chat.
+    pub async fn list_members(&self, chat_id: ChatId, token: &SessionToken) -> Result<Roster> {
+        let by = token.digest();
+        self.query(chat_id, |state, now| {
+            let reader = state.chat.authenticate(by, now)?;
+            state.touch_presence(reader.id, now);
+            let is_online = |member: &Member| state.is_online(member.id, ONLINE_FOR, now);
+            let members = state.chat.live_members(now);
+            Ok(Roster {
+                name: state.chat.name().cloned(),
+                settings: state.chat.settings()?.clone(),
+                members: members.map(|member| (seen(&state.chat, member, now), is_online(member))).collect(),
+            })
+        })
+        .await
+    }
+
+    /// Frees a seat: one's own, or as the owner a guest's; then the invite that they came by may be
+    /// revoked as well.
+    pub async fn remove_member(
+        &self,
+        chat_id: ChatId,
+        token: &SessionToken,
+        member_id: MemberId,
+        revokes_invite: bool,
+    ) -> Result<()> {
+        let command = Command::Remove { by: token.digest(), member_id, revokes_invite };
+        self.execute(chat_id, command, Randomness::NONE).await.map(drop)
+    }
+
+    /// Makes a member an owner too, or oneself a guest.
+    pub async fn set_role(
+        &self,
+        chat_id: ChatId,
+        token: &SessionToken,
+        member_id: MemberId,
+        role: Role,
+    ) -> Result<Member> {
+        let by = token.digest();
+        self.execute(chat_id, Command::SetRole { by, member_id, role }, Randomness::NONE).await?;
+        self.query(chat_id, |state, now| {
+            let member = state.chat.live_members(now).find(|member| member.id == member_id);
+            member.map(|member| seen(&state.chat, member, now)).ok_or(Refusal::NotFound("member"))
+        })
+        .await
+    }
+}

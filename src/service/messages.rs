@@ -1,0 +1,74 @@
+//! Messages: read and posted.
+
+use super::{Result, Service};
+use crate::domain::{
+    ChatId, ClientId, Command, Event, Message, MessageId, MessageText, MessagesAfter, Randomness, Refusal,
+    SessionDigest, SessionToken,
+};
+
+/// A message, and whether this very call made it.
+#[derive(Debug)]
+pub struct Posted {
+    pub message: Message,
+    pub is_new: bool,
+}
+
+impl Service {
+    /// What a member has not seen yet.
+    pub async fn read_messages(
+        &self,
+        chat_id: ChatId,
+        token: &SessionToken,
+        after: MessageId,
+    ) -> Result<MessagesAfter> {
+        let by = token.digest();
+        self.query(chat_id, |state, now| {
+            let reader = state.chat.authenticate(by, now)?;
+            state.touch_presence(reader.id, now);
+            Ok(state.chat.messages_after(after))
+        })
+        .await
+    }
+
+    /// Says something. The same `client_id` from the same member makes one message.
+    pub async fn post(
+        &self,
+        chat_id: ChatId,
+        token: &SessionToken,
+        text: MessageText,
+        client_id: Option<ClientId>,
+    ) -> Result<Posted> {
+        self.post_by(chat_id, token.digest(), text, client_id).await
+    }
+
+    pub(super) async fn post_by(
+        &self,
+        chat_id: ChatId,
+        by: SessionDigest,
+        text: MessageText,
+        client_id: Option<ClientId>,
+    ) -> Result<Posted> {
+        self.query(chat_id, |state, now| {
+            let author = state.chat.authenticate(by, now)?.id;
+            state.touch_presence(author, now);
+            self.limit(|limits| limits.check_post(author))
+        })
+        .await?;
+        let command = Command::Post { by, text: text.clone(), client_id };
+        let events = self.execute(chat_id, command, Randomness::NONE).await?;
+        let new = events.iter().find_map(|event| match event {
+            Event::MessagePosted { message } => Some(message.clone()),
+            _ => None,
+        });
+        if let Some(message) = new {
+            return Ok(Posted { message, is_new: true });
+        }
+        self.query(chat_id, |state, now| {
+            let author = state.chat.authenticate(by, now)?.id;
+            let before = client_id.and_then(|id| state.chat.posted_before(author, id, &text));
+            let message = before.ok_or(Refusal::NotFound("message"))?;
+            Ok(Posted { message, is_new: false })
+        })
+        .await
+    }
+}
