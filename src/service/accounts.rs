@@ -1,23 +1,23 @@
-//! Accounts of one chat: made, and logged in to.
+//! Accounts of one chat: register and log in.
 
 use super::{Caller, Password, Result, Seat, Service};
 use crate::domain::{
     Admission, Chat, ChatId, Command, Departure, Event, JoinSecret, Member, Randomness, Refusal, Username,
 };
 
-/// What someone shows to log in.
+/// A request to log in.
 #[derive(Debug)]
 pub struct Login<'a> {
     pub username: Username,
     pub password: Password,
     /// Identifies the browser that logs in.
     pub join: &'a JoinSecret,
-    /// Whether the session that started first ends where there are as many as may be.
+    /// Whether to end the oldest session if the account has as many as it may.
     pub ends_oldest: bool,
 }
 
 impl Service {
-    /// Makes an account. It takes no seat.
+    /// Registers an account. It takes no seat.
     pub async fn register(
         &self,
         caller: Caller,
@@ -26,16 +26,15 @@ impl Service {
         password: Password,
     ) -> Result<()> {
         self.limit(|limits| limits.check_register(caller))?;
-        // What must be refused is refused before the costly part.
+        // Check the rules before the costly hash.
         self.query(chat_id, |state, now| state.chat.may_register(&username, now)).await?;
         let password = self.inner.passwords.hash(password, self.draw_id()).await?;
         let randomness = Randomness { id: self.draw_id(), ..Randomness::NONE };
         self.execute(chat_id, Command::Register { username, password }, randomness).await.map(drop)
     }
 
-    /// Takes the account's seat, or one more session in it. The same `join` has the same effect as before.
-    /// Where the account has as many sessions as it may, the oldest ends if `ends_oldest` says so; whether
-    /// it did is the second part of the answer.
+    /// Logs in: takes the account's seat, or adds a session to it. Repeated with the same `join`, it returns the same
+    /// session. Also returns whether the oldest session ended for it.
     pub async fn log_in(
         &self,
         caller: Caller,
@@ -55,7 +54,7 @@ impl Service {
         if let (Some(logins), Some(attempt)) = (logins, attempt) {
             match compared {
                 Ok(true) => logins.succeed(attempt),
-                // It was counted as a failure before.
+                // The attempt was counted as a failure when it began.
                 Ok(false) => {}
                 Err(_) => logins.cancel(attempt),
             }
@@ -69,14 +68,14 @@ impl Service {
         let events = self.execute(chat_id, command, randomness).await?;
         let is_end = |event: &Event| matches!(event, Event::SessionEnded { why: Departure::Left, .. });
         let has_ended_oldest = events.iter().any(is_end);
-        // One browser may have logged in to several accounts with the same secret.
+        // One browser may have used the same secret for several accounts.
         let is_holder = |chat: &Chat, member: &Member| {
             chat.account(&username).is_some_and(|account| account.member_id == member.id)
         };
         Ok((self.seat_given_for(chat_id, join, is_holder).await?, has_ended_oldest))
     }
 
-    /// A secret for one who logs in and shows nothing to be known by again.
+    /// A new join secret, for a client that has none.
     #[must_use]
     pub fn draw_join(&self) -> JoinSecret {
         self.draw_secret()

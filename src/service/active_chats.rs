@@ -1,4 +1,4 @@
-//! One chat in use on this node, and the registry of all of them.
+//! The chats in use on this node: the state of each, its readers' presence, and its broadcast.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,26 +11,26 @@ use tokio::sync::{Mutex, MutexGuard, broadcast};
 
 use crate::domain::{Chat, ChatId, Event, MemberId, MessageId, Timestamp, Transition};
 
-/// How long a room that nobody uses stays in memory.
+/// How long an unused chat stays in memory.
 const IDLE_ROOM: Duration = Duration::from_mins(10);
 
-/// What may wait for a follower of a room. One who is further behind is cut off, and comes back
-/// with its cursor: nobody waits for it, and it costs no more memory than this.
+/// Broadcasts that may wait for one follower. A slower follower is cut off and reconnects with its cursor, so
+/// it delays nobody and uses no more memory than this.
 const BACKLOG: usize = 64;
-/// Signs of typing that may wait for a follower. They have a queue of their own, so that many of them
-/// push no message out; those that do not fit are dropped.
+/// Typing signals that may wait for one follower; more are dropped. They have their own queue, so that they
+/// displace no message.
 const TYPING_BACKLOG: usize = 16;
 
-/// What a room tells those who follow it.
+/// What an active chat sends to its followers.
 #[derive(Clone, Debug)]
 pub(super) enum Broadcast {
-    /// What was committed, in the order in which it was.
+    /// Committed events, in order.
     Changed(Arc<[Event]>),
-    /// The chat was loaded anew; what happened meanwhile can only be read off it.
+    /// The chat was reloaded: events may be missing, so followers compare states.
     Reloaded,
 }
 
-/// What readers look at.
+/// What readers see under the read lock.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) chat: Arc<Chat>,
@@ -39,25 +39,24 @@ pub(super) struct State {
     typing: broadcast::Sender<Typing>,
 }
 
-/// A member's presence in one seat; never stored. Atomic, so that a reader notes itself under the
-/// read lock.
+/// A member's presence in one seat; never stored. Atomic, so that readers update it under the read lock.
 #[derive(Debug)]
 struct Presence {
     /// In milliseconds since 1970.
     last_seen: AtomicI64,
-    /// Streams that the member follows the chat by just now.
+    /// The member's open streams.
     streams: AtomicUsize,
 }
 
 impl Presence {
-    /// The last who wrote is right, even where the machine's clock was set back.
+    /// The last write wins, even if the machine's clock was set back.
     fn touch(&self, now: Timestamp) {
         self.last_seen.store(now.as_millis(), Ordering::Relaxed);
     }
 }
 
-/// A stream that counts for its member's presence until [`StreamPresence::end`]. Where the seat has
-/// ended since, and its member has come back to another, it counts for the one that has ended.
+/// A stream that counts for its member's presence until [`StreamPresence::end`]. It counts for the seat in
+/// which it was opened, even if the member has another seat by then.
 #[derive(Debug)]
 pub(super) struct StreamPresence(Option<Arc<Presence>>);
 
@@ -70,16 +69,15 @@ impl StreamPresence {
     }
 }
 
-/// A member who is writing.
+/// A typing signal.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Typing {
     pub(super) member_id: MemberId,
-    /// The newest message at that moment; a reader who has seen a newer one may have seen what was
-    /// being written.
+    /// The newest message at that time. A reader who has seen a newer one ignores the signal.
     pub(super) last_id: MessageId,
 }
 
-/// All that happens to a chat from some moment on.
+/// The chat's broadcasts and typing signals from now on.
 #[derive(Debug)]
 pub(super) struct Subscription {
     pub(super) broadcasts: broadcast::Receiver<Broadcast>,
@@ -96,14 +94,14 @@ impl State {
         }
     }
 
-    /// Notes that `member` did something at `now`.
+    /// Records that `member` was active at `now`.
     pub(super) fn touch_presence(&self, member: MemberId, now: Timestamp) {
         if let Some(presence) = self.presences.get(&member) {
             presence.touch(now);
         }
     }
 
-    /// Whether `member` follows the chat, or did something within `window` before `now`.
+    /// Whether `member` has an open stream or was active within `window` before `now`.
     pub(super) fn is_online(&self, member: MemberId, window: Duration, now: Timestamp) -> bool {
         self.presences.get(&member).is_some_and(|presence| {
             let last_seen = Timestamp::from_millis(presence.last_seen.load(Ordering::Relaxed));
@@ -111,7 +109,7 @@ impl State {
         })
     }
 
-    /// All that happens from now on, and the presence of `member` by following it.
+    /// Subscribes `member`, who is present while the stream is open.
     pub(super) fn follow(&self, member: MemberId) -> (Subscription, StreamPresence) {
         let presence = self.presences.get(&member).cloned();
         if let Some(presence) = &presence {
@@ -121,17 +119,17 @@ impl State {
         (subscription, StreamPresence(presence))
     }
 
-    /// All that is committed from now on, for one who is no member.
+    /// Subscribes a reader who is not a member.
     pub(super) fn subscribe(&self) -> broadcast::Receiver<Broadcast> {
         self.broadcasts.subscribe()
     }
 
-    /// Tells those who follow; where nobody does, nobody hears.
+    /// Sends to all followers; there may be none.
     pub(super) fn publish(&self, broadcast: Broadcast) {
         let _ = self.broadcasts.send(broadcast);
     }
 
-    /// Tells those who follow that `member` is writing.
+    /// Sends a typing signal to all followers.
     pub(super) fn publish_typing(&self, member_id: MemberId) {
         let _ = self.typing.send(Typing { member_id, last_id: self.chat.last_id() });
     }
@@ -144,7 +142,7 @@ impl State {
         }
     }
 
-    /// Keeps a place for each member's presence, and only theirs.
+    /// Tracks the presence of exactly the live members.
     fn track_members(&mut self, now: Timestamp) {
         let Self { chat, presences, .. } = self;
         presences.retain(|id, _| chat.live_members(now).any(|member| member.id == *id));
@@ -157,14 +155,14 @@ impl State {
     }
 }
 
-/// One chat in use.
+/// One chat in use on this node.
 #[derive(Debug)]
 pub(super) struct ActiveChat {
-    /// The chat as last committed. Held only to look or to exchange, never across an await.
+    /// The committed state. The lock is held to read or to replace it, never across an await.
     state: RwLock<State>,
-    /// Orders the writers, so that on one node a commit finds the revision it decided on.
+    /// Held from decision to commit, so that on one node no commit conflicts.
     turn: Mutex<()>,
-    /// When the room was last asked for, in milliseconds since 1970.
+    /// When the chat was last used, in milliseconds since 1970.
     used_at: AtomicI64,
 }
 
@@ -192,7 +190,7 @@ impl ActiveChat {
             state.track_members(now);
             state.publish(Broadcast::Changed(change.events));
         } else {
-            // Another node was between: what it did is in the chat, but not among the events.
+            // Another node committed in between: its changes are in the state, but not among these events.
             state.reload(change.after, now);
         }
     }
@@ -202,7 +200,7 @@ impl ActiveChat {
         self.state.write().reload(chat, now);
     }
 
-    /// Tells those who follow that the chat has ended elsewhere.
+    /// Tells all followers that the chat has ended on another node.
     pub(super) fn end(&self) {
         self.state.read().publish(Broadcast::Changed([Event::ChatEnded].into()));
     }
@@ -221,7 +219,7 @@ impl ActiveChats {
         Some(room)
     }
 
-    /// The room for a chat that was just loaded; where another call was quicker, its room.
+    /// Registers a chat that was just loaded, or returns the one that another call registered first.
     pub(super) fn open(&self, chat: Arc<Chat>, now: Timestamp) -> Arc<ActiveChat> {
         Arc::clone(&self.open.entry(chat.id()).or_insert_with(|| Arc::new(ActiveChat::new(chat, now))))
     }
@@ -234,13 +232,13 @@ impl ActiveChats {
         self.open.contains_key(&id)
     }
 
-    /// Drops the room if nobody holds it. Whoever finds a room holds it while the map's lock is
-    /// held, so nobody is left with a room that others do not find.
+    /// Drops the chat if nothing else refers to it. [`ActiveChats::find`] clones the reference under the map's
+    /// lock, so no caller keeps a chat that others cannot find.
     pub(super) fn close_unheld(&self, id: ChatId) {
         self.open.remove_if(&id, |_, room| Arc::strong_count(room) == 1);
     }
 
-    /// Drops the active chats that nobody holds and nobody has asked for in a while.
+    /// Drops the chats that nothing refers to and that were not used for a while.
     pub(super) fn close_idle(&self, now: Timestamp) {
         self.open.retain(|_, room| {
             let used_at = Timestamp::from_millis(room.used_at.load(Ordering::Relaxed));

@@ -1,4 +1,4 @@
-//! Browsers that have said who they are, and the chats that they enter by their address.
+//! Browser sessions: one name for all chats that people join by their address.
 
 use std::collections::HashSet;
 
@@ -28,8 +28,7 @@ impl Default for RenamingLocks {
 }
 
 impl Service {
-    /// A session for a browser whose people are called `username`. Where the browser has one under another
-    /// name, that session goes on under the new one, in every chat that the browser has entered too.
+    /// Opens a session, or renames the one of `before` in every chat that the browser has entered.
     pub async fn open_browser_session(
         &self,
         caller: Caller,
@@ -49,7 +48,7 @@ impl Service {
         Ok((token, session))
     }
 
-    /// The browser's session, which has not expired.
+    /// The session, unless it has expired.
     pub async fn show_browser_session(&self, token: &BrowserToken) -> Result<BrowserSession> {
         Ok(self.find_browser_session(token).await?.ok_or(Refusal::BrowserSessionRequired)?)
     }
@@ -59,8 +58,7 @@ impl Service {
         Ok(session.filter(|session| session.is_live(self.now())))
     }
 
-    /// Gives the browser another name, and its seats with it: all of them, or none where the name is
-    /// someone else's in one of the chats.
+    /// Renames the session and all its seats, or none of them if the name is taken in one of the chats.
     async fn rename_browser(self, token: BrowserToken, username: Username) -> Result<(BrowserToken, BrowserSession)> {
         let _turn = self.inner.renaming.of(&token).lock().await;
         let session = self.show_browser_session(&token).await?;
@@ -83,14 +81,14 @@ impl Service {
             match self.rename_in(*chat_id, &token, &username).await {
                 Ok(()) => {}
                 Err(refusal @ Error::Refused(_)) => {
-                    // Someone took the name meanwhile: it is as it was.
+                    // Someone took the name in the meantime: undo.
                     for chat_id in &chats[..at] {
                         let _ = self.rename_in(*chat_id, &token, &old).await;
                     }
                     self.inner.stores.browser_sessions.rename_browser_session(token.digest(), &old).await?;
                     return Err(refusal);
                 }
-                // The others are tried all the same; to ask again does what is left.
+                // Continue with the others; repeating the call does the rest.
                 Err(error) => failure = Some(error),
             }
         }
@@ -100,7 +98,7 @@ impl Service {
         }
     }
 
-    /// Renames the browser's member in a chat, if both are there still.
+    /// Renames the browser's member in a chat, if both still exist.
     async fn rename_in(&self, chat_id: ChatId, token: &BrowserToken, username: &Username) -> Result<()> {
         let command = Command::Rename { join: token.join(chat_id).digest(), username: username.clone() };
         match self.execute(chat_id, command, Randomness::NONE).await {
@@ -112,26 +110,25 @@ impl Service {
         }
     }
 
-    /// The chats in which the browser has taken a seat.
+    /// The chats that the browser has entered.
     async fn chats_entered(&self, token: &BrowserToken) -> Result<Vec<ChatId>> {
         let mut seen = HashSet::new();
         let entered = self.inner.stores.browser_sessions.load_entered_chats(token.digest()).await?;
         Ok(entered.iter().map(|chat| chat.open(token)).filter(|chat_id| seen.insert(*chat_id)).collect())
     }
 
-    /// Forgets who the browser is. The seats that it took stay its members' own.
+    /// Ends the session. Its seats stay.
     pub async fn end_browser_session(&self, token: &BrowserToken) -> Result<()> {
         self.show_browser_session(token).await?;
         Ok(self.inner.stores.browser_sessions.delete_browser_session(token.digest()).await?)
     }
 
-    /// Whether there is such a chat, entered by its address.
+    /// Checks that the chat exists and that people join it by its address.
     pub async fn check_entered_by_address(&self, chat_id: ChatId) -> Result<()> {
         self.query(chat_id, |state, _| state.chat.enters_by(Admission::Open)).await
     }
 
-    /// Takes a seat in a chat that is entered by its address, under the name of the browser's session.
-    /// The same browser has one seat in a chat.
+    /// Takes a seat under the session's name. A browser has one seat in a chat.
     pub async fn enter(&self, caller: Caller, chat_id: ChatId, token: &BrowserToken) -> Result<Seat> {
         let session = self.show_browser_session(token).await?;
         self.take_seat(caller, chat_id, session, token).await
@@ -150,14 +147,14 @@ impl Service {
             Randomness { id: self.draw_id(), salt, session: join.session(&salt).digest(), ..Randomness::NONE };
         let BrowserSession { username, expires_at, .. } = session;
         let command = Command::Enter { username: username.clone(), join: join.digest(), until: expires_at };
-        // Before the seat is taken, so that no seat is missed when the name changes.
+        // Recorded before the seat is taken, so that a change of name misses no seat.
         if !self.chats_entered(token).await?.contains(&chat_id) {
             let sealed = SealedChatId::seal(chat_id, token, self.draw_salt());
             self.inner.stores.browser_sessions.add_entered_chat(token.digest(), &sealed).await?;
         }
         let events = self.execute(chat_id, command, randomness).await?;
         if events.iter().any(|event| matches!(event, Event::MemberJoined { .. })) {
-            // The name may have changed while the seat was taken under the old one.
+            // The name may have changed in the meantime.
             let _turn = self.inner.renaming.of(token).lock().await;
             if let Some(session) = self.find_browser_session(token).await?
                 && session.username != username
@@ -168,7 +165,7 @@ impl Service {
         self.seat_given_for(chat_id, &join, |_, _| true).await
     }
 
-    /// The seat whose session was given for `join`, of a member whom `is_meant` accepts.
+    /// The seat whose session was issued for `join`, of a member that `is_meant` accepts.
     pub(super) async fn seat_given_for(
         &self,
         chat_id: ChatId,
@@ -184,7 +181,7 @@ impl Service {
         .await
     }
 
-    /// What is kept of a chat that is entered by its address, and what it is called. It takes no seat.
+    /// The chat's name and its messages after `after`. Takes no seat.
     pub async fn read_by_address(
         &self,
         chat_id: ChatId,
@@ -203,8 +200,7 @@ impl Service {
         .await
     }
 
-    /// Says something in a chat that is entered by its address, from a seat that is taken if there is
-    /// none yet.
+    /// Posts a message, and takes a seat first if the browser has none.
     pub async fn post_by_address(
         &self,
         caller: Caller,
@@ -214,7 +210,7 @@ impl Service {
     ) -> Result<Posted> {
         let session = self.show_browser_session(token).await?;
         let join = token.join(chat_id);
-        // The session as it stands: whoever renewed it goes on with the new one.
+        // The current session, which may have been renewed.
         let seated: Option<SessionDigest> = self
             .query(chat_id, |state, now| {
                 state.chat.enters_by(Admission::Open)?;
@@ -230,8 +226,7 @@ impl Service {
     }
 }
 
-/// The refusal of a name, with the name of the chat where it is someone else's: the one who chose it may be
-/// in several.
+/// Adds the chat's name to "username taken", because the browser may be in several chats.
 fn named(refusal: Refusal, chat: Option<ChatName>) -> Refusal {
     match (refusal, chat) {
         (Refusal::UsernameTaken, Some(chat)) => Refusal::UsernameTakenIn(chat),
@@ -239,7 +234,7 @@ fn named(refusal: Refusal, chat: Option<ChatName>) -> Refusal {
     }
 }
 
-/// A chat that has ended since refuses nothing.
+/// Treats a chat that has ended as a success.
 fn unless_gone(answer: Result<()>) -> Result<()> {
     match answer {
         Err(Error::Refused(Refusal::ChatNotFound)) => Ok(()),

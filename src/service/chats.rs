@@ -9,15 +9,15 @@ use crate::domain::{
 };
 use crate::store::{CommitError, Unavailable};
 
-/// What is held of a chat.
+/// What the server stores of a chat.
 #[derive(Debug)]
 pub struct Retention {
     pub messages: usize,
-    /// The most messages that are kept.
+    /// The maximum number of messages.
     pub history: u32,
     pub oldest_sent_at: Option<Timestamp>,
     pub members: usize,
-    /// When nothing will be left, unless someone enters or renews a session before.
+    /// When the chat will be deleted, unless someone joins or renews a session before.
     pub forgotten_at: Timestamp,
 }
 
@@ -27,7 +27,7 @@ pub struct NewChat {
     pub chat_id: ChatId,
     pub seat: Seat,
     pub recovery: RecoveryCode,
-    /// Where one comes by invites.
+    /// `None` if people do not join with invites.
     pub invite: Option<OpenInvite>,
 }
 
@@ -35,7 +35,7 @@ pub struct NewChat {
 #[derive(Debug)]
 pub struct Creator {
     pub username: Username,
-    /// For an account of the creator's own, where people log in.
+    /// Registers the creator's account, in a chat with accounts.
     pub password: Option<Password>,
 }
 
@@ -45,7 +45,7 @@ impl From<Username> for Creator {
     }
 }
 
-/// Who opens a chat, with the secrets that they have.
+/// A chat's first owner, with secrets that the caller chose.
 #[derive(Debug)]
 pub struct Owner<'a> {
     pub username: Username,
@@ -55,7 +55,7 @@ pub struct Owner<'a> {
 }
 
 impl Service {
-    /// Opens a chat with its creator as its owner and one invite without terms.
+    /// Creates a chat with its creator as owner and one invite without terms.
     pub async fn create_chat(
         &self,
         caller: Caller,
@@ -87,7 +87,7 @@ impl Service {
         Ok(NewChat { chat_id, seat: Seat { token, member }, recovery, invite })
     }
 
-    /// Opens a chat without an invite. Where it has no owner, the first to enter will be it.
+    /// Creates a chat without an invite. Without an `owner`, the first member becomes it.
     pub async fn open_chat(
         &self,
         caller: Caller,
@@ -142,7 +142,7 @@ impl Service {
         Ok((chat_id, after, events))
     }
 
-    /// What the server still holds of the chat.
+    /// What the server stores of the chat.
     pub async fn show_retention(&self, chat_id: ChatId, token: &SessionToken) -> Result<Retention> {
         let by = token.digest();
         self.query(chat_id, |state, now| {
@@ -160,7 +160,7 @@ impl Service {
         .await
     }
 
-    /// Ends the chat and forgets it; the owner's right.
+    /// Ends and deletes the chat; owners only.
     pub async fn end_chat(&self, chat_id: ChatId, token: &SessionToken) -> Result<()> {
         let command = Command::End { by: token.digest() };
         self.execute(chat_id, command, Randomness::NONE).await.map(drop)

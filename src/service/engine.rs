@@ -1,5 +1,5 @@
-//! How a use case reaches a chat: through its room, with one turn for each writer, on a state
-//! that is loaded anew wherever it may be stale.
+//! How a use case reads and changes a chat: one writer at a time on a node, and a reload where the state may
+//! be stale.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use super::{Result, Service};
 use crate::domain::{ChatId, Command, Event, Randomness, Refusal, Salt, Secret, Timestamp};
 use crate::store::{CommitError, Unavailable};
 
-/// Conflicts in a row before a commit is given up. Each means that another node got through, so
-/// only a store that lies comes this far.
+/// Conflicts in a row before a commit fails. Each conflict means that another node committed, so only a faulty
+/// store reaches this.
 const MAX_CONFLICTS: usize = 1_000;
 
 impl Service {
@@ -49,12 +49,12 @@ impl Service {
         }
         let chat = self.inner.stores.chats.load(chat_id).await?.ok_or(Refusal::ChatNotFound)?;
         let room = self.inner.active_chats.open(chat, self.now());
-        // What happened between the load and now has reached no room: look once more.
+        // Changes between the load and now were not broadcast to this chat: load again.
         self.refresh(chat_id, &room).await?;
         Ok(room)
     }
 
-    /// Keeps nothing in memory of a chat that has ended.
+    /// Removes an ended chat from memory.
     fn forget_ended(&self, chat_id: ChatId) {
         self.inner.active_chats.close(chat_id);
         if let Some(limits) = &self.inner.limits {
@@ -62,7 +62,7 @@ impl Service {
         }
     }
 
-    /// Loads the room's chat anew from the store; the chat may be gone by now.
+    /// Reloads the chat from the store, where it may be gone by now.
     async fn refresh(&self, chat_id: ChatId, room: &ActiveChat) -> Result<()> {
         let Some(chat) = self.inner.stores.chats.load(chat_id).await? else {
             self.forget_ended(chat_id);
@@ -73,8 +73,8 @@ impl Service {
         Ok(())
     }
 
-    /// Answers from the chat as it stands. Where the store has other writers, a refusal may come
-    /// of a stale state, so it is decided once more on a state just loaded.
+    /// Answers from the state in memory. If the store is shared, a refusal may come from a stale state, so the
+    /// view is asked again after a reload.
     pub(super) async fn query<T>(
         &self,
         chat_id: ChatId,
@@ -99,7 +99,7 @@ impl Service {
         }
     }
 
-    /// Decides, commits and applies `command`, deciding again where another node was first.
+    /// Decides, commits and applies `command`; decides again if another node committed first.
     pub(super) async fn execute(
         &self,
         chat_id: ChatId,
@@ -117,7 +117,7 @@ impl Service {
                     Ok(events) if events.is_empty() && is_fresh => return Ok(events.into()),
                     Ok(events) if !events.is_empty() => chat.transition(events),
                     Err(refusal) if is_fresh => return Err(refusal.into()),
-                    // That there is nothing to change may be as stale as a refusal.
+                    // "Nothing to change" may be as stale as a refusal.
                     Ok(_) | Err(_) => {
                         service.refresh(chat_id, &room).await?;
                         is_fresh = true;
@@ -145,8 +145,7 @@ impl Service {
         .await
     }
 
-    /// Runs `work` even if the caller goes away half-way: a commit is always followed by its
-    /// application.
+    /// Runs `work` to its end even if the caller disconnects, so that every commit is applied.
     pub(super) async fn run_to_completion<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T>
     where
         T: Send + 'static,

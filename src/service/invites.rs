@@ -13,39 +13,39 @@ use crate::domain::{
     Timestamp, Username,
 };
 
-/// By what one who joins is known again.
+/// How a joining guest is recognised when the request is repeated.
 #[derive(Clone, Copy, Debug)]
 pub enum Joiner {
-    /// By nothing: whoever joins so is someone new.
+    /// Not at all: each request joins as a new guest.
     Unknown,
-    /// By an id of their own making: with the same key it gives the same seat.
+    /// By an id that the guest chose: with the same key it gives the same seat.
     JoinId(Uuid),
-    /// The same, and the id is all that they will ever show, for their session as well.
+    /// The same, and the id stands for the session token as well.
     Credential(Uuid),
 }
 
-/// What came of an invite.
+/// The result of redeeming an invite.
 #[derive(Debug)]
 pub enum Entrance {
     Seated(Seat),
     Knocked { knock: Knock, ticket: Ticket },
 }
 
-/// How one who has asked to join stands.
+/// The state of a guest's request to join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     Seated,
     Knocked { knock_id: KnockId, status: KnockStatus },
 }
 
-/// An invite, and who of those that are here came by it.
+/// An invite, and the current members who joined with it.
 #[derive(Debug)]
 pub struct SharedInvite {
     pub invite: Invite,
     pub members: Vec<Member>,
 }
 
-/// The secrets of one who joins.
+/// The secrets of a joining guest.
 struct Secrets {
     joiner: Joiner,
     join: JoinSecret,
@@ -82,12 +82,12 @@ impl Service {
         Secrets { joiner, join }
     }
 
-    /// Makes another magic link; the owner's right.
+    /// Creates an invite; owners only.
     pub async fn create_invite(&self, chat_id: ChatId, token: &SessionToken, terms: InviteTerms) -> Result<OpenInvite> {
         self.add_invite(chat_id, Some(token.digest()), terms).await
     }
 
-    /// The same without a session, where the chat's address is enough for such a link.
+    /// Creates an invite without a session, if the chat allows it.
     pub async fn create_invite_by_address(
         &self,
         caller: Caller,
@@ -109,7 +109,7 @@ impl Service {
         Ok(OpenInvite { key, invite: invite.expect("an invitation that is not refused makes an invite") })
     }
 
-    /// The invites of a chat, oldest first; the owner's right.
+    /// Lists the invites, oldest first; owners only.
     pub async fn list_invites(&self, chat_id: ChatId, token: &SessionToken) -> Result<Vec<SharedInvite>> {
         let by = token.digest();
         self.query(chat_id, |state, now| {
@@ -125,8 +125,8 @@ impl Service {
         .await
     }
 
-    /// Makes a magic link worthless; the owner's right. Who came by it stays or goes; who waits by
-    /// it is declined.
+    /// Revokes an invite and declines its waiting knocks; owners only. `members_go` removes the guests who joined
+    /// with it.
     pub async fn revoke_invite(
         &self,
         chat_id: ChatId,
@@ -138,8 +138,8 @@ impl Service {
         self.execute(chat_id, command, Randomness::NONE).await.map(drop)
     }
 
-    /// What stands behind a magic link, if the caller could come in by it now, or has already: the
-    /// chat's name, and whether an owner is asked first. Changes nothing.
+    /// The chat's name, and whether an owner must approve the caller. Fails if the invite could not be redeemed
+    /// now. Changes nothing.
     pub async fn preview_invite(
         &self,
         caller: Caller,
@@ -160,7 +160,7 @@ impl Service {
         .await
     }
 
-    /// Takes a seat by an invite, or knocks where the invite asks first.
+    /// Redeems an invite: takes a seat, or knocks if the invite asks first.
     pub async fn join(
         &self,
         caller: Caller,
@@ -180,7 +180,7 @@ impl Service {
             ticket: secrets.ticket(&salt).digest(),
             ..Randomness::NONE
         };
-        // Only what would be a knock counts as one.
+        // The limit on knocks counts only requests that would knock.
         self.query(chat_id, |state, now| {
             let knocks =
                 state.chat.decide(&command, now, randomness)?.iter().any(|e| matches!(e, Event::Knocked { .. }));
@@ -191,8 +191,8 @@ impl Service {
         self.query(chat_id, |state, now| entrance(&state.chat, &secrets, now)).await
     }
 
-    /// How one who has asked to join stands, without asking. `None` where they never have, though
-    /// there is such an invite.
+    /// The state of a guest's request, without making one. `None` if the invite exists and the guest has made no
+    /// request.
     pub async fn find_standing(&self, chat_id: ChatId, key: &InviteKey, joiner: Joiner) -> Result<Option<Standing>> {
         let (key_digest, join) = (key.digest(), self.secrets_of(joiner, key).join.digest());
         let found = self.query(chat_id, |state, now| {
@@ -210,7 +210,7 @@ impl Service {
         }
     }
 
-    /// How whoever asked last by an invite stands. `None` where nobody has.
+    /// The state of the newest request with an invite. `None` if there is none.
     pub async fn find_newest_standing(&self, chat_id: ChatId, key: &InviteKey) -> Result<Option<Standing>> {
         let key = key.digest();
         self.query(chat_id, |state, now| {
@@ -222,14 +222,14 @@ impl Service {
             Ok(match knocks.max_by_key(|knock| knock.knocked_at) {
                 Some(knock) if seated.any(|member| member.id == knock.member_id()) => Some(Standing::Seated),
                 Some(knock) => Some(Standing::Knocked { knock_id: knock.id, status: knock.status }),
-                // The requests of those who were let in are forgotten after a while.
+                // Approved knocks are deleted after a while, and their members stay.
                 None => seated.next().map(|_| Standing::Seated),
             })
         })
         .await
     }
 
-    /// How one who has asked to join stands, each time that has changed.
+    /// The state of a guest's request, each time it changes.
     pub async fn watch_standing(
         &self,
         caller: Caller,
@@ -241,7 +241,7 @@ impl Service {
         self.watch(caller, chat_id, move |chat, now| standing(chat, join, now)?.ok_or(Refusal::NotFound("knock"))).await
     }
 
-    /// The first of `names` that nobody in the chat has. No lock is held while names are compared.
+    /// The first of `names` that is free in the chat. No lock is held while names are compared.
     pub async fn first_free_name(&self, chat_id: ChatId, names: impl Iterator<Item = Username>) -> Result<Username> {
         let (chat, now) = self.query(chat_id, |state, now| Ok((Arc::clone(&state.chat), now))).await?;
         let taken: HashSet<String> = chat.taken_names(None, now).map(Username::folded).collect();
@@ -249,14 +249,14 @@ impl Service {
         Ok(free.next().ok_or(Refusal::UsernameTaken)?)
     }
 
-    /// How many seats are free of how many, for whoever could come in by `key`.
+    /// The number of free seats and of all seats, for the holder of `key`.
     pub async fn show_seats(&self, caller: Caller, chat_id: ChatId, key: &InviteKey) -> Result<(usize, u32)> {
         self.limit(|limits| limits.check_join(caller))?;
         let key = key.digest();
         self.query(chat_id, |state, now| seats(&state.chat, key, now)).await
     }
 
-    /// The same, each time it has changed.
+    /// The same, each time it changes.
     pub async fn watch_seats(&self, caller: Caller, chat_id: ChatId, key: &InviteKey) -> Result<Watcher<(usize, u32)>> {
         self.limit(|limits| limits.check_join(caller))?;
         let key = key.digest();
@@ -271,7 +271,7 @@ fn standing(chat: &Chat, join: JoinDigest, now: Timestamp) -> Result<Option<Stan
     Ok(chat.member_joined_as(join, now).map(|_| Standing::Seated).or(knocked))
 }
 
-/// What came of asking with `secrets`. That they have asked, the caller has seen to.
+/// The seat or knock of `secrets`, which have been redeemed before.
 fn entrance(chat: &Chat, secrets: &Secrets, now: Timestamp) -> Result<Entrance, Refusal> {
     let join = secrets.join.digest();
     if let Some(member) = chat.member_joined_as(join, now) {

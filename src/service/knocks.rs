@@ -7,16 +7,16 @@ use crate::domain::{
     Timestamp,
 };
 
-/// A knock as the one who knocked sees it.
+/// A knock as the guest sees it.
 #[derive(Debug)]
 pub struct KnockView {
     pub knock: Knock,
-    /// The seat of one who was let in, as long as its session is the one that came of the knock.
+    /// The approved guest's seat, until its session is renewed.
     pub seat: Option<Seat>,
 }
 
 impl Service {
-    /// Those who wait to be let in, longest-waiting first; the owner's right.
+    /// Lists the waiting knocks, oldest first; owners only.
     pub async fn list_knocks(&self, chat_id: ChatId, token: &SessionToken) -> Result<Vec<Knock>> {
         let by = token.digest();
         self.query(chat_id, |state, now| {
@@ -27,7 +27,7 @@ impl Service {
         .await
     }
 
-    /// Lets someone in who waits, or does not; the owner's right.
+    /// Approves or declines a knock; owners only.
     pub async fn decide_knock(
         &self,
         chat_id: ChatId,
@@ -44,7 +44,7 @@ impl Service {
         .await
     }
 
-    /// How a knock stands, for the one who holds its ticket.
+    /// Shows a knock to the holder of its ticket.
     pub async fn show_knock(&self, chat_id: ChatId, knock_id: KnockId, ticket: &Ticket) -> Result<KnockView> {
         let digest = ticket.digest();
         let (knock, member) =
@@ -52,7 +52,7 @@ impl Service {
         Ok(knock_view(knock, member, ticket))
     }
 
-    /// The same, each time it has changed.
+    /// The same, each time it changes.
     pub async fn watch_knock(
         &self,
         caller: Caller,
@@ -64,18 +64,18 @@ impl Service {
         self.watch(caller, chat_id, move |chat, now| knock_and_member(chat, knock_id, digest, now)).await
     }
 
-    /// Gives up a knock.
+    /// Withdraws a knock.
     pub async fn withdraw_knock(&self, chat_id: ChatId, knock_id: KnockId, ticket: &Ticket) -> Result<()> {
         let command = Command::WithdrawKnock { ticket: ticket.digest(), knock_id };
         self.execute(chat_id, command, Randomness::NONE).await.map(drop)
     }
 }
 
-/// What the one with `ticket` sees of a knock and of the member that came of it.
+/// A knock and its member, as the holder of `ticket` sees them.
 #[must_use]
 pub fn knock_view(knock: Knock, member: Option<Member>, ticket: &Ticket) -> KnockView {
     let token = ticket.session(&knock.salt);
-    // Who was let in by a credential of their own has no other token.
+    // A guest who joined with a credential of their own gets no other token.
     let member = member.filter(|_| token.digest() == knock.session);
     KnockView { seat: member.map(|member| Seat { token, member }), knock }
 }

@@ -1,5 +1,5 @@
-//! One chat as it happens: first what a reader has not seen, then everything that comes, without
-//! a hole between the two and nothing twice. Every way of carrying it reads from here.
+//! Following a chat: first the messages after a cursor, then live events, without a gap or a duplicate. Every
+//! transport reads from a [`Follower`].
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use crate::domain::{
     SessionToken,
 };
 
-/// What a follower learns.
+/// One item of a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Update {
-    /// The beginning: the newest id, and how many messages after the cursor are deleted already.
-    /// The messages that are kept come next.
+    /// The start of the stream: the newest id, and how many messages after the cursor are already deleted. The
+    /// stored messages follow.
     Opened {
         last_id: MessageId,
         missed: u64,
@@ -29,27 +29,26 @@ pub enum Update {
     Typing {
         member_id: MemberId,
     },
-    /// There may be changes among the members and knocks that no update told of.
+    /// Members or knocks may have changed without an event.
     MembersChanged,
 }
 
-/// Why there is nothing more to come.
+/// Why a stream ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// The chat has ended.
     ChatEnded,
-    /// The follower's session has ended, and with the last one of a member its seat.
+    /// The follower's session has ended.
     SessionEnded(Departure),
-    /// An owner took the follower's seat back, by a code; the follower may come back with the token
-    /// that it was given then.
+    /// An owner recovered this seat: reconnect with the new token.
     TakenBack,
-    /// The follower was too slow; it may come back with its cursor.
+    /// The follower was too slow: reconnect with the cursor.
     TooSlow,
-    /// The server stops; the follower may come back in a moment.
+    /// The server stops: reconnect in a moment.
     Stopping,
 }
 
-/// Someone who follows a chat. Dropping it ends that.
+/// A stream of one chat for one session. Dropping it closes the stream.
 #[derive(Debug)]
 pub struct Follower {
     service: Service,
@@ -57,25 +56,25 @@ pub struct Follower {
     member_id: MemberId,
     is_owner: bool,
     session: SessionDigest,
-    /// The last message that was handed out.
+    /// The id of the last message that was sent.
     cursor: MessageId,
     waiting: VecDeque<Update>,
     ending: Option<Ending>,
     subscription: Subscription,
     presence: StreamPresence,
     stopping: watch::Receiver<bool>,
-    /// Where streams are limited.
+    /// `None` if streams are not limited.
     _permit: Option<StreamPermit>,
 }
 
-/// What a follower hears of first.
+/// The first of the two queues that has something.
 enum Heard {
     Broadcast(Broadcast),
     Typing(Option<Typing>),
 }
 
 impl Service {
-    /// Follows the chat from after the message `after`.
+    /// Follows the chat from the message after `after`.
     pub async fn follow(
         &self,
         caller: Caller,
@@ -91,7 +90,7 @@ impl Service {
             let member = state.chat.authenticate(by, now)?;
             let (member_id, is_owner) = (member.id, state.chat.role(member, now) == Role::Owner);
             state.touch_presence(member_id, now);
-            // Under one lock: what is committed after this look is told to the receiver.
+            // Read and subscribe under one lock, so that no later commit is missed.
             Ok::<_, Refusal>((member_id, is_owner, state.chat.messages_after(after), state.follow(member_id)))
         };
         let (member_id, is_owner, MessagesAfter { messages, last_id, missed }, (subscription, presence)) =
@@ -113,7 +112,7 @@ impl Service {
         })
     }
 
-    /// A place for one more stream, where streams are limited.
+    /// Reserves one more stream, if streams are limited.
     pub(super) fn open_stream(
         &self,
         caller: Caller,
@@ -122,7 +121,7 @@ impl Service {
         self.inner.limits.as_ref().map(|limits| limits.streams.open(caller, member)).transpose()
     }
 
-    /// Tells those who follow that the caller is writing; kept nowhere.
+    /// Shows the other followers that the caller is typing; never stored.
     pub async fn notify_typing(&self, chat_id: ChatId, token: &SessionToken) -> Result<()> {
         let by = token.digest();
         self.query(chat_id, |state, now| {
@@ -135,7 +134,7 @@ impl Service {
         .await
     }
 
-    /// Ends what all followers hear, and waits until the last is gone.
+    /// Ends all streams, and waits until the last one is closed.
     pub async fn end_streams(&self) {
         self.inner.stopping.send_replace(true);
         self.inner.stopping.closed().await;
@@ -143,10 +142,10 @@ impl Service {
 }
 
 impl Follower {
-    /// What happens next; never forgets anything if it is dropped before it answers.
+    /// The next item. Cancel safe: dropping the future loses nothing.
     ///
     /// # Errors
-    /// Why nothing more will come.
+    /// Why the stream ends.
     pub async fn next(&mut self) -> std::result::Result<Update, Ending> {
         loop {
             if let Some(update) = self.waiting.pop_front() {
@@ -161,7 +160,7 @@ impl Follower {
                     RecvError::Lagged(_) => Ending::TooSlow,
                     RecvError::Closed => Ending::ChatEnded,
                 }),
-                // What did not fit is of no use any more.
+                // Signals that were dropped are outdated.
                 typing = self.subscription.typing.recv() => Ok(Heard::Typing(typing.ok())),
                 _ = self.stopping.wait_for(|stopping| *stopping) => Err(Ending::Stopping),
             };
@@ -229,7 +228,7 @@ impl Follower {
         }
     }
 
-    /// Reads off the chat what no event has told.
+    /// Catches up with a reloaded state, for which there were no events.
     fn catch_up(&mut self) {
         let now = self.service.now();
         let (unseen, own) = self.room.read(|state| {
@@ -243,7 +242,7 @@ impl Follower {
         };
         self.is_owner = role == Role::Owner;
         if !holds {
-            // It was renewed, ended or taken back: whoever has a good token comes back.
+            // The session was renewed, ended or replaced: a client with a good token reconnects.
             self.ending = Some(Ending::TakenBack);
             return;
         }

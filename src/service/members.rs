@@ -3,7 +3,7 @@
 use super::{ONLINE_FOR, Result, Service, seen};
 use crate::domain::{ChatId, ChatName, Command, Member, MemberId, Randomness, Refusal, Role, SessionToken, Settings};
 
-/// Who is in a chat.
+/// A chat's members and settings.
 #[derive(Debug)]
 pub struct Roster {
     pub name: Option<ChatName>,
@@ -13,7 +13,7 @@ pub struct Roster {
 }
 
 impl Service {
-    /// Who is in the chat.
+    /// Lists the members.
     pub async fn list_members(&self, chat_id: ChatId, token: &SessionToken) -> Result<Roster> {
         let by = token.digest();
         self.query(chat_id, |state, now| {
@@ -30,8 +30,7 @@ impl Service {
         .await
     }
 
-    /// Frees a seat: one's own, or as the owner a guest's; then the invite that they came by may be
-    /// revoked as well.
+    /// Removes a member: the caller, or a guest if the caller is an owner, who may also revoke the guest's invite.
     pub async fn remove_member(
         &self,
         chat_id: ChatId,
@@ -43,7 +42,7 @@ impl Service {
         self.execute(chat_id, command, Randomness::NONE).await.map(drop)
     }
 
-    /// Makes a member an owner too, or oneself a guest.
+    /// Makes a member an owner, or the caller a guest.
     pub async fn set_role(
         &self,
         chat_id: ChatId,

@@ -6,7 +6,7 @@ use crate::domain::{
     SessionDigest, SessionToken,
 };
 
-/// A message, and whether this very call made it.
+/// A message, and whether this call created it.
 #[derive(Debug)]
 pub struct Posted {
     pub message: Message,
@@ -14,7 +14,7 @@ pub struct Posted {
 }
 
 impl Service {
-    /// What a member has not seen yet.
+    /// The messages after `after`.
     pub async fn read_messages(
         &self,
         chat_id: ChatId,
@@ -30,7 +30,7 @@ impl Service {
         .await
     }
 
-    /// Says something. The same `client_id` from the same member makes one message.
+    /// Posts a message. Repeating a member's `client_id` creates no second message.
     pub async fn post(
         &self,
         chat_id: ChatId,

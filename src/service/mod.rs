@@ -1,4 +1,4 @@
-//! The use cases: each loads a chat, lets the domain decide, commits, and answers.
+//! The use cases: each reads a chat, lets the domain decide, commits, and answers.
 
 mod accounts;
 mod active_chats;
@@ -50,11 +50,11 @@ use browser_sessions::RenamingLocks;
 use limits::Limits;
 use passwords::Passwords;
 
-/// A member counts as online while a stream of theirs is open, and this long after anything was
-/// seen of them: a page that polls once a minute while its tab is hidden stays online.
+/// How long a member stays online after their last request. A hidden tab polls once a minute, so it stays
+/// online.
 const ONLINE_FOR: Duration = Duration::from_secs(75);
 
-/// Why a use case did not happen.
+/// Why a use case failed.
 #[derive(Debug, Error)]
 pub enum Error {
     #[error(transparent)]
@@ -67,17 +67,17 @@ pub enum Error {
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What the one who runs the server chose.
+/// What the operator configured.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
     pub session_lifetime: Duration,
     /// How long a chat without a live session is kept.
     pub forget_after: Duration,
-    /// Whether callers are limited in how much they may do at once.
+    /// Whether rate limits are on.
     pub rate_limit: bool,
 }
 
-/// A seat and the proof of it.
+/// A member, and the token that proves one of the member's sessions.
 #[derive(Debug)]
 pub struct Seat {
     pub token: SessionToken,
@@ -85,21 +85,21 @@ pub struct Seat {
 }
 
 impl Seat {
-    /// When the session expires that the token proves.
+    /// When the token's session expires.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         self.member.session(self.token.digest()).map_or(self.member.joined_at, |session| session.expires_at)
     }
 }
 
-/// A magic link and the key in it.
+/// An invite with its key.
 #[derive(Debug)]
 pub struct OpenInvite {
     pub key: InviteKey,
     pub invite: Invite,
 }
 
-/// All that can be done with chats, on any store. Clones share everything.
+/// Every use case, on any store. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Service {
     inner: Arc<Inner>,
@@ -115,7 +115,7 @@ struct Inner {
     passwords: Passwords,
     active_chats: ActiveChats,
     renaming: RenamingLocks,
-    /// Whether the server stops; those who follow a chat watch it.
+    /// Set when the server stops; streams watch it.
     stopping: Sender<bool>,
 }
 
@@ -142,7 +142,7 @@ impl Service {
         self.inner.policy
     }
 
-    /// Whether the store would answer now.
+    /// Checks that the store answers.
     pub async fn check_store(&self) -> Result<()> {
         Ok(self.inner.stores.chats.ping().await?)
     }
@@ -154,7 +154,7 @@ impl Service {
     }
 }
 
-/// The member as others may see them now: one of them may be an owner because no other is left.
+/// The member with the role that counts now: a guest may have become an owner because none was left.
 fn seen(chat: &Chat, member: &Member, now: Timestamp) -> Member {
     Member { role: chat.role(member, now), ..member.clone() }
 }

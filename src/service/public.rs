@@ -1,4 +1,4 @@
-//! What a chat's address alone allows, without a session.
+//! Access without a session, in chats that allow it.
 
 use super::{Caller, Posted, Result, Service};
 use crate::domain::{
@@ -6,7 +6,7 @@ use crate::domain::{
     PublicAccess, Randomness, Refusal,
 };
 
-/// What whoever knows a chat's address may know of it before entering.
+/// What a chat shows to anyone who knows its address.
 #[derive(Clone, Debug)]
 pub struct Preview {
     pub name: Option<ChatName>,
@@ -15,7 +15,7 @@ pub struct Preview {
 }
 
 impl Service {
-    /// What stands behind the address of a chat that is entered by it, or that can be read by it.
+    /// Previews a chat that people join by its address, or can read without a session.
     pub async fn preview_chat(&self, chat_id: ChatId) -> Result<Preview> {
         self.query(chat_id, |state, _| {
             let settings = state.chat.settings()?;
@@ -31,7 +31,7 @@ impl Service {
         .await
     }
 
-    /// What a reader without a session has not seen yet, in a chat that can be read by its address.
+    /// The messages after `after`, in a chat that can be read without a session.
     pub async fn read_publicly(&self, chat_id: ChatId, after: MessageId) -> Result<MessagesAfter> {
         self.query(chat_id, |state, _| {
             state.chat.allows_by_address(PublicAccess::Read)?;
@@ -40,14 +40,14 @@ impl Service {
         .await
     }
 
-    /// Whether `key` still lets people in.
+    /// Checks that an invite can still be redeemed.
     pub async fn check_invite(&self, caller: Caller, chat_id: ChatId, key: &InviteKey) -> Result<()> {
         self.limit(|limits| limits.check_join(caller))?;
         let key = key.digest();
         self.query(chat_id, |state, now| state.chat.open_invite(key, now).map(drop)).await
     }
 
-    /// Posts without a session, in a chat whose address is enough for that.
+    /// Posts without a session, in a chat that allows it.
     pub async fn post_publicly(
         &self,
         caller: Caller,

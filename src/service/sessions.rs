@@ -1,22 +1,22 @@
-//! The sessions of a member: one for each browser in which the member is in.
+//! A member's sessions: listed, renewed, ended, recovered.
 
 use super::{Caller, Result, Seat, Service, seen};
 use crate::domain::{
     ChatId, Command, Member, Randomness, RecoveryCode, Refusal, SessionId, SessionToken, Timestamp, Username,
 };
 
-/// One of a member's own sessions, as that member may know it.
+/// A session as its own member sees it.
 #[derive(Clone, Debug)]
 pub struct OwnSession {
     pub id: SessionId,
     pub started_at: Timestamp,
     pub expires_at: Timestamp,
-    /// Whether it is the one that asks.
+    /// Whether it is the session of this call.
     pub is_current: bool,
 }
 
 impl Service {
-    /// The member's own sessions, in the order in which they started.
+    /// Lists the member's own sessions, oldest first.
     pub async fn list_sessions(&self, chat_id: ChatId, token: &SessionToken) -> Result<Vec<OwnSession>> {
         let by = token.digest();
         self.query(chat_id, |state, now| {
@@ -35,8 +35,7 @@ impl Service {
         .await
     }
 
-    /// Ends one of the member's own sessions: the one that asks, where none is named. With the last, the seat is
-    /// free.
+    /// Ends one of the member's own sessions, by default the session of this call. The last one frees the seat.
     pub async fn end_session(
         &self,
         chat_id: ChatId,
@@ -47,8 +46,8 @@ impl Service {
         self.execute(chat_id, command, Randomness::NONE).await.map(drop)
     }
 
-    /// A new token for the same session, with a whole lifetime before it; the old one ends. Asked
-    /// again with the old one soon after, it gives the same new one.
+    /// Replaces the session's token by one with a full lifetime. Repeated with the old token within five minutes,
+    /// it returns the same new token.
     pub async fn renew_session(&self, chat_id: ChatId, token: &SessionToken) -> Result<(SessionToken, Timestamp)> {
         let salt = self.draw_salt();
         let by = token.digest();
@@ -62,7 +61,7 @@ impl Service {
         .await
     }
 
-    /// Whose session it is, and when it expires.
+    /// The session's member, and when the session expires.
     pub async fn show_seat(&self, chat_id: ChatId, token: &SessionToken) -> Result<(Member, Timestamp)> {
         let by = token.digest();
         self.query(chat_id, |state, now| {
@@ -74,7 +73,7 @@ impl Service {
         .await
     }
 
-    /// A new way back for an owner; the one before ends.
+    /// Replaces an owner's recovery code.
     pub async fn renew_recovery(&self, chat_id: ChatId, token: &SessionToken) -> Result<RecoveryCode> {
         let code: RecoveryCode = self.draw_secret();
         let randomness = Randomness { recovery: code.digest(), ..Randomness::NONE };
@@ -82,8 +81,8 @@ impl Service {
         Ok(code)
     }
 
-    /// Brings an owner back, and gives the code for the next time. Asked again with the same code
-    /// soon after, it gives the same.
+    /// Gives an owner a new session for a recovery code, and returns the next code. Repeated with the same code
+    /// within five minutes, it returns the same.
     pub async fn recover(
         &self,
         caller: Caller,

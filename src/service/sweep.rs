@@ -1,4 +1,4 @@
-//! What time alone brings about.
+//! The periodic sweep: expired sessions and knocks, empty chats, unused memory.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -8,16 +8,15 @@ use futures_util::future::join_all;
 use super::{Error, Policy, Result, Service};
 use crate::domain::{ChatId, Command, Randomness, Refusal};
 
-/// Chats swept at one time: enough that one commit of the store serves many, few enough that
-/// those who post meanwhile do not wait.
+/// Chats that are swept together: enough to share one transaction, few enough not to delay posts.
 const SWEEP_BATCH: usize = 64;
 
 impl Service {
-    /// Does what time alone has brought about: frees the seats of expired sessions, forgets
-    /// chats that have been empty for too long, and drops from memory what nobody uses.
+    /// Frees the seats of expired sessions, deletes chats that were empty for too long, and drops unused chats from
+    /// memory.
     ///
     /// # Errors
-    /// Why the first chat that failed did; all others were swept.
+    /// The first failure; all other chats were swept.
     pub async fn sweep(&self) -> Result<()> {
         self.inner.active_chats.close_idle(self.now());
         if let Some(limits) = &self.inner.limits {
@@ -26,7 +25,7 @@ impl Service {
         let Policy { forget_after, .. } = self.inner.policy;
         let mut first_failure =
             self.inner.stores.browser_sessions.delete_expired_browser_sessions(self.now()).await.map_err(Error::from);
-        // What is due still, though it was tried.
+        // Chats that stay due although they were tried.
         let mut tried = HashSet::new();
         loop {
             let at_most = SWEEP_BATCH + tried.len();
@@ -35,7 +34,7 @@ impl Service {
             if due.is_empty() {
                 return first_failure;
             }
-            // All at once, so that the store may take them together.
+            // All at once, so that the store can share a transaction.
             let swept = join_all(due.iter().map(|chat_id| self.sweep_chat(*chat_id, forget_after))).await;
             for (chat_id, swept) in due.into_iter().zip(swept) {
                 if !matches!(swept, Ok(true)) {
@@ -46,12 +45,12 @@ impl Service {
         }
     }
 
-    /// Removes the last traces of what was deleted.
+    /// Removes the last traces of deleted data.
     pub async fn scrub(&self) -> Result<()> {
         Ok(self.inner.stores.chats.scrub().await?)
     }
 
-    /// Whether there was anything to do for this chat.
+    /// Sweeps one chat, and returns whether anything changed.
     async fn sweep_chat(&self, chat_id: ChatId, forget_after: Duration) -> Result<bool> {
         let was_open = self.inner.active_chats.is_open(chat_id);
         let swept = self.execute(chat_id, Command::Sweep { forget_after }, Randomness::NONE).await;
@@ -60,7 +59,7 @@ impl Service {
         }
         match swept {
             Ok(events) => Ok(!events.is_empty()),
-            // It ended between the two calls.
+            // The chat ended between the two calls.
             Err(Error::Refused(Refusal::ChatNotFound)) => Ok(true),
             Err(error) => Err(error),
         }

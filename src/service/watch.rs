@@ -1,4 +1,4 @@
-//! One thing about a chat, told anew each time it has changed.
+//! Watching one value of a chat: sent each time it changes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use super::stream_limits::StreamPermit;
 use super::{Caller, Result, Service};
 use crate::domain::{Chat, ChatId, Event, Refusal, Timestamp};
 
-/// Why there is nothing more to come.
+/// Why a watch ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WatchEnd {
-    /// The one who watches may not any more, or there is nothing left to see.
+    /// The caller may not watch any more, or the value is gone.
     Refused(Refusal),
-    /// The server stops; one may come back in a moment.
+    /// The server stops: reconnect in a moment.
     Stopping,
 }
 
 type View<T> = Box<dyn Fn(&Chat, Timestamp) -> Result<T, Refusal> + Send + Sync>;
 
-/// Someone who watches one thing about a chat. Dropping it ends that.
+/// A watch of one value of a chat. Dropping it ends the watch.
 pub struct Watcher<T> {
     service: Service,
     room: Arc<ActiveChat>,
@@ -31,12 +31,12 @@ pub struct Watcher<T> {
     last: Option<T>,
     broadcasts: Receiver<Broadcast>,
     stopping: watch::Receiver<bool>,
-    /// Where streams are limited.
+    /// `None` if streams are not limited.
     _permit: Option<StreamPermit>,
 }
 
 impl Service {
-    /// Watches what `view` sees; fails at once where that is refused already.
+    /// Watches the value that `view` returns; fails at once if it is refused.
     pub(super) async fn watch<T>(
         &self,
         caller: Caller,
@@ -60,10 +60,10 @@ impl Service {
 }
 
 impl<T: Clone + PartialEq> Watcher<T> {
-    /// What is seen now, and then each time it is something else.
+    /// The value now, and then each new value.
     ///
     /// # Errors
-    /// Why nothing more will come.
+    /// Why the watch ends.
     pub async fn next(&mut self) -> std::result::Result<T, WatchEnd> {
         loop {
             let now = self.service.now();
@@ -78,11 +78,11 @@ impl<T: Clone + PartialEq> Watcher<T> {
                 _ = self.stopping.wait_for(|stopping| *stopping) => return Err(WatchEnd::Stopping),
             };
             match broadcast {
-                // It may have ended on another node, where nothing here shows it.
+                // The chat may have ended on another node, and the state here does not show it.
                 Ok(Broadcast::Changed(events)) if events.contains(&Event::ChatEnded) => {
                     return Err(WatchEnd::Refused(Refusal::ChatNotFound));
                 }
-                // What was missed can be seen all the same.
+                // Missed broadcasts do not matter: the value is read from the state.
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return Err(WatchEnd::Refused(Refusal::ChatNotFound)),
             }
