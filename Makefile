@@ -1,8 +1,8 @@
-# Watch Party. `make serve` runs it and `make test` proves it; each installs what is missing first.
+# Watch Party. `make serve` runs it and `make test` tests it; each first installs the tools that are missing.
 
 WASM_BINDGEN_VERSION := 0.2.130
 CARGO_LEPTOS_VERSION := 0.3.10
-# The oldest that the tests' own imports run on. Puppeteer 25 and Selenium 4.47 ask for Node.js 22, so
+# The oldest version that the tests' own imports run on. Puppeteer 25 and Selenium 4.47 need Node.js 22, so
 # end2end/package.json stays below them.
 NODE_MAJOR := 20
 
@@ -12,20 +12,20 @@ BUILT := target/.built
 BUILD_INPUTS := $(shell find src style public .cargo Cargo.toml Cargo.lock)
 export PATH := $(CURDIR)/end2end/node_modules/.bin:$(CARGO_BIN):$(PATH)
 
-# Installing needs root for Debian's packages; where one is not root, sudo asks.
+# Installing Debian packages needs root; anyone else uses sudo.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test bench watch lint e2e build format tools rust-tools page-tools browser clean unit always
 
-help: ## Show what can be made
+help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
 
-serve: build ## Install what is missing, build, and run on http://127.0.0.1:3000
+serve: build ## Install missing tools, build, and run on http://127.0.0.1:3000
 	@echo "==> Watch Party: open http://$${LEPTOS_SITE_ADDR:-127.0.0.1:3000}"
 	@$(TARGET)/release/watch-party
 
-test: unit e2e ## Install what is missing and run all tests, those in three browsers too
+test: unit e2e ## Install missing tools and run all tests, in three browsers too
 
 unit: rust-tools
 	@echo "==> Tests of the rules, the stores and the API"
@@ -35,10 +35,10 @@ e2e: build browser ## Run the tests in Chromium, Firefox and WebKit
 	@echo "==> Tests in the browsers; pictures and report go to end2end/output"
 	cd end2end && npx playwright test
 
-bench: rust-tools ## Measure what is claimed of speed (minutes, and some GB of disk)
+bench: rust-tools ## Run the benchmarks (takes minutes, and some GB of disk)
 	cargo bench --locked --features ssr
 
-watch: tools ## Develop: build and reload at every change
+watch: tools ## Develop: rebuild and reload on every change
 	@rm -f $(BUILT)
 	cargo leptos watch
 
@@ -54,9 +54,9 @@ format: rust-tools ## Format the source
 
 build: tools $(BUILT) ## Build the program and its page
 
-# cargo-leptos packs the page anew at every call, so it is called only when something is newer.
+# cargo-leptos packages the page again on every call, so it is called only if an input is newer.
 $(BUILT): $(BUILD_INPUTS) $(if $(wildcard $(TARGET)/release/watch-party),,always) | tools
-	@echo "==> Building the program and its page (minutes at first)"
+	@echo "==> Building the program and its page (takes minutes the first time)"
 	cargo leptos build --release --precompress
 	@mkdir -p $(@D) && touch $@
 
@@ -64,7 +64,7 @@ always:
 
 tools: rust-tools page-tools
 
-# Each step looks before it installs, so that nothing is done twice.
+# Each step installs only what is missing.
 rust-tools:
 	@command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs"; exit 1; }
 	@command -v cc >/dev/null || { \
@@ -85,7 +85,7 @@ page-tools: end2end/node_modules/.package-lock.json
 
 end2end/node_modules/.package-lock.json: end2end/package.json end2end/package-lock.json
 	@command -v npm >/dev/null || { echo "==> Installing Node.js"; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy nodejs npm; }
-	@echo "==> Installing wasm-opt and what drives the browsers"
+	@echo "==> Installing wasm-opt and the browser drivers"
 	npm --prefix end2end ci --ignore-scripts --no-fund --no-audit
 	@node -e 'process.exit(parseInt(process.versions.node) >= $(NODE_MAJOR) ? 0 : 1)' || { \
 		echo "==> Installing Node.js $(NODE_MAJOR) for the tests: $$(node --version) is too old"; \
@@ -104,10 +104,10 @@ browser: page-tools
 	[ -z "$$missing" ] || { \
 		echo "==> Installing$$missing"; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy $$missing; }
 	@[ -n "$$NGINX" ] || [ -x /usr/sbin/nginx ] || { \
-		echo "==> Installing nginx for the tests, and not as a service"; \
+		echo "==> Installing nginx for the tests, without its service"; \
 		$(SUDO) apt-get update -q && $(SUDO) apt-get install -qy nginx && \
 		{ [ ! -d /run/systemd/system ] || $(SUDO) systemctl disable --now nginx; }; }
 
-clean: ## Remove what was built
+clean: ## Remove the build output
 	cargo clean
 	rm -rf end2end/output

@@ -1,7 +1,7 @@
-//! How soon what is posted is seen by those who follow over WebSockets, and what a connection
-//! costs the server in memory. Server and followers share one machine, over loopback.
+//! Measures how soon followers receive a post over WebSockets, and how much memory the server uses for each
+//! connection. Server and followers run on one machine, over loopback.
 //!
-//! `cargo bench --bench live -- --quick` is a small run of it; `--chats=<number>` chooses how many.
+//! `cargo bench --bench live -- --quick` is a small run; `--chats=<number>` sets the number of chats.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -30,7 +30,7 @@ struct Scale {
 
 const FULL: Scale = Scale { chats: 1_000, posts_per_second: 1_000, time: Duration::from_secs(15) };
 const QUICK: Scale = Scale { chats: 20, posts_per_second: 100, time: Duration::from_secs(2) };
-/// Posts of one moment are sent together, this often.
+/// Interval between sends; all posts that are due at a send go out together.
 const BEAT: Duration = Duration::from_millis(5);
 
 fn main() {
@@ -39,14 +39,14 @@ fn main() {
     if let Some(chats) = number("--chats=") {
         scale.chats = chats;
     }
-    // A socket each on both sides: more than most shells allow by themselves.
+    // Each connection needs a socket on both sides: more open files than most shells allow by default.
     let limit = ["--pid", &std::process::id().to_string(), "--nofile=16384:"].map(str::to_owned);
     let _ = Command::new("prlimit").args(limit).stderr(Stdio::null()).status();
     let server = Server::start();
     Runtime::new().expect("a runtime can be made").block_on(measure(&server, &scale));
 }
 
-/// The program itself, which keeps its chats in memory here: what is measured is the delivery.
+/// The program itself, with the store in memory, because only delivery is measured.
 struct Server {
     child: Child,
     site: String,
@@ -168,7 +168,7 @@ async fn measure(server: &Server, scale: &Scale) {
     );
 }
 
-/// Opens a stream, and reports how long after its sending each message is seen.
+/// Opens a stream, and reports the delay between the sending and the receipt of each message.
 async fn follow(site: &str, chat: &Chat, token: &str, begin: Instant, seen: mpsc::UnboundedSender<f64>) {
     let address = format!("{}/{}/live", site.replacen("http", "ws", 1), chat.id);
     let mut request = address.into_client_request().expect("it is an address");

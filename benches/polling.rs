@@ -1,8 +1,7 @@
-//! What a poll that finds nothing new costs, against a bare route of axum with an answer of the same
-//! size. Both are asked in turns within one run, by clients in the same process over loopback, so
-//! that a noisy machine disturbs both alike.
+//! Compares a poll that finds nothing new with a bare axum route whose answer has the same size. Clients in the same
+//! process call both in turns within one run, over loopback, so that a noisy machine disturbs both alike.
 //!
-//! `cargo bench --bench polling -- --quick` is a small run of it.
+//! `cargo bench --bench polling -- --quick` is a small run.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,15 +21,15 @@ use watch_party::service::{Caller, OsEntropy, Service, SystemClock};
 use watch_party::store::MemoryStore;
 
 struct Scale {
-    /// Each side is measured this often, in turns; the median counts.
+    /// Number of measurements of each side, in turns. The median is reported.
     rounds: usize,
-    /// How long each measurement takes.
+    /// Duration of each measurement.
     time: Duration,
 }
 
 const FULL: Scale = Scale { rounds: 15, time: Duration::from_secs(1) };
 const QUICK: Scale = Scale { rounds: 3, time: Duration::from_millis(100) };
-/// Clients at once, each with a connection that it keeps and a question after each answer.
+/// Numbers of concurrent clients. Each keeps its connection and sends the next request after each answer.
 const CLIENTS: [usize; 2] = [1, 32];
 
 fn main() {
@@ -38,7 +37,7 @@ fn main() {
     Runtime::new().expect("a runtime can be made").block_on(compare(&scale));
 }
 
-/// A server, and the request that is sent to it over and over.
+/// A server, and the request that clients repeat.
 struct Target {
     address: SocketAddr,
     request: Arc<str>,
@@ -87,7 +86,7 @@ struct Client {
 }
 
 impl Client {
-    /// Sends the request, and gives the body of the answer.
+    /// Sends the request, and returns the body of the answer.
     async fn ask(&mut self) -> &[u8] {
         self.stream.write_all(self.request.as_bytes()).await.expect("it is sent");
         self.read.clear();

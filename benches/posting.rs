@@ -1,7 +1,7 @@
-//! How many posts a second are acknowledged, and what a stored chat costs those who post.
+//! Measures acknowledged posts per second, and how the number of stored chats affects them.
 //!
-//! Prints ratios between stores that were measured in turns within one run, so that a noisy
-//! machine disturbs all alike. `cargo bench --bench posting -- --quick` is a small run of it.
+//! Prints ratios between stores that were measured in turns within one run, so that a noisy machine disturbs all
+//! alike. `cargo bench --bench posting -- --quick` is a small run.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use watch_party::domain::{Admission, MessageText, SessionToken, Settings, Userna
 use watch_party::service::{Caller, NewChat, OsEntropy, Policy, Service, SystemClock};
 use watch_party::store::{MemoryStore, SqliteOptions, SqliteStore, Stores};
 
-/// Each store is measured this often, in turns; the median counts.
+/// Number of measurements of each store, in turns. The median is reported.
 const ROUNDS: usize = 9;
 
 struct Scale {
-    /// How long each measurement takes.
+    /// Duration of each measurement.
     time: Duration,
-    /// How many chats are stored when the cost of a stored chat is measured.
+    /// Numbers of stored chats at which posting is measured.
     stored: &'static [usize],
 }
 
@@ -34,7 +34,7 @@ fn main() {
     runtime.block_on(compare_sizes(folder.path(), &scale));
 }
 
-/// Where files lie on the disk that is measured: the system's folder for them may be memory.
+/// Returns a folder on the measured disk. The system's temporary folder may be in memory.
 fn disk() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR"))
 }
@@ -69,7 +69,7 @@ async fn create_many(service: &Service, count: usize) -> Vec<NewChat> {
     made
 }
 
-/// One who posts in each chat, each post after the last was acknowledged: posts per second.
+/// Returns the posts per second with one writer in each chat, which posts again after each acknowledgement.
 async fn posts_per_second(service: &Service, chats: &[Arc<NewChat>], time: Duration) -> f64 {
     let text = MessageText::parse("Shall we begin? I have the tickets and the popcorn.").expect("it is a text");
     let begin = Instant::now();
@@ -129,12 +129,12 @@ async fn compare_sizes(folder: &Path, scale: &Scale) {
     let mut stores = Vec::new();
     for stored in scale.stored {
         let store = sqlite(&folder.join(format!("{stored}.db")), SqliteOptions::default().max_batch);
-        // Those who post are spread over all that is stored.
+        // The chats that are posted to are spread evenly over all stored chats.
         let every = (stored / POSTING).max(1);
         let mut posting = Vec::new();
         let mut made = 0;
         while made < *stored {
-            // A service each, so that the chats lie on the disk and not in rooms.
+            // A new service for each batch, so that the chats are only on the disk, not active in memory.
             let batch = create_many(&service(store.clone()), 10_000.min(stored - made)).await;
             let chosen = batch.into_iter().zip(made..).filter(|(_, at)| at % every == 0);
             posting.extend(chosen.map(|(chat, _)| Arc::new(chat)));

@@ -1,7 +1,7 @@
-// What a page would show and play to tell of something: noted instead.
+// Records the notifications and sounds of a page instead of showing and playing them.
 import type { Page } from "@playwright/test";
 
-/** Notes it from now on; `permission` is what the browser says of notifications until it is asked. */
+/** Records them from now on; `permission` is the browser's permission for notifications until it is requested. */
 export async function noteAlerts(page: Page, permission: "default" | "granted") {
   await page.evaluate((permission) => {
     const told: string[] = [];
@@ -25,7 +25,7 @@ export async function noteAlerts(page: Page, permission: "default" | "granted") 
   return () => page.evaluate(() => (window as unknown as { told: string[] }).told);
 }
 
-/** Has the page believe that nobody sees it, or that someone does. */
+/** Makes the page hidden, or visible again. */
 export async function hide(page: Page, isHidden = true) {
   await page.evaluate((isHidden) => {
     Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden });

@@ -1,5 +1,5 @@
 // `expect` for pages and elements of any browser: Playwright's own, and the same assertions for
-// the browsers that Playwright does not drive.
+// browsers that Playwright does not drive.
 import { expect as playwright } from "@playwright/test";
 import type { Seen } from "./engines/find.ts";
 import { EngineLocator, EnginePage, holds } from "./engines/page.ts";

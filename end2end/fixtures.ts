@@ -1,5 +1,5 @@
-// What every test starts from: the site's address, and as many people as it needs, each in a
-// browser of their own.
+// The fixtures of every test: the site's address, and as many people as it needs, each in their own
+// browser.
 import AxeBuilder from "@axe-core/playwright";
 import { type Browser, type BrowserContext, expect, type Page, test as base } from "@playwright/test";
 import { People } from "./people.ts";
@@ -8,7 +8,7 @@ export { expect } from "@playwright/test";
 
 class PeopleInChromium extends People {
   private readonly contexts: BrowserContext[] = [];
-  /** What broke in any of their pages. */
+  /** Errors in any of their pages. */
   private readonly broken: string[] = [];
   private readonly hear: ((address: string) => void)[] = [];
 
@@ -19,7 +19,7 @@ class PeopleInChromium extends People {
     super();
   }
 
-  /** Calls `hear` with each address that any of their pages asks for. */
+  /** Calls `hear` with each address that any of their pages requests. */
   onAsking(hear: (address: string) => void) {
     this.hear.push(hear);
   }
@@ -50,12 +50,12 @@ export async function fitsItsWidth(page: Page) {
   expect(over).toBeLessThanOrEqual(0);
 }
 
-/** Sees to it that a page is accessible and fits its width, and keeps it as a picture of that name. */
+/** Checks that a page is accessible and fits its width, and saves a picture of it under that name. */
 type Keep = (page: Page, name: string) => Promise<void>;
 
 let tests = 0;
 
-/** An address that no other test has, in whichever worker. */
+/** An IP address that no other test has, in any worker. */
 function ownAddress(worker: number) {
   tests += 1;
   return `10.${worker % 256}.${Math.floor(tests / 256)}.${tests % 256}`;
@@ -71,7 +71,7 @@ export const test = base.extend<{ people: PeopleInChromium; keep: Keep }>({
     });
   },
   baseURL: async ({}, use) => use(process.env.WATCH_PARTY_SITE),
-  // All who take part in a test share its address, and with it the limits, as people at home do.
+  // All people of a test share its address and its limits, like people in one home.
   extraHTTPHeaders: async ({}, use, info) => use({ "x-forwarded-for": ownAddress(info.workerIndex) }),
   people: async ({ browser, contextOptions, extraHTTPHeaders, baseURL, viewport, userAgent, isMobile, hasTouch, deviceScaleFactor, colorScheme }, use) => {
     const options = {

@@ -1,26 +1,26 @@
-// People in the roles that a chat has, each in a browser of their own.
+// People in the roles of a chat, each in their own browser.
 import type { Page } from "@playwright/test";
 import { ChatPage } from "./pages/chat.ts";
 import { HomePage } from "./pages/home.ts";
 import { JoinPage } from "./pages/join.ts";
 
 export abstract class People {
-  /** A browser that has never been here. */
+  /** A browser that has not used the site before. */
   abstract newcomer(): Promise<Page>;
 
-  /** Someone who has started a chat. */
+  /** An owner who has started a chat that people join with a link. */
   async owner(username = "Ann", chatName = "Movie night", site = "/"): Promise<ChatPage> {
     const home = await new HomePage(await this.newcomer()).open(site);
     return home.startChat(username, chatName);
   }
 
-  /** Someone who has started a chat that one enters only when let in. */
+  /** An owner who has started a chat in which they approve each guest. */
   async gatekeeper(username = "Ann", chatName = "Movie night", site = "/"): Promise<ChatPage> {
     const home = await new HomePage(await this.newcomer()).open(site);
     return home.startChat(username, chatName, "Ask me first");
   }
 
-  /** Someone who has started a chat that anyone may enter who picks a name. */
+  /** An owner who has started a chat that anyone who picks a name can enter. */
   async host(username = "Ann", chatName = "Movie night", site = "/"): Promise<ChatPage> {
     const home = await new HomePage(await this.newcomer()).open(site);
     const asked = await home.startChatroom(chatName);
@@ -28,12 +28,12 @@ export abstract class People {
     return asked.enterAs(username);
   }
 
-  /** Someone who came by a magic link and waits to be let in. */
+  /** A guest who has opened a magic link and waits for approval. */
   async knocker(link: string, username = "Bob"): Promise<JoinPage> {
     return new JoinPage(await this.newcomer()).askAs(link, username);
   }
 
-  /** Someone who came by a magic link. */
+  /** A guest who has joined with a magic link. */
   async guest(link: string, username = "Bob"): Promise<ChatPage> {
     const join = await new JoinPage(await this.newcomer()).open(link);
     return join.joinAs(username);

@@ -1,5 +1,5 @@
-// Everything people do, at desktop and at phone size, against the built program: all of it in
-// Chromium, most of it in Firefox and WebKit.
+// Tests what people do, at desktop and at phone size, with the built program: all of it in Chromium,
+// most of it in Firefox and WebKit.
 import { defineConfig, devices } from "@playwright/test";
 import type { EngineName } from "./engines/fixtures.ts";
 
@@ -15,7 +15,7 @@ export default defineConfig<object, { engineName: EngineName }>({
   forbidOnly: !!process.env.CI,
   retries: 0,
   reporter: [["list"], ["html", { outputFolder: "output/report", open: "never" }]],
-  // For what hangs: a busy machine takes its time.
+  // Ends a test that hangs. Generous, because a busy machine is slow.
   timeout: 180_000,
   expect: { timeout: 30_000 },
   use: {

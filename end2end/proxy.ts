@@ -1,5 +1,5 @@
-// A real nginx before the program, which serves the site from a folder of its host and tells the
-// program nothing of it.
+// A real nginx in front of the program. It serves the site from a folder of its host, and does not
+// tell the program about the folder.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
@@ -52,7 +52,7 @@ async function isUp(port: number): Promise<boolean> {
   }).finally(() => socket.destroy()) as Promise<boolean>;
 }
 
-/** Serves `site` from `folder` of a host of its own, until it is stopped. `work` is a folder of its own. */
+/** Serves `site` from `folder` of a new host until it is stopped. `work` is a directory for its own files. */
 export async function startProxy(site: string, folder: string, work: string) {
   const port = await freePort();
   const file = path.join(work, "nginx.conf");

@@ -1,7 +1,7 @@
-// People who use the API and have no page open.
+// People who use the API without a page.
 import { type APIRequestContext, expect } from "@playwright/test";
 
-/** Someone who came by a magic link; gives what they say things with. */
+/** Joins with a magic link, and returns a function that posts messages. */
 export async function scripted(request: APIRequestContext, link: string, username: string) {
   const { pathname, hash } = new URL(link);
   const chat = `/${pathname.split("/").pop()}`;

@@ -1,4 +1,4 @@
-// Starts the built program on a port of its own choice before the tests, and ends it after.
+// Starts the built program on a port of its own choice before the tests, and stops it after them.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -25,27 +25,27 @@ async function address(server: ChildProcess): Promise<string> {
 
 export interface Server {
   site: string;
-  /** Ends it where it stands, as a power cut would. */
+  /** Kills it at once, as a power failure would. */
   kill(): Promise<void>;
-  /** Tells it to stop, and waits until it has. */
+  /** Tells it to stop, and waits until it has stopped. */
   stop(): Promise<void>;
 }
 
-// The library itself, and not the command of that name: that would be one more process to end.
+// The library itself instead of the `faketime` command, which would be one more process to end.
 const FAKETIME = { LD_PRELOAD: "/usr/$LIB/faketime/libfaketime.so.1" };
 
 /**
- * Starts the program with its chats in `folder`; at `port`, or at one of its own choice; its clock
- * so many hours ahead.
+ * Starts the program with its chats in `folder`, on `port` or on a port of its own choice, with its
+ * clock set ahead by `hoursAhead`.
  */
 export async function startServer(folder: string, port = 0, hoursAhead = 0): Promise<Server> {
   return start(folder, port, hoursAhead ? { ...FAKETIME, FAKETIME: `+${hoursAhead}h` } : {});
 }
 
-/** A server whose clock stands still until it is moved: no limit ends by itself, however long a test takes. */
+/** A server whose clock moves only on demand, so that no limit expires by itself, however long a test takes. */
 export async function startStandingServer(folder: string) {
   const file = path.join(folder, "time");
-  // The browsers' clocks agree with it, or pages would take new sessions for old ones.
+  // The browsers' clocks must agree with it, or pages would take new sessions for old ones.
   let seconds = Math.floor(Date.now() / 1_000);
   const show = () => writeFile(file, new Date(seconds * 1_000).toISOString().slice(0, 19).replace("T", " "));
   await show();
@@ -67,7 +67,7 @@ async function start(folder: string, port: number, clock: Record<string, string>
       LEPTOS_SITE_ADDR: `127.0.0.1:${port}`,
       WATCH_PARTY_STORE: `sqlite:${path.join(folder, "chats.db")}`,
       WATCH_PARTY_RATE_LIMIT: "on",
-      // The tests' people say themselves where they are: limits count by address.
+      // The tests send the addresses of their people themselves, because limits count by address.
       WATCH_PARTY_TRUSTED_PROXIES: "127.0.0.1",
       WATCH_PARTY_LOG: "info",
       NO_COLOR: "1",
@@ -82,7 +82,7 @@ async function start(folder: string, port: number, clock: Record<string, string>
   return { site: await address(server), kill: () => end("SIGKILL"), stop: () => end("SIGTERM") };
 }
 
-/** A folder of its own, and how to be rid of it. */
+/** A new folder, and a function that removes it. */
 export async function newFolder() {
   const folder = await mkdtemp(path.join(tmpdir(), "watch-party-"));
   return { folder, remove: () => rm(folder, { recursive: true }) };

@@ -1,10 +1,9 @@
 //! Watch Party: private group chat that leaves nothing behind.
 //!
-//! One crate, built twice: with `ssr` it is the server, with `hydrate` the page in the browser.
-//! `domain` holds the rules, `wire` the JSON, `store` what is kept, `service` the use cases,
-//! `http` the API and `app` the pages.
+//! The crate is built twice: with `ssr` as the server, with `hydrate` as the page in the browser. `domain` contains
+//! the rules, `wire` the JSON, `store` the stores, `service` the use cases, `http` the API and `app` the pages.
 
-// A page's type holds the types of all that is in it.
+// The type of a page contains the types of all its elements.
 #![recursion_limit = "256"]
 
 pub mod app;
@@ -21,7 +20,7 @@ pub mod store;
 pub mod telemetry;
 pub mod wire;
 
-/// Brings the page that the server rendered to life.
+/// Hydrates the page that the server rendered.
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {

@@ -1,4 +1,4 @@
-//! The program: reads its settings, then serves.
+//! The program: reads its settings and runs the server.
 
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -57,18 +57,18 @@ async fn run() -> Result<(), String> {
     };
     let service = Service::new(stores, Arc::new(SystemClock), Arc::new(OsEntropy), config.policy);
     if let Some(asked) = asked.filter(|asked| *asked > max_connections) {
-        tracing::warn!("max-connections asks for {asked}, but there are files for {max_connections}");
+        tracing::warn!("max-connections is {asked}, but the limit of open files allows only {max_connections}");
     }
     let open_files = open_files.map_or("any number of".into(), |files| files.to_string());
     tracing::info!("{max_connections} connections and {open_files} files may be open at once");
     tracing::info!("listening on http://{bound}");
     let state = AppState { service, config: Arc::new(config), leptos };
-    serve(state, listener, told_to_stop()).await;
+    serve(state, listener, shutdown_signal()).await;
     Ok(())
 }
 
-/// Waits for Ctrl-C or, where there is such a thing, a termination signal.
-async fn told_to_stop() {
+/// Waits for Ctrl-C or, on Unix, SIGTERM.
+async fn shutdown_signal() {
     let interrupt = async {
         tokio::signal::ctrl_c().await.expect("Ctrl-C can be listened for");
     };

@@ -1,4 +1,4 @@
-// What people do, in Firefox and in WebKit.
+// What people do in a chat, in Firefox and in WebKit.
 import { HomePage } from "../pages/home.ts";
 import { RoomPage } from "../pages/room.ts";
 import { SessionPage } from "../pages/session.ts";
@@ -34,19 +34,19 @@ for (const folder of ["", "/some/path"]) {
       }
       await bob.say("still here");
       await ann.hasTexts([...texts, "still here"]);
-      // It came at once: neither page says that messages may come late.
+      // It arrived at once: neither page says that messages may be late.
       await expect(ann.page.locator(".connection")).toBeEmpty();
       await expect(bob.page.locator(".connection")).toBeEmpty();
     });
 
-    test("an owner lets one in and not another", async ({ people }) => {
+    test("an owner approves one guest and declines another", async ({ people }) => {
       const ann = await people.gatekeeper("Ann");
       const link = await ann.magicLink();
       const bob = await people.knocker(link, "Bob");
       const eve = await people.knocker(link, "Eve");
       await expect(ann.knocks.getByRole("listitem")).toHaveCount(2);
       await ann.decline("Eve");
-      await new HomePage(eve.page).isShownBecause(/not let you in/);
+      await new HomePage(eve.page).isShownBecause(/declined your request/);
       await expect(ann.knocks.getByRole("listitem")).toHaveCount(1);
       await ann.approve("Bob");
       const guest = await bob.isIn();
@@ -79,11 +79,11 @@ for (const folder of ["", "/some/path"]) {
       await again.hasTexts(["from the desk", "from the phone", "and from the desk again"]);
     });
 
-    test("a chatroom is entered by its address, and each browser has a name of its own", async ({ people }) => {
+    test("people enter a chatroom by its address, and each browser has its own name", async ({ people }) => {
       const ann = await people.host("Ann", "Week 3 lab");
       const link = await ann.shareLink();
       const page = await people.newcomer();
-      // It knows nothing of the other's: neither what that keeps nor its cookie.
+      // It shares nothing with the other browser, neither storage nor cookies.
       const home = await new HomePage(page).open();
       await expect(home.yourChats).toBeHidden();
       expect(await page.evaluate(() => localStorage.length)).toBe(0);
@@ -100,7 +100,7 @@ for (const folder of ["", "/some/path"]) {
   });
 }
 
-test("a server that is killed and started again loses and doubles nothing, and needs no reload", async ({ people }) => {
+test("a server that is killed and restarted loses and duplicates nothing, and the pages need no reload", async ({ people }) => {
   const { folder, remove } = await newFolder();
   let server = await startServer(folder);
   const { site } = server;
@@ -125,8 +125,8 @@ test("a server that is killed and started again loses and doubles nothing, and n
   }
 });
 
-test("a message written without a connection is sent once there is one, and only once", async ({ people, engineName }) => {
-  test.skip(engineName === "webkit", "its driver cannot take the connection away");
+test("a message written offline is sent once, when the connection is back", async ({ people, engineName }) => {
+  test.skip(engineName === "webkit", "its driver cannot go offline");
   const ann = await people.owner();
   const bob = await people.guest(await ann.magicLink());
   const connection = asEnginePage(ann.page);
@@ -140,7 +140,7 @@ test("a message written without a connection is sent once there is one, and only
   await expect(ann.page.getByText("Sending…")).toBeHidden();
 });
 
-test("the message box grows with its text, and is small again once that is sent", async ({ people }) => {
+test("the message box grows with its text, and shrinks when the text is sent", async ({ people }) => {
   const ann = await people.owner("Ann");
   const height = () => ann.page.evaluate(() => document.querySelector("textarea")!.clientHeight);
   const small = await height();
@@ -152,12 +152,12 @@ test("the message box grows with its text, and is small again once that is sent"
   await expect.poll(height).toBe(small);
 });
 
-// WebKit's browser makes its window no narrower than 447 pixels.
+// WebKit's browser cannot make its window narrower than 447 pixels.
 for (const [screen, viewport] of Object.entries({ desktop: { width: 1280, height: 800 }, phone: { width: 447, height: 839 } })) {
   test.describe(`on a ${screen}`, () => {
     test.use({ viewport });
 
-    test("every page is kept as a picture, and the message box is on the screen", async ({ people, keep }) => {
+    test("every page is saved as a picture, and the message box is on the screen", async ({ people, keep }) => {
       const newcomer = await people.newcomer();
       await new HomePage(newcomer).open();
       await keep(newcomer, `home-first-${screen}`);
@@ -196,7 +196,7 @@ for (const [screen, viewport] of Object.entries({ desktop: { width: 1280, height
       await keep(ann.page, `home-${screen}`);
     });
 
-    test("the pages that ask who one is are kept as pictures", async ({ people, keep }) => {
+    test("the pages that ask for a name are saved as pictures", async ({ people, keep }) => {
       const ann = await people.owner("Ann");
       const page = await people.newcomer();
       await page.goto(await ann.magicLink());

@@ -1,9 +1,9 @@
-// Finds elements as Playwright's locators do, by role, label and text. It runs in the page, where
-// Testing Library answers the queries.
+// Finds elements as Playwright's locators do, by role, label and text. It runs in the page, with the
+// queries of Testing Library.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
-/** One step of a locator: from the elements so far to others in them, or to some of them. */
+/** One step of a locator: from the current elements to elements in them, or to some of them. */
 export type Step =
   | { by: "role"; role: string; name?: string; exact?: boolean }
   | { by: "label" | "text"; text: string; exact?: boolean }
@@ -11,7 +11,7 @@ export type Step =
   | { by: "containing"; text: string }
   | { by: "having"; steps: Step[] };
 
-/** What can be seen of an element. */
+/** The visible state of an element. */
 export interface Seen {
   text: string;
   value: string;
@@ -24,31 +24,31 @@ export interface Seen {
 
 declare const TestingLibraryDom: typeof import("@testing-library/dom");
 
-/** A script that brings Testing Library into a page. */
+/** A script that loads Testing Library into a page. */
 export const library = readFileSync(
   createRequire(import.meta.url).resolve("@testing-library/dom/dist/@testing-library/dom.umd.min.js"),
   "utf8",
 );
 
-/** An expression for the elements of a page that `steps` lead to; null where the library is missing. */
+/** An expression for the elements that `steps` lead to; null if the page has not loaded the library. */
 export const elements = (steps: Step[]) => `(${find})(${JSON.stringify(steps)})`;
 
-/** An expression for what can be seen of them. */
+/** An expression for the visible state of these elements. */
 export const sight = (steps: Step[]) => `(${elements(steps)}?.map(${see}) ?? null)`;
 
-/** An expression that lets a page note whether the first of them is clicked. */
+/** An expression that makes the page record whether the first of them is clicked. */
 export const watch = (steps: Step[]) => `(${noteClick})(${elements(steps)}[0])`;
 
-/** An expression for whether it was; undefined where a click has led to another page. */
+/** An expression for whether it was clicked; undefined if the click has led to another page. */
 export const wasClicked = "globalThis.wasClicked";
 
-/** An expression that puts `text` in the place of what stands in the first of them, as typing would. */
+/** An expression that replaces the content of the first of them with `text`, as typing would. */
 export const fill = (steps: Step[], text: string) => `(${write})(${elements(steps)}[0], ${JSON.stringify(text)})`;
 
-/** An expression that chooses the option of that name in the first of them, as a person would. */
+/** An expression that chooses the option with that label in the first of them, as a person would. */
 export const select = (steps: Step[], label: string) => `(${choose})(${elements(steps)}[0], ${JSON.stringify(label)})`;
 
-// What follows runs in the page, and may name nothing outside of itself.
+// These functions run in the page, and must not refer to anything outside themselves.
 
 function find(steps: Step[]): HTMLElement[] | null {
   if (typeof TestingLibraryDom === "undefined") {

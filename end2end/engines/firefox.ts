@@ -8,12 +8,12 @@ export async function startFirefox(): Promise<Engine> {
   const browser = await puppeteer.launch({ browser: "firefox", executablePath: firefox });
   const open: Engine["open"] = async (size) => {
     const context = await browser.createBrowserContext();
-    // A window of its own: a tab behind another counts as hidden.
+    // A separate window, because a tab behind another counts as hidden.
     const page = await context.newPage({ type: "window" });
     await page.setViewport(size);
     const broken: string[] = [];
     page.on("pageerror", (error) => {
-      // A server that is away is an error too here, and no fault of the page.
+      // An unreachable server is reported as an error too, but is not an error of the page.
       if (!/connection to .*wss?:/.test(String(error))) {
         broken.push(String(error));
       }

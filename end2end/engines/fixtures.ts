@@ -1,5 +1,5 @@
-// What the tests of the other engines start from: people in Firefox or in WebKit, and the site at
-// the root of a host or in a folder of one.
+// The fixtures of the tests in other engines: people in Firefox or WebKit, and the site at the root
+// of a host or in a folder of one.
 import { mkdir, writeFile } from "node:fs/promises";
 import { type Page, test as base } from "@playwright/test";
 import { expect } from "../expect.ts";
@@ -40,11 +40,11 @@ export class PeopleInEngine extends People {
 }
 
 interface Fixtures {
-  /** Where on its host the site stands, as `/some/path`; empty for the root. */
+  /** The site's folder on its host, as `/some/path`; empty for the root. */
   folder: string;
   site: string;
   people: PeopleInEngine;
-  /** Keeps a page as a picture of that name. */
+  /** Saves a picture of a page under that name. */
   keep(page: Page, name: string): Promise<void>;
 }
 

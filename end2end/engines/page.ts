@@ -3,33 +3,33 @@
 import { expect, type Page } from "@playwright/test";
 import { elements, fill, library, type Seen, select, sight, type Step, wasClicked, watch } from "./find.ts";
 
-/** What the driver of a browser must do. */
+/** The operations that a browser's driver must support. */
 export interface Tab {
   goto(address: string): Promise<void>;
   reload(): Promise<void>;
   /** The value of an expression in the page. */
   evaluate<T>(expression: string): Promise<T>;
-  /** Clicks the element that an expression in the page gives. */
+  /** Clicks the element that an expression in the page returns. */
   click(expression: string): Promise<void>;
-  /** Presses a key in what has the focus. */
+  /** Presses a key in the focused element. */
   press(key: string): Promise<void>;
-  /** Types in what has the focus. */
+  /** Types into the focused element. */
   type(text: string): Promise<void>;
-  /** Takes the connection away, or gives it back, where the driver can. */
+  /** Goes offline, or online again, if the driver can. */
   setOffline?(isOffline: boolean): Promise<void>;
   screenshot(): Promise<Buffer>;
-  /** What broke in the page so far, as far as the driver tells. */
+  /** The errors of the page so far, if the driver reports them. */
   broken: string[];
   close(): Promise<void>;
 }
 
-/** An engine that runs, and opens browsers that share nothing. */
+/** A running engine, which opens browsers that share nothing. */
 export interface Engine {
   open(size: { width: number; height: number }): Promise<Tab>;
   close(): Promise<void>;
 }
 
-/** Tries until it holds. */
+/** Retries the check until it succeeds. */
 export const holds = (check: () => Promise<void>) => expect(check).toPass({ timeout: 15_000, intervals: [50, 100] });
 
 export class EngineLocator {
@@ -65,7 +65,7 @@ export class EngineLocator {
     return hasText === undefined ? this : this.to({ by: "containing", text: hasText });
   }
 
-  /** All that there is of it now. */
+  /** All elements that match now. */
   async all(): Promise<Seen[]> {
     const seen = await this.tab.evaluate<Seen[] | null>(sight(this.steps));
     if (seen) {
@@ -75,19 +75,19 @@ export class EngineLocator {
     return this.all();
   }
 
-  /** The only one that there is of it now. */
+  /** The only element that matches now. */
   async one(): Promise<Seen> {
     const seen = await this.all();
     expect(seen, this.name()).toHaveLength(1);
     return seen[0];
   }
 
-  /** What it is called in the report of a test. */
+  /** Its name in the report of a test. */
   name() {
     return this.steps.map(({ by, ...step }) => `${by} ${Object.values(step).filter(Boolean).join(" ")}`).join(", ");
   }
 
-  /** Does something with it as soon as there is one to be used. */
+  /** Acts on the element as soon as it can be used. */
   private act(does: (element: string) => Promise<unknown>) {
     return holds(async () => {
       expect(await this.one(), this.name()).toMatchObject({ visible: true, enabled: true });
@@ -95,7 +95,7 @@ export class EngineLocator {
     });
   }
 
-  /** Clicks it, and once more where it had moved away. */
+  /** Clicks it, and again if it had moved. */
   click() {
     return this.act(async (element) => {
       await this.tab.evaluate(watch(this.steps));
@@ -155,7 +155,7 @@ export class EnginePage extends EngineLocator {
     super(tab);
   }
 
-  /** An address without a host is one of the site, in whatever folder that stands. */
+  /** Opens an address. Without a host, it is relative to the site, in whatever folder that is. */
   goto(address: string) {
     return this.tab.goto(address.startsWith("/") ? this.site + address : address);
   }
@@ -173,8 +173,8 @@ export class EnginePage extends EngineLocator {
   }
 }
 
-/** The page objects know Playwright's `Page`, and use no more of it than is here. */
+/** The page objects expect Playwright's `Page`, and use only the part of it that is implemented here. */
 export const asPage = (page: EnginePage) => page as unknown as Page;
 
-/** What such a page is. */
+/** Reverses `asPage`. */
 export const asEnginePage = (page: Page) => page as unknown as EnginePage;

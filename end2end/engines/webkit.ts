@@ -1,5 +1,5 @@
-// WebKitGTK's MiniBrowser, by WebDriver, on a display that nobody sees. A driver has one session:
-// each person gets a driver and a browser, with a home folder of their own.
+// WebKitGTK's MiniBrowser, by WebDriver, on a virtual display. A driver has one session, so each
+// person gets a driver and a browser with their own home folder.
 import { spawn, type SpawnOptions } from "node:child_process";
 import { once } from "node:events";
 import type { Readable } from "node:stream";
@@ -12,7 +12,7 @@ const capabilities = new Capabilities({ browserName: "MiniBrowser" });
 
 function start(command: string, parameters: string[], options: SpawnOptions) {
   const child = spawn(command, parameters, options);
-  // It and all that it started and that share its output.
+  // Fires when the process, and all that it started with the same output, have ended.
   const ended = once(child, "close");
   const failed = ended.then(() => {
     throw new Error(`${command} ended before it was ready`);
@@ -69,11 +69,11 @@ function tab(browser: WebDriver, close: () => Promise<void>): Tab {
     press: (key) => browser.actions().sendKeys(Key[key.toUpperCase() as "ENTER"]).perform(),
     type: (text) => browser.actions().sendKeys(text).perform(),
     screenshot: async () => {
-      // A picture is of what was painted last.
+      // The screenshot shows the last painted frame.
       await browser.executeAsyncScript("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))");
       return Buffer.from(await browser.takeScreenshot(), "base64");
     },
-    // The driver tells nothing of it.
+    // The driver reports no errors.
     broken: [],
     close,
   };
@@ -94,7 +94,7 @@ export async function startWebKit(): Promise<Engine> {
       await remove();
     });
   };
-  // Without a display no browser stays, not even one that answers no more.
+  // Without a display every browser ends, even one that has stopped responding.
   const close = async () => {
     await stopDisplay();
     await Promise.all(drivers.map((driver) => driver.stop()));

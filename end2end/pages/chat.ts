@@ -1,4 +1,4 @@
-// A chat as its members see it.
+// The page of a chat, as its members see it.
 import type { Locator, Page } from "@playwright/test";
 import { expect } from "../expect.ts";
 
@@ -13,7 +13,7 @@ export class ChatPage {
   readonly typing: Locator;
   readonly knocks: Locator;
   readonly links: Locator;
-  /** The browsers in which the account is used; the panel of people is open. */
+  /** The account's sessions, one for each browser; the People panel is open. */
   readonly sessions: Locator;
 
   constructor(readonly page: Page) {
@@ -24,7 +24,7 @@ export class ChatPage {
     this.newMessages = page.getByRole("button", { name: "New messages" });
     this.members = page.locator(".members li");
     this.typing = page.locator(".typing");
-    this.knocks = page.getByRole("region", { name: "Waiting to be let in" });
+    this.knocks = page.getByRole("region", { name: "Requests to join" });
     this.links = page.locator(".invites li");
     this.sessions = page.locator(".sessions li");
     this.kept = page.locator(".panel", { has: page.getByRole("heading", { name: "What is kept" }) });
@@ -51,25 +51,25 @@ export class ChatPage {
 
   async magicLink(): Promise<string> {
     await this.openInvite();
-    const input = this.page.getByLabel("Magic link", { exact: true });
+    const input = this.page.getByLabel("Invite link", { exact: true });
     await expect(input).toHaveValue(/\/join\/[0-9a-f-]{36}#\S{43}$/);
     const link = await input.inputValue();
     await this.openInvite();
     return link;
   }
 
-  /** As an owner, with the panel of people open. */
+  /** Removes a member; the caller is an owner, and the People panel is open. */
   async remove(username: string, how: "Remove" | "Remove and revoke the link" = "Remove") {
     await this.page.getByRole("button", { name: `Remove ${username}` }).click();
     await this.removal(username).getByRole("button", { name: how, exact: true }).click();
   }
 
-  /** The question whether to remove someone. */
+  /** The confirmation before a member is removed. */
   removal(username: string) {
     return this.page.getByRole("group", { name: `Remove ${username}?` });
   }
 
-  /** This browser's seat, as it remembers it. */
+  /** This browser's seat, from its storage. */
   async seat() {
     return this.page.evaluate(() => {
       const key = Object.keys(localStorage).find((key) => key.startsWith("watch-party/chat/"))!;
@@ -77,7 +77,7 @@ export class ChatPage {
     });
   }
 
-  /** The address at the bottom of a chat that is entered by it. */
+  /** The address at the bottom of a chat that people enter by its address. */
   async shareLink(): Promise<string> {
     const input = this.page.getByLabel("Share link");
     await expect(input).toBeInViewport({ ratio: 1 });
@@ -97,18 +97,18 @@ export class ChatPage {
     await this.page.locator(".bar summary", { hasText: "Invite" }).click();
   }
 
-  /** Makes a link with terms of its own; the Invite panel is open. */
+  /** Makes a link with its own terms; the Invite panel is open. */
   async makeLink(terms: { label?: string; uses?: number; life?: string; asksFirst?: boolean }): Promise<string> {
     await this.page.locator("summary", { hasText: "New link" }).click();
-    await this.page.getByLabel("For whom").fill(terms.label ?? "");
-    await this.page.getByLabel("How many may come by it").fill(terms.uses?.toString() ?? "");
-    await this.page.getByLabel("It works for").selectOption({ label: terms.life ?? "as long as the chat" });
+    await this.page.getByLabel("Label (only owners see it)").fill(terms.label ?? "");
+    await this.page.getByLabel("Maximum uses").fill(terms.uses?.toString() ?? "");
+    await this.page.getByLabel("Valid for").selectOption({ label: terms.life ?? "as long as the chat exists" });
     if (terms.asksFirst !== undefined) {
-      await this.page.getByLabel("Ask me before someone comes in").setChecked(terms.asksFirst);
+      await this.page.getByLabel("Ask me before someone joins").setChecked(terms.asksFirst);
     }
-    const input = this.page.getByLabel("Magic link", { exact: true });
+    const input = this.page.getByLabel("Invite link", { exact: true });
     const before = await input.inputValue();
-    await this.page.getByRole("button", { name: "Make link" }).click();
+    await this.page.getByRole("button", { name: "Create link" }).click();
     await expect(input).not.toHaveValue(before);
     await this.page.locator("summary", { hasText: "New link" }).click();
     return input.inputValue();

@@ -4,7 +4,7 @@ import { expect } from "../expect.ts";
 import { ChatPage } from "./chat.ts";
 import { SessionPage } from "./session.ts";
 
-/** Who may come in, as the page says it. */
+/** Who may join, in the words of the page. */
 export type Admission =
   | "Anyone with the link"
   | "Ask me first"
@@ -21,7 +21,7 @@ export class HomePage {
 
   constructor(readonly page: Page) {
     this.username = page.getByLabel("Your name");
-    this.chatName = page.getByLabel("Name of the chat");
+    this.chatName = page.getByLabel("Chat name");
     this.password = page.getByLabel("Your password");
     this.start = page.getByRole("button", { name: "Start a chat" });
     this.notice = page.locator(".notice");
@@ -55,7 +55,7 @@ export class HomePage {
     await this.page.getByLabel(admission).check();
   }
 
-  /** Starts a chat that anyone may enter who picks a name; nobody says here who they are. */
+  /** Starts a chat that anyone who picks a name can enter. This form asks for no name. */
   async startChatroom(name: string) {
     await this.choose("Anyone who picks a name");
     await expect(this.username).toBeHidden();

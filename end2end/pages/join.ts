@@ -1,4 +1,4 @@
-// Where a magic link leads.
+// The page of a magic link.
 import type { Locator, Page } from "@playwright/test";
 import { expect } from "../expect.ts";
 import { ChatPage } from "./chat.ts";
@@ -26,7 +26,7 @@ export class JoinPage {
     await expect(this.join).toBeEnabled();
   }
 
-  /** Knocks at a chat whose owner lets people in. */
+  /** Knocks at a chat whose owner approves guests. */
   async askAs(link: string, username: string) {
     await this.page.goto(link);
     await expect(this.ask).toBeEnabled();
@@ -36,7 +36,7 @@ export class JoinPage {
     return this;
   }
 
-  /** Has been let in. */
+  /** Waits until the guest is in the chat. */
   async isIn() {
     const chat = new ChatPage(this.page);
     await chat.isReady();

@@ -1,4 +1,4 @@
-// Where members with a password come in.
+// The page where members with a password register and log in.
 import type { Locator, Page } from "@playwright/test";
 import { expect } from "../expect.ts";
 import { ChatPage } from "./chat.ts";
@@ -9,16 +9,16 @@ export class RoomPage {
   readonly again: Locator;
   readonly logIn: Locator;
   readonly register: Locator;
-  /** What can be read without logging in. */
+  /** The messages that anyone can read without logging in. */
   readonly messages: Locator;
 
   constructor(readonly page: Page) {
     this.username = page.getByLabel("Your name");
     this.password = page.getByLabel("Password", { exact: true });
-    this.again = page.getByLabel("Password, once more");
+    this.again = page.getByLabel("Repeat password");
     this.logIn = page.getByRole("button", { name: "Log in", exact: true });
     this.messages = page.getByRole("log", { name: "Messages" }).locator(".text");
-    this.register = page.getByRole("button", { name: "Register and enter" });
+    this.register = page.getByRole("button", { name: "Register and join" });
   }
 
   async open(link: string) {
@@ -34,7 +34,7 @@ export class RoomPage {
 
   async registerAs(username: string, password: string, again = password) {
     if (await this.again.isHidden()) {
-      await this.page.getByRole("button", { name: "I have no account yet" }).click();
+      await this.page.getByRole("button", { name: "I don't have an account yet" }).click();
     }
     await this.username.fill(username);
     await this.password.fill(password);
@@ -48,7 +48,7 @@ export class RoomPage {
     await this.logIn.click();
   }
 
-  /** Has come in. */
+  /** Waits until the member is in the chat. */
   async isIn() {
     const chat = new ChatPage(this.page);
     await chat.isReady();

@@ -1,4 +1,4 @@
-// Where a browser says who it is.
+// The page that asks for a browser's name.
 import type { Locator, Page } from "@playwright/test";
 import { expect } from "../expect.ts";
 import { ChatPage } from "./chat.ts";
@@ -9,7 +9,7 @@ export class SessionPage {
 
   constructor(readonly page: Page) {
     this.username = page.getByLabel("Your name");
-    this.goOn = page.getByRole("button", { name: "Go on" });
+    this.goOn = page.getByRole("button", { name: "Continue" });
   }
 
   async open(link: string) {
@@ -18,7 +18,7 @@ export class SessionPage {
     return this;
   }
 
-  /** Was led here from a chatroom. */
+  /** Waits for the page, to which a chatroom has redirected. */
   async isReady() {
     await expect(this.page).toHaveURL(/\/sessions\/new\?chatroom=[0-9a-f-]{36}/);
     await expect(this.goOn).toBeEnabled();
@@ -29,7 +29,7 @@ export class SessionPage {
     await this.goOn.click();
   }
 
-  /** Says who is here, and is led back to the chatroom. */
+  /** Picks a name, and returns to the chatroom. */
   async enterAs(username: string) {
     await this.say(username);
     return this.isIn();

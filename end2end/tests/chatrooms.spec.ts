@@ -1,4 +1,4 @@
-// Chats that anyone may enter who picks a name, and one name for a browser in all of them.
+// Chats that anyone who picks a name can enter, with one name for a browser in all of them.
 import { expect, test } from "../fixtures.ts";
 import { ChatPage } from "../pages/chat.ts";
 import { HomePage } from "../pages/home.ts";
@@ -6,7 +6,7 @@ import { JoinPage } from "../pages/join.ts";
 import { RoomPage } from "../pages/room.ts";
 import { SessionPage } from "../pages/session.ts";
 
-test("one creates a chatroom and says who they are, another joins by the link in a private window", async ({ people }) => {
+test("one person creates a chatroom and picks a name, and another joins with the link in a private window", async ({ people }) => {
   const home = await new HomePage(await people.newcomer()).open();
   const asked = await home.startChatroom("Week 3 lab");
   await asked.isReady();
@@ -43,12 +43,12 @@ test("a browser has one name in all chatrooms, until it picks another", async ({
   const home = await new HomePage(ann.page).open();
   await expect(home.yourChats.getByRole("link")).toHaveText(["Second", "First"]);
   await expect(home.page.getByText("you are Ann")).toBeVisible();
-  await home.page.getByRole("link", { name: "Use another name" }).click();
+  await home.page.getByRole("link", { name: "Change my name" }).click();
   const renamed = new SessionPage(home.page);
   await expect(renamed.goOn).toBeEnabled();
   await renamed.say("Anna");
   await expect(home.page.getByText("you are Anna")).toBeVisible();
-  // The others see it too, though they have done nothing.
+  // The others see the new name too, without doing anything.
   await other.openPeople();
   await expect(other.members).toHaveText([/Bob/, /^\s*Anna/]);
   await home.yourChats.getByRole("link", { name: "First" }).click();
@@ -61,7 +61,7 @@ test("a browser has one name in all chatrooms, until it picks another", async ({
   await expect(third.members).toHaveText([/Anna \(you/]);
 });
 
-test("a name that someone has there can be changed at once", async ({ people }) => {
+test("a visitor whose name is taken can pick another at once", async ({ people }) => {
   const ann = await people.host("Ann");
   const guest = await new SessionPage(await people.newcomer()).open(await ann.shareLink());
   await guest.say("ＡＮＮ");
@@ -69,7 +69,7 @@ test("a name that someone has there can be changed at once", async ({ people }) 
   const other = await guest.enterAs("Ben");
   await other.say("hello");
   await ann.hasTexts(["hello"]);
-  // One who has a name already learns that it is taken there.
+  // A browser that already has a name is told that the name is taken there.
   const elsewhere = await people.host("Ann", "Elsewhere");
   await elsewhere.page.goto(await ann.shareLink());
   const asked = new SessionPage(elsewhere.page);
@@ -78,7 +78,7 @@ test("a name that someone has there can be changed at once", async ({ people }) 
   await asked.enterAs("Cleo");
 });
 
-test("whom the owner removes is not in again by itself", async ({ people }) => {
+test("a removed guest does not enter again automatically", async ({ people }) => {
   const ann = await people.host("Ann");
   const guest = await new SessionPage(await people.newcomer()).open(await ann.shareLink());
   const bob = await guest.enterAs("Bob");
@@ -89,21 +89,21 @@ test("whom the owner removes is not in again by itself", async ({ people }) => {
   await guest.isReady();
   await expect(guest.page.locator(".notice")).toContainText("removed you");
   await expect(ann.members).toHaveCount(1);
-  // Not by saying the same name again either.
+  // Picking the same name again does not help either.
   await guest.username.fill("Bob");
   await guest.username.press("Enter");
   await new HomePage(guest.page).isShownBecause(/removed you/);
   await expect(ann.members).toHaveCount(1);
 });
 
-test("an address of a chat of another kind, and of none, leads home", async ({ people, request }) => {
+test("the address of another kind of chat, or of none, leads to the start page", async ({ people, request }) => {
   const ann = await people.host("Ann");
   const created = await (await request.post("/create", { data: {} })).json();
   const home = new HomePage(ann.page);
   await ann.page.goto(`/chatrooms/${created.chat_id}/`);
-  await home.isShownBecause(/entered in another way/);
+  await home.isShownBecause(/can't be joined this way/);
   await ann.page.goto("/chatrooms/00000000-0000-4000-8000-000000000000/");
-  await home.isShownBecause(/no such chat/);
+  await home.isShownBecause(/doesn't exist/);
   const { hash_key } = await (
     await request.post("/chats", { data: { name: "Small", capacity: 1 } })
   ).json();
@@ -113,7 +113,7 @@ test("an address of a chat of another kind, and of none, leads home", async ({ p
   await expect(ann.page.getByText("Every seat in this chat is taken")).toBeVisible();
 });
 
-test("who comes to a full chatroom reads along, and enters when a seat is free", async ({ people, request }) => {
+test("a visitor of a full chatroom reads the messages, and enters when a seat is free", async ({ people, request }) => {
   const { hash_key } = await (await request.post("/chats", { data: { name: "Small", capacity: 1 } })).json();
   const link = `/chatrooms/${hash_key}/`;
   const first = await (await new SessionPage(await people.newcomer()).open(link)).enterAs("Cleo");
@@ -137,7 +137,7 @@ test("who comes to a full chatroom reads along, and enters when a seat is free",
   await reading.say("in at last");
 });
 
-test("a name is changed in the chatroom, and holds in the others too", async ({ people }) => {
+test("a name that is changed in one chatroom changes in the others too", async ({ people }) => {
   const ann = await people.host("Ann", "First");
   const bob = await (await new SessionPage(await people.newcomer()).open(await ann.shareLink())).enterAs("Bob");
   const elsewhere = await people.host("Cleo", "Second");
@@ -147,7 +147,7 @@ test("a name is changed in the chatroom, and holds in the others too", async ({ 
   await bob.page.getByRole("link", { name: "Change my name" }).click();
   const asked = new SessionPage(bob.page);
   await asked.isReady();
-  // In one of the chatrooms that name is someone else's, so it changes in none.
+  // In one of the chatrooms someone else has that name, so it changes in none.
   await asked.say("Ann");
   await expect(asked.page.getByText(/“First” already has that name/)).toBeVisible();
   await (await asked.enterAs("Bobby")).say("me again");
@@ -158,9 +158,9 @@ test("a name is changed in the chatroom, and holds in the others too", async ({ 
   await expect(elsewhere.message("me again")).toContainText("Bobby");
 });
 
-test("what is chosen for a chat holds: its seats and how much is kept", async ({ people }) => {
+test("a chat has the number of seats and of messages that its creator chose", async ({ people }) => {
   const home = await new HomePage(await people.newcomer()).open();
-  const more = home.page.locator("summary", { hasText: "More choices" });
+  const more = home.page.locator("summary", { hasText: "More options" });
   const seats = home.page.getByLabel("Seats");
   await more.click();
   await seats.fill("51");
@@ -168,7 +168,7 @@ test("what is chosen for a chat holds: its seats and how much is kept", async ({
   await expect(seats).toBeHidden();
   await home.username.fill("Ann");
   await home.start.click();
-  // What is wrong is shown, wherever it was hidden.
+  // The wrong field is shown, although it was hidden.
   await expect(seats).toBeFocused();
   await seats.fill("2");
   await home.page.getByLabel("Messages kept").fill("3");
@@ -188,9 +188,9 @@ test("what is chosen for a chat holds: its seats and how much is kept", async ({
   await new HomePage(late).isShownBecause(/full/);
 });
 
-test("no more is shown than is kept, even where the page learns late how much that is", async ({ people }) => {
+test("the page shows no more messages than the chat keeps, even if it learns that number late", async ({ people }) => {
   const home = await new HomePage(await people.newcomer()).open();
-  await home.page.locator("summary", { hasText: "More choices" }).click();
+  await home.page.locator("summary", { hasText: "More options" }).click();
   await home.page.getByLabel("Messages kept").fill("3");
   const ann = await home.startChat("Ann");
   let tell = () => {};
@@ -214,19 +214,19 @@ test("no more is shown than is kept, even where the page learns late how much th
 test("one browser is in four chats of the four kinds at once", async ({ people, request }) => {
   const page = await people.newcomer();
   const home = await new HomePage(page).open();
-  // Its own, by a magic link it made.
+  // Her own, with a magic link.
   await home.startChat("Ann", "By link");
-  // One that she was let in to.
+  // One in which an owner approved her.
   const owner = await people.gatekeeper("Olga", "By knocking");
   const waiting = await new JoinPage(page).askAs(await owner.magicLink(), "Ann");
   await owner.approve("Ann");
   await waiting.isIn();
-  // One that she has a password for.
+  // One with a password.
   const { roomid } = await (await request.post("/createroom", { data: { alias: "By password" } })).json();
   const room = await new RoomPage(page).open(`/room/${roomid}`);
   await room.registerAs("Ann", "correct horse");
   await room.isIn();
-  // And one by its address alone.
+  // And one that she enters by its address.
   const host = await people.host("Hugo", "By address");
   const asked = await new SessionPage(page).open(await host.shareLink());
   const last = await asked.enterAs("Ann");
@@ -236,7 +236,7 @@ test("one browser is in four chats of the four kinds at once", async ({ people, 
   const names = ["By address", "By password", "By knocking", "By link"];
   await expect(home.yourChats.getByRole("link")).toHaveText(names);
   await expect(home.yourChats.getByText("your session ends at")).toHaveCount(4);
-  // Each opens by its name, and each can be written in.
+  // Each link opens its chat, and she can post in each.
   for (const name of names) {
     await home.open();
     await home.yourChats.getByRole("link", { name }).click();

@@ -1,4 +1,4 @@
-// Who gets in: knocks, links with a life of their own, owners who find their way back.
+// Joining: knocks, links with their own terms, and owners who return.
 import type { Page, Request } from "@playwright/test";
 import { hide, noteAlerts } from "../alerts.ts";
 import { expect, test } from "../fixtures.ts";
@@ -7,17 +7,17 @@ import { HomePage } from "../pages/home.ts";
 import { JoinPage } from "../pages/join.ts";
 import { newFolder, startServer } from "../server.ts";
 
-test("an owner lets one in and not another, and both hear at once", async ({ people }) => {
+test("an owner approves one guest and declines another, and both see it at once", async ({ people }) => {
   const ann = await people.gatekeeper("Ann", "Movie night");
   await ann.say("before anyone was there");
   const link = await ann.magicLink();
   const bob = await people.knocker(link, "Bob");
-  await expect(ann.knocks).toContainText("Bob wants to come in");
-  await expect(ann.page).toHaveTitle("Bob wants to come in · Movie night · Watch Party");
+  await expect(ann.knocks).toContainText("Bob wants to join");
+  await expect(ann.page).toHaveTitle("Bob wants to join · Movie night · Watch Party");
   const eve = await people.knocker(link, "Eve");
   await expect(ann.knocks.getByRole("listitem")).toHaveCount(2);
   await ann.decline("Eve");
-  await new HomePage(eve.page).isShownBecause(/not let you in/);
+  await new HomePage(eve.page).isShownBecause(/declined your request/);
   await ann.approve("Bob");
   const guest = await bob.isIn();
   await expect(ann.knocks).toBeHidden();
@@ -28,7 +28,7 @@ test("an owner lets one in and not another, and both hear at once", async ({ peo
   await expect(ann.members).toHaveCount(2);
 });
 
-test("who waits goes on waiting after a reload, in a second tab, and may stop", async ({ people }) => {
+test("a guest still waits after a reload and in a second tab, and can stop waiting", async ({ people }) => {
   const ann = await people.gatekeeper();
   const link = await ann.magicLink();
   const bob = await people.knocker(link, "Bob");
@@ -47,10 +47,10 @@ test("who waits goes on waiting after a reload, in a second tab, and may stop", 
   await expect(ann.knocks).toContainText("Cem");
   await cem.page.getByRole("button", { name: "Stop waiting" }).click();
   await expect(ann.knocks).toBeHidden();
-  await new HomePage(cem.page).isShownBecause(/not waiting any more/);
+  await new HomePage(cem.page).isShownBecause(/withdrew your request/);
 });
 
-test("an owner who looks elsewhere is told of a knock by sound and notification", async ({ people }) => {
+test("an owner's hidden page announces a knock by sound and notification", async ({ people }) => {
   const ann = await people.gatekeeper("Ann", "Movie night");
   const link = await ann.magicLink();
   const told = await noteAlerts(ann.page, "granted");
@@ -60,11 +60,11 @@ test("an owner who looks elsewhere is told of a knock by sound and notification"
   await hide(ann.page);
   await people.knocker(link, "Bob");
   await expect(ann.knocks).toContainText("Bob");
-  expect(await told()).toEqual(["a note", "a note", "Movie night: Bob wants to come in"]);
+  expect(await told()).toEqual(["a note", "a note", "Movie night: Bob wants to join"]);
   await expect(ann.page.locator("link[rel=icon]")).toHaveAttribute("href", "assets/icon-unread.svg");
 });
 
-test("a link has a life of its own, is listed with who came by it, and is revoked with or without them", async ({ people }) => {
+test("a link has its own terms, is listed with the members who joined with it, and is revoked with or without them", async ({ people }) => {
   const ann = await people.owner("Ann");
   await ann.openInvite();
   await expect(ann.links).toHaveCount(1);
@@ -73,7 +73,7 @@ test("a link has a life of its own, is listed with who came by it, and is revoke
   const bob = await people.guest(once, "Bob");
   const late = await people.newcomer();
   await late.goto(once);
-  await new HomePage(late).isShownBecause(/does not work/);
+  await new HomePage(late).isShownBecause(/doesn't work/);
   const asking = await ann.makeLink({ label: "for friends of Bob", asksFirst: true });
   const cem = await people.knocker(asking, "Cem");
   await ann.page.keyboard.press("Escape");
@@ -83,14 +83,14 @@ test("a link has a life of its own, is listed with who came by it, and is revoke
   const forBob = ann.links.filter({ hasText: "for Bob" });
   const forFriends = ann.links.filter({ hasText: "for friends of Bob" });
   await expect(forBob).toContainText("1 of 1 used");
-  await expect(forBob).toContainText("Came by it: Bob");
-  await expect(forFriends).toContainText("asks first");
-  await expect(forFriends).toContainText("Came by it: Cem");
+  await expect(forBob).toContainText("Joined with this link: Bob");
+  await expect(forFriends).toContainText("needs approval");
+  await expect(forFriends).toContainText("Joined with this link: Cem");
   await forBob.getByRole("button", { name: /Revoke/ }).click();
-  await forBob.getByRole("button", { name: "Revoke, people stay" }).click();
+  await forBob.getByRole("button", { name: "Revoke the link only" }).click();
   await expect(ann.links).toHaveCount(2);
   await forFriends.getByRole("button", { name: /Revoke/ }).click();
-  await forFriends.getByRole("button", { name: "Revoke, people go" }).click();
+  await forFriends.getByRole("button", { name: "Revoke and remove these members" }).click();
   await expect(ann.links).toHaveCount(1);
   await expect(guest.page).not.toHaveURL(/\/chat\//);
   await bob.say("still here");
@@ -99,7 +99,7 @@ test("a link has a life of its own, is listed with who came by it, and is revoke
   await expect(ann.members).toHaveCount(2);
 });
 
-test("following a link again by reload, second tab and back button spends one use and keeps one seat", async ({ people }) => {
+test("opening a link again by reload, second tab and back button counts as one use and keeps one seat", async ({ people }) => {
   const ann = await people.owner("Ann");
   await ann.openInvite();
   const link = await ann.makeLink({ label: "twice", uses: 2 });
@@ -119,7 +119,7 @@ test("following a link again by reload, second tab and back button spends one us
   await expect(ann.links.filter({ hasText: "twice" })).toContainText("1 of 2 used");
 });
 
-test("the answer to a join that is lost is asked for again and gives the same seat", async ({ people }) => {
+test("joining again after a lost response gives the same seat", async ({ people }) => {
   const ann = await people.owner("Ann");
   const link = await ann.magicLink();
   const join = await new JoinPage(await people.newcomer()).open(link);
@@ -131,14 +131,14 @@ test("the answer to a join that is lost is asked for again and gives the same se
   }, { times: 1 });
   await join.username.fill("Bob");
   await join.join.click();
-  await expect(join.page.getByText(/cannot be reached/)).toBeVisible();
+  await expect(join.page.getByText(/can't be reached/)).toBeVisible();
   expect(lost).toBe(1);
   await join.joinAs("Bob");
   await ann.openPeople();
   await expect(ann.members).toHaveCount(2);
 });
 
-test("ownership is shared, given up, and inherited by the longest-seated", async ({ people }) => {
+test("ownership is shared, given up, and inherited by the longest-seated member", async ({ people }) => {
   const ann = await people.owner("Ann");
   const link = await ann.magicLink();
   const bob = await people.guest(link, "Bob");
@@ -156,23 +156,23 @@ test("ownership is shared, given up, and inherited by the longest-seated", async
   await expect(cem.page.getByRole("button", { name: "End chat" })).toBeVisible();
   await cem.page.getByRole("button", { name: "Leave" }).click();
   await new HomePage(cem.page).isShownBecause(/have left/);
-  // Ann has been there longest.
+  // Ann is the longest-seated member.
   await expect(ann.page.getByRole("button", { name: "End chat" })).toBeVisible();
   await bob.openPeople();
   await expect(bob.members.filter({ hasText: "Ann" })).toContainText("owner");
 });
 
-test("a link that says nothing of it asks first where the chat does", async ({ people }) => {
+test("a new link asks first by default if the chat does", async ({ people }) => {
   const ann = await people.gatekeeper("Ann");
   await ann.openInvite();
   const link = await ann.makeLink({ label: "left as it was" });
-  await expect(ann.links.filter({ hasText: "left as it was" })).toContainText("asks first");
+  await expect(ann.links.filter({ hasText: "left as it was" })).toContainText("needs approval");
   await ann.page.keyboard.press("Escape");
   await people.knocker(link, "Bob");
   await expect(ann.knocks).toContainText("Bob");
 });
 
-test("who reloads after a lost answer keeps the seat, though the link is used up by it", async ({ people }) => {
+test("a guest who reloads after a lost response keeps the seat, although the link is then used up", async ({ people }) => {
   const ann = await people.owner("Ann");
   await ann.openInvite();
   const link = await ann.makeLink({ label: "once", uses: 1 });
@@ -192,7 +192,7 @@ test("who reloads after a lost answer keeps the seat, though the link is used up
   await ann.hasTexts(["in after all"]);
 });
 
-test("a full chat may be waited for, and the page tells when a seat is free", async ({ people, request }) => {
+test("people can wait for a seat in a full chat, and the page says when one is free", async ({ people, request }) => {
   const made = await (await request.post("/create", { data: { capacity: 2 } })).json();
   const bob = await people.guest(made.invite.magic_link, "Bob");
   const late = await people.newcomer();
@@ -211,10 +211,10 @@ test("a full chat may be waited for, and the page tells when a seat is free", as
   await join.joinAs("Cem");
 });
 
-test("the session renews itself while the page is in use, and warns before it ends where it is not", async ({ people, request }) => {
+test("the page renews the session while it is in use, and otherwise warns before the session ends", async ({ people, request }) => {
   const ann = await people.owner("Ann");
   const before = await ann.seat();
-  // As if four of the six hours were over.
+  // As if four of the six hours had passed.
   const age = (hours: number) =>
     ann.page.evaluate((hours) => {
       const key = Object.keys(localStorage).find((key) => key.startsWith("watch-party/chat/"))!;
@@ -229,7 +229,7 @@ test("the session renews itself while the page is in use, and warns before it en
   await ann.hasTexts(["renewed"]);
   const old = await request.get(`/${before.id}`, { headers: { authorization: `Bearer ${before.token}` } });
   expect(old.status()).toBe(401);
-  // Nobody looks at the page: it only warns.
+  // The page is hidden, so it only warns.
   await ann.page.evaluate(() => {
     Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
   });
@@ -242,8 +242,8 @@ test("the session renews itself while the page is in use, and warns before it en
   expect((await ann.seat()).token).not.toBe(renewed.token);
 });
 
-test.describe("a server of their own", () => {
-  test("an owner who closes the browser for seven hours comes back as owner", async ({ people }) => {
+test.describe("with a separate server", () => {
+  test("an owner who closes the browser for seven hours returns as owner", async ({ people }) => {
     const { folder, remove } = await newFolder();
     let server = await startServer(folder);
     const { site } = server;
@@ -275,7 +275,7 @@ test.describe("a server of their own", () => {
     }
   });
 
-  test("an owner's link brings the owner back in another browser, and works once", async ({ people }) => {
+  test("an owner's link gives the owner the seat in another browser, and works once", async ({ people }) => {
     const { folder, remove } = await newFolder();
     let server = await startServer(folder);
     const { site } = server;
@@ -283,9 +283,9 @@ test.describe("a server of their own", () => {
       const ann = await people.owner("Ann", "Movie night", site);
       const bob = await people.guest(await ann.magicLink(), "Bob");
       await ann.openPeople();
-      await ann.page.locator("summary", { hasText: "Your way back" }).click();
-      await ann.page.getByRole("button", { name: "Show an owner's link" }).click();
-      const input = ann.page.getByLabel("Owner's link, shown this once");
+      await ann.page.locator("summary", { hasText: "Return as owner" }).click();
+      await ann.page.getByRole("button", { name: "Show owner link" }).click();
+      const input = ann.page.getByLabel("Owner link (shown only once)");
       await expect(input).toHaveValue(/\/chat\/[0-9a-f-]{36}#\S{43}$/);
       const link = await input.inputValue();
       const first = ann.page.context();
@@ -299,12 +299,12 @@ test.describe("a server of their own", () => {
       await elsewhere.openPeople();
       await expect(elsewhere.members).toHaveCount(2);
       await expect(elsewhere.members.filter({ hasText: "Ann" })).toContainText("you, owner");
-      // An hour later the link is spent, for a stranger and for the first browser alike.
+      // An hour later the link no longer works, neither for a stranger nor in the first browser.
       await server.stop();
       server = await startServer(folder, Number(new URL(site).port), 1);
       const third = await people.newcomer();
       await third.goto(link);
-      await new HomePage(third).isShownBecause(/owner's link does not work/);
+      await new HomePage(third).isShownBecause(/owner link doesn't work/);
       const before = await first.newPage();
       await before.goto(link.replace(/#.*/, ""));
       await expect(before).toHaveURL(/\/join\/.*notice=session_expired#/);
@@ -316,7 +316,7 @@ test.describe("a server of their own", () => {
   });
 });
 
-test("a chat whose address is enough is read and written in without a seat", async ({ people, request }) => {
+test("anyone with the address reads and posts without a seat, if the chat allows it", async ({ people, request }) => {
   const { chat_url } = await (await request.post("/v1/chats", { data: { approval: false } })).json();
   const path = new URL(chat_url).pathname;
   await request.post(path, { data: { message: "from a program" } });
@@ -335,7 +335,7 @@ test("a chat whose address is enough is read and written in without a seat", asy
   expect(read.messages.map((said: { message: string }) => said.message)).toEqual(["from a program", "from a page"]);
 });
 
-test("a chat that was made by another dialect opens in the page, and its guests knock there", async ({ people, request }) => {
+test("a chat that was created through another dialect opens in the page, and its guests knock there", async ({ people, request }) => {
   const made = await (await request.post("/v1/chats", { data: {} })).json();
   const owner = new ChatPage(await people.newcomer());
   await owner.page.goto(`${made.chat_url}#${made.author_id}`);
@@ -351,14 +351,14 @@ test("a chat that was made by another dialect opens in the page, and its guests 
   expect((await let_in.json()).chat).toBe(made.chat_url);
   await request.post(made.chat_url, { data: { author_id: client_id, message: "hello from a script" } });
   await owner.hasTexts(["hello from a script"]);
-  // The same link in a browser.
+  // The same link, opened in a browser.
   const bob = await people.knocker(link_url, "Bob");
   await owner.approve("Bob");
   await (await bob.isIn()).hasTexts(["hello from a script"]);
 });
 
-test.describe("whoever waits hears of it though the connection has died", () => {
-  /** The page's first request to listen to its knock is never answered. */
+test.describe("a waiting guest gets the decision although the connection has died", () => {
+  /** Leaves the page's first request to follow its knock without a response. */
   async function loseFirstStream(page: Page) {
     const streams: Request[] = [];
     await page.route("**/knocks/*", async (route) => {
@@ -370,7 +370,7 @@ test.describe("whoever waits hears of it though the connection has died", () => 
     return streams;
   }
 
-  test("when the page is looked at again", async ({ people }) => {
+  test("when the page is online again", async ({ people }) => {
     const ann = await people.gatekeeper("Ann");
     const page = await people.newcomer();
     const streams = await loseFirstStream(page);
@@ -381,7 +381,7 @@ test.describe("whoever waits hears of it though the connection has died", () => 
     await waiting.isIn();
   });
 
-  test("when it has been silent for too long", async ({ people }) => {
+  test("when the stream has been silent for too long", async ({ people }) => {
     const ann = await people.gatekeeper("Ann");
     const page = await people.newcomer();
     await page.clock.install();
@@ -389,7 +389,7 @@ test.describe("whoever waits hears of it though the connection has died", () => 
     const waiting = await new JoinPage(page).askAs(await ann.magicLink(), "Bob");
     await expect.poll(() => streams.length).toBe(1);
     await ann.approve("Bob");
-    // The patience with an answer, and the pause before the next try.
+    // The timeout for a response, and the pause before the next attempt.
     await page.clock.fastForward(10_000);
     await page.clock.runFor(2_000);
     await waiting.isIn();

@@ -1,4 +1,4 @@
-// The site in a folder of a host, behind a real nginx; the program is told nothing of it.
+// The site in a folder of a host, behind a real nginx that does not tell the program about the folder.
 import { test as base, expect } from "../fixtures.ts";
 import { ChatPage } from "../pages/chat.ts";
 import { HomePage } from "../pages/home.ts";
@@ -23,7 +23,7 @@ const test = base.extend<{ hosted: Proxy; asked: string[] }>({
     await proxy.stop();
     await remove();
   },
-  // What people's browsers ask for must be of the folder, all of it.
+  // Every address that a browser requests must be in the folder.
   asked: [
     async ({ people, hosted }, use) => {
       const asked: string[] = [];
@@ -37,7 +37,7 @@ const test = base.extend<{ hosted: Proxy; asked: string[] }>({
   ],
 });
 
-test("from a folder of the host people start, share, join and talk", async ({ people, hosted, asked }) => {
+test("in a folder of the host, people start, share, join and talk", async ({ people, hosted, asked }) => {
   const ann = await people.owner("Ann", "Movie night", `${hosted.site}/`);
   expect(ann.page.url()).toContain(`${hosted.site}/chat/`);
   const link = await ann.magicLink();
@@ -47,7 +47,7 @@ test("from a folder of the host people start, share, join and talk", async ({ pe
   await ann.hasTexts(["hello"]);
   await ann.say("hello yourself");
   await bob.hasTexts(["hello", "hello yourself"]);
-  // It came by the WebSocket: neither page says that messages may come late.
+  // It arrived by the WebSocket: the page does not say that messages may be late.
   await expect(bob.page.locator(".connection")).toBeEmpty();
   expect(asked.filter((address) => address.startsWith("ws"))).not.toEqual([]);
   await bob.page.reload();
@@ -55,17 +55,17 @@ test("from a folder of the host people start, share, join and talk", async ({ pe
   await bob.hasTexts(["hello", "hello yourself"]);
 });
 
-test("from a folder of the host people knock and are let in", async ({ people, hosted }) => {
+test("in a folder of the host, people knock and are approved", async ({ people, hosted }) => {
   const owner = await people.gatekeeper("Olga", "Ask me", `${hosted.site}/`);
   const waiting = await people.knocker(await owner.magicLink(), "Kim");
-  // This comes as server-sent events.
+  // The decision arrives as a server-sent event.
   await owner.approve("Kim");
   const kim = await waiting.isIn();
   await kim.say("thank you");
   await owner.hasTexts(["thank you"]);
 });
 
-test("in a folder of the host the start page leads there and back, and what is kept is the folder's", async ({ people, hosted }) => {
+test("in a folder of the host, the start page links there and back, and stored data belongs to the folder", async ({ people, hosted }) => {
   const ann = await people.owner("Ann", "Movie night", `${hosted.site}/`);
   await ann.page.getByRole("link", { name: "Watch Party, start page" }).click();
   const home = new HomePage(ann.page);
@@ -77,24 +77,24 @@ test("in a folder of the host the start page leads there and back, and what is k
   await home.isReady();
   await ann.page.goForward();
   await ann.isReady();
-  // Another site on the host keeps what it remembers elsewhere.
+  // Another site on the host stores its data under other keys.
   const kept = await ann.page.evaluate(() => Object.keys(localStorage));
   expect(kept).not.toEqual([]);
   expect(kept.filter((key) => !key.startsWith(`${FOLDER}watch-party/`))).toEqual([]);
-  // An icon that shows what is unread, too, is of the folder.
+  // The icon that shows unread messages is in the folder too.
   expect(await ann.page.locator("link[rel=icon]").evaluate((icon: HTMLLinkElement) => icon.href)).toBe(
     `${hosted.site}/assets/icon.svg`,
   );
   ann.page.on("dialog", (dialog) => dialog.accept());
   await ann.openPeople();
   await ann.page.getByRole("button", { name: "End chat" }).click();
-  await home.isShownBecause(/Nothing of it is left/);
+  await home.isShownBecause(/Everything in it was deleted/);
   expect(ann.page.url()).toBe(`${hosted.site}/?notice=ended`);
   await ann.page.reload();
-  await home.isShownBecause(/Nothing of it is left/);
+  await home.isShownBecause(/Everything in it was deleted/);
 });
 
-test("a room with a password works from a folder of the host", async ({ people, hosted, request }) => {
+test("a room with passwords works in a folder of the host", async ({ people, hosted, request }) => {
   const { roomid } = await (await request.post(`${hosted.site}/createroom`, { data: { alias: "Book club" } })).json();
   const room = new RoomPage(await people.newcomer());
   await room.page.goto(`${hosted.site}/${roomid}/`);
@@ -106,7 +106,7 @@ test("a room with a password works from a folder of the host", async ({ people, 
   await bob.hasTexts(["in the folder"]);
 });
 
-test("a chatroom works from a folder of the host, and its cookie is the folder's", async ({ people, hosted }) => {
+test("a chatroom works in a folder of the host, and its cookie is limited to the folder", async ({ people, hosted }) => {
   const ann = await people.host("Ann", "Week 3 lab", `${hosted.site}/`);
   const link = await ann.shareLink();
   expect(link).toContain(`${hosted.site}/chatrooms/`);
@@ -114,7 +114,7 @@ test("a chatroom works from a folder of the host, and its cookie is the folder's
   const cleo = await guest.enterAs("Cleo");
   await cleo.say("hello");
   await ann.hasTexts(["hello"]);
-  // The cookie is of nothing else on the host.
+  // The cookie belongs to nothing else on the host.
   const cookies = await guest.page.context().cookies();
   expect(cookies.map(({ name, path, httpOnly, sameSite }) => ({ name, path, httpOnly, sameSite }))).toEqual([
     { name: "watch-party-session", path: FOLDER, httpOnly: true, sameSite: "Lax" },
@@ -124,13 +124,13 @@ test("a chatroom works from a folder of the host, and its cookie is the folder's
   await cleo.hasTexts(["hello"]);
 });
 
-test("wrong addresses and the API's page keep to the folder", async ({ people, hosted }) => {
+test("wrong addresses and the API page stay in the folder", async ({ people, hosted }) => {
   const page = await people.newcomer();
   const home = new HomePage(page);
   await page.goto(`${hosted.site}/chat/nonsense`);
-  await home.isShownBecause(/no such chat/);
+  await home.isShownBecause(/doesn't exist/);
   await page.goto(`${hosted.site}/chat/00000000-0000-4000-8000-000000000000`);
-  await home.isShownBecause(/no such chat/);
+  await home.isShownBecause(/doesn't exist/);
   expect(page.url()).toBe(`${hosted.site}/?notice=chat_not_found`);
   await page.goto(`${hosted.site}/no/such/page`);
   await page.getByRole("link", { name: "Go to the start page" }).click();
@@ -140,7 +140,7 @@ test("wrong addresses and the API's page keep to the folder", async ({ people, h
   await expect(page.getByText("/{chat_id}/invite").first()).toBeVisible();
   await page.getByRole("link", { name: "Watch Party" }).click();
   await home.isReady();
-  // The host itself has nothing of it.
+  // The root of the host does not serve the site.
   expect((await page.request.get(`${hosted.host}/healthz`)).status()).toBe(404);
   expect((await page.request.get(`${hosted.site}/healthz`)).status()).toBe(200);
 });

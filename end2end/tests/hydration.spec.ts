@@ -1,12 +1,12 @@
-// A page that does not come alive says so, and what to do.
+// A page that cannot start says so, and what to do.
 import type { Page } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
 import { HomePage } from "../pages/home.ts";
 
-const FAILED = /The page could not start/;
+const FAILED = /The page couldn't start/;
 const WASM = "**/pkg/watch-party.wasm";
 
-/** The page says what is wrong, and offers no button that does nothing. */
+/** The page says what is wrong, and shows no button without a function. */
 async function saysWhy(page: Page, why: RegExp) {
   const said = page.getByRole("alert").filter({ hasText: why });
   await expect(said).toBeVisible();
@@ -15,7 +15,7 @@ async function saysWhy(page: Page, why: RegExp) {
 }
 
 const broken: [string, (page: Page) => Promise<unknown>][] = [
-  ["is not there", (page) => page.route(WASM, (route) => route.fulfill({ status: 404, body: "" }))],
+  ["is missing", (page) => page.route(WASM, (route) => route.fulfill({ status: 404, body: "" }))],
   [
     "is broken",
     (page) => page.route(WASM, (route) => route.fulfill({ contentType: "application/wasm", body: "not WebAssembly" })),
@@ -37,7 +37,7 @@ for (const [how, breaks] of broken) {
   });
 }
 
-test("a page whose script is not there says so, at every address", async ({ people }) => {
+test("a page whose script is missing says so, at every address", async ({ people }) => {
   const ann = await people.owner();
   const link = await ann.magicLink();
   const page = await people.newcomer();
@@ -48,14 +48,14 @@ test("a page whose script is not there says so, at every address", async ({ peop
   }
 });
 
-test("a browser without WebAssembly is told what it lacks", async ({ people }) => {
+test("a page says that the browser has no WebAssembly", async ({ people }) => {
   const page = await people.newcomer();
   await page.addInitScript(() => Reflect.deleteProperty(window, "WebAssembly"));
   await page.goto("/");
   await saysWhy(page, /needs WebAssembly, which is turned off/);
 });
 
-test("a browser without JavaScript is told what it lacks", async ({ browser, baseURL }) => {
+test("a page says that the browser has no JavaScript", async ({ browser, baseURL }) => {
   const context = await browser.newContext({ javaScriptEnabled: false, baseURL });
   const page = await context.newPage();
   await page.goto("/");
@@ -64,7 +64,7 @@ test("a browser without JavaScript is told what it lacks", async ({ browser, bas
   await context.close();
 });
 
-test("a page that loads for long says so, until it is alive", async ({ people }) => {
+test("a page that loads slowly says so, until it works", async ({ people }) => {
   const page = await people.newcomer();
   await page.clock.install();
   let answer = () => {};
@@ -96,6 +96,6 @@ test("each file of the page is loaded once", async ({ people }) => {
   for (const file of ["/pkg/watch-party.js", "/pkg/watch-party.wasm", "/pkg/watch-party.css"]) {
     expect(asked.filter((address) => address === file)).toEqual([file]);
   }
-  // Browsers say there when a file that was preloaded is not the one that is used.
+  // Browsers warn on the console if a preloaded file is not the one that is used.
   expect(said).toEqual([]);
 });

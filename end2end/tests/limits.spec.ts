@@ -1,5 +1,5 @@
-// Who does too much at once is told how long to wait, and then goes on. The server's clock stands
-// still, so that no limit ends before it was met.
+// After too many actions, the page says how long to wait, and then continues. The server's clock stands
+// still, so that no limit expires before the test reaches it.
 import { test as base, expect } from "../fixtures.ts";
 import { HomePage } from "../pages/home.ts";
 import { JoinPage } from "../pages/join.ts";
@@ -19,7 +19,7 @@ const test = base.extend<{ server: { site: string; advance(seconds: number): Pro
 
 const wait = (seconds: number) => new RegExp(`Try again in ${seconds} s`);
 
-test("who starts too many chats is told how long to wait, and starts one then", async ({ people, request, server }) => {
+test("after too many new chats the page says how long to wait, and then starts one", async ({ people, request, server }) => {
   for (let at = 0; at < 20; at++) {
     expect((await request.post("/create")).status()).toBe(201);
   }
@@ -27,7 +27,7 @@ test("who starts too many chats is told how long to wait, and starts one then", 
   await home.username.fill("Ann");
   await home.start.click();
   await expect(home.page.getByRole("alert").filter({ hasText: wait(3) })).toBeVisible();
-  // What was typed is there, and the button works again.
+  // The typed name is still there, and the button works again.
   await expect(home.username).toHaveValue("Ann");
   await expect(home.start).toBeEnabled();
   await home.choose("Anyone who picks a name");
@@ -40,9 +40,9 @@ test("who starts too many chats is told how long to wait, and starts one then", 
   await expect(ann.page.getByRole("heading", { name: "At last" })).toBeVisible();
 });
 
-test("messages that are written too fast wait, outlive a reload, and arrive once and in order", async ({ people, server }) => {
+test("messages that are sent too fast wait, survive a reload, and arrive once and in order", async ({ people, server }) => {
   const home = await new HomePage(await people.newcomer()).open();
-  await home.page.locator("summary", { hasText: "More choices" }).click();
+  await home.page.locator("summary", { hasText: "More options" }).click();
   await home.page.getByLabel("Messages kept").fill("100");
   const ann = await home.startChat("Ann");
   const bob = await people.guest(await ann.magicLink(), "Bob");
@@ -61,7 +61,7 @@ test("messages that are written too fast wait, outlive a reload, and arrive once
   await server.advance(1);
   await bob.hasTexts(texts.slice(0, 35));
   await expect(sending).toHaveCount(5);
-  // Another may speak meanwhile.
+  // Another member can post in the meantime.
   await bob.say("not so fast");
   const all = [...texts.slice(0, 35), "not so fast", ...texts.slice(35)];
   await ann.hasTexts(all.slice(0, 36));
@@ -71,7 +71,7 @@ test("messages that are written too fast wait, outlive a reload, and arrive once
   await expect(sending).toBeHidden();
 });
 
-test("a room slows down who guesses passwords, says for how long, and lets the right one in", async ({ people, request, server }) => {
+test("a room slows down password guesses, says how long to wait, and then accepts the right password", async ({ people, request, server }) => {
   const { roomid } = await (await request.post("/createroom", { data: { alias: "Book club" } })).json();
   const room = await new RoomPage(await people.newcomer()).open(`/room/${roomid}`);
   await room.registerAs("Bob", "correct horse");
@@ -97,12 +97,12 @@ test("a room slows down who guesses passwords, says for how long, and lets the r
   await phone.isIn();
 });
 
-test("a link that is opened after too many tries says how long to wait, and then lets in", async ({ people, request, server }) => {
+test("a link that is opened after too many attempts says how long to wait, and then works", async ({ people, request, server }) => {
   const ann = await people.owner("Ann");
   const link = await ann.magicLink();
   const chat = ann.page.url().split("/").pop();
   const guess = () => request.post(`/${chat}/join`, { data: { key: "A".repeat(43), username: "Eve" } });
-  // Her own page may have asked whether its link still works.
+  // Her own page may have checked its link, which counts too.
   await expect.poll(async () => (await guess()).status(), { intervals: [0] }).toBe(429);
   const join = new JoinPage(await people.newcomer());
   await join.page.goto(link);
@@ -119,7 +119,7 @@ test("a link that is opened after too many tries says how long to wait, and then
   await ann.hasTexts(["in after all"]);
 });
 
-test("who knocks too often from one place is told how long to wait", async ({ people, request, server }) => {
+test("after too many knocks from one address the page says how long to wait", async ({ people, request, server }) => {
   const ann = await people.gatekeeper("Ann");
   const link = await ann.magicLink();
   const { pathname, hash } = new URL(link);

@@ -1,4 +1,4 @@
-// What happens shows at once, and nothing is lost or doubled when the connection is.
+// Events show at once, and nothing is lost or duplicated when the connection is lost.
 import { hide, noteAlerts } from "../alerts.ts";
 import { expect, test } from "../fixtures.ts";
 import { ChatPage } from "../pages/chat.ts";
@@ -6,7 +6,7 @@ import { HomePage } from "../pages/home.ts";
 import { scripted } from "../scripted.ts";
 import { newFolder, startServer } from "../server.ts";
 
-test("messages come by the stream, and the interval asks rarely while it is open", async ({ people }) => {
+test("messages arrive by the stream, and the page rarely polls while it is open", async ({ people }) => {
   const ann = await people.owner();
   const bob = await people.guest(await ann.magicLink());
   await ann.say("first");
@@ -25,7 +25,7 @@ test("messages come by the stream, and the interval asks rarely while it is open
   await expect(bob.page.locator(".connection")).toBeEmpty();
 });
 
-test("the other sees that one is typing, until the message is there", async ({ people }) => {
+test("the other member sees that someone is typing, until the message arrives", async ({ people }) => {
   const ann = await people.owner("Ann");
   const bob = await people.guest(await ann.magicLink());
   await ann.say("hello");
@@ -38,7 +38,7 @@ test("the other sees that one is typing, until the message is there", async ({ p
   await expect(bob.typing).toBeEmpty();
 });
 
-test("who comes and goes shows at once", async ({ people }) => {
+test("members who join or leave show at once", async ({ people }) => {
   const ann = await people.owner();
   const link = await ann.magicLink();
   await ann.openPeople();
@@ -62,7 +62,7 @@ test("three messages written offline survive a reload and arrive once, in order"
     await ann.say(text);
   }
   await expect(ann.page.getByText("Sending…")).toHaveCount(3);
-  // Without a connection there is no page to load.
+  // Offline, the page cannot load.
   await ann.page.reload().catch(() => undefined);
   await context.setOffline(false);
   await ann.page.goto(address);
@@ -70,7 +70,7 @@ test("three messages written offline survive a reload and arrive once, in order"
   await ann.hasTexts(["one", "two", "three"]);
 });
 
-test("two tabs that come back together send what waited once", async ({ people }) => {
+test("two tabs that reconnect together send each waiting message once", async ({ people }) => {
   const ann = await people.owner();
   const bob = await people.guest(await ann.magicLink());
   const context = ann.page.context();
@@ -90,7 +90,7 @@ test("two tabs that come back together send what waited once", async ({ people }
   await expect(bob.messages).toHaveCount(3);
 });
 
-test("a hidden page counts what came in its title and on its icon", async ({ people }) => {
+test("a hidden page shows new messages in its title and on its icon", async ({ people }) => {
   const ann = await people.owner("Ann", "Movie night");
   const bob = await people.guest(await ann.magicLink());
   const icon = bob.page.locator("link[rel=icon]");
@@ -104,7 +104,7 @@ test("a hidden page counts what came in its title and on its icon", async ({ peo
   await expect(icon).toHaveAttribute("href", "assets/icon.svg");
 });
 
-test("a hidden page tells of new messages by sound and notification, once these are chosen", async ({ people }) => {
+test("a hidden page announces new messages by sound and notification, if these are turned on", async ({ people }) => {
   const ann = await people.owner("Ann", "Movie night");
   const bob = await people.guest(await ann.magicLink(), "Bob");
   const page = bob.page;
@@ -122,14 +122,14 @@ test("a hidden page tells of new messages by sound and notification, once these 
   expect((await told()).slice(2)).toEqual(["a note", "a note", "Movie night: New message from Ann"]);
 });
 
-test("ten tabs in ten chats stay live, and none holds up a page", async ({ people, request }) => {
+test("ten tabs in ten chats stay live, and another page still loads", async ({ people, request }) => {
   const first = await people.owner("Ann", "Chat 0");
   const context = first.page.context();
   const chats = [first];
   for (let at = 1; at < 10; at++) {
     chats.push(await (await new HomePage(await context.newPage()).open()).startChat("Ann", `Chat ${at}`));
   }
-  // One more page loads beside them all.
+  // One more page loads besides.
   await new HomePage(await context.newPage()).open();
   for (const [at, chat] of chats.entries()) {
     const say = await scripted(request, await chat.magicLink(), "Bob");
@@ -139,8 +139,8 @@ test("ten tabs in ten chats stay live, and none holds up a page", async ({ peopl
   }
 });
 
-test.describe("a server of their own", () => {
-  test("a server that is killed and started again loses and doubles nothing, and needs no reload", async ({ people }) => {
+test.describe("with a separate server", () => {
+  test("a server that is killed and restarted loses and duplicates nothing, and the pages need no reload", async ({ people }) => {
     const { folder, remove } = await newFolder();
     let server = await startServer(folder);
     const { site } = server;

@@ -1,10 +1,10 @@
-// How the pages behave: on any screen, before the page is alive, for everyone.
+// How the pages behave on any screen, before their scripts run, and with the keyboard alone.
 import { expect, fitsItsWidth, test } from "../fixtures.ts";
 import { ChatPage } from "../pages/chat.ts";
 import { HomePage } from "../pages/home.ts";
 import { JoinPage } from "../pages/join.ts";
 
-test("the message box stays on the screen, however small, and with a keyboard up", async ({ people }) => {
+test("the message box stays on the screen, however small, and with the keyboard open", async ({ people }) => {
   const ann = await people.owner("Ann", "A chat whose name is far too long for a small screen to show");
   for (let at = 1; at <= 12; at++) {
     await ann.say(`message ${at}, long enough to fill more than one line of a narrow screen`);
@@ -21,9 +21,9 @@ test("the message box stays on the screen, however small, and with a keyboard up
   }
 });
 
-test("one panel takes the place of another, and a click beside it closes it", async ({ people }) => {
+test("one panel replaces another, and a click outside closes it", async ({ people }) => {
   const ann = await people.owner();
-  const link = ann.page.getByLabel("Magic link", { exact: true });
+  const link = ann.page.getByLabel("Invite link", { exact: true });
   await ann.openPeople();
   await expect(ann.members).toHaveCount(1);
   await expect(ann.members.first()).toBeVisible();
@@ -37,7 +37,7 @@ test("one panel takes the place of another, and a click beside it closes it", as
   await expect(ann.kept).toBeHidden();
 });
 
-test("the pages can be read before they are alive", async ({ browser, baseURL }) => {
+test("the pages can be read before their scripts run", async ({ browser, baseURL }) => {
   const context = await browser.newContext({ javaScriptEnabled: false, baseURL });
   const page = await context.newPage();
   await page.goto("/");
@@ -50,7 +50,7 @@ test("the pages can be read before they are alive", async ({ browser, baseURL })
   await context.close();
 });
 
-test("a page comes alive at an address with a slash at its end too", async ({ people }) => {
+test("a page also works at an address with a slash at its end", async ({ people }) => {
   const ann = await people.owner("Ann");
   const join = await new JoinPage(await people.newcomer()).open((await ann.magicLink()).replace("#", "/#"));
   const bob = await join.joinAs("Bob");
@@ -60,19 +60,19 @@ test("a page comes alive at an address with a slash at its end too", async ({ pe
   await ann.hasTexts(["still here"]);
 });
 
-test("the API's page fits a small screen", async ({ people }) => {
+test("the API page fits a small screen", async ({ people }) => {
   const page = await people.newcomer();
   await page.setViewportSize({ width: 320, height: 568 });
   for (const address of ["/docs", "/docs/"]) {
     await page.goto(address);
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("API");
-    // It has its style, wherever its address ends.
+    // It has its style, with and without a slash at the end of its address.
     await expect(page.locator(".docs")).toHaveCSS("display", "grid");
     await fitsItsWidth(page);
   }
 });
 
-test("nothing is loaded from elsewhere, and the key in a magic link is never sent in an address", async ({ people }) => {
+test("nothing is loaded from other hosts, and the key of a magic link is never sent in an address", async ({ people }) => {
   const ann = await people.owner();
   const link = await ann.magicLink();
   const page = await people.newcomer();
@@ -93,7 +93,7 @@ test("nothing is loaded from elsewhere, and the key in a magic link is never sen
   expect(said).toEqual([]);
 });
 
-test("a chat can be held by keyboard alone", async ({ people: visitors, isMobile }) => {
+test("a chat can be used with the keyboard alone", async ({ people: visitors, isMobile }) => {
   const home = await new HomePage(await visitors.newcomer()).open();
   await home.username.focus();
   await home.page.keyboard.type("Ann");

@@ -1,4 +1,4 @@
-// Every page, light and dark: accessible, no wider than its screen, and kept as a picture.
+// Every page, light and dark: accessible, no wider than its screen, and saved as a picture.
 import type { APIRequestContext, Page } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
 import type { People } from "../people.ts";
@@ -14,7 +14,7 @@ interface Cast {
   request: APIRequestContext;
 }
 
-/** Ann's page of a chat in which three have something to say. */
+/** Ann's page of a chat with three members, in which two have posted. */
 async function talk({ people, request }: Cast): Promise<ChatPage> {
   const ann = await people.owner("Ann", "Movie night");
   const link = await ann.magicLink();
@@ -43,7 +43,7 @@ async function madeLink(cast: Cast): Promise<ChatPage> {
   return ann;
 }
 
-/** A room that anyone reads, in which two have said something. */
+/** A room that anyone can read, in which two members have posted. */
 async function room({ people, request }: Cast): Promise<RoomPage> {
   const { roomid } = await (await request.post("/createroom", { data: { alias: "Book club" } })).json();
   for (const username of ["Tom", "王小明"]) {
@@ -58,7 +58,7 @@ async function room({ people, request }: Cast): Promise<RoomPage> {
   return page;
 }
 
-/** A room that its members alone read. */
+/** A room that only its members can read. */
 async function closedRoom({ people, request }: Cast): Promise<RoomPage> {
   const data = { username: "Ann", name: "Book club", admission: "account" };
   const { chat_id } = await (await request.post("/create", { data })).json();
@@ -70,11 +70,11 @@ async function closedRoom({ people, request }: Cast): Promise<RoomPage> {
 async function choices({ people }: Cast): Promise<HomePage> {
   const home = await new HomePage(await people.newcomer()).open();
   await home.choose("Anyone who picks a name");
-  await home.page.locator("summary", { hasText: "More choices" }).click();
+  await home.page.locator("summary", { hasText: "More options" }).click();
   return home;
 }
 
-/** What each picture shows, under its name. */
+/** The page that each picture shows, by the picture's name. */
 const pictures: Record<string, (cast: Cast) => Promise<Page>> = {
   "home-first": async ({ people }) => (await new HomePage(await people.newcomer()).open()).page,
   home: async ({ people }) => {
@@ -123,7 +123,7 @@ const pictures: Record<string, (cast: Cast) => Promise<Page>> = {
   "log-in": async (cast) => (await room(cast)).page,
   register: async (cast) => {
     const { page, again } = await closedRoom(cast);
-    await page.getByRole("button", { name: "I have no account yet" }).click();
+    await page.getByRole("button", { name: "I don't have an account yet" }).click();
     await expect(again).toBeVisible();
     return page;
   },
@@ -181,7 +181,7 @@ const pictures: Record<string, (cast: Cast) => Promise<Page>> = {
     const ann = await talk(cast);
     await ann.openPeople();
     await expect(ann.members.first()).toBeVisible();
-    // One panel takes the place of another.
+    // One panel replaces another.
     await ann.openInvite();
     await expect(ann.members.first()).toBeHidden();
     return ann.page;
@@ -211,7 +211,7 @@ const pictures: Record<string, (cast: Cast) => Promise<Page>> = {
   owner: async ({ people }) => {
     const ann = await people.owner("Ann", "Movie night");
     await ann.openPeople();
-    await ann.page.locator("summary", { hasText: "Your way back" }).click();
+    await ann.page.locator("summary", { hasText: "Return as owner" }).click();
     return ann.page;
   },
   "not-found": async ({ people }) => {
@@ -232,7 +232,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     test.use({ colorScheme });
 
     for (const [name, show] of Object.entries(pictures)) {
-      test(`the page of "${name}" is accessible and fits its width, and is kept as a picture`, async ({ people, request, keep }) => {
+      test(`the page of "${name}" is accessible, fits its width, and is saved as a picture`, async ({ people, request, keep }) => {
         await keep(await show({ people, request }), name);
       });
     }

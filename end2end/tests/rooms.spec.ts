@@ -4,13 +4,13 @@ import { HomePage } from "../pages/home.ts";
 import { RoomPage } from "../pages/room.ts";
 import type { People } from "../people.ts";
 
-test("a room from its creation to a conversation", async ({ people, request }) => {
+test("a room, from its creation to a conversation", async ({ people, request }) => {
   const { roomid } = await (await request.post("/createroom", { data: { alias: "Bob and Al's room" } })).json();
   const bob = new RoomPage(await people.newcomer());
   await bob.page.goto(`/${roomid}/`);
   await bob.isReady();
   await bob.registerAs("Bob", "correct horse", "correct house");
-  await expect(bob.page.getByText("The two passwords are not the same.")).toBeVisible();
+  await expect(bob.page.getByText("The passwords don't match.")).toBeVisible();
   await bob.registerAs("Bob", "short");
   await expect(bob.page.getByText(/at least 8 characters/).first()).toBeVisible();
   await bob.registerAs("Bob", "correct horse");
@@ -33,7 +33,7 @@ test("a room from its creation to a conversation", async ({ people, request }) =
   ]);
 });
 
-/** A room that Ann has made on the page, and its link. */
+/** A room that Ann has created on the page, and its link. */
 async function bookClub(people: People) {
   const home = await new HomePage(await people.newcomer()).open();
   const ann = await home.startChat("Ann", "Book club", "Members with a password");
@@ -45,7 +45,7 @@ async function bookClub(people: People) {
   return { ann, link };
 }
 
-test("a member is in from several browsers at once, and logs one of them out", async ({ people }) => {
+test("a member uses several browsers at once, and logs one of them out", async ({ people }) => {
   const { ann, link } = await bookClub(people);
   const first = await new RoomPage(await people.newcomer()).open(link);
   await first.registerAs("Bob", "correct horse");
@@ -68,12 +68,12 @@ test("a member is in from several browsers at once, and logs one of them out", a
   await expect(again.sessions).toHaveText([/^Another browser/, /^This browser/]);
   await again.sessions.first().getByRole("button", { name: /Log out/ }).click();
   await expect(again.sessions).toHaveText([/^This browser/]);
-  // The browser at the desk says why it is out, and knows the way in.
+  // The browser at the desk says why it is logged out, and shows the login form.
   await first.isReady();
   await expect(bob.page.locator(".notice")).toContainText("logged out");
   await first.logInAs("Bob", "correct horse");
   await first.isIn();
-  // To log out oneself leaves the other browser in.
+  // Logging out in one browser leaves the other logged in.
   again.page.once("dialog", (dialog) => dialog.accept());
   await again.page.getByRole("button", { name: "Log out", exact: true }).click();
   await new HomePage(again.page).isShownBecause(/logged out/);
@@ -82,7 +82,7 @@ test("a member is in from several browsers at once, and logs one of them out", a
   await expect(ann.members).toHaveCount(2);
 });
 
-test("the name of whoever makes a room is theirs, and an owner is in from another browser too", async ({ people }) => {
+test("a room's creator logs in from another browser, and is the owner there too", async ({ people }) => {
   const { ann, link } = await bookClub(people);
   const laptop = await new RoomPage(await people.newcomer()).open(link);
   await laptop.logInAs("Ann", "correct horse");
@@ -97,7 +97,7 @@ test("the name of whoever makes a room is theirs, and an owner is in from anothe
   await expect(again.page.getByRole("button", { name: "End chat" })).toBeVisible();
 });
 
-test("a visitor of a room reads along beside the form", async ({ people, request }) => {
+test("a visitor of a room reads the messages beside the form", async ({ people, request }) => {
   const { roomid } = await (await request.post("/createroom", { data: { alias: "Bob and Al's room" } })).json();
   const bob = await new RoomPage(await people.newcomer()).open(`/room/${roomid}`);
   await bob.registerAs("Bob", "correct horse");
@@ -108,21 +108,21 @@ test("a visitor of a room reads along beside the form", async ({ people, request
   await visitor.isReady();
   await expect(visitor.page.getByRole("heading", { name: "Bob and Al's room" })).toBeVisible();
   await expect(visitor.messages).toHaveText(["what's going on?"], { useInnerText: false });
-  // What comes next is there without a reload.
+  // The next message appears without a reload.
   await chat.say("Not much.");
   await expect(visitor.messages).toHaveText(["what's going on?", "Not much."], { useInnerText: false });
   await expect(visitor.page.getByRole("textbox", { name: "Message" })).toHaveCount(0);
-  // A room of members alone shows its name, and nothing of what is said.
+  // A room that only members can read shows its name, but no messages.
   const { link } = await bookClub(people);
   const outside = await new RoomPage(await people.newcomer()).open(link);
   await expect(outside.page.getByRole("heading", { name: "Book club" })).toBeVisible();
   await expect(outside.page.getByRole("log")).toHaveCount(0);
 });
 
-test("whoever makes a room may let anyone read along", async ({ people }) => {
+test("a room's creator can let anyone read the messages", async ({ people }) => {
   const home = await new HomePage(await people.newcomer()).open();
   await home.choose("Members with a password");
-  await home.page.getByLabel("Anyone with the address may read along").check();
+  await home.page.getByLabel("Let anyone with the address read the chat").check();
   const ann = await home.startChat("Ann", "Open book club", "Members with a password");
   await ann.say("for all to read");
   const { id } = await ann.seat();
@@ -130,7 +130,7 @@ test("whoever makes a room may let anyone read along", async ({ people }) => {
   await expect(visitor.messages).toHaveText(["for all to read"], { useInnerText: false });
 });
 
-test("in an eleventh browser one may log out the first of the others", async ({ people, request }) => {
+test("an eleventh browser can log out the first of the others", async ({ people, request }) => {
   const { roomid } = await (await request.post("/createroom", { data: { alias: "Book club" } })).json();
   const account = { username: "Bob", password: "correct horse" };
   await request.post(`/${roomid}/register`, { data: account });
@@ -139,8 +139,8 @@ test("in an eleventh browser one may log out the first of the others", async ({ 
   }
   const room = await new RoomPage(await people.newcomer()).open(`/room/${roomid}`);
   await room.logInAs(account.username, account.password);
-  await expect(room.page.getByText(/used in 10 browsers already/)).toBeVisible();
-  await room.page.getByRole("button", { name: "Log out the first of them, and log in here" }).click();
+  await expect(room.page.getByText(/already used in 10 browsers/)).toBeVisible();
+  await room.page.getByRole("button", { name: "End the oldest session and log in here" }).click();
   const chat = await room.isIn();
   await chat.openPeople();
   await expect(chat.sessions).toHaveCount(10);

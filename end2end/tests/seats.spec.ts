@@ -1,11 +1,11 @@
-// Seats: kept, scoped to their chats, lost, and refused.
+// Seats: kept, separate for each chat, lost, and refused.
 import type { APIRequestContext } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
 import { ChatPage } from "../pages/chat.ts";
 import { HomePage } from "../pages/home.ts";
 import { JoinPage } from "../pages/join.ts";
 
-/** Frees a seat as another program with its token might. */
+/** Frees a seat, as another program with its token could. */
 async function freeSeat(request: APIRequestContext, { id, token, member_id }: Awaited<ReturnType<ChatPage["seat"]>>) {
   const left = await request.delete(`/${id}/members/${member_id}`, { headers: { authorization: `Bearer ${token}` } });
   expect(left.status()).toBe(204);
@@ -67,7 +67,7 @@ test("the username is remembered from chat to chat", async ({ people }) => {
   await expect(home.username).toHaveValue("Zoë");
 });
 
-test("the home page tells what is new and leads back", async ({ people }) => {
+test("the start page shows new messages and leads back to the chat", async ({ people }) => {
   const ann = await people.owner("Ann", "Movie night");
   const bob = await people.guest(await ann.magicLink());
   await bob.say("seen");
@@ -83,7 +83,7 @@ test("the home page tells what is new and leads back", async ({ people }) => {
   await ann.hasTexts(["seen", "not seen yet"]);
 });
 
-test("the seventh person is led home", async ({ people }) => {
+test("the seventh person is sent to the start page", async ({ people }) => {
   const ann = await people.owner();
   const link = await ann.magicLink();
   for (const name of ["Bob", "Cem", "Dan", "Eve", "Fay"]) {
@@ -96,7 +96,7 @@ test("the seventh person is led home", async ({ people }) => {
   await expect(ann.members).toHaveCount(6);
 });
 
-test("who comes too late to a seat is led home from the form", async ({ people, request }) => {
+test("a guest who is too late for a seat is sent from the form to the start page", async ({ people, request }) => {
   const made = await request.post("/create", { data: { capacity: 2 } });
   const { invite } = await made.json();
   const late = await new JoinPage(await people.newcomer()).open(invite.magic_link);
@@ -106,19 +106,19 @@ test("who comes too late to a seat is led home from the form", async ({ people, 
   await new HomePage(late.page).isShownBecause(/full/);
 });
 
-test("a wrong key, an unknown chat, no key and no invite each lead home", async ({ people }) => {
+test("a wrong key, an unknown chat, no key and no invite each lead to the start page", async ({ people }) => {
   const ann = await people.owner();
   const link = await ann.magicLink();
   const page = await people.newcomer();
   const home = new HomePage(page);
   const wrong: [string, RegExp][] = [
-    [`${link.slice(0, -5)}AAAAA`, /does not work/],
-    [`${link.slice(0, -5)}`, /does not work/],
-    [link.replace(/join\/[0-9a-f-]{8}/, "join/00000000"), /no such chat/],
-    [link.replace(/#.*/, ""), /need its link/],
-    [ann.page.url(), /need its link/],
-    ["/chat/not-a-chat", /no such chat/],
-    ["/join/not-a-chat#key", /no such chat/],
+    [`${link.slice(0, -5)}AAAAA`, /doesn't work/],
+    [`${link.slice(0, -5)}`, /doesn't work/],
+    [link.replace(/join\/[0-9a-f-]{8}/, "join/00000000"), /doesn't exist/],
+    [link.replace(/#.*/, ""), /need an invite link/],
+    [ann.page.url(), /need an invite link/],
+    ["/chat/not-a-chat", /doesn't exist/],
+    ["/join/not-a-chat#key", /doesn't exist/],
   ];
   for (const [address, reason] of wrong) {
     await page.goto(address);
@@ -126,7 +126,7 @@ test("a wrong key, an unknown chat, no key and no invite each lead home", async 
   }
 });
 
-test("a name that is taken is refused at its field, and another one is let in", async ({ people }) => {
+test("a name that is taken is refused at its field, and another one is accepted", async ({ people }) => {
   const ann = await people.owner("Ann");
   const join = await new JoinPage(await people.newcomer()).open(await ann.magicLink());
   await join.username.fill("aNN");
@@ -136,13 +136,13 @@ test("a name that is taken is refused at its field, and another one is let in", 
   await join.joinAs("Bob");
 });
 
-test("who is removed may ask to come back, and does when the owner approves", async ({ people }) => {
+test("a removed guest can ask to return, and returns when the owner approves", async ({ people }) => {
   const ann = await people.owner("Ann");
   const bob = await people.guest(await ann.magicLink(), "Bob");
   await ann.openPeople();
   await ann.page.getByRole("button", { name: "Remove Bob" }).click();
-  await expect(ann.removal("Bob")).toContainText("Bob came by the link. Anyone who has it can still join.");
-  await ann.removal("Bob").getByRole("button", { name: "Keep" }).click();
+  await expect(ann.removal("Bob")).toContainText("Bob joined with an invite link. Anyone with the link can still join.");
+  await ann.removal("Bob").getByRole("button", { name: "Cancel" }).click();
   await expect(ann.members).toHaveCount(2);
   await ann.remove("Bob");
   await expect(ann.members).toHaveCount(1);
@@ -150,7 +150,7 @@ test("who is removed may ask to come back, and does when the owner approves", as
   await expect(ann.members.first()).toBeHidden();
   await expect(bob.page).toHaveURL(/\/join\/.*notice=removed#/);
   await expect(bob.page.locator(".notice")).toContainText("removed you");
-  // Others enter by the link at once; the browser that was removed asks.
+  // Others join with the link at once, but the removed browser must ask.
   const join = new JoinPage(bob.page);
   await join.username.fill("Bob");
   await bob.page.getByRole("button", { name: "Ask to join" }).click();
@@ -168,23 +168,23 @@ test("a guest who was removed and declined does not get in by following the link
   await expect(bob.page).toHaveURL(/notice=removed#/);
   const join = await new JoinPage(bob.page).askAs(link, "Bob");
   await ann.decline("Bob");
-  await new HomePage(bob.page).isShownBecause(/has not let you in/);
+  await new HomePage(bob.page).isShownBecause(/declined your request/);
   await join.page.goto(link);
   await join.username.fill("Bob");
   await join.ask.click();
-  await new HomePage(bob.page).isShownBecause(/has not let you in/);
+  await new HomePage(bob.page).isShownBecause(/declined your request/);
   await ann.openPeople();
   await expect(ann.members).toHaveCount(1);
 });
 
-test("whoever is removed with their link does not come back by it, and others who came by it stay", async ({ people, keep }) => {
+test("a guest who is removed with their link cannot return with it, and others who joined with it stay", async ({ people, keep }) => {
   const ann = await people.owner("Ann");
   const link = await ann.magicLink();
   const bob = await people.guest(link, "Bob");
   const cem = await people.guest(link, "Cem");
   await ann.openPeople();
   await ann.page.getByRole("button", { name: "Remove Bob" }).click();
-  await expect(ann.removal("Bob")).toContainText("Also in by it: Cem.");
+  await expect(ann.removal("Bob")).toContainText("Also joined with it: Cem.");
   await keep(ann.page, "remove-member");
   await ann.removal("Bob").getByRole("button", { name: "Remove and revoke the link" }).click();
   await new HomePage(bob.page).isShownBecause(/removed you/);
@@ -192,10 +192,10 @@ test("whoever is removed with their link does not come back by it, and others wh
   await cem.say("still here");
   await ann.hasTexts(["still here"]);
   await bob.page.goto(link);
-  await new HomePage(bob.page).isShownBecause(/does not work/);
+  await new HomePage(bob.page).isShownBecause(/doesn't work/);
 });
 
-test("one who leaves is led home", async ({ people }) => {
+test("a member who leaves is sent to the start page", async ({ people }) => {
   const ann = await people.owner("Ann");
   const bob = await people.guest(await ann.magicLink(), "Bob");
   bob.page.on("dialog", (dialog) => dialog.accept());
@@ -206,7 +206,7 @@ test("one who leaves is led home", async ({ people }) => {
   await expect(ann.members).toHaveCount(1);
 });
 
-test("a chat that its owner ends leads everyone home, and nothing of it is left", async ({ people }) => {
+test("when the owner ends a chat, everyone is sent to the start page and nothing of the chat is left", async ({ people }) => {
   const ann = await people.owner("Ann");
   const address = ann.page.url();
   const bob = await people.guest(await ann.magicLink(), "Bob");
@@ -216,7 +216,7 @@ test("a chat that its owner ends leads everyone home, and nothing of it is left"
   await new HomePage(ann.page).isShownBecause(/has ended/);
   await new HomePage(bob.page).isShownBecause(/The chat has ended/);
   await ann.page.goto(address);
-  await new HomePage(ann.page).isShownBecause(/no such chat/);
+  await new HomePage(ann.page).isShownBecause(/doesn't exist/);
 });
 
 test("a session that has ended while the page was closed leads to the join form", async ({ people, request }) => {
@@ -231,7 +231,7 @@ test("a session that has ended while the page was closed leads to the join form"
   await expect(ann.page).toHaveURL(/\/join\/.*notice=session_expired#/);
 });
 
-test("whoever comes back with a session that has ended is refused once at most, and led on", async ({ people, request }) => {
+test("a guest who returns with an ended session is refused at most once, and sent to the join form", async ({ people, request }) => {
   const ann = await people.owner("Ann");
   const bob = await people.guest(await ann.magicLink(), "Bob");
   await bob.say("back in an hour");
@@ -250,7 +250,7 @@ test("whoever comes back with a session that has ended is refused once at most, 
   const join = new JoinPage(bob.page);
   await join.isReady();
   expect(refused.length, refused.join("\n")).toBeLessThanOrEqual(1);
-  // Nobody asks again what is known.
+  // No page asks again for what it already knows.
   const home = await new HomePage(bob.page).open();
   await expect(home.yourChats).toContainText("Your session has ended");
   await home.yourChats.getByRole("link", { name: "Movie night" }).click();
@@ -259,7 +259,7 @@ test("whoever comes back with a session that has ended is refused once at most, 
   await (await join.joinAs("Bob")).hasTexts(["back in an hour"]);
 });
 
-test("what waits to be sent when a seat is lost is sent from the next one", async ({ people, request }) => {
+test("messages that wait to be sent when a seat is lost are sent from the next one", async ({ people, request }) => {
   const ann = await people.owner("Ann");
   const bob = await people.guest(await ann.magicLink(), "Bob");
   await bob.page.context().setOffline(true);
@@ -275,13 +275,13 @@ test("what waits to be sent when a seat is lost is sent from the next one", asyn
   await bob.hasTexts(["written in the tunnel"]);
 });
 
-test("what was sent before a seat was lost is not sent again from the next one", async ({ people, request }) => {
+test("a message that was sent before a seat was lost is not sent again from the next one", async ({ people, request }) => {
   const ann = await people.owner("Ann");
   const bob = await people.guest(await ann.magicLink(), "Bob");
   await bob.page.routeWebSocket(/\/live/, (socket) => socket.close());
   await bob.page.reload();
   await bob.isReady();
-  // The server has the message, its answer is lost, and nothing else tells the page that it arrived.
+  // The server has the message, its response is lost, and nothing else tells the page that it arrived.
   await bob.page.route(/\?after=/, (route) => route.abort());
   await bob.page.route("**/sf/post_message", async (route) => {
     await route.fetch();
@@ -301,7 +301,7 @@ test("what was sent before a seat was lost is not sent again from the next one",
   await ann.hasTexts(["said once", "and more"]);
 });
 
-test("a browser that stores nothing still talks, as long as the tab is open", async ({ people }) => {
+test("a chat works in a browser that stores nothing, as long as the tab is open", async ({ people }) => {
   const page = await people.newcomer();
   await page.addInitScript(() => {
     Storage.prototype.setItem = () => {
@@ -316,7 +316,7 @@ test("a browser that stores nothing still talks, as long as the tab is open", as
   await ann.hasTexts(["one", "two"]);
 });
 
-test("who leaves a page while an answer is on its way finds no broken page", async ({ people }) => {
+test("a page still works after someone leaves it while a response is on its way", async ({ people }) => {
   const ann = await people.owner("Ann", "Movie night");
   await ann.page.route("**/sf/post_message", async (route) => {
     const response = await route.fetch();

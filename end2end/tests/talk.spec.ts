@@ -1,7 +1,7 @@
-// Two people, and more, talk.
+// Two or more people talk.
 import { expect, test } from "../fixtures.ts";
 
-test("two people talk, and what one says appears to the other by itself", async ({ people }) => {
+test("two people talk, and new messages appear without a reload", async ({ people }) => {
   const ann = await people.owner("Ann", "Movie night");
   const bob = await people.guest(await ann.magicLink(), "Bob");
   await expect(bob.page.getByRole("heading", { level: 1 })).toHaveText("Movie night");
@@ -16,7 +16,7 @@ test("two people talk, and what one says appears to the other by itself", async 
   await expect(bob.message("Hello Bob").locator(".author")).toHaveText("Ann");
 });
 
-test("the magic link is copied at one click", async ({ people }) => {
+test("one click copies the magic link", async ({ people }) => {
   const ann = await people.owner();
   await ann.page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
   const link = await ann.magicLink();
@@ -26,7 +26,7 @@ test("the magic link is copied at one click", async ({ people }) => {
   expect(await ann.page.evaluate(() => navigator.clipboard.readText())).toBe(link);
 });
 
-test("names and messages of any script arrive as they were typed", async ({ people }) => {
+test("names and messages in any script arrive as they were typed", async ({ people }) => {
   const said = ["你好，世界 𠮷", "مرحبا بالعالم", "👩🏽‍🚀👨‍👩‍👧‍👦🏴‍☠️ e\u0301\u0323 नमस्ते", "שלום <b>&amp;\n\tsecond line"];
   const ann = await people.owner("王小明 👩‍🚀", "نادي السينما");
   const bob = await people.guest(await ann.magicLink(), "عائشة");
@@ -40,7 +40,7 @@ test("names and messages of any script arrive as they were typed", async ({ peop
   await expect(bob.messages.first().locator(".author bdi")).toHaveText("王小明 👩‍🚀");
 });
 
-test("the direction of each message is its own", async ({ people }) => {
+test("each message has its own text direction", async ({ people }) => {
   const ann = await people.owner();
   await ann.say("مرحبا");
   await ann.say("hello");
@@ -51,7 +51,7 @@ test("the direction of each message is its own", async ({ people }) => {
   expect(await direction(1)).toBe("ltr");
 });
 
-test("of 31 messages the last 30 are left, on the page and after a reload", async ({ people }) => {
+test("of 31 messages the last 30 remain, on the page and after a reload", async ({ people }) => {
   const ann = await people.owner();
   const texts = Array.from({ length: 31 }, (_, at) => `message ${at + 1}`);
   for (const text of texts) {
@@ -62,7 +62,7 @@ test("of 31 messages the last 30 are left, on the page and after a reload", asyn
   await ann.hasTexts(texts.slice(1));
 });
 
-test("messages of one author stand together, and links in them open apart", async ({ people }) => {
+test("messages of one author are grouped, and links in them open in a new tab", async ({ people }) => {
   const ann = await people.owner();
   await ann.say("first");
   await ann.say("see https://example.org/a?b=c. javascript:alert(1) <img src=x onerror=alert(1)>");
@@ -77,7 +77,7 @@ test("messages of one author stand together, and links in them open apart", asyn
   await expect(ann.log.locator("img")).toHaveCount(0);
 });
 
-test("who has scrolled up stays there, and a button leads to what is new", async ({ people }) => {
+test("a reader who has scrolled up stays there, and a button leads to new messages", async ({ people }) => {
   const ann = await people.owner();
   const bob = await people.guest(await ann.magicLink());
   for (let at = 1; at <= 20; at++) {
@@ -95,7 +95,7 @@ test("who has scrolled up stays there, and a button leads to what is new", async
   await expect(bob.message("and one more")).toBeInViewport();
 });
 
-test("Shift+Enter breaks the line and an input method's Enter sends nothing", async ({ people }) => {
+test("Shift+Enter breaks the line, and an input method's Enter sends nothing", async ({ people }) => {
   const ann = await people.owner();
   await ann.box.fill("one");
   await ann.box.press("Shift+Enter");
@@ -110,7 +110,7 @@ test("Shift+Enter breaks the line and an input method's Enter sends nothing", as
   await ann.hasTexts(["one\ntwo"]);
 });
 
-test("what the server refuses stays in the box with the reason", async ({ people }) => {
+test("a refused message stays in the box, with the reason", async ({ people }) => {
   const ann = await people.owner();
   const long = "x".repeat(2_001);
   await ann.say(long);
@@ -120,7 +120,7 @@ test("what the server refuses stays in the box with the reason", async ({ people
   await ann.hasTexts(["short"]);
 });
 
-test("a message written without a connection is sent once there is one, and only once", async ({ people }) => {
+test("a message written offline is sent once, when the connection is back", async ({ people }) => {
   const ann = await people.owner();
   const bob = await people.guest(await ann.magicLink());
   await ann.page.context().setOffline(true);
@@ -133,7 +133,7 @@ test("a message written without a connection is sent once there is one, and only
   await expect(ann.page.getByText("Sending…")).toBeHidden();
 });
 
-test("what the server still holds stands under What is kept, anew each time it is opened", async ({ people }) => {
+test("What is kept shows what the server stores, updated each time it is opened", async ({ people }) => {
   const ann = await people.owner();
   const bob = await people.guest(await ann.magicLink());
   await bob.openKept();

@@ -1,6 +1,6 @@
-//! In which folder of its host the site stands: a proxy may serve it from any, and only the browser
-//! sees which. What is rendered is the same in all of them: its addresses begin at the page's
-//! `<base>`.
+//! The folder of the host that the site is served from. A proxy may serve the site from any folder, and only the
+//! browser sees which one. The rendered HTML is the same in all of them, because its addresses are relative to the
+//! page's `<base>`.
 
 use std::sync::OnceLock;
 
@@ -10,14 +10,13 @@ use super::client::browser;
 
 static FOLDER: OnceLock<String> = OnceLock::new();
 
-/// Reads the folder off the page, before the page comes to life, and has every address begin in it
-/// from then on.
+/// Reads the folder from the page, and makes all addresses start with it from then on. Must run before hydration.
 pub fn settle_in_folder() {
     browser::pin_root();
     set_server_url(FOLDER.get_or_init(browser::read_folder));
 }
 
-/// `/chat` in `https://example.org/chat/`; empty at the root, and on the server.
+/// Returns the folder: `/chat` for `https://example.org/chat/`, empty at the root and on the server.
 pub(super) fn folder() -> &'static str {
     FOLDER.get().map_or("", String::as_str)
 }

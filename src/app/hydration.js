@@ -1,14 +1,14 @@
-// Hydrates the page: loads the WebAssembly that takes over what the server rendered, and shows one of
-// the sentences in #hydration when that takes long or fails, so that nobody waits before a dead button.
+// Hydrates the page: loads the WebAssembly that takes over the server-rendered HTML. If that is slow or fails, shows
+// one of the sentences in #hydration, so that nobody waits for a dead button.
 (function () {
-  // How long until people are told that the page still loads, in milliseconds.
+  // How long to wait before telling the user that the page is still loading, in milliseconds.
   var PATIENCE = 10000;
   var root = document.documentElement;
   var notice = document.getElementById("hydration");
 
-  // What stands after `data-` in the page: "loading", "slow", "failed", "unsupported" or "done".
+  // `state`, also in the page's `data-hydration`, is "loading", "slow", "failed", "unsupported" or "done".
   function show(state) {
-    // A page that has failed does not recover by itself.
+    // A page that has failed does not recover.
     if (root.dataset.hydration === "failed" || root.dataset.hydration === "unsupported") return;
     root.dataset.hydration = state;
     notice.querySelectorAll("[data-when]").forEach(function (part) {
@@ -17,7 +17,7 @@
     notice.hidden = state === "loading" || state === "done";
   }
 
-  // Once the WebAssembly has trapped, nothing on the page works any more.
+  // Once the WebAssembly has trapped, nothing on the page works.
   function watchForTraps(error) {
     if (window.WebAssembly && error instanceof WebAssembly.RuntimeError) show("failed");
   }
@@ -33,8 +33,8 @@
     return;
   }
   var slow = setTimeout(show, PATIENCE, "slow");
-  // As `href` properties they begin at the page's <base>, in every browser. An address written into
-  // `import()` does not: WebKit has it begin at the page's own address.
+  // Every browser resolves the `href` property against the page's <base>. A relative address in `import()` would not
+  // do: WebKit resolves it against the page's own address.
   var script = document.querySelector("link[rel=modulepreload]").href;
   var wasm = document.querySelector("link[rel=preload][as=fetch]").href;
   var parsed = new Promise(function (resolve) {

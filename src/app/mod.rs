@@ -1,4 +1,4 @@
-//! The web app: rendered first on the server, then alive in the browser.
+//! The web app, which the server renders and the browser hydrates.
 
 mod client;
 mod components;
@@ -7,6 +7,7 @@ mod hydration;
 mod notice;
 mod pages;
 pub mod server_fns;
+mod texts;
 
 use leptos::config::LeptosOptions;
 use leptos::hydration::AutoReload;
@@ -20,16 +21,16 @@ pub use folder::settle_in_folder;
 use hydration::{HydrationFiles, HydrationNotice};
 use pages::{ChatPage, HomePage, JoinPage, LoginPage, NotFoundPage, OpenChatPage, SessionPage};
 
-/// Where visitors find the site, if the one who runs it has said so.
+/// The site's public address, if the operator has configured one.
 #[derive(Clone, Debug)]
 pub struct PublicUrl(pub Option<String>);
 
-/// The way from the page's address up to where the site begins, on whatever host and in whatever
-/// folder of it: `./`, `../` …
+/// The relative path from the page's address to the site's root, such as `./` or `../`. It is the same on every host
+/// and in every folder of a host.
 #[derive(Clone, Debug)]
 pub struct RelativeRoot(pub String);
 
-/// The HTML around the app, which only the server renders.
+/// Returns the HTML document around the app. Only the server renders it.
 #[must_use]
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     let relative_root = use_context().map_or_else(|| "/".into(), |RelativeRoot(way)| way);
@@ -38,11 +39,11 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
         <html lang="en" dir="ltr">
             <head>
                 <meta charset="utf-8"/>
-                // All addresses below, and in the pages, begin here.
+                // All addresses below, and those in the pages, are relative to this.
                 <base href=relative_root/>
                 <meta name="viewport" content="width=device-width, initial-scale=1, interactive-widget=resizes-content"/>
                 <meta name="color-scheme" content="light dark"/>
-                <meta name="description" content="Private group chat that leaves nothing behind."/>
+                <meta name="description" content=texts::DESCRIPTION/>
                 {use_context::<PublicUrl>().and_then(|PublicUrl(url)| url).map(|url| view! { <meta name="site-url" content=url/> })}
                 <link rel="icon" href="assets/icon.svg" type="image/svg+xml"/>
                 <link rel="manifest" href="assets/manifest.webmanifest"/>
@@ -59,13 +60,13 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     }
 }
 
-/// The pages and their addresses.
+/// Routes each address to its page.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
     Effect::new(client::browser::fit_to_visible_height);
     view! {
-        <Title formatter=|page: String| if page.is_empty() { "Watch Party".into() } else { format!("{page} · Watch Party") }/>
+        <Title formatter=|page: String| texts::window_title(&page)/>
         <Router base=folder::folder()>
             <FlatRoutes fallback=NotFoundPage>
                 <Route path=path!("/") view=HomePage/>

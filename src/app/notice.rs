@@ -1,4 +1,4 @@
-//! Why someone was led to another page than the one they asked for.
+//! Notices that tell visitors why they were redirected to another page.
 
 use leptos::prelude::*;
 use leptos_router::components::Redirect;
@@ -6,10 +6,11 @@ use leptos_router::hooks::use_query_map;
 use uuid::Uuid;
 
 use super::components::WaitForSeat;
+use super::texts;
 use crate::wire::addresses;
 use crate::wire::{Code, Problem};
 
-/// A reason, as it stands in an address: `/?notice=chat_full`.
+/// The reason for a redirect. Its name is part of the address: `/?notice=chat_full`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Notice {
     InviteNeeded,
@@ -48,7 +49,8 @@ impl Notice {
         Self::Ended,
     ];
 
-    /// The reason for which a refused visitor is led away; `None` where they had better stay.
+    /// Returns the notice with which a refused visitor is redirected; `None` if the page itself should show the
+    /// problem.
     pub(super) fn of(problem: &Problem) -> Option<Self> {
         match problem.code {
             Code::WrongAdmission => Some(Self::WrongAdmission),
@@ -62,12 +64,12 @@ impl Notice {
         }
     }
 
-    /// The home page with this notice, where one may wait for a seat in the chat.
+    /// Returns the address of the home page where the visitor can wait for a seat in the full chat.
     pub(super) fn home_to_wait(chat_id: Uuid, key: &str) -> String {
         format!("{}#{chat_id}/{key}", Self::ChatFull.home())
     }
 
-    /// The home page with this notice.
+    /// Returns the address of the home page with this notice.
     pub(super) fn home(self) -> String {
         addresses::with_notice("/", self.name())
     }
@@ -94,30 +96,26 @@ impl Notice {
 
     const fn sentence(self) -> &'static str {
         match self {
-            Self::InviteNeeded => "To enter that chat you need its link. Ask someone in it for it.",
-            Self::WrongAdmission => "That chat is entered in another way. Ask someone in it for its link.",
-            Self::UsernameTaken => "Someone in that chat already has your name. Choose another.",
-            Self::InvalidInvite => {
-                "That invite link does not work. It may have been revoked, used up, or copied in part. Ask for a new one."
-            }
-            Self::InvalidRecovery => "That owner's link does not work. Each use of it gives a new one.",
-            Self::ChatFull => "That chat is full. Someone has to leave before you can join.",
-            Self::ChatNotFound => "There is no such chat. It may have ended; then nothing of it is left.",
-            Self::SessionExpired => "Your session in that chat has ended. You can enter again the way you came.",
-            Self::KnockDeclined => "The owner has not let you in.",
-            Self::KnockEnded => {
-                "Nobody has answered, and you are not waiting any more. You can ask again with the invite link."
-            }
-            Self::KnockWithdrawn => "You are not waiting any more.",
-            Self::Left => "You have left the chat.",
-            Self::LoggedOut => "This browser is logged out of that chat.",
-            Self::Removed => "An owner has removed you from that chat.",
-            Self::Ended => "The chat has ended. Nothing of it is left.",
+            Self::InviteNeeded => texts::notice::INVITE_NEEDED,
+            Self::UsernameTaken => texts::notice::USERNAME_TAKEN,
+            Self::WrongAdmission => texts::notice::WRONG_ADMISSION,
+            Self::InvalidInvite => texts::notice::INVALID_INVITE,
+            Self::InvalidRecovery => texts::notice::INVALID_RECOVERY,
+            Self::ChatFull => texts::notice::CHAT_FULL,
+            Self::ChatNotFound => texts::notice::CHAT_NOT_FOUND,
+            Self::SessionExpired => texts::notice::SESSION_EXPIRED,
+            Self::KnockDeclined => texts::notice::KNOCK_DECLINED,
+            Self::KnockEnded => texts::notice::KNOCK_ENDED,
+            Self::KnockWithdrawn => texts::notice::KNOCK_WITHDRAWN,
+            Self::Left => texts::notice::LEFT,
+            Self::LoggedOut => texts::notice::LOGGED_OUT,
+            Self::Removed => texts::notice::REMOVED,
+            Self::Ended => texts::notice::ENDED,
         }
     }
 }
 
-/// Shows the notice that the address names, if it names one.
+/// Shows the notice that the page's address names, if any.
 #[component]
 pub(super) fn NoticeFromAddress() -> impl IntoView {
     let query = use_query_map();
@@ -138,7 +136,7 @@ pub(super) fn NoticeFromAddress() -> impl IntoView {
     }
 }
 
-/// Leads home, on the server already where it can.
+/// Redirects to the home page with a notice; during server rendering, with an HTTP redirect.
 #[component]
 pub(super) fn RedirectHome(because: Notice) -> impl IntoView {
     view! { <Redirect path=because.home()/> }

@@ -1,4 +1,4 @@
-//! What the app's forms call: the same use cases as the API, under `/sf`.
+//! The server functions that the app's forms call, under `/sf`. They run the same use cases as the API.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,10 +9,11 @@ use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::texts;
 use crate::domain::{Admission, PublicAccess};
 use crate::wire::{Code, Entered, Joined, Message, Problem};
 
-/// Sets the HTTP status of a server function's answer, and the headers that belong to it.
+/// Sets the HTTP status and the headers of a server function's response to match a problem.
 #[derive(Clone)]
 pub struct AnswerHead(pub Arc<dyn Fn(&Problem) + Send + Sync>);
 
@@ -22,22 +23,22 @@ impl fmt::Debug for AnswerHead {
     }
 }
 
-/// A new chat as the page keeps it.
+/// A new chat, with what the page stores about it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Started {
     pub chat_id: Uuid,
-    /// The key of the chat's first invite; `None` where one does not come by links.
+    /// The key of the chat's first invite; `None` if people join this chat without invites.
     pub key: Option<String>,
-    /// What brings the owner back.
+    /// The code with which the owner recovers the seat.
     pub recovery_code: String,
     pub seat: Joined,
 }
 
-/// What a visitor may know of a chat before entering it.
+/// The facts that a visitor may see before joining a chat.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct InvitePreview {
     pub name: Option<String>,
-    /// Whether an owner lets people in.
+    /// Whether an owner must approve the guest.
     pub asks_first: bool,
 }
 
@@ -51,17 +52,17 @@ impl FromServerFnError for Problem {
                 refused(Self::new(Code::InvalidRequest, format!("{detail}.")))
             }
             ServerFnErrorErr::Deserialization(_) if is_on_server => {
-                refused(Self::unreadable("The body cannot be read."))
+                refused(Self::unreadable(texts::server_fns::UNREADABLE))
             }
             ServerFnErrorErr::Request(_) | ServerFnErrorErr::Deserialization(_) => {
-                Self::new(Code::Unavailable, "The server cannot be reached. Are you offline?")
+                Self::new(Code::Unavailable, texts::api::UNREACHABLE)
             }
-            _ => Self::new(Code::InternalError, "Something went wrong on our side."),
+            _ => Self::new(Code::InternalError, texts::server_fns::INTERNAL_ERROR),
         }
     }
 }
 
-/// Opens a chat.
+/// Creates a chat.
 #[server(prefix = "/sf", endpoint = "create_chat")]
 pub async fn create_chat(
     username: String,
@@ -88,7 +89,7 @@ pub async fn create_chat(
     })
 }
 
-/// Looks at the chat behind a magic link, without spending it.
+/// Previews the chat of a magic link, without redeeming the link.
 #[server(prefix = "/sf", endpoint = "preview_invite")]
 pub async fn preview_invite(chat_id: Uuid, key: String, join_id: Uuid) -> Result<InvitePreview, Problem> {
     let service: crate::service::Service = expect_context();
@@ -99,7 +100,7 @@ pub async fn preview_invite(chat_id: Uuid, key: String, join_id: Uuid) -> Result
     Ok(InvitePreview { name: name.map(|name| name.as_str().to_owned()), asks_first })
 }
 
-/// Enters a chat by a magic link, or knocks at it. The same `join_id` gives the same seat again.
+/// Joins a chat with a magic link, or knocks. A repeated call with the same `join_id` returns the same seat or knock.
 #[server(prefix = "/sf", endpoint = "join_chat")]
 pub async fn join_chat(chat_id: Uuid, key: String, username: String, join_id: Uuid) -> Result<Entered, Problem> {
     let service: crate::service::Service = expect_context();
@@ -110,7 +111,7 @@ pub async fn join_chat(chat_id: Uuid, key: String, username: String, join_id: Uu
     Ok((&entrance).into())
 }
 
-/// Makes an account in a chat whose members have passwords.
+/// Creates an account in a chat whose members have passwords.
 #[server(prefix = "/sf", endpoint = "register")]
 pub async fn register(chat_id: Uuid, username: String, password: String) -> Result<(), Problem> {
     let service: crate::service::Service = expect_context();
@@ -119,7 +120,8 @@ pub async fn register(chat_id: Uuid, username: String, password: String) -> Resu
     service.register(expect_context(), chat_id.into(), username, password).await.map_err(refused)
 }
 
-/// Takes the account's seat, or one more session in it. The same `join_id` gives the same session again.
+/// Logs in: takes the account's seat, or starts one more session in it. A repeated call with the same `join_id` returns
+/// the same session.
 #[server(prefix = "/sf", endpoint = "log_in")]
 pub async fn log_in(
     chat_id: Uuid,
@@ -139,7 +141,7 @@ pub async fn log_in(
     Ok((&seat).into())
 }
 
-/// Says something.
+/// Posts a message.
 #[server(prefix = "/sf", endpoint = "post_message")]
 pub async fn post_message(
     chat_id: Uuid,
@@ -157,7 +159,7 @@ pub async fn post_message(
     Ok((&posted.message).into())
 }
 
-/// The problem as the answer's body, and its status as the answer's.
+/// Returns the problem as the response's body, and sets the response's status to match.
 fn refused(problem: impl Into<Problem>) -> Problem {
     let problem = problem.into();
     if let Some(AnswerHead(set)) = use_context() {

@@ -1,5 +1,5 @@
-//! What the one who runs the server chose: flags, then `WATCH_PARTY_*` variables, then the
-//! `[watch-party]` table of `Leptos.toml`, then defaults.
+//! The server's configuration: flags, then `WATCH_PARTY_*` environment variables, then the `[watch-party]` table of
+//! `Leptos.toml`, then defaults.
 
 mod sources;
 mod values;
@@ -25,91 +25,91 @@ pub use values::plain_folder;
 
 const MONTH: u64 = 30 * 24 * 60 * 60;
 
-/// All settings, each checked.
+/// All settings, validated.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where to listen; `None` leaves it to Leptos's own settings.
+    /// Address to listen on; `None` means the one in Leptos's own settings.
     pub site_addr: Option<SocketAddr>,
     pub store: StoreChoice,
-    /// Where visitors find the site, without a slash at its end; `None` asks each request.
+    /// URL at which visitors find the site, without a trailing slash; `None` means the host that each request names.
     pub public_url: Option<String>,
     pub policy: Policy,
-    /// How many connections may be open at once; `None` leaves it to the limit of open files.
+    /// Maximum number of open connections; `None` means as many as the limit of open files allows.
     pub max_connections: Option<usize>,
-    /// The proxies whose forwarded addresses count.
+    /// Proxies whose `X-Forwarded-*` headers the server trusts.
     pub trusted_proxies: Vec<IpNet>,
 }
 
-/// Where chats are kept.
+/// Where the server keeps chats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreChoice {
-    /// Nothing touches a disk; a restart ends every chat.
+    /// In memory: nothing is written to a disk, and a restart ends every chat.
     Memory,
-    /// One file, by its path.
+    /// In the SQLite file at this path.
     Sqlite(PathBuf),
 }
 
-/// Why the program does not start; its text is one line.
+/// Why the program does not start. The message is one line, except for [`Error::Asked`].
 #[derive(Debug, Error)]
 pub enum Error {
-    /// `--help` or `--version`: not an error, but nothing more is to be done.
+    /// The output of `--help` or `--version`: not an error, but the program prints it and exits.
     #[error("{0}")]
     Asked(String),
     #[error("{0}")]
     Flags(String),
     #[error("Leptos.toml: {0}")]
     File(String),
-    #[error("{from}: '{value}' is wrong: {problem}")]
+    #[error("{from}: '{value}' is not valid: {problem}")]
     Value { from: String, value: String, problem: String },
 }
 
 /// Private group chat that leaves nothing behind.
 ///
-/// Each setting is a flag, a variable, or a line in the [watch-party] table of Leptos.toml, and
-/// the first of them that is set counts.
-#[allow(clippy::doc_markdown)] // shown as it stands by --help
+/// Each setting is a flag, an environment variable, or a line in the [watch-party] table of Leptos.toml. A flag
+/// overrides a variable, and a variable overrides the file.
+#[allow(clippy::doc_markdown)] // `--help` shows these comments verbatim
 #[derive(Debug, Parser)]
 #[command(name = "watch-party", version)]
 struct Flags {
     /// Address and port to listen on [variable: LEPTOS_SITE_ADDR] [default: 127.0.0.1:3000]
     #[arg(long, value_name = "ADDRESS:PORT")]
     site_addr: Option<String>,
-    /// Where chats are kept: sqlite:<path> of a file, or memory [variable: WATCH_PARTY_STORE]
+    /// Where to keep chats: sqlite:<path> for a file, or memory [variable: WATCH_PARTY_STORE]
     /// [default: sqlite:watch-party.db]
     #[arg(long, value_name = "STORE")]
     store: Option<String>,
-    /// Where visitors find the site, for the links it hands out [variable: WATCH_PARTY_PUBLIC_URL]
-    /// [default: what each request names as its host]
+    /// Public URL of the site, for the links that the server creates [variable:
+    /// WATCH_PARTY_PUBLIC_URL] [default: the host that each request names]
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// How long a session lives, in seconds, 1 to 21600 [variable: WATCH_PARTY_SESSION_TTL]
+    /// Lifetime of a session, in seconds, 1 to 21600 [variable: WATCH_PARTY_SESSION_TTL]
     /// [default: 21600]
     #[arg(long, value_name = "SECONDS")]
     session_ttl: Option<String>,
-    /// How long a chat that nobody is in is kept, in seconds, 0 to 2592000 [variable:
+    /// How long to keep a chat without members, in seconds, 0 to 2592000 [variable:
     /// WATCH_PARTY_FORGET_AFTER] [default: 86400]
     #[arg(long, value_name = "SECONDS")]
     forget_after: Option<String>,
-    /// Whether callers are limited in how much they may do at once [variable:
-    /// WATCH_PARTY_RATE_LIMIT] [default: on]
+    /// Whether to limit the rate of each caller's requests [variable: WATCH_PARTY_RATE_LIMIT]
+    /// [default: on]
     #[arg(long, value_name = "on|off")]
     rate_limit: Option<String>,
-    /// How many connections may be open at once, 1 to 1000000 [variable: WATCH_PARTY_MAX_CONNECTIONS]
-    /// [default: as many as files may be open, at most 65536]
+    /// Maximum number of open connections, 1 to 1000000 [variable: WATCH_PARTY_MAX_CONNECTIONS]
+    /// [default: as many as the limit of open files allows, at most 65536]
     #[arg(long, value_name = "NUMBER")]
     max_connections: Option<String>,
-    /// Addresses or networks of proxies whose X-Forwarded-* headers count, separated by commas
-    /// [variable: WATCH_PARTY_TRUSTED_PROXIES] [default: none]
+    /// Proxies whose X-Forwarded-* headers the server trusts: addresses or networks, separated by
+    /// commas [variable: WATCH_PARTY_TRUSTED_PROXIES] [default: none]
     #[arg(long, value_name = "NETWORKS")]
     trusted_proxies: Option<String>,
 }
 
 impl Config {
-    /// Reads the settings. `arguments` begin with the program's name; `variable` looks a variable
-    /// up; `file` is the text of `Leptos.toml`, where there is one.
+    /// Reads the settings. `arguments` start with the program's name, `variable` looks up an environment variable,
+    /// and `file` is the text of `Leptos.toml`, if that file exists.
     ///
     /// # Errors
-    /// The first thing that is wrong, named; or what `--help` and `--version` print.
+    /// The first invalid setting, by name; or the output of `--help` or `--version`.
     pub fn read(
         arguments: impl IntoIterator<Item = OsString>,
         variable: impl Fn(&str) -> Option<String>,
@@ -145,11 +145,11 @@ impl Config {
     }
 }
 
-/// Leptos's own settings: those of `Leptos.toml` where there is one, with its `LEPTOS_*`
-/// variables, else the files in `site/` of the working directory.
+/// Returns Leptos's own settings: from `Leptos.toml` and the `LEPTOS_*` variables if the file exists, otherwise for
+/// the files in `site/` of the working directory.
 ///
 /// # Errors
-/// What is wrong with them, in one line.
+/// One line that says what is wrong with the settings.
 pub fn leptos_options(config: &Config, has_file: bool) -> Result<LeptosOptions, String> {
     let mut options = if has_file {
         let read = get_configuration(Some("Leptos.toml"));

@@ -1,20 +1,20 @@
-//! Where settings come from: flags, then variables, then the table in `Leptos.toml`.
+//! Sources of settings: flags, then environment variables, then the table in `Leptos.toml`.
 
 use super::Error;
 
-/// Where settings come from after the flags.
+/// The sources of settings besides the flags.
 pub(super) struct Sources<'a> {
     variable: &'a dyn Fn(&str) -> Option<String>,
     table: toml::Table,
 }
 
 impl<'a> Sources<'a> {
-    /// `variable` looks a variable up; `file` is the text of `Leptos.toml`, where there is one.
+    /// `variable` looks up an environment variable; `file` is the text of `Leptos.toml`, if that file exists.
     pub(super) fn new(variable: &'a dyn Fn(&str) -> Option<String>, file: Option<&str>) -> Result<Self, Error> {
         Ok(Self { variable, table: file.map_or(Ok(toml::Table::new()), read_table)? })
     }
 
-    /// What the first source that has the setting says.
+    /// Returns the setting's value from the first source that has it.
     pub(super) fn get<T>(
         &self,
         name: &str,
@@ -35,7 +35,7 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// The names that the `[watch-party]` table may hold.
+/// The settings that the `[watch-party]` table can contain.
 pub(super) const TABLE_NAMES: [&str; 8] = [
     "site-addr",
     "store",
@@ -52,7 +52,7 @@ fn read_table(text: &str) -> Result<toml::Table, Error> {
     let table = match file.get("watch-party") {
         None => toml::Table::new(),
         Some(toml::Value::Table(table)) => table.clone(),
-        Some(_) => return Err(Error::File("watch-party must be a table".into())),
+        Some(_) => return Err(Error::File("[watch-party] must be a table".into())),
     };
     match table.keys().find(|name| !TABLE_NAMES.contains(&name.as_str())) {
         Some(name) => Err(Error::File(format!("[watch-party] has no setting '{name}'"))),

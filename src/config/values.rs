@@ -1,4 +1,4 @@
-//! What single settings may say.
+//! Parsers for the values of single settings.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub(super) fn parse_seconds(text: &str, least: u64, most: u64) -> Result<Duratio
     seconds.map(Duration::from_secs).ok_or_else(|| format!("must be whole seconds from {least} to {most}"))
 }
 
-/// More than any machine of today carries.
+/// More connections than any current machine can handle.
 const MOST_CONNECTIONS: usize = 1_000_000;
 
 pub(super) fn parse_connections(text: &str) -> Result<usize, String> {
@@ -24,7 +24,7 @@ pub(super) fn parse_connections(text: &str) -> Result<usize, String> {
 
 pub(super) fn parse_store(text: &str) -> Result<StoreChoice, String> {
     match text.split_once(':') {
-        Some(("sqlite", ":memory:")) => Err("would be a file of that name; for nothing on a disk, say memory".into()),
+        Some(("sqlite", ":memory:")) => Err("would be a file of that name; to keep chats in memory, use memory".into()),
         Some(("sqlite", path)) if !path.is_empty() => Ok(StoreChoice::Sqlite(path.into())),
         None if text == "memory" => Ok(StoreChoice::Memory),
         _ => Err("must be memory, or sqlite: and the path of a file, such as sqlite:watch-party.db".into()),
@@ -39,7 +39,7 @@ pub(super) fn parse_switch(text: &str) -> Result<bool, String> {
     }
 }
 
-/// The path, without a slash at its end, if it is one that can stand in links.
+/// Returns the path without a trailing slash, if it can be part of a link as it is.
 pub fn plain_folder(path: &str) -> Option<&str> {
     let is_plain = |segment: &str| {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
@@ -72,7 +72,7 @@ pub(super) fn parse_networks(text: &str) -> Result<Vec<IpNet>, String> {
         .map(|item| {
             let network = item.parse::<IpNet>().ok();
             let network = network.or_else(|| item.parse().ok().map(|address: IpAddr| address.into()));
-            network.ok_or_else(|| format!("'{item}' is no address and no network such as 10.0.0.0/8"))
+            network.ok_or_else(|| format!("'{item}' is neither an IP address nor a network such as 10.0.0.0/8"))
         })
         .collect()
 }

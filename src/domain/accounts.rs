@@ -1,4 +1,4 @@
-//! Those who come back with a password.
+//! Accounts: usernames with a password, in chats where people log in.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use super::{
     Admission, Chat, Event, JoinDigest, Member, MemberId, Randomness, Refusal, Role, Salt, Timestamp, Username,
 };
 
-/// A password as it is kept: an argon2id hash with its salt and its cost, as one string (PHC format).
+/// A password as it is stored: an argon2id hash with its salt and cost, as one string (PHC format).
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(Arc<str>);
 
 impl PasswordHash {
-    /// What the hash function wrote.
+    /// Wraps a string that the hash function produced.
     #[must_use]
     pub fn from_stored(text: &str) -> Self {
         Self(text.into())
@@ -30,46 +30,47 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// A username and a password that belong to one chat.
+/// A username and password of one chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Who the holder is whenever they are in.
+    /// The member id of the account's holder, the same at each login.
     pub member_id: MemberId,
     pub username: Username,
     pub password: PasswordHash,
-    /// What the holder may do whenever they are in.
+    /// The holder's role, the same at each login.
     pub role: Role,
 }
 
 impl Account {
-    /// How many one chat may have.
+    /// Maximum number of accounts in a chat.
     pub const MAX: u32 = 200;
 }
 
 impl Chat {
-    /// The account of that name.
+    /// Returns the account with this name.
     #[must_use]
     pub fn account(&self, username: &Username) -> Option<&Account> {
         self.accounts.iter().find(|account| account.username.same_as(username))
     }
 
-    /// Whether `username` could be registered now. Registering takes no seat.
+    /// Checks that `username` can be registered now. Registering takes no seat.
     ///
     /// # Errors
-    /// [`Refusal::WrongAdmission`], [`Refusal::UsernameTaken`], [`Refusal::Invalid`] where the chat
-    /// has as many accounts as it may, [`Refusal::ChatNotFound`].
+    /// [`Refusal::WrongAdmission`], [`Refusal::UsernameTaken`], [`Refusal::Invalid`] if the chat has the maximum
+    /// number of accounts, [`Refusal::ChatNotFound`].
     pub fn may_register(&self, username: &Username, now: Timestamp) -> Result<(), Refusal> {
         self.enters_by(Admission::Account)?;
         self.check_name(username, None, now)?;
         if self.accounts.len() >= Account::MAX as usize {
-            let problem = format!("cannot be registered: this chat has {} accounts already", Account::MAX);
+            let problem =
+                format!("cannot be registered: this chat already has the maximum of {} accounts", Account::MAX);
             return Err(Refusal::Invalid { field: "username", problem });
         }
         Ok(())
     }
 
-    /// The members whose sessions were given for `join`, each with the salt that the token was derived
-    /// with. Where people log in, one browser may have shown the same secret for several accounts.
+    /// Returns the members whose sessions were issued for `join`, each with the salt of its token. In a chat with
+    /// accounts, one browser may have presented the same secret for several accounts.
     pub fn members_given_for(&self, join: JoinDigest, now: Timestamp) -> impl Iterator<Item = (&Member, Salt)> {
         self.live_sessions(now)
             .filter(move |(_, session)| session.is_given_for(join.as_source()))
@@ -89,9 +90,8 @@ impl Chat {
         Ok(Event::Registered { account: Account { member_id, username, password, role: Role::Guest } })
     }
 
-    /// Seats the account's holder. An account has one seat and may have several sessions, one for each
-    /// browser: from a browser that has one, logging in again changes nothing. The caller has seen to it
-    /// that the password is right.
+    /// Seats the account's holder; the caller has checked the password. An account has one seat and can have several
+    /// sessions, one for each browser. Logging in again from a browser that has a session changes nothing.
     pub(super) fn log_in(
         &self,
         username: &Username,
@@ -114,7 +114,7 @@ impl Chat {
         self.start_session(member, session, ends_oldest)
     }
 
-    /// The account of the member of that id, seated or not.
+    /// Returns the account with this member id, whether or not its holder has a seat.
     pub(super) fn account_of(&self, member_id: MemberId) -> Option<&Account> {
         self.accounts.iter().find(|account| account.member_id == member_id)
     }

@@ -1,4 +1,4 @@
-//! How events change a chat; nothing else does.
+//! Applies events to a chat; nothing else changes its state.
 
 use std::borrow::Cow;
 use std::mem;
@@ -10,24 +10,25 @@ use super::{
     Transition,
 };
 
-/// How many posts are remembered by their client id.
+/// How many receipts of posts with a client id a chat keeps.
 const RECEIPTS: usize = 256;
-/// How many ways back are kept; owners who have lapsed longest lose theirs first.
+/// How many recovery codes a chat keeps; the oldest is dropped first.
 const MAX_RECOVERIES: usize = 50;
-/// How many ended sessions are remembered, to say "it has ended" rather than "who are you".
+/// How many ended sessions a chat remembers, to refuse their tokens as expired instead of unknown.
 const ENDED_SESSIONS: usize = 256;
-/// How many of those whom an owner removed are remembered.
+/// How many removed guests a chat remembers.
 const REMOVED: usize = 256;
 
 impl Chat {
-    /// What `events` make of this chat. They come from [`Chat::decide`] on this very state.
+    /// Returns the transition from this state through `events`, which must come from [`Chat::decide`] on this same
+    /// state.
     #[must_use]
     pub fn transition(&self, events: Vec<Event>) -> Transition {
         let after = Arc::new(self.after(&events).into_owned());
         Transition { before: self.revision, events: events.into(), after }
     }
 
-    /// The state that `events` make of this one.
+    /// Returns the state after `events`.
     pub(super) fn after(&self, events: &[Event]) -> Cow<'_, Self> {
         if events.is_empty() {
             return Cow::Borrowed(self);
@@ -37,8 +38,8 @@ impl Chat {
         Cow::Owned(after)
     }
 
-    /// Changes the state as `event` says. Events come from [`Chat::decide`] on this very state,
-    /// so nothing is checked again.
+    /// Applies `event` to the state. Events come from [`Chat::decide`] on this same state, so they are not checked
+    /// again.
     pub fn apply(&mut self, event: &Event) {
         self.revision += 1;
         match event {
@@ -115,7 +116,7 @@ impl Chat {
             Event::Knocked { knock } => self.knocks.push(knock.clone()),
             Event::KnockDecided { knock_id, status, expires_at } => self.decide_knock(*knock_id, *status, *expires_at),
             Event::KnockEnded { knock_id, .. } => self.knocks.retain(|knock| knock.id != *knock_id),
-            Event::MessagePosted { message } => self.keep(message),
+            Event::MessagePosted { message } => self.keep_message(message),
             Event::ChatEnded => *self = Self { revision: self.revision, ended: true, ..Self::new(self.id) },
         }
     }
@@ -135,7 +136,7 @@ impl Chat {
             self.recoveries.retain(|recovery| recovery.member_id != member_id);
         }
         member.sessions.iter().for_each(|session| self.remember_ended_session(session.digest));
-        // In a chat with accounts, several members may have come from one browser.
+        // In a chat with accounts, several members may have joined from one browser.
         if let Some(join) = member.join.filter(|join| why == Departure::Removed && !self.was_removed(*join)) {
             self.removed.push_back(join);
             if self.removed.len() > REMOVED {
@@ -152,7 +153,7 @@ impl Chat {
         self.knocks.push(Knock { status, expires_at, ..knock });
         let is_decided = |knock: &Knock| knock.status != KnockStatus::Pending;
         if self.knocks.iter().filter(|knock| is_decided(knock)).count() > Knock::MAX_DECIDED {
-            // Who was let in has a seat to hear of; who was not loses nothing.
+            // An approved guest still has to learn of the seat; a declined guest loses nothing.
             let declined = self.knocks.iter().position(|knock| knock.status == KnockStatus::Declined);
             if let Some(first) = declined.or_else(|| self.knocks.iter().position(is_decided)) {
                 self.knocks.remove(first);
@@ -167,9 +168,9 @@ impl Chat {
         }
     }
 
-    fn keep(&mut self, message: &Message) {
+    fn keep_message(&mut self, message: &Message) {
         self.last_id = message.id;
-        if message.member_id == MemberId::NOBODY {
+        if message.member_id == MemberId::ANONYMOUS {
             self.vacant_since = self.vacant_since.max(message.sent_at);
         }
         if let Some(client_id) = message.client_id {

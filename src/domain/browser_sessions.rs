@@ -1,12 +1,11 @@
-//! A browser that has said who it is: one username, used between the chats that are entered by their
-//! address.
+//! Browser sessions: one username for all chats that people enter by their address.
 
 use super::{
     Admission, BrowserDigest, BrowserToken, Chat, ChatId, Event, JoinDigest, Member, MemberId, Randomness, Refusal,
     Salt, Session, Timestamp, Username,
 };
 
-/// It belongs to no chat, and names none.
+/// A browser's session. It belongs to no chat and contains no chat id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrowserSession {
     pub token: BrowserDigest,
@@ -14,8 +13,8 @@ pub struct BrowserSession {
     pub expires_at: Timestamp,
 }
 
-/// A chat in which a browser has taken a seat, as it is kept: only who has the browser's token can read
-/// which chat it is. Each is masked with bytes of its own, derived from the token and a random salt.
+/// The stored id of a chat in which a browser has taken a seat. Only the holder of the browser's token can read it:
+/// each id is masked with its own bytes, derived from the token and a random salt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedChatId {
     pub salt: Salt,
@@ -28,7 +27,7 @@ impl SealedChatId {
         Self { salt, masked: xor(chat_id.as_uuid().into_bytes(), token.mask(&salt)) }
     }
 
-    /// The chat, for the browser that entered it.
+    /// Returns the chat's id, for the browser that entered the chat.
     #[must_use]
     pub fn open(&self, token: &BrowserToken) -> ChatId {
         uuid::Uuid::from_bytes(xor(self.masked, token.mask(&self.salt))).into()
@@ -40,7 +39,7 @@ fn xor(bytes: [u8; 16], mask: [u8; 16]) -> [u8; 16] {
 }
 
 impl BrowserSession {
-    /// How many chats are kept of those that one browser has entered; the first go first.
+    /// Maximum number of entered chats that a browser session keeps; the oldest is dropped first.
     pub const MAX_CHATS: usize = 200;
 
     #[must_use]
@@ -50,9 +49,9 @@ impl BrowserSession {
 }
 
 impl Chat {
-    /// Seats someone who knows the chat's address, where that is enough. Whoever has joined as `join`
-    /// before is there already. A seat that nobody renews ends with what it was taken by: whoever
-    /// says anew who they are finds their name free.
+    /// Seats a caller who knows the address of an open chat. A member who joined with `join` before keeps the seat.
+    /// The session ends at `until` at the latest, with the browser session that it was taken with, unless it is
+    /// renewed; so a user who starts a new browser session finds their name free.
     pub(super) fn enter(
         &self,
         username: &Username,
@@ -76,8 +75,7 @@ impl Chat {
         Ok(Some(Event::MemberJoined { member }))
     }
 
-    /// Changes a member's name, everywhere but on what they have said. Whoever is known by `join` may
-    /// have left.
+    /// Renames the member who joined with `join`, who may have left. Messages keep the old name.
     pub(super) fn rename(
         &self,
         join: JoinDigest,
@@ -89,7 +87,7 @@ impl Chat {
         Ok(member.map(|member| Event::MemberRenamed { member_id: member.id, username: username.clone() }))
     }
 
-    /// Whether the member who is known by `join` could be called `username`.
+    /// Checks that the member who joined with `join`, if any, can have the name `username`.
     ///
     /// # Errors
     /// [`Refusal::UsernameTaken`], [`Refusal::WrongAdmission`], [`Refusal::ChatNotFound`].

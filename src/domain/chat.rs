@@ -1,4 +1,4 @@
-//! One conversation: its state, what may be read of it, and how events change it.
+//! The state of a chat: what stores keep of it, and what callers can read.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,8 +9,7 @@ use super::{
     MessageId, PublicAccess, Recovery, Refusal, Role, Session, SessionDigest, Settings, Timestamp,
 };
 
-/// That a member's client id has made a message already. It outlives the message, so it holds
-/// none of the words.
+/// A record that a member's client id already created a message. It outlives the message, so it contains no text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     pub member_id: MemberId,
@@ -19,24 +18,24 @@ pub struct Receipt {
     pub sent_at: Timestamp,
 }
 
-/// All that a store keeps of a chat; [`Chat::restore`] makes it a chat again.
+/// Everything that a store keeps of a chat. [`Chat::restore`] turns it back into a chat.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub id: ChatId,
     pub revision: u64,
     pub name: Option<ChatName>,
     pub settings: Settings,
-    /// Longest-seated first, those whose sessions have expired too.
+    /// Longest-seated first, including members whose sessions have expired.
     pub members: Vec<Member>,
     /// Oldest first.
     pub invites: Vec<Invite>,
-    /// In the order of their last change: knocked, or decided.
+    /// In the order of their last change: created or decided.
     pub knocks: Vec<Knock>,
     /// Oldest first.
     pub recoveries: Vec<Recovery>,
-    /// In the order in which they registered.
+    /// In the order of registration.
     pub accounts: Vec<Account>,
-    /// Oldest first, without a gap up to `last_id`.
+    /// Oldest first, without gaps up to `last_id`.
     pub messages: VecDeque<Message>,
     pub last_id: MessageId,
     /// Oldest first.
@@ -48,17 +47,17 @@ pub struct Snapshot {
     pub vacant_since: Timestamp,
 }
 
-/// A decision, ready to be kept. Clones share everything.
+/// A decision, ready to be committed. Clones share their contents.
 #[derive(Clone, Debug)]
 pub struct Transition {
-    /// The revision it was decided on; 0 for a new chat.
+    /// The revision that the decision is based on; 0 for a new chat.
     pub before: u64,
     pub events: Arc<[Event]>,
-    /// The chat as the events leave it.
+    /// The chat after the events.
     pub after: Arc<Chat>,
 }
 
-/// A chat as its events made it. A chat of no event yet does not exist for anyone.
+/// The state of a chat after all its events. Before its first event, the chat does not exist for callers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chat {
     pub(super) id: ChatId,
@@ -75,25 +74,25 @@ pub struct Chat {
     pub(super) receipts: VecDeque<Receipt>,
     pub(super) ended_sessions: VecDeque<SessionDigest>,
     pub(super) removed: VecDeque<JoinDigest>,
-    /// When the last seat became free, or someone posted without a seat; meaningful while there are no
-    /// members.
+    /// When the last seat became free or a message was last posted without a session, whichever is later; meaningful
+    /// only while there are no members.
     pub(super) vacant_since: Timestamp,
     pub(super) ended: bool,
 }
 
-/// What a reader has not seen yet.
+/// The messages that a reader has not seen yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessagesAfter {
     /// Oldest first.
     pub messages: Vec<Message>,
-    /// The newest id in the chat; the reader's next cursor.
+    /// Id of the newest message in the chat: the reader's next cursor.
     pub last_id: MessageId,
-    /// How many messages after the cursor have been deleted already.
+    /// Number of messages after the cursor that are already deleted.
     pub missed: u64,
 }
 
 impl Chat {
-    /// A chat to which nothing has happened.
+    /// Creates a chat without any event.
     #[must_use]
     pub fn new(id: ChatId) -> Self {
         Self {
@@ -116,7 +115,7 @@ impl Chat {
         }
     }
 
-    /// The chat that a store has kept.
+    /// Restores a chat from a store's snapshot.
     #[must_use]
     pub fn restore(kept: Snapshot) -> Self {
         Self {
@@ -144,7 +143,7 @@ impl Chat {
         self.id
     }
 
-    /// How many events made this state.
+    /// Returns the number of events that led to this state.
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.revision
@@ -155,82 +154,83 @@ impl Chat {
         self.name.as_ref()
     }
 
+    /// Returns the settings.
+    ///
     /// # Errors
-    /// [`Refusal::ChatNotFound`] before the chat was created and after it ended.
+    /// [`Refusal::ChatNotFound`] before the chat is created and after it has ended.
     pub fn settings(&self) -> Result<&Settings, Refusal> {
         self.settings.as_ref().filter(|_| !self.ended).ok_or(Refusal::ChatNotFound)
     }
 
-    /// Whether nothing of this chat is to be kept.
+    /// Whether the chat has ended, so that stores keep nothing of it.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// All messages that are kept, oldest first.
+    /// Returns the kept messages, oldest first.
     #[must_use]
     pub fn messages(&self) -> &VecDeque<Message> {
         &self.messages
     }
 
-    /// All invites that are kept, oldest first.
+    /// Returns the kept invites, oldest first.
     #[must_use]
     pub fn invites(&self) -> &[Invite] {
         &self.invites
     }
 
-    /// All knocks that are kept, in the order in which they were made or decided; those too that
-    /// have expired.
+    /// Returns the kept knocks in the order in which they were created or decided, including expired ones.
     #[must_use]
     pub fn knocks(&self) -> &[Knock] {
         &self.knocks
     }
 
-    /// How owners come back, oldest first.
+    /// Returns the owners' recovery codes, oldest first.
     #[must_use]
     pub fn recoveries(&self) -> &[Recovery] {
         &self.recoveries
     }
 
-    /// All accounts, in the order in which they registered.
+    /// Returns all accounts, in the order of registration.
     #[must_use]
     pub fn accounts(&self) -> &[Account] {
         &self.accounts
     }
 
-    /// The newest message's id, whether or not the message is kept; 0 before the first.
+    /// Returns the id of the newest message, whether or not that message is kept; 0 before the first.
     #[must_use]
     pub fn last_id(&self) -> MessageId {
         self.last_id
     }
 
-    /// The posts that are remembered by their client id, oldest first.
+    /// Returns the receipts of posts with a client id, oldest first.
     #[must_use]
     pub fn receipts(&self) -> &VecDeque<Receipt> {
         &self.receipts
     }
 
-    /// The sessions that are remembered to have ended, oldest first.
+    /// Returns the ended sessions that the chat remembers, oldest first.
     #[must_use]
     pub fn ended_sessions(&self) -> &VecDeque<SessionDigest> {
         &self.ended_sessions
     }
 
-    /// The join digests of guests whom an owner removed, oldest first. A digest goes when its guest is
+    /// Returns the join digests of guests whom an owner removed, oldest first. A digest is deleted when its guest is
     /// let in again.
     #[must_use]
     pub fn removed(&self) -> &VecDeque<JoinDigest> {
         &self.removed
     }
 
-    /// When the last seat became free, or someone posted without a seat; meaningful while there are no
-    /// members.
+    /// When the last seat became free or a message was last posted without a session, whichever is later; meaningful
+    /// only while there are no members.
     #[must_use]
     pub fn vacant_since(&self) -> Timestamp {
         self.vacant_since
     }
 
-    /// The sessions that are good at `now`, each with the member whose it is.
+    /// Returns the sessions that are valid at `now`, each with its member.
     pub fn live_sessions(&self, now: Timestamp) -> impl Iterator<Item = (&Member, &Session)> {
         self.sessions().filter(move |(_, session)| session.is_live(now))
     }
@@ -239,11 +239,11 @@ impl Chat {
         self.members.iter().flat_map(|member| member.sessions.iter().map(move |session| (member, session)))
     }
 
-    /// Whose session it is.
+    /// Returns the member whose session this is.
     ///
     /// # Errors
-    /// [`Refusal::SessionExpired`] for a session that was good once, [`Refusal::SessionRequired`]
-    /// for any other, [`Refusal::ChatNotFound`] where there is no chat.
+    /// [`Refusal::SessionExpired`] for a session that has ended, [`Refusal::SessionRequired`] for an unknown one,
+    /// [`Refusal::ChatNotFound`] if there is no chat.
     pub fn authenticate(&self, token: SessionDigest, now: Timestamp) -> Result<&Member, Refusal> {
         self.settings()?;
         match self.sessions().find(|(_, session)| session.digest == token) {
@@ -254,14 +254,15 @@ impl Chat {
         }
     }
 
+    /// Checks that the chat's address is enough for `access`.
+    ///
     /// # Errors
-    /// [`Refusal::SessionRequired`] where the chat's address allows less than `access`,
-    /// [`Refusal::ChatNotFound`].
+    /// [`Refusal::SessionRequired`] if the address allows less than `access`, [`Refusal::ChatNotFound`].
     pub fn allows_by_address(&self, access: PublicAccess) -> Result<(), Refusal> {
         if self.settings()?.public_access >= access { Ok(()) } else { Err(Refusal::SessionRequired) }
     }
 
-    /// Whose session it is, if it is an owner's.
+    /// Returns the member whose session this is, who must be an owner.
     ///
     /// # Errors
     /// As [`Chat::authenticate`], and [`Refusal::OwnerOnly`].
@@ -270,8 +271,8 @@ impl Chat {
         (self.role(member, now) == Role::Owner).then_some(member).ok_or(Refusal::OwnerOnly)
     }
 
-    /// What a reader whose cursor is `after` has not seen. A cursor ahead of the chat belongs to
-    /// another life of it, so its reader gets everything.
+    /// Returns what a reader with the cursor `after` has not seen. A cursor beyond the newest message comes from a
+    /// different history of the chat, so its reader gets everything.
     #[must_use]
     pub fn messages_after(&self, after: MessageId) -> MessagesAfter {
         let after = if after > self.last_id { 0 } else { after };
@@ -288,8 +289,8 @@ impl Chat {
         self.last_id + 1
     }
 
-    /// When time alone will next change this chat: a session or a knock expires, or the grace of
-    /// an empty chat is over.
+    /// Returns when the chat will next change without a command: a session or a knock expires, or the chat has been
+    /// empty for `forget_after`.
     #[must_use]
     pub fn due_at(&self, forget_after: Duration) -> Timestamp {
         let sessions = self.sessions().map(|(_, session)| session.expires_at).min();
@@ -297,15 +298,17 @@ impl Chat {
         self.knocks.iter().map(|knock| knock.expires_at).fold(seats, Timestamp::min)
     }
 
-    /// When nothing will be left of the chat, unless someone enters or renews a session before.
+    /// Returns when the chat will be deleted, unless someone enters or renews a session before then.
     #[must_use]
     pub fn forgotten_at(&self, forget_after: Duration) -> Timestamp {
         let last_expiry = self.sessions().map(|(_, session)| session.expires_at).max();
         last_expiry.map_or(self.vacant_since, |expiry| expiry.max(self.vacant_since)).after(forget_after)
     }
 
+    /// Checks the chat's kind of admission.
+    ///
     /// # Errors
-    /// [`Refusal::WrongAdmission`] where one enters otherwise, [`Refusal::ChatNotFound`].
+    /// [`Refusal::WrongAdmission`] if people enter this chat in another way, [`Refusal::ChatNotFound`].
     pub fn enters_by(&self, admission: Admission) -> Result<(), Refusal> {
         if self.settings()?.admission == admission { Ok(()) } else { Err(Refusal::WrongAdmission) }
     }

@@ -1,4 +1,4 @@
-//! What someone asks of a chat.
+//! Commands: everything that a caller can ask a chat to do.
 
 use std::time::Duration;
 
@@ -8,50 +8,49 @@ use super::{
     Salt, SessionId, Settings, Timestamp, Username,
 };
 
-/// A request that has been read into types which cannot be wrong. `by` is the digest of the
-/// session token that came with it.
+/// A request whose fields are parsed and valid. `by` is the digest of the caller's session token.
 #[derive(Clone, Debug)]
 pub enum Command {
     Create {
         name: Option<ChatName>,
         settings: Settings,
-        /// Who owns it; where there is nobody yet, the first to enter will.
+        /// The owner's name. If `None`, the first member to enter becomes the owner.
         username: Option<Username>,
-        /// The password of the owner's account, where people log in.
+        /// The password of the owner's account, in a chat with accounts.
         password: Option<PasswordHash>,
     },
-    /// Makes a magic link. Without a session, only what the chat's address allows.
+    /// Creates an invite. Without a session, only as far as the chat's address allows it.
     CreateInvite {
         by: Option<SessionDigest>,
         terms: InviteTerms,
     },
-    /// Makes an invite worthless; who came by it stays or goes.
+    /// Revokes an invite. The guests who joined with it stay or are removed.
     RevokeInvite {
         by: SessionDigest,
         invite_id: InviteId,
         members_go: bool,
     },
-    /// Takes a seat, or knocks where the invite asks first. The same `join` has the same effect
-    /// as before.
+    /// Redeems an invite: takes a seat, or knocks if the invite asks first. Repeating it with the same `join` gives
+    /// the same seat or knock.
     Join {
         key: InviteDigest,
         join: JoinDigest,
         username: Username,
     },
-    /// Makes an account.
+    /// Creates an account.
     Register {
         username: Username,
         password: PasswordHash,
     },
-    /// Takes the account's seat, or one more session in it; the password was right.
+    /// Takes the account's seat, or starts another session in it. The caller has checked the password.
     LogIn {
         username: Username,
         join: JoinDigest,
-        /// Whether the session that started first ends where there are as many as may be.
+        /// Whether to end the oldest session if the account has the maximum number of sessions.
         ends_oldest: bool,
     },
-    /// Takes a seat in a chat that is entered by its address, until `until` at most. The same `join`
-    /// has the same effect as before.
+    /// Takes a seat in an open chat, until `until` at the latest. Repeating it with the same `join` gives the same
+    /// seat.
     Enter {
         username: Username,
         join: JoinDigest,
@@ -66,7 +65,7 @@ pub enum Command {
         ticket: TicketDigest,
         knock_id: KnockId,
     },
-    /// Changes the name of the member who is known by `join`, in a chat that is entered by its address.
+    /// Renames the member who joined an open chat with `join`.
     Rename {
         join: JoinDigest,
         username: Username,
@@ -76,18 +75,18 @@ pub enum Command {
         text: MessageText,
         client_id: Option<ClientId>,
     },
-    /// Posts as nobody in particular, where the chat's address is enough for that.
+    /// Posts without a session, if the chat's address is enough to post.
     PostByAddress {
         text: MessageText,
     },
-    /// Frees the seat of `member_id`: one's own, or a guest's where `by` is an owner, who may revoke the
-    /// invite that the member came by as well.
+    /// Frees the seat of `member_id`: the caller's own, or a guest's if the caller is an owner. An owner can also
+    /// revoke the invite that the member joined with.
     Remove {
         by: SessionDigest,
         member_id: MemberId,
         revokes_invite: bool,
     },
-    /// Makes a member an owner too, or oneself a guest where another owner stays.
+    /// Makes a member an owner, or the caller a guest if another owner stays.
     SetRole {
         by: SessionDigest,
         member_id: MemberId,
@@ -96,16 +95,16 @@ pub enum Command {
     Renew {
         by: SessionDigest,
     },
-    /// Ends one of the member's own sessions, `by` where none is named; with the last, the seat is free.
+    /// Ends one of the caller's own sessions; `None` is the session `by`. Ending the last one frees the seat.
     EndSession {
         by: SessionDigest,
         session_id: Option<SessionId>,
     },
-    /// Gives an owner a new way back; the one before ends.
+    /// Gives an owner a new recovery code, which replaces the previous one.
     SetRecovery {
         by: SessionDigest,
     },
-    /// Brings an owner back; the name counts where the seat has become free meanwhile.
+    /// Recovers an owner's seat. The name is used only if the seat has become free in the meantime.
     Recover {
         code: RecoveryDigest,
         username: Username,
@@ -113,18 +112,18 @@ pub enum Command {
     End {
         by: SessionDigest,
     },
-    /// Frees the seats of expired sessions, and ends a chat that had none for `forget_after`.
+    /// Frees the seats of expired sessions, and ends a chat that has had no members for `forget_after`.
     Sweep {
         forget_after: Duration,
     },
 }
 
-/// The randomness one decision may use: a decision makes at most one new thing with an id, and
-/// sees only the digests of new secrets.
+/// The randomness that one decision can use. A decision creates at most one thing with an id, and sees only the
+/// digests of new secrets.
 #[derive(Clone, Copy, Debug)]
 pub struct Randomness {
     pub id: [u8; 16],
-    /// What `session`, `ticket` and `recovery` are derived with, where they are.
+    /// The salt of those among `session`, `ticket` and `recovery` that are derived.
     pub salt: Salt,
     pub session: SessionDigest,
     pub invite: InviteDigest,
@@ -133,7 +132,7 @@ pub struct Randomness {
 }
 
 impl Randomness {
-    /// For a decision that makes nothing secret and nothing with an id.
+    /// For a decision that creates no secret and nothing with an id.
     pub const NONE: Self = Self {
         id: [0; 16],
         salt: Salt([0; 32]),

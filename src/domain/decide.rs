@@ -1,4 +1,4 @@
-//! What a command does to a chat: the events it brings about, or why it may not.
+//! Decides commands: the events that a command causes, or the rule that refuses it.
 
 use super::{
     Account, Admission, Chat, ClientId, Command, Departure, Event, KnockEnd, Member, MemberId, Message, MessageText,
@@ -6,19 +6,19 @@ use super::{
 };
 
 impl Chat {
-    /// Decides `command` at `now`. Pure: the same arguments give the same answer.
+    /// Decides `command` at `now`. Pure: the same arguments give the same result.
     ///
-    /// No event means that there is nothing to change: it was done before, or nothing is due. What
-    /// time alone has brought about comes before anything else, and where that or the command
-    /// leaves people without an owner, one of them becomes it.
+    /// No events means that nothing changes: the command was carried out before, or nothing is due. Otherwise, the
+    /// sessions and knocks that have expired by `now` come first. If expiry or the command leaves members without an
+    /// owner, one of them becomes the owner.
     ///
     /// # Errors
-    /// The rule that says no; then nothing is to change.
+    /// The refusal of the rule that the command breaks; then nothing changes.
     pub fn decide(&self, command: &Command, now: Timestamp, randomness: Randomness) -> Result<Vec<Event>, Refusal> {
         if let Command::Create { name, settings, username, password } = command {
             let created = Event::ChatCreated { name: name.clone(), settings: settings.clone(), at: now };
             let Some(username) = username else { return Ok(vec![created]) };
-            if username.is_nobody() && settings.public_access == PublicAccess::Post {
+            if username.is_anonymous() && settings.public_access == PublicAccess::Post {
                 return Err(Refusal::UsernameTaken);
             }
             let owner = Member {
@@ -42,7 +42,7 @@ impl Chat {
                 Event::Registered { account }
             });
             if account.is_some() && settings.admission != Admission::Account {
-                let problem = "belongs to chats whose admission is `account`".into();
+                let problem = "is only for chats whose `admission` is `account`".into();
                 return Err(Refusal::Invalid { field: "password", problem });
             }
             let joined = [Event::MemberJoined { member: owner }, Event::RecoverySet { recovery }];
@@ -59,27 +59,31 @@ impl Chat {
         if decided.is_empty() {
             return Ok(decided);
         }
-        let heir = decided
+        let successor = decided
             .iter()
             .any(|event| matches!(event, Event::MemberLeft { .. } | Event::MemberJoined { .. }))
-            .then(|| settled.after(&decided).heir(now).map(succession))
+            .then(|| settled.after(&decided).successor(now).map(succession))
             .flatten();
-        events.extend(decided.into_iter().chain(heir));
+        events.extend(decided.into_iter().chain(successor));
         Ok(events)
     }
 
-    /// Decides on a state in which nothing is due.
+    /// Decides on a state from which everything expired is already removed.
     fn decide_settled(&self, command: &Command, now: Timestamp, randomness: Randomness) -> Result<Vec<Event>, Refusal> {
         match command {
             Command::Create { .. } | Command::Sweep { .. } => unreachable!("decided before"),
-            Command::CreateInvite { by, terms } => self.create_invite(*by, terms, now, randomness).map(one),
+            Command::CreateInvite { by, terms } => {
+                self.create_invite(*by, terms, now, randomness).map(|event| vec![event])
+            }
             Command::RevokeInvite { by, invite_id, members_go } => {
                 self.revoke_invite(*by, *invite_id, *members_go, now)
             }
             Command::Join { key, join, username } => {
                 Ok(self.join(*key, *join, username, now, randomness)?.into_iter().collect())
             }
-            Command::Register { username, password } => self.register(username, password, now, randomness).map(one),
+            Command::Register { username, password } => {
+                self.register(username, password, now, randomness).map(|event| vec![event])
+            }
             Command::LogIn { username, join, ends_oldest } => {
                 self.log_in(username, *join, *ends_oldest, now, randomness)
             }
@@ -93,29 +97,29 @@ impl Chat {
                 let before = client_id.and_then(|id| self.posted_before(author.id, id, text));
                 Ok(match before {
                     Some(_) => Vec::new(),
-                    None => one(self.post(author.id, author.username.clone(), text, *client_id, now)),
+                    None => vec![self.post(author.id, author.username.clone(), text, *client_id, now)],
                 })
             }
             Command::Rename { join, username } => Ok(self.rename(*join, username, now)?.into_iter().collect()),
             Command::PostByAddress { text } => {
                 self.allows_by_address(PublicAccess::Post)?;
-                Ok(one(self.post(MemberId::NOBODY, Username::nobody(), text, None, now)))
+                Ok(vec![self.post(MemberId::ANONYMOUS, Username::anonymous(), text, None, now)])
             }
             Command::Remove { by, member_id, revokes_invite } => self.remove(*by, *member_id, *revokes_invite, now),
             Command::SetRole { by, member_id, role } => self.set_role(*by, *member_id, *role, now),
             Command::Renew { by } => self.renew(*by, now, randomness),
             Command::EndSession { by, session_id } => self.end_session(*by, *session_id, now),
-            Command::SetRecovery { by } => self.set_recovery(*by, now, randomness).map(one),
+            Command::SetRecovery { by } => self.set_recovery(*by, now, randomness).map(|event| vec![event]),
             Command::Recover { code, username } => self.recover(*code, username, now, randomness),
             Command::End { by } => {
                 self.authenticate_owner(*by, now)?;
-                Ok(one(Event::ChatEnded))
+                Ok(vec![Event::ChatEnded])
             }
         }
     }
 
-    /// The message that this member's client id has made already, if it is still remembered.
-    /// Where the message itself is deleted, its words are those that were sent again.
+    /// Returns the message that this member already posted with `client_id`, if that is still remembered. If the
+    /// message itself is deleted, the result has the repeated request's `text`.
     #[must_use]
     pub fn posted_before(&self, member_id: MemberId, client_id: ClientId, text: &MessageText) -> Option<Message> {
         let receipt =
@@ -154,7 +158,7 @@ impl Chat {
         }
     }
 
-    /// What time alone has brought about.
+    /// Returns the events of everything that has expired by `now`.
     fn expirations(&self, now: Timestamp) -> Vec<Event> {
         let expired = self.members.iter().filter(|member| !member.is_live(now));
         let expired =
@@ -169,14 +173,10 @@ impl Chat {
         });
         let knocks = self.knocks.iter().filter(|knock| !knock.is_live(now));
         let knocks = knocks.map(|knock| Event::KnockEnded { knock_id: knock.id, why: KnockEnd::Expired });
-        expired.chain(ended).chain(knocks).chain(self.heir(now).map(succession)).collect()
+        expired.chain(ended).chain(knocks).chain(self.successor(now).map(succession)).collect()
     }
 }
 
-fn succession(heir: &Member) -> Event {
-    Event::RoleChanged { member_id: heir.id, role: Role::Owner }
-}
-
-fn one(event: Event) -> Vec<Event> {
-    vec![event]
+fn succession(successor: &Member) -> Event {
+    Event::RoleChanged { member_id: successor.id, role: Role::Owner }
 }

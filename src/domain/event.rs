@@ -1,4 +1,4 @@
-//! What can happen to a chat; the only way its state changes. No event holds a secret.
+//! Events: the only way in which a chat's state changes. No event contains a secret.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,28 +9,28 @@ use super::{
     Role, Session, Settings, Timestamp, Username,
 };
 
-/// How a seat became free, or one of several sessions ended.
+/// Why a seat became free, or a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Departure {
     /// The member left.
     Left,
-    /// The owner removed the member.
+    /// An owner removed the member.
     Removed,
-    /// The session came to its end.
+    /// The session expired.
     Expired,
 }
 
-/// Who in the chat learns of an event as it happens.
+/// The members who receive an event live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
     Members,
     Owners,
-    /// Owners ask for these when they need them.
+    /// No member; an owner requests the data when needed.
     Nobody,
 }
 
-/// One thing that happened.
+/// A change of a chat's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     ChatCreated {
@@ -44,7 +44,7 @@ pub enum Event {
     InviteRevoked {
         invite_id: InviteId,
     },
-    /// Someone took a seat; one use of the invite that they came by is spent.
+    /// A member took a seat, which counts as one use of the invite they joined with.
     MemberJoined {
         member: Member,
     },
@@ -67,20 +67,19 @@ pub enum Event {
         member_id: MemberId,
         session: Session,
     },
-    /// The member's old token, whose digest is `ended`, no longer proves anything; `session` takes its
-    /// place.
+    /// `session` replaced the session with the digest `ended`, whose token is no longer valid.
     SessionRenewed {
         member_id: MemberId,
         ended: SessionDigest,
         session: Session,
     },
-    /// One of the member's sessions is no more; others are left.
+    /// One of the member's sessions ended; the member has others.
     SessionEnded {
         member_id: MemberId,
         ended: SessionDigest,
         why: Departure,
     },
-    /// An owner took the seat back from whoever had it: all other sessions end.
+    /// An owner recovered the seat: its other sessions ended.
     SeatTakenBack {
         member_id: MemberId,
         session: Session,
@@ -88,18 +87,18 @@ pub enum Event {
     Registered {
         account: Account,
     },
-    /// The owner comes back by this from now on, and by nothing that was given before.
+    /// The owner got a new recovery code, which replaces any earlier one.
     RecoverySet {
         recovery: Recovery,
     },
-    /// What would have brought the owner back does so no more.
+    /// The owner's recovery code is no longer valid.
     RecoveryEnded {
         member_id: MemberId,
     },
     Knocked {
         knock: Knock,
     },
-    /// It can be heard of until `expires_at`.
+    /// An owner decided. The guest can read the decision until `expires_at`.
     KnockDecided {
         knock_id: KnockId,
         status: KnockStatus,
@@ -109,11 +108,11 @@ pub enum Event {
         knock_id: KnockId,
         why: KnockEnd,
     },
-    /// Messages past the chat's history go in the same moment.
+    /// A message was posted. Messages beyond the chat's history are deleted with the same event.
     MessagePosted {
         message: Message,
     },
-    /// Nothing of the chat is to be left anywhere.
+    /// The chat ended. Stores delete everything of it.
     ChatEnded,
 }
 

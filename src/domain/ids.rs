@@ -1,4 +1,4 @@
-//! The public ids of things in a chat; none of them proves anything.
+//! Public ids of chats and the things in them; none of them is a credential.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ macro_rules! uuid_id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A version 4 UUID out of 16 random bytes.
+            /// Creates a version 4 UUID from 16 random bytes.
             #[must_use]
             pub fn from_random_bytes(bytes: [u8; 16]) -> Self {
                 Self(Builder::from_random_bytes(bytes).into_uuid())
@@ -52,33 +52,33 @@ macro_rules! uuid_id {
 }
 
 uuid_id!(
-    /// Names a chat; a version 4 UUID.
+    /// Identifies a chat; a version 4 UUID.
     ChatId
 );
 uuid_id!(
-    /// Names a member to everyone in the chat.
+    /// Identifies a member to everyone in the chat.
     MemberId
 );
 uuid_id!(
-    /// Names a session to the member whose it is.
+    /// Identifies a session to its own member.
     SessionId
 );
 uuid_id!(
-    /// Names an invite to the owner.
+    /// Identifies an invite to the owners.
     InviteId
 );
 uuid_id!(
-    /// Names a knock to the owners; a member who was let in has the same.
+    /// Identifies a knock to the owners. An approved guest gets the same UUID as member id.
     KnockId
 );
 uuid_id!(
-    /// What a sender calls a message of its own, so that sending it twice makes one message.
+    /// A sender's own id for a message, so that sending it twice creates one message.
     ClientId
 );
 
 impl SessionId {
-    /// The id of the session whose token has this digest: a version 8 UUID made of its SHA-256, so that
-    /// no store keeps it.
+    /// Returns the id of the session whose token has this digest: a version 8 UUID derived from the digest's SHA-256,
+    /// so no store has to keep it.
     #[must_use]
     pub(super) fn of_token(digest: SessionDigest) -> Self {
         Self(hashed(digest.as_bytes()))
@@ -87,7 +87,7 @@ impl SessionId {
 
 impl MemberId {
     /// The author of messages that were posted without a session: the nil UUID, which no member has.
-    pub const NOBODY: Self = Self(Uuid::nil());
+    pub const ANONYMOUS: Self = Self(Uuid::nil());
 }
 
 fn hashed(bytes: &[u8]) -> Uuid {
@@ -98,8 +98,8 @@ fn hashed(bytes: &[u8]) -> Uuid {
 }
 
 impl ClientId {
-    /// The client id that an `Idempotency-Key` header stands for: the UUID it spells, or a
-    /// version 8 UUID made of its SHA-256.
+    /// Returns the client id for an `Idempotency-Key` header: the UUID that it contains, or a version 8 UUID derived
+    /// from its SHA-256.
     #[must_use]
     pub fn from_idempotency_key(key: &str) -> Self {
         let key = key.trim().trim_matches('"');
@@ -107,7 +107,7 @@ impl ClientId {
     }
 }
 
-/// A message's place in its chat: 1, 2, 3 …; also a reader's cursor, where 0 is "nothing yet".
+/// A message's sequence number in its chat: 1, 2, 3 …; also a reader's cursor, where 0 means nothing read yet.
 pub type MessageId = u64;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Magic links.
+//! Invites: created, revoked and redeemed.
 
 use std::time::Duration;
 
@@ -7,26 +7,28 @@ use super::{
     Randomness, Refusal, Role, SessionDigest, Settings, Timestamp, Username,
 };
 
-/// What the owner asks of a new invite.
+/// The terms of a new invite.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InviteTerms {
     pub label: Option<InviteLabel>,
-    /// How many may come by it; `None` is no limit of its own.
+    /// Maximum number of uses; `None` means no limit.
     pub max_uses: Option<u32>,
-    /// How long it holds; `None` is as long as the chat.
+    /// How long the invite is valid; `None` means as long as the chat.
     pub lifetime: Option<Duration>,
-    /// Whether who comes by it must be let in; `None` is as the chat's admission has it.
+    /// Whether an owner must approve each guest who uses it; `None` means the default of the chat's admission.
     pub asks_first: Option<bool>,
 }
 
 impl InviteTerms {
-    /// More uses than any chat has seats are as good as no limit; this bounds the number.
+    /// Upper limit of `max_uses`. A number above the seats of any chat is as good as no limit.
     pub const MAX_USES: u32 = 1_000;
     /// Thirty days.
     pub const MAX_LIFETIME: Duration = Duration::from_hours(30 * 24);
 
+    /// Validates the terms.
+    ///
     /// # Errors
-    /// [`Refusal::Invalid`] that names the number which is out of its bounds.
+    /// [`Refusal::Invalid`] that names the number that is out of range.
     pub fn new(
         label: Option<InviteLabel>,
         max_uses: Option<u32>,
@@ -46,7 +48,7 @@ impl InviteTerms {
     }
 }
 
-/// A magic link as the chat knows it: all but its key.
+/// An invite as the chat keeps it: everything but its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invite {
     pub id: InviteId,
@@ -56,21 +58,21 @@ pub struct Invite {
     pub uses: u32,
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
-    /// Whether who comes by it must be let in by an owner.
+    /// Whether an owner must approve each guest who uses it.
     pub asks_first: bool,
-    /// Whether someone made it who knew the chat's address and showed no session.
+    /// Whether it was created without a session, from the chat's address alone.
     pub is_by_address: bool,
 }
 
 impl Invite {
-    /// Invites of one chat that are open at one time. Those that are closed make room for new ones.
+    /// Maximum number of open invites of a chat. Closed ones are dropped to make room for new ones.
     pub const MAX: usize = 100;
-    /// Of them, those that were made without a session: the others are left to owners.
+    /// Maximum number of open invites that were created without a session; the rest is reserved for owners.
     pub const MAX_BY_ADDRESS: usize = 20;
-    /// How long an invite holds that was made without a session: nobody may be left to revoke it.
+    /// Lifetime of an invite that was created without a session, because there may be no owner left to revoke it.
     pub const LIFETIME_BY_ADDRESS: Duration = Duration::from_hours(24);
 
-    /// Whether it can still let someone in.
+    /// Whether the invite has neither expired nor been used up.
     #[must_use]
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|end| now < end) && self.max_uses.is_none_or(|max| self.uses < max)
@@ -78,8 +80,9 @@ impl Invite {
 }
 
 impl Chat {
-    /// An owner makes any invite. In a chat whose owners let people in, who knows its address makes those
-    /// that ask an owner; where the address is enough to post, it is enough for this too.
+    /// Creates an invite. An owner can create any. Without a session, a caller who knows the chat's address can
+    /// create invites that ask first in an `approval` chat, and any invite in a chat where the address is enough to
+    /// post.
     pub(super) fn create_invite(
         &self,
         by: Option<SessionDigest>,
@@ -101,11 +104,15 @@ impl Chat {
         let open = self.invites.iter().filter(|invite| invite.is_open(now));
         let open_by_address = open.clone().filter(|invite| invite.is_by_address).count();
         if is_by_address && open_by_address >= Invite::MAX_BY_ADDRESS {
-            let problem = format!("would be one of more than {} that no owner has made", Invite::MAX_BY_ADDRESS);
+            let problem = format!(
+                "cannot be created: {} open invites were created without a session; try again after one expires",
+                Invite::MAX_BY_ADDRESS
+            );
             return Err(Refusal::Invalid { field: "invite", problem });
         }
         if open.count() >= Invite::MAX {
-            let problem = format!("would be more than {}; revoke one first", Invite::MAX);
+            let problem =
+                format!("cannot be created: this chat already has {} open invites; revoke one first", Invite::MAX);
             return Err(Refusal::Invalid { field: "invite", problem });
         }
         let lifetime = terms.lifetime.or(is_by_address.then_some(Invite::LIFETIME_BY_ADDRESS));
@@ -142,7 +149,8 @@ impl Chat {
         Ok([Event::InviteRevoked { invite_id }].into_iter().chain(declined).chain(gone).collect())
     }
 
-    /// Seats someone, or lets them knock. Whoever has joined as `join` before is there already.
+    /// Seats the caller, or creates a knock if the invite asks first or an owner removed this guest. A caller who
+    /// joined or knocked with `join` before keeps that seat or knock.
     pub(super) fn join(
         &self,
         key: InviteDigest,
@@ -167,8 +175,8 @@ impl Chat {
         Ok(Some(Event::MemberJoined { member: Member { invite_id: Some(invite.id), ..guest } }))
     }
 
-    /// The invite that `key` opens, if someone could come in by it at `now`. Who waits to be let in
-    /// counts as a use, so that each who is let in has one.
+    /// Returns the invite with this key, if a guest could enter with it at `now`. Each waiting knock counts as a use,
+    /// so that every approved guest has one.
     ///
     /// # Errors
     /// [`Refusal::InvalidInvite`], [`Refusal::ChatFull`], or [`Refusal::ChatNotFound`].
@@ -177,7 +185,7 @@ impl Chat {
         self.free_seats(now).map(|_| invite)
     }
 
-    /// The invite that `key` opens, whether or not a seat is free.
+    /// Returns the open invite with this key, whether or not a seat is free.
     ///
     /// # Errors
     /// [`Refusal::InvalidInvite`] or [`Refusal::ChatNotFound`].

@@ -1,4 +1,4 @@
-//! Those who ask to be let in.
+//! Knocks: requests to join that wait for an owner's decision.
 
 use std::time::Duration;
 
@@ -10,26 +10,26 @@ use super::{
     Session, SessionDigest, Source, TicketDigest, Timestamp, Username,
 };
 
-/// Someone who came by an invite that asks first.
+/// A guest's request to join, which an owner must approve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Knock {
     pub id: KnockId,
     pub ticket: TicketDigest,
-    /// By what the one who knocks is known when they redeem the same invite again.
+    /// Identifies the guest when they redeem the same invite again.
     pub join: JoinDigest,
-    /// What the ticket, and the session that it may become, are derived with.
+    /// The salt from which the ticket and, on approval, the session token are derived.
     pub salt: Salt,
-    /// The session of the one who is let in.
+    /// The digest of the session token that the guest gets on approval.
     pub session: SessionDigest,
     pub invite_id: InviteId,
     pub username: Username,
     pub knocked_at: Timestamp,
     pub status: KnockStatus,
-    /// When it is forgotten.
+    /// When the knock is deleted.
     pub expires_at: Timestamp,
 }
 
-/// What became of a knock.
+/// The state of a knock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KnockStatus {
@@ -39,7 +39,7 @@ pub enum KnockStatus {
     Declined,
 }
 
-/// What an owner says to a knock.
+/// An owner's decision on a knock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
@@ -47,22 +47,22 @@ pub enum Decision {
     Decline,
 }
 
-/// Why a knock is no more.
+/// Why a knock was deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KnockEnd {
-    /// The one who knocked has gone away.
+    /// The guest withdrew it.
     Withdrawn,
-    /// Nobody decided in time; or it was decided, and there was time enough to hear of it.
+    /// No owner decided within 15 minutes, or 15 minutes have passed since the decision.
     Expired,
 }
 
 impl Knock {
-    /// How long a knock waits to be decided, and how long after that it can be heard of.
+    /// How long a knock waits for a decision, and how long the decision can be read after that.
     pub const LIFETIME: Duration = Duration::from_mins(15);
-    /// How many may wait at one chat.
+    /// Maximum number of waiting knocks in a chat.
     pub const MAX_WAITING: usize = 20;
-    /// How many decided ones are kept to be heard of.
+    /// Maximum number of decided knocks that a chat keeps, so that guests can read the decision.
     pub const MAX_DECIDED: usize = 20;
 
     #[must_use]
@@ -70,13 +70,13 @@ impl Knock {
         now < self.expires_at
     }
 
-    /// Whether it waits to be decided at `now`.
+    /// Whether the knock still waits for a decision at `now`.
     #[must_use]
     pub fn is_waiting(&self, now: Timestamp) -> bool {
         self.status == KnockStatus::Pending && self.is_live(now)
     }
 
-    /// Who the one who knocks is, once let in.
+    /// Returns the member id that the guest gets on approval.
     #[must_use]
     pub fn member_id(&self) -> MemberId {
         self.id.as_uuid().into()
@@ -120,7 +120,7 @@ impl Chat {
     ) -> Result<Vec<Event>, Refusal> {
         self.authenticate_owner(by, now)?;
         let knock = self.waiting_knocks(now).find(|knock| knock.id == knock_id);
-        let knock = knock.ok_or(Refusal::NotFound("knock that waits"))?;
+        let knock = knock.ok_or(Refusal::NotFound("waiting knock"))?;
         match decision {
             Decision::Approve => {
                 self.free_seats(now)?;
@@ -144,7 +144,8 @@ impl Chat {
         }
     }
 
-    /// Who gives up after being let in, not knowing it yet, leaves the seat too.
+    /// Withdraws a knock. If an owner has already approved it and the guest does not know yet, this frees the seat
+    /// too.
     pub(super) fn withdraw_knock(
         &self,
         ticket: TicketDigest,
@@ -161,24 +162,24 @@ impl Chat {
         Ok([ended].into_iter().chain(left).collect())
     }
 
-    /// The member that came of `knock`, as long as the session is the one that came of it.
+    /// Returns the approved guest of `knock`, until the session that the approval created is renewed.
     #[must_use]
     pub fn member_by_knock(&self, knock: &Knock, now: Timestamp) -> Option<&Member> {
         let is_of_knock = |member: &&Member| member.id == knock.member_id() && member.session(knock.session).is_some();
         self.live_members(now).find(is_of_knock)
     }
 
-    /// Those who wait by an invite that opens nothing any more are told no.
+    /// Declines the waiting knocks of a revoked invite.
     pub(super) fn decline_all_by(&self, invite_id: InviteId, now: Timestamp) -> impl Iterator<Item = Event> {
         let waiting = self.waiting_knocks(now).filter(move |knock| knock.invite_id == invite_id);
         waiting.map(move |knock| decided(knock, KnockStatus::Declined, now))
     }
 
-    /// The knock that `ticket` was given for.
+    /// Returns the knock that `ticket` was issued for.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`] where there is no such knock, any more or at all,
-    /// [`Refusal::TicketRequired`] for another's ticket, [`Refusal::ChatNotFound`].
+    /// [`Refusal::NotFound`] if there is no such knock or it has expired, [`Refusal::TicketRequired`] for the ticket
+    /// of another knock, [`Refusal::ChatNotFound`].
     pub fn knock(&self, knock_id: KnockId, ticket: TicketDigest, now: Timestamp) -> Result<&Knock, Refusal> {
         self.settings()?;
         let knock = self.knocks.iter().find(|knock| knock.id == knock_id && knock.is_live(now));
@@ -186,12 +187,12 @@ impl Chat {
         (knock.ticket == ticket).then_some(knock).ok_or(Refusal::TicketRequired)
     }
 
-    /// Who waits to be let in at `now`, longest-waiting first.
+    /// Returns the knocks that wait for a decision at `now`, longest-waiting first.
     pub fn waiting_knocks(&self, now: Timestamp) -> impl Iterator<Item = &Knock> {
         self.knocks.iter().filter(move |knock| knock.is_waiting(now))
     }
 
-    /// The knock of whoever asked to join as `join`.
+    /// Returns the knock of the guest who joined with `join`.
     #[must_use]
     pub fn knock_joined_as(&self, join: JoinDigest, now: Timestamp) -> Option<&Knock> {
         self.knocks.iter().find(|knock| knock.join == join && knock.is_live(now))

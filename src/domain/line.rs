@@ -1,4 +1,4 @@
-//! One line of text that names something: a member, a chat, an invite.
+//! Names: single lines of text for members, chats and invites.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,19 +13,19 @@ macro_rules! line {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// The most characters it may have, as people count them (grapheme clusters).
+            /// Maximum number of characters, as people count them (grapheme clusters).
             pub const MAX_GRAPHEMES: usize = $max;
 
-            /// Composes and trims `input`.
+            /// Composes (NFC), trims and validates `input`.
             ///
             /// # Errors
-            /// [`Refusal::Invalid`] where nothing of it can be seen, where it is longer than
-            /// [`Self::MAX_GRAPHEMES`], or where it has a control or a bidi-control character.
+            /// [`Refusal::Invalid`] if it has no visible character, is longer than [`Self::MAX_GRAPHEMES`], or
+            /// contains a control or bidi-control character.
             pub fn parse(input: &str) -> Result<Self, Refusal> {
                 parse($field, input, Self::MAX_GRAPHEMES).map(|text| Self(text.into()))
             }
 
-            /// What was parsed once and kept by a store.
+            /// Wraps a text that was parsed before it was stored.
             #[must_use]
             pub fn from_stored(text: &str) -> Self {
                 Self(text.into())
@@ -46,7 +46,7 @@ macro_rules! line {
 }
 
 line!(
-    /// What a member is called in one chat.
+    /// A member's name in a chat.
     ///
     /// ```
     /// use watch_party::domain::Username;
@@ -56,17 +56,17 @@ line!(
     Username, "username", 32
 );
 line!(
-    /// What a chat is called.
+    /// A chat's name.
     ChatName, "name", 64
 );
 line!(
-    /// What the owner calls an invite, to tell it from others.
+    /// An owner's label for an invite, which distinguishes it from others.
     InviteLabel, "label", 64
 );
 
 impl ChatName {
-    /// As much of `input` as can be a name: without what a name may not have, and cut where it is too
-    /// long. `None` where nothing is left that can be seen.
+    /// Turns `input` into a valid name: removes or replaces characters that names must not contain, and cuts it to
+    /// the maximum length. Returns `None` if no visible character is left.
     #[must_use]
     pub fn fit(input: &str) -> Option<Self> {
         let allowed = |c: char| if c.is_whitespace() || text::is_control(c) { ' ' } else { c };
@@ -84,29 +84,29 @@ impl ChatName {
 }
 
 impl Username {
-    /// The author of what was posted without a session.
-    pub(super) fn nobody() -> Self {
+    /// The author's name on messages that were posted without a session.
+    pub(super) fn anonymous() -> Self {
         Self("Anonymous".into())
     }
 
-    pub(super) fn is_nobody(&self) -> bool {
-        self.same_as(&Self::nobody())
+    pub(super) fn is_anonymous(&self) -> bool {
+        self.same_as(&Self::anonymous())
     }
 
-    /// Whether people would take the two for one name.
+    /// Whether people would confuse the two names.
     #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {
         self.folded() == other.folded()
     }
 
-    /// The same text for all names that people would take for this one.
+    /// Returns a key that is the same for all names that people would confuse with this one.
     #[must_use]
     pub fn folded(&self) -> String {
         text::folded(&self.0)
     }
 }
 
-/// A grapheme may hold any number of code points; this many bytes bound it.
+/// Maximum length of a name in bytes, because a grapheme can have any number of code points.
 const MAX_BYTES: usize = 1024;
 
 fn parse(field: &'static str, input: &str, max_graphemes: usize) -> Result<String, Refusal> {

@@ -1,4 +1,4 @@
-//! Who holds a seat.
+//! Members: their roles, names and seats.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,33 +8,33 @@ use super::{
     SessionDigest, SourceDigest, Timestamp, Username,
 };
 
-/// What a member may do.
+/// What a member can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Creates invites, decides knocks, removes others, ends the chat.
+    /// Can also create invites, decide knocks, remove guests and end the chat.
     Owner,
-    /// Reads and writes.
+    /// Can read and post messages.
     Guest,
 }
 
-/// Someone who holds a seat.
+/// A member, who has a seat in the chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     pub id: MemberId,
     pub username: Username,
     pub role: Role,
     pub joined_at: Timestamp,
-    /// The invite that the member came by; the creator came by none.
+    /// The invite that the member joined with, if any; the creator used none.
     pub invite_id: Option<InviteId>,
-    /// By what the member is known who redeems the same invite again.
+    /// Identifies the member when they join the same way again.
     pub join: Option<JoinDigest>,
-    /// In the order in which they started; at least one. There are several only where people log in.
+    /// In the order in which they started; at least one. Only a chat with accounts has members with several.
     pub sessions: Vec<Session>,
 }
 
 impl Member {
-    /// Someone who has come by no invite.
+    /// Creates a guest who joined without an invite.
     pub(super) fn guest(id: MemberId, username: &Username, join: JoinDigest, session: Session, now: Timestamp) -> Self {
         let username = username.clone();
         Self {
@@ -48,55 +48,54 @@ impl Member {
         }
     }
 
-    /// Gives the seat to whoever shows `join`, by `session`, in place of the session that they had;
-    /// nothing where it is theirs already.
+    /// Replaces the member's session with `session`, for a caller who presents `join` again. Returns `None` if the
+    /// current session was issued for `join` already.
     pub(super) fn give_seat(&self, join: JoinDigest, session: Session) -> Option<Event> {
         let before = self.sessions.first().filter(|before| !before.is_given_for(join.as_source()))?;
         let session = Session { started_at: before.started_at, ..session };
         Some(Event::SessionRenewed { member_id: self.id, ended: before.digest, session })
     }
 
-    /// Whether the seat is taken at `now`: the last session that expires frees it at once.
+    /// Whether the seat is taken at `now`. It is free as soon as the last session expires.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.sessions.iter().any(|session| session.is_live(now))
     }
 
-    /// The session whose token has this digest.
+    /// Returns the session whose token has this digest.
     #[must_use]
     pub fn session(&self, token: SessionDigest) -> Option<&Session> {
         self.sessions.iter().find(|session| session.digest == token)
     }
 
-    /// When the last of the sessions expires.
+    /// Returns when the last session expires.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         self.sessions.iter().map(|session| session.expires_at).max().unwrap_or(Timestamp::EPOCH)
     }
 }
 
-/// How an owner whose session is lost comes back. It holds no name: the owner knows it.
+/// A recovery code, with which an owner who has lost the session returns. It contains no name: the owner knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovery {
     pub member_id: MemberId,
     pub digest: RecoveryDigest,
-    /// The code that was used to get this one; `None` for one that was asked for.
+    /// The code whose use created this one; `None` if the owner requested it.
     pub source: Option<SourceDigest>,
 }
 
 impl Chat {
-    /// A name is one member's, or one's who waits to be let in, or an account's. `own` is the member
-    /// who may have it.
+    /// Checks that no other member, waiting guest or account has the name. `own` is the member who can have it.
     ///
     /// # Errors
     /// [`Refusal::UsernameTaken`].
     pub fn check_name(&self, username: &Username, own: Option<MemberId>, now: Timestamp) -> Result<(), Refusal> {
         let is_taken = self.taken_names(own, now).any(|taken| taken.same_as(username));
-        let is_nobodys = username.is_nobody() && self.allows_by_address(PublicAccess::Post).is_ok();
+        let is_nobodys = username.is_anonymous() && self.allows_by_address(PublicAccess::Post).is_ok();
         if is_taken || is_nobodys { Err(Refusal::UsernameTaken) } else { Ok(()) }
     }
 
-    /// The names of members and accounts other than `own`, and of those who wait to be let in.
+    /// Returns the names of members and accounts other than `own`, and of waiting guests.
     pub fn taken_names(&self, own: Option<MemberId>, now: Timestamp) -> impl Iterator<Item = &Username> {
         let members = self.live_members(now).filter(move |member| Some(member.id) != own);
         let members = members.map(|member| &member.username);
@@ -105,25 +104,25 @@ impl Chat {
         members.chain(waiting).chain(accounts.map(|account| &account.username))
     }
 
-    /// Whether an owner removed the guest who is known by `join`, and has not let them in since. Such a
-    /// guest knocks by an invite that asks nobody else.
+    /// Whether an owner removed the guest with this `join` and has not let them in since. Such a guest has to knock
+    /// even if the invite does not ask first.
     #[must_use]
     pub fn was_removed(&self, join: JoinDigest) -> bool {
         self.removed.contains(&join)
     }
 
-    /// Those who hold a seat at `now`, longest-seated first.
+    /// Returns the members who have a seat at `now`, longest-seated first.
     pub fn live_members(&self, now: Timestamp) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(move |member| member.is_live(now))
     }
 
-    /// The member who has joined as `join`.
+    /// Returns the member who joined with `join`.
     #[must_use]
     pub fn member_joined_as(&self, join: JoinDigest, now: Timestamp) -> Option<&Member> {
         self.live_members(now).find(|member| member.join == Some(join))
     }
 
-    /// How many seats are free at `now`; at least one.
+    /// Returns the number of free seats at `now`, which is at least one.
     ///
     /// # Errors
     /// [`Refusal::ChatFull`] or [`Refusal::ChatNotFound`].
@@ -146,12 +145,12 @@ impl Chat {
         }
         let member = self.live_members(now).find(|member| member.id == member_id).ok_or(Refusal::NotFound("member"))?;
         if member.role == Role::Owner && !is_own {
-            let problem = "is an owner too; owners cannot remove each other".into();
+            let problem = "is an owner; owners cannot remove each other".into();
             return Err(Refusal::Invalid { field: "member", problem });
         }
         let why = if is_own { Departure::Left } else { Departure::Removed };
         let left = Event::MemberLeft { member_id, why, at: now };
-        // It may have been revoked before.
+        // The invite may be revoked already.
         let invite = self.invites.iter().find(|invite| revokes_invite && member.invite_id == Some(invite.id));
         let revoked = invite.map(|invite| {
             [Event::InviteRevoked { invite_id: invite.id }].into_iter().chain(self.decline_all_by(invite.id, now))

@@ -1,4 +1,4 @@
-//! What people say.
+//! Messages and the rules of their text.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::text;
 use super::{ClientId, MemberId, MessageId, Refusal, Timestamp, Username};
 
-/// The words of a message, composed (NFC) and trimmed at the end.
+/// The text of a message, in composed normal form (NFC) and trimmed at the end.
 ///
 /// ```
 /// use watch_party::domain::MessageText;
@@ -17,13 +17,15 @@ use super::{ClientId, MemberId, MessageId, Refusal, Timestamp, Username};
 pub struct MessageText(Arc<str>);
 
 impl MessageText {
-    /// The most characters it may have, as people count them (grapheme clusters).
+    /// Maximum number of characters, as people count them (grapheme clusters).
     pub const MAX_GRAPHEMES: usize = 2_000;
-    /// The most bytes of UTF-8 it may have.
+    /// Maximum length in bytes of UTF-8.
     pub const MAX_BYTES: usize = 16 * 1024;
 
+    /// Validates and normalizes `input`.
+    ///
     /// # Errors
-    /// [`Refusal::Invalid`] where nothing of it can be seen or where it is too long.
+    /// [`Refusal::Invalid`] if the text has no visible character or is too long.
     pub fn parse(input: &str) -> Result<Self, Refusal> {
         let invalid = |problem: String| Err(Refusal::Invalid { field: "text", problem });
         let text = text::composed(input.trim_end());
@@ -39,7 +41,7 @@ impl MessageText {
         Ok(Self(text.into()))
     }
 
-    /// What was parsed once and kept by a store.
+    /// Wraps a text that was parsed before it was stored.
     #[must_use]
     pub fn from_stored(text: &str) -> Self {
         Self(text.into())
@@ -51,14 +53,14 @@ impl MessageText {
     }
 }
 
-/// Words are private: they reach no log by accident.
+/// Shows only the length, so that private text reaches no log by accident.
 impl fmt::Debug for MessageText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MessageText({} bytes)", self.0.len())
     }
 }
 
-/// One message as it is kept. The name is the author's at the time.
+/// A stored message. `username` is the author's name when it was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     pub id: MessageId,

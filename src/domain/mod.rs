@@ -1,8 +1,8 @@
-//! The rules of a chat, free of I/O, clock and randomness; they name no other module.
+//! The rules of a chat, without I/O, clock or randomness. This module uses no other module of the crate.
 //!
-//! A use case loads a [`Chat`], lets [`Chat::decide`] turn a [`Command`] into [`Event`]s or
-//! into a [`Refusal`], and stores the [`Transition`] that [`Chat::transition`] makes of them. Every rule
-//! stands here once, so every store, transport and dialect keeps the same ones.
+//! A use case loads a [`Chat`], calls [`Chat::decide`], which turns a [`Command`] into [`Event`]s or a [`Refusal`],
+//! and stores the [`Transition`] that [`Chat::transition`] builds from the events. Each rule exists only here, so
+//! every store, transport and dialect follows the same rules.
 
 mod accounts;
 mod apply;

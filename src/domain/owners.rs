@@ -1,4 +1,4 @@
-//! Who owns a chat: there is an owner whenever someone is there, and an owner finds the way back.
+//! Ownership: a chat with members always has an owner, and an owner can recover a lost seat.
 
 use super::{
     Chat, Event, Member, MemberId, Randomness, Recovery, RecoveryDigest, Refusal, Role, Session, SessionDigest, Source,
@@ -6,14 +6,14 @@ use super::{
 };
 
 impl Chat {
-    /// What `member` may do at `now`. Where no owner is there, the longest-seated member is one.
+    /// Returns the role of `member` at `now`. If no owner is left, the longest-seated member counts as the owner.
     #[must_use]
     pub fn role(&self, member: &Member, now: Timestamp) -> Role {
-        if self.heir(now).is_some_and(|heir| heir.id == member.id) { Role::Owner } else { member.role }
+        if self.successor(now).is_some_and(|successor| successor.id == member.id) { Role::Owner } else { member.role }
     }
 
-    /// Who becomes an owner, because none is left.
-    pub(super) fn heir(&self, now: Timestamp) -> Option<&Member> {
+    /// Returns the member who becomes the owner, if no owner is left.
+    pub(super) fn successor(&self, now: Timestamp) -> Option<&Member> {
         let has_owner = self.live_members(now).any(|member| member.role == Role::Owner);
         self.live_members(now).next().filter(|_| !has_owner)
     }
@@ -33,10 +33,10 @@ impl Chat {
         if role == Role::Guest {
             let invalid = |problem: &str| Err(Refusal::Invalid { field: "role", problem: problem.into() });
             if actor.id != member_id {
-                return invalid("of an owner is that owner's alone to give up");
+                return invalid("cannot be taken from another owner; only that owner can give it up");
             }
             if self.live_members(now).filter(|member| member.role == Role::Owner).count() < 2 {
-                return invalid("cannot be given up before someone else is an owner too");
+                return invalid("cannot be given up while you are the only owner; make another member an owner first");
             }
         }
         Ok(vec![Event::RoleChanged { member_id, role }])
@@ -52,8 +52,8 @@ impl Chat {
         Ok(recovery_set(owner, randomness, None))
     }
 
-    /// An owner comes back: to the seat, if it is still theirs, else to a free one. A code that was
-    /// used just now does what it did: its answer may have been lost.
+    /// Recovers an owner's seat, or takes a free one if that seat is gone. A code that was used within the last five
+    /// minutes changes nothing more: the response may have been lost.
     pub(super) fn recover(
         &self,
         code: RecoveryDigest,
@@ -70,7 +70,7 @@ impl Chat {
         let session =
             self.new_session(randomness, Some(Source { digest: code.as_source(), salt: randomness.salt }), now)?;
         if let Some(member) = self.live_members(now).find(|member| member.id == recovery.member_id) {
-            // Where people log in, the others who have the seat are browsers of the same account.
+            // In a chat with accounts, the seat's other sessions are browsers of the same account.
             let back = if self.account_of(member.id).is_some() {
                 self.start_session(member, session, true)?
             } else {
@@ -79,7 +79,7 @@ impl Chat {
             return Ok(back.into_iter().chain([recovery_set(member, randomness, given_for)]).collect());
         }
         self.free_seats(now)?;
-        // The name of an account is its own.
+        // An account keeps its name.
         let username = self.account_of(recovery.member_id).map_or(username, |account| &account.username);
         self.check_name(username, Some(recovery.member_id), now)?;
         let member = Member {
@@ -95,7 +95,8 @@ impl Chat {
         Ok(vec![Event::MemberJoined { member }, recovery])
     }
 
-    /// Who has come back by `code` just now, and has still what it gave.
+    /// Returns the owner who recovered the seat with `code` within the last five minutes, and the session, if both
+    /// that session and the new code are still valid.
     #[must_use]
     pub fn recovered_by(&self, code: RecoveryDigest, now: Timestamp) -> Option<(&Member, &Session)> {
         let (member, session) = self.session_given_for(code.as_source(), now)?;

@@ -1,4 +1,4 @@
-//! Why a rule said no.
+//! Refusals: why a rule said no.
 
 use std::time::Duration;
 
@@ -6,59 +6,59 @@ use thiserror::Error;
 
 use super::ChatName;
 
-/// A wait as it is told: rounded up, so that whoever waits as long does not come too early.
+/// Rounds a wait up to whole seconds, so that a caller who waits that long does not retry too early.
 #[must_use]
 pub fn whole_seconds(wait: Duration) -> u64 {
     (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
-/// A rule's "no", in a sentence for the person who asked. Each has one stable code on the wire.
+/// Why a rule said no. `Display` is a sentence for the user; each variant has one stable code on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
     #[error("{field} {problem}.")]
     Invalid { field: &'static str, problem: String },
-    #[error("This needs a session in the chat. Send its token as `Authorization: Bearer`.")]
+    #[error("You need a session in this chat. Send its token as `Authorization: Bearer <token>`.")]
     SessionRequired,
-    #[error("This needs to know who you are. `POST /sessions` with a username gives a session.")]
+    #[error("You need a browser session. Send a username to `POST /sessions` to get one.")]
     BrowserSessionRequired,
-    #[error("Your session in this chat has ended. Enter it again.")]
+    #[error("Your session in this chat has ended. Enter the chat again.")]
     SessionExpired,
-    #[error("This invite is not valid. It may have been revoked, used up, or copied in part.")]
+    #[error("This invite is not valid. It may have expired, been revoked, been used up, or been copied only in part.")]
     InvalidInvite,
-    #[error("This needs the ticket of the knock. Send it as `Authorization: Bearer`.")]
+    #[error("You need the ticket of this knock. Send it as `Authorization: Bearer <ticket>`.")]
     TicketRequired,
-    #[error("This code brings no owner back. It may have been used before: each use gives a new one.")]
+    #[error("This recovery code is not valid. It may have been used already: each use replaces it with a new code.")]
     InvalidRecovery,
     #[error("The username or the password is wrong.")]
     WrongPassword,
-    #[error("This chat is not entered that way.")]
+    #[error("This chat does not allow joining that way.")]
     WrongAdmission,
     #[error("An owner removed you from this chat.")]
     Removed,
-    #[error("Only the chat's owner may do this.")]
+    #[error("Only an owner of this chat can do this.")]
     OwnerOnly,
-    #[error("Too many people are waiting to be let in. Try again in {} s.", whole_seconds(*retry_after))]
+    #[error("Too many people are already waiting to join. Try again in {} s.", whole_seconds(*retry_after))]
     TooManyKnocks { retry_after: Duration },
     #[error("There is no such chat. It may have ended.")]
     ChatNotFound,
     #[error("There is no such {0} in this chat.")]
     NotFound(&'static str),
-    #[error("This chat is full: {capacity} of {capacity} seats are taken.")]
+    #[error("This chat is full: {capacity} of {capacity} seats are taken. Try again when a seat is free.")]
     ChatFull { capacity: u32 },
     #[error("Someone in this chat already has that name. Choose another.")]
     UsernameTaken,
     #[error("Someone in the chatroom “{}” already has that name. Choose another.", .0.as_str())]
     UsernameTakenIn(ChatName),
-    #[error("This account is used in {at_most} browsers already, which is as many as may be. Log out in one of them.")]
+    #[error("This account is already used in {at_most} browsers, which is the maximum. Log out in one of them first.")]
     TooManySessions { at_most: usize },
-    #[error("Too many streams are open: at most {at_most} may be. Close one, or ask for new messages at intervals.")]
+    #[error("Too many streams are open: at most {at_most} are allowed. Close one, or poll for new messages.")]
     TooManyStreams { at_most: usize },
-    #[error("That was too much at once. Try again in {} s.", whole_seconds(*retry_after))]
+    #[error("Too many requests. Try again in {} s.", whole_seconds(*retry_after))]
     TooManyRequests { retry_after: Duration },
 }
 
 impl Refusal {
-    /// The same refusal, where a dialect calls the field otherwise.
+    /// Renames the field of [`Refusal::Invalid`], for a dialect in which it has another name.
     #[must_use]
     pub fn of_field(self, field: &'static str) -> Self {
         match self {

@@ -1,8 +1,8 @@
-//! Secrets that prove something, and the digests that are kept of them.
+//! Secrets that authenticate callers, and the digests that are stored of them.
 //!
-//! One secret can be exchanged for another: the new one is derived from the one that was shown and
-//! a [`Salt`] that is kept. Who shows the old one again, because the answer was lost, is given the
-//! same new one, and nothing secret needs to be kept for that.
+//! A caller can exchange one secret for another: the new one is derived from the presented one and a stored [`Salt`].
+//! A caller who presents the old one again, because the response was lost, gets the same new one, and the server
+//! stores no secret for that.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -16,35 +16,35 @@ use uuid::Uuid;
 
 use super::ChatId;
 
-/// How much entropy a secret carries.
+/// Length of a secret, in bytes.
 pub const SECRET_BYTES: usize = 32;
 
-/// What a secret is for: secrets of one kind are never taken for another's.
+/// Marker types for what a secret is for. A secret of one kind is never accepted as another kind.
 pub mod kind {
-    /// Proves a seat in a chat.
+    /// Authenticates a member.
     #[derive(Debug)]
     pub enum Session {}
-    /// Lets someone join.
+    /// Redeems an invite.
     #[derive(Debug)]
     pub enum Invite {}
     /// Identifies a guest who joins again.
     #[derive(Debug)]
     pub enum Join {}
-    /// Proves a knock.
+    /// Authenticates a guest for a knock.
     #[derive(Debug)]
     pub enum Ticket {}
-    /// Gives an owner their seat back.
+    /// Recovers an owner's seat.
     #[derive(Debug)]
     pub enum Recovery {}
     /// Identifies a browser across chats.
     #[derive(Debug)]
     pub enum Browser {}
-    /// Any secret for which a session was issued.
+    /// Any secret that a session was issued for.
     #[derive(Debug)]
     pub enum Source {}
 }
 
-/// Separates secrets of different kinds that are derived from the same secret.
+/// The name of a kind, which separates secrets of different kinds that are derived from the same secret.
 pub trait Kind {
     const NAME: &'static str;
 }
@@ -62,23 +62,21 @@ impl Kind for kind::Recovery {
     const NAME: &'static str = "recovery";
 }
 
-/// Proves a member's seat; shown to that member alone.
+/// Authenticates a member in a chat. Only that member sees it.
 pub type SessionToken = Secret<kind::Session>;
-/// What a magic link carries.
+/// The secret in a magic link.
 pub type InviteKey = Secret<kind::Invite>;
-/// Made of a magic link's key and a join id: who joins by both again is the same one.
+/// Derived from an invite key and a join id. A caller who joins with both again is the same guest.
 pub type JoinSecret = Secret<kind::Join>;
-/// Proves a knock to the chat that it was made at; shown to the one who knocks alone.
+/// Authenticates a guest for a knock, in its chat. Only that guest sees it.
 pub type Ticket = Secret<kind::Ticket>;
-/// Brings an owner back whose session is lost; shown to that owner alone.
+/// Recovers the seat of an owner who has lost the session. Only that owner sees it.
 pub type RecoveryCode = Secret<kind::Recovery>;
 
-/// Proves a browser's session to every chat that is entered by its address; shown to that browser
-/// alone.
+/// Authenticates a browser session in every chat that people enter by its address. Only that browser sees it.
 pub type BrowserToken = Secret<kind::Browser>;
 
-/// What a derived secret is made of beside the one that was shown. Random, kept, worth nothing
-/// by itself.
+/// The second input of a derived secret, besides the presented secret. Random and stored; useless by itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Salt(pub [u8; SECRET_BYTES]);
 
@@ -90,7 +88,7 @@ impl fmt::Debug for Salt {
 
 /// The digest of a session token.
 pub type SessionDigest = Digest<kind::Session>;
-/// The digest of an invite's key.
+/// The digest of an invite key.
 pub type InviteDigest = Digest<kind::Invite>;
 /// The digest of a join secret.
 pub type JoinDigest = Digest<kind::Join>;
@@ -100,10 +98,10 @@ pub type TicketDigest = Digest<kind::Ticket>;
 pub type RecoveryDigest = Digest<kind::Recovery>;
 /// The digest of a browser's token.
 pub type BrowserDigest = Digest<kind::Browser>;
-/// The digest of the secret for which a session was issued.
+/// The digest of the secret that a session was issued for.
 pub type SourceDigest = Digest<kind::Source>;
 
-/// 32 random bytes, written as 43 characters of base64url. `Debug` shows nothing of it.
+/// 32 random bytes, written as 43 characters of base64url. `Debug` does not show them.
 ///
 /// ```
 /// use watch_party::domain::SessionToken;
@@ -122,7 +120,7 @@ impl<K> Secret<K> {
         Self { bytes, kind: PhantomData }
     }
 
-    /// Reads what [`Secret::reveal`] wrote; anything else is `None`.
+    /// Parses the output of [`Secret::reveal`]; returns `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0; SECRET_BYTES];
@@ -130,13 +128,13 @@ impl<K> Secret<K> {
         (written == SECRET_BYTES).then(|| Self::from_random_bytes(bytes))
     }
 
-    /// The secret itself, for the one answer that hands it to its holder.
+    /// Returns the secret as text, for the one response that gives it to its holder.
     #[must_use]
     pub fn reveal(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.bytes)
     }
 
-    /// Another secret, which nobody can make without this one (HKDF-SHA256, RFC 5869).
+    /// Derives another secret, which cannot be computed without this one (HKDF-SHA256, RFC 5869).
     fn derive<Other: Kind>(&self, salt: Option<&Salt>, info: &[u8]) -> Secret<Other> {
         let mut bytes = [0; SECRET_BYTES];
         Hkdf::<Sha256>::new(salt.map(|salt| &salt.0[..]), &self.bytes)
@@ -145,7 +143,7 @@ impl<K> Secret<K> {
         Secret::from_random_bytes(bytes)
     }
 
-    /// All that is ever stored of the secret.
+    /// Returns the digest, which is the only thing that is ever stored of the secret.
     #[must_use]
     pub fn digest(&self) -> Digest<K> {
         Digest { bytes: Sha256::digest(self.bytes).into(), kind: PhantomData }
@@ -153,7 +151,7 @@ impl<K> Secret<K> {
 }
 
 impl<K: Kind> Secret<K> {
-    /// The secret that a random UUID stands for, where that is all a caller has.
+    /// Derives a secret from a random UUID, for callers whose only credential is a UUID.
     #[must_use]
     pub fn from_uuid(uuid: Uuid) -> Self {
         let mut bytes = [0; SECRET_BYTES];
@@ -163,7 +161,7 @@ impl<K: Kind> Secret<K> {
 }
 
 impl JoinSecret {
-    /// Of one who redeems `key`, and calls that redemption `join_id`.
+    /// Derives the join secret of a guest who redeems `key` with `join_id`.
     #[must_use]
     pub fn new(key: &InviteKey, join_id: Uuid) -> Self {
         key.derive(None, join_id.as_bytes())
@@ -174,7 +172,7 @@ impl JoinSecret {
         self.derive(Some(salt), b"")
     }
 
-    /// The session of one who joins, whether or not they had to knock.
+    /// Derives the session token of a joining guest, who may have had to knock.
     #[must_use]
     pub fn session(&self, salt: &Salt) -> SessionToken {
         self.ticket(salt).session(salt)
@@ -182,14 +180,15 @@ impl JoinSecret {
 }
 
 impl BrowserToken {
-    /// By what whoever has this token is known in a chat. Those of different chats have nothing in
-    /// common.
+    /// Derives the join secret that identifies this browser in a chat. The join secrets of different chats cannot be
+    /// linked.
     #[must_use]
     pub fn join(&self, chat_id: ChatId) -> JoinSecret {
         self.derive(None, chat_id.as_uuid().as_bytes())
     }
 
-    /// What hides one thing that is kept for whoever has this token; a salt is used once.
+    /// Derives the bytes that mask one stored value, which only the holder of this token can read. Each salt is used
+    /// only once.
     pub(super) fn mask(&self, salt: &Salt) -> [u8; 16] {
         let mut mask = [0; 16];
         Hkdf::<Sha256>::new(Some(&salt.0), &self.bytes)
@@ -200,7 +199,7 @@ impl BrowserToken {
 }
 
 impl Ticket {
-    /// The session of one who knocked and is let in.
+    /// Derives the session token of a guest whose knock is approved.
     #[must_use]
     pub fn session(&self, salt: &Salt) -> SessionToken {
         self.derive(Some(salt), b"")
@@ -208,7 +207,7 @@ impl Ticket {
 }
 
 impl SessionToken {
-    /// The token that takes this one's place.
+    /// Derives the token that replaces this one.
     #[must_use]
     pub fn renewed(&self, salt: &Salt) -> Self {
         self.derive(Some(salt), b"")
@@ -216,13 +215,13 @@ impl SessionToken {
 }
 
 impl RecoveryCode {
-    /// The session of an owner who comes back.
+    /// Derives the session token of an owner who recovers the seat.
     #[must_use]
     pub fn session(&self, salt: &Salt) -> SessionToken {
         self.derive(Some(salt), b"")
     }
 
-    /// The code that takes this one's place.
+    /// Derives the code that replaces this one.
     #[must_use]
     pub fn next(&self, salt: &Salt) -> Self {
         self.derive(Some(salt), b"")
@@ -235,14 +234,14 @@ impl<K> fmt::Debug for Secret<K> {
     }
 }
 
-/// SHA-256 of a secret; compared in constant time.
+/// The SHA-256 of a secret. Comparison takes constant time.
 pub struct Digest<K> {
     bytes: [u8; 32],
     kind: PhantomData<K>,
 }
 
 impl<K> Digest<K> {
-    /// The digest that [`Digest::as_bytes`] gave a store to keep.
+    /// Restores a digest that a store kept as [`Digest::as_bytes`].
     #[must_use]
     pub const fn from_stored(bytes: [u8; 32]) -> Self {
         Self { bytes, kind: PhantomData }
@@ -255,8 +254,8 @@ impl<K> Digest<K> {
 }
 
 impl<K: Kind> Digest<K> {
-    /// Names the secret as that which a session was given for; secrets of different kinds are never
-    /// taken for each other.
+    /// Identifies the secret as the source of a session. The result depends on the kind, so secrets of different
+    /// kinds are never confused.
     pub(super) fn as_source(self) -> SourceDigest {
         let bytes = Sha256::new().chain_update(K::NAME).chain_update(self.bytes).finalize().into();
         Digest { bytes, kind: PhantomData }

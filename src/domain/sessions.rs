@@ -1,4 +1,4 @@
-//! The sessions of a member: issued, renewed, ended.
+//! A member's sessions: issued, renewed, ended.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use super::{
     Timestamp,
 };
 
-/// The proof of a seat, and how long it holds.
+/// A session: the digest of its token, and when it expires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     pub digest: SessionDigest,
-    /// When the member entered by it; renewing keeps this.
+    /// When the member entered or logged in. Renewing the session does not change it.
     pub started_at: Timestamp,
     pub expires_at: Timestamp,
-    /// `None` where the token was drawn for nothing that could be shown again.
+    /// `None` if the token was not issued for a secret, so it cannot be issued again.
     pub source: Option<Source>,
 }
 
 impl Session {
-    /// How many sessions one member may have at one time: browsers in which an account is used.
+    /// Maximum number of sessions of one member, one for each browser that is logged in to the account.
     pub const MAX_PER_MEMBER: usize = 10;
 
     #[must_use]
@@ -32,22 +32,22 @@ impl Session {
         now < self.expires_at
     }
 
-    /// Whether it was given for the secret of this digest.
+    /// Whether the session was issued for the secret with this digest.
     pub(super) fn is_given_for(&self, source: SourceDigest) -> bool {
         self.source.is_some_and(|given| given.digest == source)
     }
 }
 
-/// The secret that a session was given for, and the salt its token was derived with: who shows
-/// the same secret again is given the same token.
+/// The secret that a session was issued for, and the salt of its token. A caller who presents the same secret again
+/// gets the same token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
     pub digest: SourceDigest,
     pub salt: Salt,
 }
 
-/// How long a secret that was exchanged for a session is answered with the same one: enough to ask
-/// again when the answer was lost.
+/// How long a secret that was exchanged for a session returns the same session, so that a caller can retry when the
+/// response was lost.
 const RETRY_WITHIN: Duration = Duration::from_mins(5);
 
 impl Chat {
@@ -67,7 +67,7 @@ impl Chat {
         Ok(vec![Event::SessionRenewed { member_id: member.id, ended: by, session: Session { started_at, ..session } }])
     }
 
-    /// What took the place of this token just now.
+    /// Returns the session that replaced this token within the last five minutes.
     #[must_use]
     pub fn renewed_by(&self, token: SessionDigest, now: Timestamp) -> Option<&Session> {
         self.session_given_for(token.as_source(), now).map(|(_, session)| session)
@@ -89,7 +89,7 @@ impl Chat {
         Ok(Session { digest: randomness.session, started_at: now, expires_at, source })
     }
 
-    /// A session whose token can be given again to whoever shows `join` again.
+    /// Creates a session whose token can be issued again to a caller who presents the same `join`.
     pub(super) fn session_given_for_join(
         &self,
         join: JoinDigest,
@@ -99,8 +99,8 @@ impl Chat {
         self.new_session(randomness, Some(Source { digest: join.as_source(), salt: randomness.salt }), now)
     }
 
-    /// One more session of `member`. Where there are as many as may be, the oldest ends if `ends_oldest` says
-    /// so.
+    /// Starts another session of `member`. If the member has the maximum number of sessions, `ends_oldest` ends the
+    /// oldest one; otherwise the login is refused.
     pub(super) fn start_session(
         &self,
         member: &Member,
@@ -116,8 +116,8 @@ impl Chat {
         Ok(self.log_out(member, oldest.digest).chain([started]).collect())
     }
 
-    /// Ends a session of `member` from another browser. The browser that is logged out may hold the member's
-    /// recovery code, so that ends too.
+    /// Ends a session of `member` from another browser. The browser that is logged out may hold the member's recovery
+    /// code, so the code ends too.
     fn log_out(&self, member: &Member, ended: SessionDigest) -> impl Iterator<Item = Event> + use<> {
         let member_id = member.id;
         let has_recovery = self.recoveries.iter().any(|recovery| recovery.member_id == member_id);
@@ -125,7 +125,7 @@ impl Chat {
         [Event::SessionEnded { member_id, ended, why: Departure::Left }].into_iter().chain(recovery)
     }
 
-    /// Ends one of a member's own sessions: `by` itself, where none is named.
+    /// Ends one of the caller's own sessions; `None` is the session `by`.
     pub(super) fn end_session(
         &self,
         by: SessionDigest,
@@ -135,7 +135,7 @@ impl Chat {
         let member = self.authenticate(by, now)?;
         let is_meant = |session: &&Session| session_id.map_or(session.digest == by, |id| session.id() == id);
         let session = member.sessions.iter().find(is_meant);
-        let ended = session.ok_or(Refusal::NotFound("session of yours"))?.digest;
+        let ended = session.ok_or(Refusal::NotFound("session"))?.digest;
         if member.sessions.len() == 1 {
             return Ok(vec![Event::MemberLeft { member_id: member.id, why: Departure::Left, at: now }]);
         }

@@ -1,4 +1,4 @@
-//! What a chat's creator may choose, within the server's bounds.
+//! Settings of a chat, which its creator chooses within the server's limits.
 
 use std::time::Duration;
 
@@ -7,30 +7,30 @@ use utoipa::ToSchema;
 
 use super::{Account, Refusal};
 
-/// How one enters a chat.
+/// How people enter a chat.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Admission {
-    /// Whoever holds an invite's key, under a name of their own.
+    /// Anyone with an invite key, under a name they choose.
     #[default]
     Link,
-    /// Whoever holds an invite's key asks; an owner lets them in.
+    /// Anyone with an invite key can ask; an owner lets them in.
     Approval,
-    /// Whoever has an account in the chat, by its password.
+    /// Anyone with an account in the chat, with its password.
     Account,
-    /// Whoever knows the chat's address, under the name that their browser session has.
+    /// Anyone who knows the chat's address, under the name of their browser session.
     Open,
 }
 
 impl Admission {
-    /// Whether one comes by a magic link.
+    /// Whether people enter with an invite.
     #[must_use]
     pub const fn is_by_invite(self) -> bool {
         matches!(self, Self::Link | Self::Approval)
     }
 
-    /// Seats of a chat whose creator chooses nothing: a chat by links is for six; into the others come all
-    /// who know the address.
+    /// Returns the default number of seats: six in a chat with invites, the maximum in the others, which people enter
+    /// by their address.
     #[must_use]
     pub const fn default_capacity(self) -> u32 {
         match self {
@@ -39,7 +39,7 @@ impl Admission {
         }
     }
 
-    /// The most seats that a creator may choose; with accounts, a seat for each of them.
+    /// Returns the maximum number of seats; with accounts, one for each account.
     #[must_use]
     pub const fn max_capacity(self) -> u32 {
         match self {
@@ -48,8 +48,8 @@ impl Admission {
         }
     }
 
-    /// Messages that are kept where the creator chooses nothing, as the documents of the systems have it
-    /// that the kinds of admission come from.
+    /// Returns the default number of kept messages, as the document of the system behind each kind of admission
+    /// defines it.
     #[must_use]
     pub const fn default_history(self) -> u32 {
         match self {
@@ -60,29 +60,29 @@ impl Admission {
     }
 }
 
-/// What the chat's address alone allows, without a session. Each allows what those before it do.
+/// What anyone who knows the chat's address can do without a session. Each level includes the previous ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PublicAccess {
-    /// Only members read and post.
+    /// Nothing: only members can read and post.
     #[default]
     None,
-    /// Anyone who knows the chat's address may read it.
+    /// Read messages.
     Read,
-    /// Anyone who knows the chat's address may post as well, under no name of their own.
+    /// Read messages, and post them without a name.
     Post,
 }
 
-/// The bounds a chat keeps; fixed when it is created.
+/// The settings of a chat, fixed when it is created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub admission: Admission,
-    /// Members with a live session at one time.
+    /// Maximum number of members with a valid session.
     pub capacity: u32,
-    /// Messages kept; older ones are deleted as new ones come.
+    /// Maximum number of kept messages. Each new message beyond it deletes the oldest one.
     pub history: u32,
     pub public_access: PublicAccess,
-    /// How long a session lives; the server's own setting.
+    /// How long a session lasts without renewal; a setting of the server.
     pub session_lifetime: Duration,
 }
 
@@ -91,10 +91,10 @@ impl Settings {
     /// Six hours.
     pub const DEFAULT_SESSION_LIFETIME: Duration = Duration::from_hours(6);
 
-    /// A chat that only its members read, with the defaults of its admission where a number is `None`.
+    /// Creates settings of a chat that only its members can read. `None` means the default of the admission.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] that names the number which is out of its bounds.
+    /// [`Refusal::Invalid`] that names the number that is out of range.
     pub fn new(admission: Admission, capacity: Option<u32>, history: Option<u32>) -> Result<Self, Refusal> {
         let within = |field, value: Option<u32>, default, max| match value.unwrap_or(default) {
             value if (1..=max).contains(&value) => Ok(value),

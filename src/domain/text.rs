@@ -1,5 +1,4 @@
-//! What text is made of: normal form, visible length, and the characters that may not stand in
-//! a name.
+//! Unicode text: normal forms, visible length, and the characters that names must not contain.
 
 use std::borrow::Cow;
 
@@ -12,41 +11,41 @@ use unicode_segmentation::UnicodeSegmentation;
 const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizer::new_nfc();
 const NFKC: ComposingNormalizerBorrowed<'static> = ComposingNormalizer::new_nfkc();
 
-/// Composed normal form (NFC), the form in which all text is kept.
+/// Returns the text in composed normal form (NFC), in which all text is stored.
 pub(super) fn composed(text: &str) -> Cow<'_, str> {
     NFC.normalize(text)
 }
 
-/// What two names share when people would take them for one: NFKC with case folded and
-/// invisible characters left out (Unicode 16, section 3.13, `toNFKC_Casefold`).
+/// Returns a key that is the same for all names that people would confuse: NFKC with case folded and invisible
+/// characters removed (Unicode 16, section 3.13, `toNFKC_Casefold`).
 pub(super) fn folded(text: &str) -> String {
     let visible: String = text.chars().filter(|&c| !is_ignorable(c)).collect();
     let folded = CaseMapper::new().fold_string(&NFKC.normalize(&visible)).into_owned();
     NFKC.normalize(&folded).into_owned()
 }
 
-/// The characters that a person sees (extended grapheme clusters).
+/// Splits the text into characters as people see them (extended grapheme clusters).
 pub(super) fn graphemes(text: &str) -> impl Iterator<Item = &str> {
     text.graphemes(true)
 }
 
-/// How many characters a person sees (extended grapheme clusters); counting stops past `limit`.
+/// Counts the characters that people see (extended grapheme clusters); stops at `limit + 1`.
 pub(super) fn graphemes_up_to(text: &str, limit: usize) -> usize {
     text.graphemes(true).take(limit + 1).count()
 }
 
-/// Whether anything of the text can be seen.
+/// Whether the text has a visible character.
 pub(super) fn is_visible(text: &str) -> bool {
     const BRAILLE_BLANK: char = '\u{2800}';
     text.chars().any(|c| !c.is_whitespace() && !c.is_control() && !is_ignorable(c) && c != BRAILLE_BLANK)
 }
 
-/// Control characters, and the separators that break a line as they do.
+/// Whether `c` is a control character, or a separator that breaks a line.
 pub(super) fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Characters that reorder what stands around them: embeddings, overrides and isolates.
+/// Whether `c` reorders the text around it: an embedding, override or isolate.
 pub(super) fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

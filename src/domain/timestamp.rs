@@ -1,4 +1,4 @@
-//! A moment in time, to the millisecond, written as RFC 3339 in UTC.
+//! A point in time, to the millisecond, written as RFC 3339 in UTC.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use time::format_description::well_known::Rfc3339;
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The first moment a timestamp can name that every reader can write out.
+    /// 1970-01-01T00:00:00Z.
     pub const EPOCH: Self = Self(0);
 
     #[must_use]
@@ -30,13 +30,13 @@ impl Timestamp {
         self.0
     }
 
-    /// How long it is from `earlier` until this moment; nothing where it is not earlier.
+    /// Returns the time from `earlier` to `self`, or zero if `earlier` is not earlier.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// The moment `duration` later; saturates rather than wraps.
+    /// Returns the timestamp `duration` later; saturates instead of overflowing.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);

@@ -1,4 +1,4 @@
-//! What kind of answer a caller asks for.
+//! The kind of response that a caller accepts.
 
 use axum::http::{HeaderMap, header};
 
@@ -7,7 +7,7 @@ pub(super) fn wants_events(headers: &HeaderMap) -> bool {
     accepts(headers, "text/event-stream")
 }
 
-/// Whether a browser asks, for a page to show.
+/// Whether the caller is a browser that asks for a page.
 pub(super) fn wants_page(headers: &HeaderMap) -> bool {
     accepts(headers, "text/html")
 }

@@ -1,4 +1,4 @@
-//! Who asks: the session token in the `Authorization` header.
+//! The caller's session token, from the `Authorization` header.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -7,16 +7,16 @@ use axum::http::{HeaderMap, header};
 use super::problem::Failure;
 use crate::domain::{Refusal, Secret, SessionToken};
 
-/// The session token of the caller, as `Bearer <token>` or bare. What cannot be a token is
-/// refused here; whether it proves a seat, the chat decides.
+/// The caller's session token, as `Bearer <token>` or bare. A malformed token is refused here; the chat decides whether
+/// a token belongs to a seat.
 #[derive(Debug)]
 pub(super) struct Bearer(pub(super) SessionToken);
 
-/// Who asks where a chat's address may be enough. What cannot be a token is refused here too.
+/// The caller of a chat that may allow access without a session. A malformed token is refused here too.
 #[derive(Debug)]
 pub(super) enum Asker {
     Member(SessionToken),
-    /// No `Authorization` header came with the request.
+    /// The request has no `Authorization` header.
     Nobody,
 }
 
@@ -43,12 +43,12 @@ pub(super) fn session_token(headers: &HeaderMap) -> Result<SessionToken, Refusal
     secret(headers).ok_or(Refusal::SessionRequired)
 }
 
-/// The secret of any kind that came as `Bearer <secret>` or bare.
+/// The secret of any kind in the header, as `Bearer <secret>` or bare.
 pub(super) fn secret<Kind>(headers: &HeaderMap) -> Option<Secret<Kind>> {
     secret_text(headers).and_then(Secret::parse)
 }
 
-/// The same, whatever it is.
+/// The same as text, unparsed.
 pub(super) fn secret_text(headers: &HeaderMap) -> Option<&str> {
     let credentials = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     credentials.map(|credentials| match credentials.trim().split_once(' ') {

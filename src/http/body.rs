@@ -1,5 +1,4 @@
-//! Bodies of requests: forms where the `Content-Type` says so, JSON whatever else it says, and errors
-//! that name the field.
+//! Request bodies: a form if the `Content-Type` says so, otherwise JSON, with errors that name the field.
 
 use std::collections::HashSet;
 
@@ -13,19 +12,19 @@ use serde_json::{Map, Value};
 use super::problem::Failure;
 use crate::wire::{Code, PostMessage, Problem};
 
-/// A body of JSON, or a form as browsers send them.
+/// A JSON body, or a form as browsers send it.
 #[derive(Debug)]
 pub(super) struct RequestBody<T>(pub(super) T);
 
-/// The same where it may be left out.
+/// The same, but the body is optional.
 #[derive(Debug)]
 pub(super) struct OptionalRequestBody<T>(pub(super) T);
 
-/// The same, and its fields may be named in any letter case. An empty one is an object without fields.
+/// The same, but field names may be in any letter case, and an empty body is an object without fields.
 #[derive(Debug)]
 pub(super) struct AnyCaseBody<T>(pub(super) T);
 
-/// What is to be said: a body of JSON, a form, or bare words as `text/plain`.
+/// The message to post: a JSON body, a form, or its text alone as `text/plain`.
 #[derive(Debug)]
 pub(super) struct MessageBody(pub(super) PostMessage);
 
@@ -72,9 +71,9 @@ impl<S: Send + Sync> FromRequest<S> for MessageBody {
             return Ok(Self(parse(&bytes, is_form, Names::AsGiven)?));
         }
         let text = String::from_utf8(bytes.into())
-            .map_err(|_| Problem::unreadable("The body is not UTF-8.").about_field("text"))?;
-        // A browser's `fetch` says that any string is plain text, JSON too. What only looks like such a
-        // body is a message as it stands: nothing of it is lost.
+            .map_err(|_| Problem::unreadable("The request body is not UTF-8.").about_field("text"))?;
+        // A browser's `fetch` sends any string as `text/plain`, JSON too. Text that only resembles such a body is
+        // posted unchanged.
         if starts_object(text.as_bytes())
             && let Ok(Value::Object(fields)) = serde_json::from_str(&text)
             && fields.contains_key("text")
@@ -94,14 +93,14 @@ fn has_type(request: &Request, media_type: &str) -> bool {
 }
 
 async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
-    Bytes::from_request(request, state).await.map_err(|_| Problem::unreadable("The body broke off.").into())
+    Bytes::from_request(request, state).await.map_err(|_| Problem::unreadable("The request body is incomplete.").into())
 }
 
-/// How the names of fields are read.
+/// How field names are read.
 #[derive(Clone, Copy, Debug)]
 enum Names {
     AsGiven,
-    /// `Approval_Status` is `approval_status`.
+    /// `Approval_Status` means `approval_status`.
     InAnyCase,
 }
 
@@ -114,8 +113,8 @@ impl Names {
     }
 }
 
-/// Reads what is a form where it says so, and JSON otherwise. A body that says it is a form but is an
-/// object is what curl sends by default.
+/// Parses a form if the request says so, otherwise JSON. A JSON object that is sent as a form is parsed as JSON,
+/// because curl sends it that way by default.
 fn parse<T: DeserializeOwned>(bytes: &[u8], is_form: bool, names: Names) -> Result<T, Problem> {
     if is_form && !starts_object(bytes) { parse_form(bytes, names) } else { parse_json(bytes, names) }
 }
@@ -125,6 +124,11 @@ fn starts_object(bytes: &[u8]) -> bool {
 }
 
 fn parse_form<T: DeserializeOwned>(bytes: &[u8], names: Names) -> Result<T, Problem> {
+    // A part without `=` is a field without a value, which no field of ours is: the body is no form.
+    if let Some(part) = bytes.split(|byte| *byte == b'&').find(|part| !part.is_empty() && !part.contains(&b'=')) {
+        let part = String::from_utf8_lossy(&part[..part.len().min(40)]).into_owned();
+        return Err(Problem::new(Code::InvalidRequest, format!("The form has a field without a value: {part}.")));
+    }
     let mut seen = HashSet::new();
     let mut fields = form_urlencoded::Serializer::new(String::new());
     for (name, value) in form_urlencoded::parse(bytes) {
@@ -139,35 +143,46 @@ fn parse_form<T: DeserializeOwned>(bytes: &[u8], names: Names) -> Result<T, Prob
 
 fn parse_json<T: DeserializeOwned>(bytes: &[u8], names: Names) -> Result<T, Problem> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| {
-        Problem::unreadable(format!("The body is not JSON: {error}. A form must have the type {FORM}."))
+        Problem::unreadable(format!("The request body is not JSON: {error}. A form needs the `Content-Type` {FORM}."))
     })?;
     let Value::Object(given) = value else {
-        return Err(Problem::new(Code::InvalidRequest, "The body must be a JSON object."));
+        return Err(Problem::new(Code::InvalidRequest, "The request body must be a JSON object."));
     };
     let mut fields = Map::new();
     for (name, value) in given {
         let name = names.read(&name);
-        if fields.insert(name.clone(), value).is_some() {
+        if fields.insert(name.clone(), whole_number(value)).is_some() {
             return Err(named_twice(name));
         }
     }
     from_fields(Value::Object(fields))
 }
 
-/// A field that is there twice says nothing clear.
+/// JSON has one kind of number, so `6.0` is as good a whole number as `6`.
+fn whole_number(value: Value) -> Value {
+    // 2^53: up to here every whole number has a float of its own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value.as_f64() {
+        #[allow(clippy::cast_possible_truncation)] // it is whole, and in bounds
+        Some(number) if value.is_f64() && number.fract() == 0.0 && number.abs() < EXACT => Value::from(number as i64),
+        _ => value,
+    }
+}
+
+/// Refuses a field that occurs twice, because its value is ambiguous.
 fn named_twice(name: String) -> Problem {
-    Problem::new(Code::InvalidRequest, format!("{name} is there more than once.")).about_field(name)
+    Problem::new(Code::InvalidRequest, format!("{name} occurs more than once.")).about_field(name)
 }
 
 fn from_fields<'a, T: DeserializeOwned, D: Deserializer<'a>>(fields: D) -> Result<T, Problem> {
     serde_path_to_error::deserialize(fields).map_err(|error| {
         let path = error.path().to_string();
         let message = error.into_inner().to_string();
-        // serde names a missing field only in its message.
+        // serde names a missing field only in its error message.
         let missing = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
         match (missing, path.as_str()) {
             (Some(field), _) => Problem::new(Code::InvalidRequest, format!("{field} is missing.")).about_field(field),
-            (None, ".") => Problem::new(Code::InvalidRequest, format!("The body is wrong: {message}.")),
+            (None, ".") => Problem::new(Code::InvalidRequest, format!("The request body is invalid: {message}.")),
             (None, field) => Problem::new(Code::InvalidRequest, format!("{field}: {message}.")).about_field(field),
         }
     })
@@ -188,6 +203,9 @@ mod tests {
         assert_eq!(problem("[]").status, 422);
         let wrong = problem(r#"{"capacity": "six"}"#);
         assert_eq!((wrong.status, wrong.field.as_deref()), (422, Some("capacity")));
+        let whole = parse::<CreateChat>(br#"{"capacity": 6.0}"#, false, Names::AsGiven).unwrap();
+        assert_eq!(whole.capacity, Some(6));
+        assert_eq!(problem(r#"{"capacity": 6.5}"#).status, 422);
     }
 
     #[test]
@@ -196,6 +214,7 @@ mod tests {
         assert_eq!(form("text=a+b%20%F0%9F%91%8B&other=1").unwrap().text, "a b 👋");
         assert_eq!(form("").unwrap_err().field.as_deref(), Some("text"));
         assert_eq!(form("text=a&text=b").unwrap_err().field.as_deref(), Some("text"));
+        assert!(form("text=a&hello").unwrap_err().detail.contains("hello"));
     }
 
     #[test]

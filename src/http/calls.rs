@@ -1,5 +1,5 @@
-//! The calls of the API by their paths: each stands with and without a slash at its end, and an address
-//! tells which methods it knows.
+//! Both forms of every path: each call works with and without a trailing slash, and a 405 names the methods that the
+//! address supports.
 
 use std::sync::Arc;
 
@@ -15,17 +15,17 @@ use utoipa::openapi::{OpenApi, PathItem};
 use super::problem::Failure;
 use crate::wire::{Code, Problem};
 
-/// The methods that may be known, in the order in which they are named.
+/// The methods that an address may support, in the order in which a 405 names them.
 const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
-/// `router`, which also takes the calls of `document`, and the pages at `pages`, by the other form of
-/// their paths. What was asked for stays in [`axum::extract::OriginalUri`].
+/// Wraps `router` so that the calls of `document` and the pages at `pages` also work at the other form of their paths,
+/// with or without the trailing slash. [`axum::extract::OriginalUri`] keeps the requested address.
 pub(super) fn with_both_forms(router: Router, document: &OpenApi, pages: impl IntoIterator<Item = String>) -> Router {
     let calls = Arc::new(Calls::new(document, pages));
-    Router::new().fallback_service(router).layer(middleware::from_fn_with_state(calls, pass))
+    Router::new().fallback_service(router).layer(middleware::from_fn_with_state(calls, route_either_form))
 }
 
-async fn pass(State(calls): State<Arc<Calls>>, mut request: Request, next: Next) -> Response {
+async fn route_either_form(State(calls): State<Arc<Calls>>, mut request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let Address { path, others } = calls.find(request.uri().path(), &method);
     if let Some(uri) = path.and_then(|path| with_path(request.uri(), &path)) {
@@ -39,17 +39,17 @@ async fn pass(State(calls): State<Arc<Calls>>, mut request: Request, next: Next)
     if method == Method::HEAD { refusal.map(|_| Body::empty()) } else { refusal }
 }
 
-/// The paths and their methods, as the document has them.
+/// The paths of the document and of the pages, with their methods.
 struct Calls {
     paths: Paths<Vec<Method>>,
 }
 
-/// What is at the address that was asked for.
+/// The result of looking up a requested path.
 #[derive(Default)]
 struct Address {
-    /// Its other form, if that is the one that is routed.
+    /// The other form of the path, if the request must be routed there.
     path: Option<String>,
-    /// The methods that its other form is routed for besides.
+    /// Methods that the other form supports in addition.
     others: Vec<Method>,
 }
 
@@ -64,8 +64,8 @@ impl Calls {
         Self { paths }
     }
 
-    /// Where both forms of `path` are known, the one with fewer parameters is meant; if they have
-    /// as many, the one that knows `method`, and first the one that was asked for.
+    /// Looks up `path`. If both of its forms are routed, the one with fewer parameters wins. If both have as many, the
+    /// form that supports `method` wins, and the requested form if both do.
     fn find(&self, path: &str, method: &Method) -> Address {
         let Some(other) = other_form(path) else { return Address::default() };
         let known = |path: &str| self.paths.at(path).ok().map(|found| (found.params.len(), found.value));
@@ -86,7 +86,7 @@ fn methods(item: &PathItem) -> Vec<Method> {
     METHODS.into_iter().zip(documented).filter_map(|(method, call)| call.is_some().then_some(method)).collect()
 }
 
-/// `path` with one slash at its end if it has none, and without if it has one.
+/// Adds a slash to the end of `path`, or removes it. `None` for the root, and for a path that ends in two slashes.
 fn other_form(path: &str) -> Option<String> {
     match path.strip_suffix('/') {
         Some(without) if without.is_empty() || without.ends_with('/') => None,
@@ -102,17 +102,17 @@ fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// The refusal of a method, with those that there are: what the router allows, and `others`.
+/// Rewrites a 405 to name the supported methods: those that the router allows, and `others`.
 fn name_methods(refusal: &Response, others: &[Method]) -> Response {
     let allowed = allowed(refusal.headers());
     let known = METHODS.into_iter().filter(|method| others.contains(method) || allowed.contains(method));
     let known: Vec<Method> = known.collect();
     let detail = match &*known {
-        [] => "This address knows no method.".to_owned(),
-        [only] => format!("This address knows only {only}."),
+        [] => "This address supports no method.".to_owned(),
+        [only] => format!("This address supports only {only}."),
         [first @ .., last] => {
             let first: Vec<&str> = first.iter().map(Method::as_str).collect();
-            format!("This address knows only {} and {last}.", first.join(", "))
+            format!("This address supports only {} and {last}.", first.join(", "))
         }
     };
     let mut answer = Failure(Problem::new(Code::MethodNotAllowed, detail)).into_response();

@@ -1,7 +1,7 @@
-//! Chat App's dialect: a browser says once who it is, and enters chats by their address.
+//! Chat App's dialect: a browser picks a name once, and enters chats by their address.
 //!
-//! Thin over the same use cases. The session is a cookie that no script can read, or `Bearer`; what
-//! changes something by the cookie must come from a page of this very site.
+//! A thin layer over the same use cases. The session token is a cookie that scripts cannot read, or a `Bearer` token. A
+//! request that changes something by the cookie must come from a page of this site.
 
 use axum::Json;
 use axum::extract::{Extension, FromRequestParts, OriginalUri, Query, State};
@@ -24,7 +24,7 @@ use crate::domain::{BrowserToken, MessageText, Refusal, Username};
 use crate::service::{Caller, Service};
 use crate::wire::addresses;
 use crate::wire::chat_app::{
-    BrowserSession, Chatroom, ChatroomMessage, ChatroomMessages, ChatroomSaying, NewBrowserSession, NewChatroom,
+    BrowserSession, Chatroom, ChatroomMessage, ChatroomMessages, ChatroomPostBody, NewBrowserSession, NewChatroom,
     OwnName,
 };
 use crate::wire::{Joined, Problem};
@@ -41,18 +41,18 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(enter_chat))
 }
 
-/// The token of the browser that asks, wherever it stands. Whether it is good, the service knows.
+/// The browser's token, from the `Authorization` header or the cookie. The service decides whether it is valid.
 pub(super) fn browser_token(headers: &HeaderMap) -> Option<BrowserToken> {
     if headers.contains_key(header::AUTHORIZATION) {
         return secret(headers);
     }
-    // Of several, the one of the innermost folder comes first (RFC 6265, 5.4): it is this site's.
+    // Of several cookies, the one of the innermost folder comes first (RFC 6265, 5.4). It is the one of this site.
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut cookies = cookies.flat_map(Cookie::split_parse).flatten().filter(|cookie| cookie.name() == COOKIE);
     cookies.find_map(|cookie| BrowserToken::parse(cookie.value()))
 }
 
-/// The browser that asks. By its cookie alone, another site's page may change nothing.
+/// The calling browser. A page of another site cannot use its cookie to change anything.
 struct Browser(BrowserToken);
 
 impl FromRequestParts<AppState> for Browser {
@@ -68,27 +68,28 @@ impl FromRequestParts<AppState> for Browser {
     }
 }
 
-/// The cookie that holds `token`. Without a path it is for the folder of the address that gives it,
-/// as the browser sees it: wherever the site stands on its host, that is the site.
+/// The cookie that contains `token`. Without a path, the browser limits it to the folder of the address that sets it.
+/// That is the site's folder, wherever the site is on its host.
 fn session_cookie(is_secure: bool, token: String, lifetime: Duration) -> Cookie<'static> {
     Cookie::build((COOKIE, token)).http_only(true).same_site(SameSite::Lax).secure(is_secure).max_age(lifetime).build()
 }
 
-/// Say who you are, once for all chats that are entered by their address.
+/// Create a browser session.
 ///
-/// The session lives six hours at most. Where the cookie or the header names one already, that session goes
-/// on under the new name, and so do its seats: the others in those chats learn of it.
+/// The session is one name for all chats that are entered by their address, and lasts at most six hours. If the cookie
+/// or the `Authorization` header already has a session, the call renames that session and its seats, and the other
+/// members of those chats are notified.
 #[utoipa::path(post, path = "/sessions", tag = "chat app", operation_id = "chat_app_open_session",
     request_body(content((NewBrowserSession = "application/json"), (NewBrowserSession = "application/x-www-form-urlencoded"))),
     responses(
-        (status = 201, description = "The session, as a cookie too", body = BrowserSession),
-        (status = 400, description = "`invalid_request`: not JSON", body = Problem),
-        (status = 403, description = "`origin_not_allowed`: a page of another site asks", body = Problem),
-        (status = 409, description = "`username_taken`: in a chat that this browser is in; nothing has changed", body = Problem),
-        (status = 413, description = "`payload_too_large`", body = Problem),
-        (status = 422, description = "`invalid_request`: `username` is wrong", body = Problem),
-        (status = 429, description = "`too_many_requests`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 201, description = "The session; its token is set as a cookie too", body = BrowserSession),
+        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
+        (status = 403, description = "`origin_not_allowed`: sent by a page of another site", body = Problem),
+        (status = 409, description = "`username_taken`: taken in one of the browser's chats; nothing has changed", body = Problem),
+        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
+        (status = 422, description = "`invalid_request`: `username` is missing or invalid", body = Problem),
+        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 async fn open_session(
     State(service): State<Service>,
@@ -98,7 +99,7 @@ async fn open_session(
     headers: HeaderMap,
     RequestBody(request): RequestBody<NewBrowserSession>,
 ) -> Answer<impl IntoResponse> {
-    // Nobody's browser is given a name by another site.
+    // Another site must not give the visitor's browser a name.
     check_origin(&headers, &site)?;
     let username = Username::parse(&request.username)?;
     let before = browser_token(&headers);
@@ -111,33 +112,35 @@ async fn open_session(
     let lifetime = service.policy().session_lifetime.try_into().unwrap_or(Duration::MAX);
     let mut cookie = session_cookie(site.is_secure(&headers), answer.token.clone(), lifetime);
     if asked.path().ends_with('/') {
-        // That address is one folder deeper.
+        // With the slash, the default path would be one folder too deep.
         cookie.set_path(site.path());
     }
     Ok((StatusCode::CREATED, CookieJar::new().add(cookie), Json(answer)))
 }
 
-/// Who one is.
+/// Show the browser session.
 #[utoipa::path(get, path = "/sessions/me", tag = "chat app", operation_id = "chat_app_show_session",
     security(("browser_session" = []), ("browser_cookie" = [])),
     responses(
-        (status = 200, description = "The name", body = OwnName),
-        (status = 401, description = "`session_required`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 200, description = "The name, and when the session expires", body = OwnName),
+        (status = 401, description = "`session_required`: no valid browser session", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 async fn show_session(State(service): State<Service>, Browser(token): Browser) -> Answer<Json<OwnName>> {
     let session = service.show_browser_session(&token).await?;
     Ok(Json(OwnName { username: session.username.as_str().to_owned(), expires_at: session.expires_at }))
 }
 
-/// Be nobody again. Seats that were taken stay until they are left, or their own sessions end.
+/// End the browser session.
+///
+/// Its seats stay until the browser leaves them, or their own sessions end.
 #[utoipa::path(delete, path = "/sessions/me", tag = "chat app", operation_id = "chat_app_end_session",
     security(("browser_session" = []), ("browser_cookie" = [])),
     responses(
         (status = 204, description = "The session has ended"),
-        (status = 401, description = "`session_required`", body = Problem),
-        (status = 403, description = "`origin_not_allowed`: a page of another site asks", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 401, description = "`session_required`: no valid browser session", body = Problem),
+        (status = 403, description = "`origin_not_allowed`: sent by a page of another site", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 async fn end_session(
     State(service): State<Service>,
@@ -147,21 +150,23 @@ async fn end_session(
 ) -> Answer<impl IntoResponse> {
     service.end_browser_session(&token).await?;
     let mut ended = session_cookie(site.is_secure(&headers), String::new(), Duration::ZERO);
-    // This address is one folder deeper.
+    // The default path of this address would be one folder too deep.
     ended.set_path(site.path());
     Ok((StatusCode::NO_CONTENT, CookieJar::new().add(ended)))
 }
 
-/// Create a chatroom. The first to enter owns it.
+/// Create a chatroom.
+///
+/// The first browser to enter becomes its owner.
 #[utoipa::path(post, path = "/chats", tag = "chat app", operation_id = "chat_app_create_chat",
     request_body(content((NewChatroom = "application/json"), (NewChatroom = "application/x-www-form-urlencoded"))),
     responses(
-        (status = 201, description = "The chatroom", body = Chatroom),
-        (status = 400, description = "`invalid_request`: not JSON", body = Problem),
-        (status = 413, description = "`payload_too_large`", body = Problem),
-        (status = 422, description = "`invalid_request`: a field is wrong", body = Problem),
-        (status = 429, description = "`too_many_requests`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 201, description = "The new chatroom", body = Chatroom),
+        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
+        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
+        (status = 422, description = "`invalid_request`: a field is missing or invalid", body = Problem),
+        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 async fn create_chat(
     State(service): State<Service>,
@@ -176,20 +181,22 @@ async fn create_chat(
     Ok((StatusCode::CREATED, Json(chatroom)))
 }
 
-/// Read a chatroom: the messages that are kept after a cursor, oldest first. It takes no seat.
+/// List a chatroom's messages.
+///
+/// Returns the stored messages after a cursor, oldest first. Takes no seat.
 #[utoipa::path(get, path = "/chats/{hash_key}/", tag = "chat app", operation_id = "chat_app_read_chat",
     params(
-        ("hash_key" = uuid::Uuid, Path, description = "The chatroom"),
-        ("after" = Option<u64>, Query, description = "The last message id seen; 0, or left out, for all that are kept"),
+        ("hash_key" = uuid::Uuid, Path, description = "The id of the chatroom"),
+        ("after" = Option<u64>, Query, description = "The id of the last message seen; by default 0, which returns all stored messages"),
     ),
     security(("browser_session" = []), ("browser_cookie" = [])),
     responses(
-        (status = 200, description = "The chatroom", body = ChatroomMessages),
-        (status = 400, description = "`invalid_request`: `after` is no number", body = Problem),
-        (status = 401, description = "`session_required`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 409, description = "`wrong_admission`: a chat of another kind", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 200, description = "The chatroom's messages", body = ChatroomMessages),
+        (status = 400, description = "`invalid_request`: `after` is not a number", body = Problem),
+        (status = 401, description = "`session_required`: no valid browser session", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 409, description = "`wrong_admission`: the chat is not entered by its address", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 async fn read_chat(
     State(service): State<Service>,
@@ -201,50 +208,52 @@ async fn read_chat(
     Ok(Json(ChatroomMessages::new(chat_id.as_uuid(), name.as_ref(), &read)))
 }
 
-/// Say something, from a seat that is taken if there is none yet.
+/// Post a message to a chatroom.
+///
+/// Takes a seat first, if the browser has none there.
 #[utoipa::path(post, path = "/chats/{hash_key}/messages", tag = "chat app", operation_id = "chat_app_post_message",
-    params(("hash_key" = uuid::Uuid, Path, description = "The chatroom")),
-    request_body(content((ChatroomSaying = "application/json"), (ChatroomSaying = "application/x-www-form-urlencoded"))),
+    params(("hash_key" = uuid::Uuid, Path, description = "The id of the chatroom")),
+    request_body(content((ChatroomPostBody = "application/json"), (ChatroomPostBody = "application/x-www-form-urlencoded"))),
     security(("browser_session" = []), ("browser_cookie" = [])),
     responses(
-        (status = 201, description = "The message", body = ChatroomMessage),
-        (status = 400, description = "`invalid_request`: not JSON", body = Problem),
-        (status = 401, description = "`session_required`", body = Problem),
-        (status = 403, description = "`origin_not_allowed`: a page of another site asks; or `removed`: an owner removed the guest who is asking", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 409, description = "`chat_full`, `username_taken`, or `wrong_admission`: a chat of another kind", body = Problem),
-        (status = 413, description = "`payload_too_large`", body = Problem),
-        (status = 422, description = "`invalid_request`: `content` is wrong", body = Problem),
-        (status = 429, description = "`too_many_requests`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 201, description = "The new message", body = ChatroomMessage),
+        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
+        (status = 401, description = "`session_required`: no valid browser session", body = Problem),
+        (status = 403, description = "`origin_not_allowed`: sent by a page of another site; `removed`: an owner removed this guest", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 409, description = "`chat_full`, `username_taken`, or `wrong_admission`: the chat is not entered by its address", body = Problem),
+        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
+        (status = 422, description = "`invalid_request`: `content` is missing or invalid", body = Problem),
+        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 async fn post_message(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     HashKeyInPath(chat_id): HashKeyInPath,
     Browser(token): Browser,
-    RequestBody(request): RequestBody<ChatroomSaying>,
+    RequestBody(request): RequestBody<ChatroomPostBody>,
 ) -> Answer<(StatusCode, Json<ChatroomMessage>)> {
     let text = MessageText::parse(&request.content).map_err(|refusal| refusal.of_field("content"))?;
     let posted = service.post_by_address(caller, chat_id, &token, text).await?;
     Ok((StatusCode::CREATED, Json((&posted.message).into())))
 }
 
-/// Take a seat in a chatroom, for the calls and events of the native API.
+/// Enter a chatroom.
 ///
-/// The same session has one seat in a chatroom: entering again gives the same token, as long as it
-/// was not renewed.
+/// Takes a seat, and returns its session token for the calls and streams of the native API. A browser session has one
+/// seat in a chatroom: entering again returns the same token until it is renewed.
 #[utoipa::path(post, path = "/chats/{hash_key}/enter", tag = "chat app", operation_id = "chat_app_enter_chat",
-    params(("hash_key" = uuid::Uuid, Path, description = "The chatroom")),
+    params(("hash_key" = uuid::Uuid, Path, description = "The id of the chatroom")),
     security(("browser_session" = []), ("browser_cookie" = [])),
     responses(
-        (status = 201, description = "A seat and its session", body = Joined),
-        (status = 401, description = "`session_required`", body = Problem),
-        (status = 403, description = "`origin_not_allowed`: a page of another site asks; or `removed`: an owner removed the guest who is asking", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 409, description = "`chat_full`, `username_taken`, or `wrong_admission`: a chat of another kind", body = Problem),
-        (status = 429, description = "`too_many_requests`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 201, description = "The seat and its session", body = Joined),
+        (status = 401, description = "`session_required`: no valid browser session", body = Problem),
+        (status = 403, description = "`origin_not_allowed`: sent by a page of another site; `removed`: an owner removed this guest", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 409, description = "`chat_full`, `username_taken`, or `wrong_admission`: the chat is not entered by its address", body = Problem),
+        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 async fn enter_chat(
     State(service): State<Service>,

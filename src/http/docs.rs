@@ -1,4 +1,4 @@
-//! The API document as a page to read, made of the document itself.
+//! The `OpenAPI` document as a page for people.
 
 use std::sync::Arc;
 
@@ -10,30 +10,29 @@ use axum::routing::get;
 use leptos::either::Either;
 use leptos::prelude::*;
 use serde_json::Value;
-use utoipa::openapi::OpenApi;
 
 use super::AppState;
 use super::origin::relative_root;
 
-/// The page loads its style and nothing else.
+/// The page loads its style and its icon, and nothing else.
 const POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'");
 
 pub(super) const PATH: &str = "/docs";
 
-/// Where the way to the site's root is put into the page.
-const WAY_UP: &str = "way-up";
+/// Placeholder for the relative path to the site's root.
+const RELATIVE_ROOT: &str = "way-up";
 
-pub(super) fn routes(document: &OpenApi) -> Router<AppState> {
+pub(super) fn routes(document: &Value) -> Router<AppState> {
     let page: Arc<str> = render(document).into();
     let show = move |OriginalUri(asked): OriginalUri| async move {
-        let page = page.replacen(WAY_UP, &relative_root(asked.path()), 1);
+        let page = page.replacen(RELATIVE_ROOT, &relative_root(asked.path()), 1);
         ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(page)).into_response()
     };
     Router::new().route(PATH, get(show))
 }
 
-/// Lines of text with what stands between backticks set as code.
+/// Renders text, with the parts between backticks as code.
 fn prose(text: &str) -> impl IntoView + use<> {
     let parts = text.split('`').map(str::to_owned).enumerate();
     parts
@@ -53,7 +52,7 @@ fn items(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_default()
 }
 
-/// A schema in a few words: `string`, `[Message]`, `integer or null`.
+/// The name of a schema: `string`, `[Message]`, `integer or null`.
 fn type_name(schema: &Value) -> String {
     if let Some(reference) = schema["$ref"].as_str() {
         return reference.rsplit('/').next().unwrap_or_default().to_owned();
@@ -75,7 +74,8 @@ fn type_name(schema: &Value) -> String {
     }
 }
 
-/// The fields of a schema, those of the schemas it is put together from among them.
+/// The fields of a schema, including those of the schemas that it combines. Each has its name, its schema, and whether
+/// it is required.
 fn fields(schema: &Value) -> Vec<(String, Value, bool)> {
     let required = items(&schema["required"]);
     let own = entries(&schema["properties"]);
@@ -105,7 +105,7 @@ fn operation_view(path: &str, method: &str, operation: &Value) -> impl IntoView 
             <h3 id=id.clone()><code>{method}" "{path}</code></h3>
             <p>{prose(&text(&operation["summary"]))}</p>
             {operation["description"].as_str().map(|more| view! { <p>{prose(more)}</p> })}
-            {needs_session.then(|| view! { <p>"Needs a session token: "<code>"Authorization: Bearer …"</code></p> })}
+            {needs_session.then(|| view! { <p>"Authentication: "<code>"Authorization: Bearer …"</code></p> })}
             <dl>
                 {parameters
                     .iter()
@@ -148,7 +148,7 @@ fn schema_view(name: &str, schema: &Value) -> impl IntoView + use<> {
                         .map(|(field, schema, is_required)| view! {
                             <dt><code>{field.clone()}</code></dt>
                             <dd>
-                                {type_name(schema)}{if *is_required { ". " } else { ", may be left out. " }}
+                                {type_name(schema)}{if *is_required { ". " } else { ", optional. " }}
                                 {prose(&text(&schema["description"]))}
                             </dd>
                         })
@@ -159,8 +159,7 @@ fn schema_view(name: &str, schema: &Value) -> impl IntoView + use<> {
     }
 }
 
-fn render(document: &OpenApi) -> String {
-    let document = serde_json::to_value(document).expect("the document is JSON");
+fn render(document: &Value) -> String {
     let calls: Vec<(String, String, Value)> = entries(&document["paths"])
         .into_iter()
         .flat_map(|(path, methods)| {
@@ -171,7 +170,7 @@ fn render(document: &OpenApi) -> String {
         <html lang="en" dir="ltr">
             <head>
                 <meta charset="utf-8"/>
-                <base href=WAY_UP/>
+                <base href=RELATIVE_ROOT/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content="light dark"/>
                 <title>"API · Watch Party"</title>
@@ -183,7 +182,7 @@ fn render(document: &OpenApi) -> String {
                 <main class="docs">
                     <h1>"API"</h1>
                     <p>{prose(&text(&document["info"]["description"]))}</p>
-                    <p>"For programs: "<a href="openapi.json">"openapi.json"</a></p>
+                    <p>"Machine-readable: "<a href="openapi.json">"openapi.json"</a></p>
                     {items(&document["tags"])
                         .iter()
                         .map(|tag| {

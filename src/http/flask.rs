@@ -1,7 +1,7 @@
 //! Flask-Chat's dialect: rooms with accounts of their own.
 //!
-//! Thin over the same use cases. What is refused is answered with 200 and `succeeded: false`, as its
-//! document has it; the explanation is for people.
+//! A thin layer over the same use cases. As in Flask-Chat's document, a refusal is a 200 with `succeeded: false`; its
+//! explanation is for people.
 
 use axum::Json;
 use axum::extract::{Extension, State};
@@ -21,9 +21,9 @@ use crate::domain::{
 use crate::service::{self, Caller, Password, Service};
 use crate::wire::Problem;
 use crate::wire::addresses;
-use crate::wire::flask::{Credentials, Login, NewRoom, Outcome, Room, Saying};
+use crate::wire::flask::{Credentials, Login, NewRoom, Outcome, PostBody, Room};
 
-/// The most messages that `get_conversation` answers.
+/// Maximum number of messages that `get_conversation` returns.
 const CONVERSATION: usize = 50;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -36,18 +36,19 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(post_message))
 }
 
-/// Create a room. It has no members yet, and 200 may log in.
+/// Create a room.
 ///
-/// A room can always be created: an alias that is too long is cut, and where none is given the room gets one.
+/// The room has no members yet, and 200 seats. Anyone with its id can read it. An alias that is too long is shortened,
+/// and a room without an alias gets one.
 #[utoipa::path(post, path = "/createroom", tag = "flask-chat", operation_id = "flask_create_room",
     request_body(content = Option<NewRoom>),
     responses(
-        (status = 200, description = "The room", body = Room),
-        (status = 400, description = "`invalid_request`: not JSON", body = Problem),
-        (status = 413, description = "`payload_too_large`", body = Problem),
-        (status = 422, description = "`invalid_request`: `alias` is no text", body = Problem),
-        (status = 429, description = "`too_many_requests`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 200, description = "The new room", body = Room),
+        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
+        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
+        (status = 422, description = "`invalid_request`: `alias` is not a string", body = Problem),
+        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 async fn create_room(
     State(service): State<Service>,
@@ -58,7 +59,7 @@ async fn create_room(
     let alias = request.alias.as_deref().and_then(ChatName::fit);
     let alias =
         alias.map_or_else(|| ChatName::parse(&format!("Room {:04}", service.draw_uuid().as_u128() % 10_000)), Ok)?;
-    // By its document, too, whoever knows the room's id reads.
+    // By its document, anyone with the room's id can read it.
     let settings = Settings::new(Admission::Account, None, None)?;
     let settings = Settings { public_access: PublicAccess::Read, ..settings };
     let answer = alias.as_str().to_owned();
@@ -66,25 +67,29 @@ async fn create_room(
     Ok(Json(Room { roomid: room.as_uuid(), alias: answer }))
 }
 
-/// The room's page.
+/// Open the room's page.
+///
+/// Redirects to the page where people register and log in.
 #[utoipa::path(get, path = "/{chat_id}/", tag = "flask-chat", operation_id = "flask_show_room",
-    params(("chat_id" = uuid::Uuid, Path, description = "The room's `roomid`")),
+    params(("chat_id" = uuid::Uuid, Path, description = "The `roomid` of the room")),
     responses(
-        (status = 303, description = "Where people register and log in"),
-        (status = 404, description = "`chat_not_found`: no such id can be", body = Problem),
+        (status = 303, description = "Redirect to the page where people register and log in"),
+        (status = 404, description = "`chat_not_found`: the id is not a UUID", body = Problem),
     ))]
 async fn show_room(ChatInPath(chat_id): ChatInPath) -> Redirect {
     Redirect::to(&addresses::room(chat_id))
 }
 
-/// Make an account in the room. It takes no seat.
+/// Register an account in the room.
+///
+/// Registering takes no seat; logging in does. A room has at most 200 accounts.
 #[utoipa::path(post, path = "/{chat_id}/register", tag = "flask-chat", operation_id = "flask_register",
-    params(("chat_id" = uuid::Uuid, Path, description = "The room's `roomid`")),
+    params(("chat_id" = uuid::Uuid, Path, description = "The `roomid` of the room")),
     request_body(content((Credentials = "application/json"), (Credentials = "application/x-www-form-urlencoded"))),
     responses(
-        (status = 200, description = "Whether it was made", body = Outcome),
-        (status = 429, description = "The same, with `Retry-After`", body = Outcome),
-        (status = 503, description = "The same, with `Retry-After`", body = Outcome),
+        (status = 200, description = "Whether the account was created", body = Outcome),
+        (status = 429, description = "The same body, with `Retry-After`", body = Outcome),
+        (status = 503, description = "The same body, with `Retry-After`", body = Outcome),
     ))]
 async fn register(
     State(service): State<Service>,
@@ -100,15 +105,17 @@ async fn register(
     outcome(done.await)
 }
 
-/// Log in. An account may be used from ten browsers at once; of more, the one that logged in first is
-/// logged out, and `explanation` says so.
+/// Log in to the room.
+///
+/// Takes the account's seat, or adds a session to it. An account has at most ten sessions: an eleventh login ends the
+/// session that started first, and `explanation` says so.
 #[utoipa::path(post, path = "/{chat_id}/login", tag = "flask-chat", operation_id = "flask_log_in",
-    params(("chat_id" = uuid::Uuid, Path, description = "The room's `roomid`")),
+    params(("chat_id" = uuid::Uuid, Path, description = "The `roomid` of the room")),
     request_body(content((Credentials = "application/json"), (Credentials = "application/x-www-form-urlencoded"))),
     responses(
-        (status = 200, description = "The token, or why there is none", body = Login),
-        (status = 429, description = "The same, with `Retry-After`: wrong too often", body = Login),
-        (status = 503, description = "The same, with `Retry-After`", body = Login),
+        (status = 200, description = "The token, or why the login was refused", body = Login),
+        (status = 429, description = "The same body, with `Retry-After`: too many attempts to log in", body = Login),
+        (status = 503, description = "The same body, with `Retry-After`", body = Login),
     ))]
 async fn log_in(
     State(service): State<Service>,
@@ -118,7 +125,7 @@ async fn log_in(
 ) -> Response {
     let done = async {
         let (ChatInPath(chat_id), RequestBody(request)) = (chat?, body?);
-        // What could be nobody's name, or password, is as wrong as any other.
+        // A malformed name or password gets the same refusal as a wrong one.
         let wrong = |_| Refusal::WrongPassword;
         let username = Username::parse(&request.username).map_err(wrong)?;
         let password = Password::parse(&request.password).map_err(wrong)?;
@@ -131,7 +138,7 @@ async fn log_in(
         Ok((token, has_ended_oldest)) => {
             let explanation = has_ended_oldest.then(|| {
                 let at_most = Session::MAX_PER_MEMBER;
-                format!("You were logged in {at_most} times, which is the most: the first of these logins has ended.")
+                format!("You were logged in {at_most} times, which is the maximum, so the oldest login has ended.")
             });
             Json(Login { succeeded: true, token: Some(token), explanation }).into_response()
         }
@@ -139,14 +146,16 @@ async fn log_in(
     }
 }
 
-/// Read the last 50 messages, each as `YY-MM-DD HH:MM:SS <username> text`, in UTC.
+/// List the last 50 messages.
+///
+/// Each is a line `YY-MM-DD HH:MM:SS <username> text`, with the time in UTC. Needs no token.
 #[utoipa::path(get, path = "/{chat_id}/get_conversation", tag = "flask-chat", operation_id = "flask_get_conversation",
-    params(("chat_id" = uuid::Uuid, Path, description = "The room's `roomid`")),
+    params(("chat_id" = uuid::Uuid, Path, description = "The `roomid` of the room")),
     responses(
-        (status = 200, description = "Oldest first", body = Vec<String>),
-        (status = 401, description = "`session_required`: a chat that only its members read", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 200, description = "The lines, oldest first", body = Vec<String>),
+        (status = 401, description = "`session_required`: only members may read this chat", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such room, or it has ended", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 async fn get_conversation(
     State(service): State<Service>,
@@ -157,25 +166,27 @@ async fn get_conversation(
     Ok(Json(read.messages[extra..].iter().map(line).collect()))
 }
 
-/// Say something.
+/// Post a message to the room.
+///
+/// The token proves who posts; it is refused with a username other than its own.
 #[utoipa::path(post, path = "/{chat_id}/message", tag = "flask-chat", operation_id = "flask_post_message",
-    params(("chat_id" = uuid::Uuid, Path, description = "The room's `roomid`")),
-    request_body(content((Saying = "application/json"), (Saying = "application/x-www-form-urlencoded"))),
+    params(("chat_id" = uuid::Uuid, Path, description = "The `roomid` of the room")),
+    request_body(content((PostBody = "application/json"), (PostBody = "application/x-www-form-urlencoded"))),
     responses(
-        (status = 200, description = "Whether it was said", body = Outcome),
-        (status = 429, description = "The same, with `Retry-After`", body = Outcome),
-        (status = 503, description = "The same, with `Retry-After`", body = Outcome),
+        (status = 200, description = "Whether the message was posted", body = Outcome),
+        (status = 429, description = "The same body, with `Retry-After`", body = Outcome),
+        (status = 503, description = "The same body, with `Retry-After`", body = Outcome),
     ))]
 async fn post_message(
     State(service): State<Service>,
     chat: Answer<ChatInPath>,
-    body: Answer<RequestBody<Saying>>,
+    body: Answer<RequestBody<PostBody>>,
 ) -> Response {
     let done = async {
         let (ChatInPath(chat_id), RequestBody(request)) = (chat?, body?);
         let token = SessionToken::parse(&request.token).ok_or(Refusal::SessionRequired)?;
         let username = Username::parse(&request.username)?;
-        // The token alone proves who one is; a name that is another's is a mistake worth hearing of.
+        // The token alone proves who posts. A username that is not its own is a mistake worth reporting.
         if !service.show_seat(chat_id, &token).await?.0.username.same_as(&username) {
             return Err(Refusal::SessionRequired.into());
         }
@@ -183,7 +194,7 @@ async fn post_message(
         service.post(chat_id, &token, text, None).await?;
         Ok(())
     };
-    outcome(done.await.map_err(|Failure(problem)| Failure(in_words_of_the_dialect(problem))))
+    outcome(done.await.map_err(|Failure(problem)| Failure(translate_problem(problem))))
 }
 
 fn outcome(done: Answer<()>) -> Response {
@@ -193,7 +204,7 @@ fn outcome(done: Answer<()>) -> Response {
     }
 }
 
-/// The refusal in the dialect's own shape. Only what is of the moment has a status of its own.
+/// The refusal in the dialect's own shape. Only temporary refusals have a status of their own.
 fn refused<T: serde::Serialize>(problem: &Problem, body: impl FnOnce(Option<String>) -> T) -> Response {
     let status = match problem.status {
         429 => StatusCode::TOO_MANY_REQUESTS,
@@ -207,14 +218,14 @@ fn refused<T: serde::Serialize>(problem: &Problem, body: impl FnOnce(Option<Stri
     response
 }
 
-fn in_words_of_the_dialect(problem: Problem) -> Problem {
+fn translate_problem(problem: Problem) -> Problem {
     if problem.status == 401 {
         return Problem { detail: "You are not logged in under that name. Log in again.".into(), ..problem };
     }
     problem
 }
 
-/// One line, whatever was said: what follows a line break would pass for another's words.
+/// Formats a message as one line. Text after a line break would look like another member's message.
 fn line(message: &Message) -> String {
     let seconds = message.sent_at.as_millis().div_euclid(1_000);
     let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);

@@ -1,4 +1,4 @@
-//! What those who run the server ask of it.
+//! Health checks for operators.
 
 use axum::Json;
 use axum::extract::State;
@@ -14,17 +14,19 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(show_liveness)).routes(routes!(show_readiness))
 }
 
-/// Whether the program runs.
+/// Check that the program is running.
 #[utoipa::path(get, path = "/healthz", tag = "operations",
-    responses((status = 200, description = "It runs", body = Health)))]
+    responses((status = 200, description = "The program is running", body = Health)))]
 async fn show_liveness() -> Json<Health> {
     Json(Health { status: "ok".into() })
 }
 
-/// Whether the program can do its work: its store answers.
+/// Check that the program can do its work.
+///
+/// It can if its store answers.
 #[utoipa::path(get, path = "/readyz", tag = "operations", responses(
     (status = 200, description = "The store answers", body = Health),
-    (status = 503, description = "`unavailable`", body = Problem),
+    (status = 503, description = "`unavailable`: the store does not answer", body = Problem),
 ))]
 async fn show_readiness(State(service): State<Service>) -> Answer<Json<Health>> {
     service.check_store().await?;

@@ -1,5 +1,5 @@
-//! What wraps every answer: a request id, a log line, bodies that are read within bounds, security
-//! headers, and a problem in place of a panic.
+//! The middleware around every request: a request id, a log line, a bounded body, security headers, and a problem in
+//! place of a panic.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -26,7 +26,7 @@ use super::{AppState, Limits, origin};
 use crate::config::Config;
 use crate::wire::{Code, Problem};
 
-/// The largest body that is read.
+/// Maximum size of a request body.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
 pub(super) fn wrap(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
@@ -37,14 +37,14 @@ pub(super) fn wrap(routes: Router<AppState>, state: &AppState) -> Router<AppStat
             .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
             .layer(trace)
             .layer(PropagateRequestIdLayer::x_request_id())
-            .layer(middleware::from_fn_with_state(state.config.clone(), pass)),
+            .layer(middleware::from_fn_with_state(state.config.clone(), pass_through)),
     )
 }
 
-/// What every request passes through on its way in and out, as a single layer: each layer of its own
-/// would box a future and clone the routes for every request.
-async fn pass(State(config): State<Arc<Config>>, request: Request, next: Next) -> Response {
-    let asked = origin::asked_path(request.extensions(), request.uri());
+/// Reads the body, notes the caller, and completes the response. This is one layer, because each separate layer would
+/// box a future and clone the routes for every request.
+async fn pass_through(State(config): State<Arc<Config>>, request: Request, next: Next) -> Response {
+    let asked = origin::requested_path(request.extensions(), request.uri());
     let id = request.extensions().get().cloned();
     let answer = async {
         let mut request = read_body(request).await?;
@@ -53,18 +53,18 @@ async fn pass(State(config): State<Arc<Config>>, request: Request, next: Next) -
     };
     let mut response = explain_failures(answer, id).await;
     add_security_headers(response.headers_mut());
-    lead_within_the_site(&asked, &mut response);
+    make_location_relative(&asked, &mut response);
     response
 }
 
-/// Callers do not choose what stands in the log.
+/// Drops a request id that the caller sent, so that callers do not choose what the log shows.
 async fn drop_request_id(mut request: Request) -> Request {
     request.headers_mut().remove("x-request-id");
     request
 }
 
-/// Names the route as it is written in the code, never the address itself, which may hold what
-/// must not be logged.
+/// The log span of a request. It names the route pattern and never the address, which may contain what must not be
+/// logged.
 fn span(request: &http::Request<Body>) -> Span {
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
     let id = request_id(request.extensions().get());
@@ -79,7 +79,7 @@ fn request_id(id: Option<&RequestId>) -> &str {
     id.and_then(|id| id.header_value().to_str().ok()).unwrap_or("-")
 }
 
-/// How long the body of this request may take.
+/// Time limit for the body of this request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BodyTimeout(pub(super) Duration);
 
@@ -89,8 +89,8 @@ impl Default for BodyTimeout {
     }
 }
 
-/// Reads the body before the handler runs, so that every handler refuses one that is too large, too
-/// slow or broken off in the same way, server functions too.
+/// Reads the body before the handler runs, so that all handlers, server functions included, refuse a body that is too
+/// large, too slow or cut off in the same way.
 async fn read_body(request: Request) -> Answer<Request> {
     let announced = request.headers().get(header::CONTENT_LENGTH);
     let length = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -105,26 +105,26 @@ async fn read_body(request: Request) -> Answer<Request> {
     match timeout(patience, Limited::new(body, MAX_BODY_BYTES).collect()).await {
         Ok(Ok(body)) => Ok(Request::from_parts(parts, Body::from(body.to_bytes()))),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(payload_too_large()),
-        Ok(Err(_)) => Err(Problem::unreadable("The body broke off.").into()),
-        Err(_) => Err(Problem::new(Code::RequestTimeout, "The body took too long to come.").into()),
+        Ok(Err(_)) => Err(Problem::unreadable("The request body is incomplete.").into()),
+        Err(_) => Err(Problem::new(Code::RequestTimeout, "The request body took too long to arrive.").into()),
     }
 }
 
 fn payload_too_large() -> Failure {
-    let detail = format!("The body must have at most {} KiB.", MAX_BODY_BYTES / 1024);
+    let detail = format!("The request body must be at most {} KiB.", MAX_BODY_BYTES / 1024);
     Problem::new(Code::PayloadTooLarge, detail).into()
 }
 
-/// Puts a problem in place of a panic and of any other answer that says "500".
+/// Replaces a panic, and any other response with status 500, with a problem.
 async fn explain_failures(answer: impl Future<Output = Answer<Response>>, id: Option<RequestId>) -> Response {
     let answer = AssertUnwindSafe(answer).catch_unwind().await;
     match answer.map(IntoResponse::into_response) {
         Ok(response) if response.status() != StatusCode::INTERNAL_SERVER_ERROR => return response,
-        Ok(_) => tracing::error!("answered with an internal error"),
+        Ok(_) => tracing::error!("a handler returned an internal error"),
         Err(panic) => tracing::error!(cause = panic_message(&*panic), "a handler panicked"),
     }
     let id = request_id(id.as_ref());
-    let detail = format!("Something went wrong on our side. If you report it, name this id: {id}");
+    let detail = format!("Something went wrong on our side. If you report it, include this id: {id}");
     Failure(Problem::new(Code::InternalError, detail)).into_response()
 }
 
@@ -133,9 +133,9 @@ pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("not text")
 }
 
-/// Handlers lead to paths of the site, which a proxy may serve from any folder of its host: only the
-/// way from where the caller is, is the same for both.
-fn lead_within_the_site(asked: &str, response: &mut Response) {
+/// Makes the target of a redirect relative. A proxy may serve the site from any folder of its host, and only a path
+/// relative to the requested address is right for the proxy and for the program.
+fn make_location_relative(asked: &str, response: &mut Response) {
     let target = response.headers().get(header::LOCATION).and_then(|target| target.to_str().ok()?.strip_prefix('/'));
     let relative = target.map(|target| format!("{}{target}", origin::relative_root(asked)));
     if let Some(target) = relative.and_then(|relative| HeaderValue::try_from(relative).ok()) {
@@ -143,7 +143,7 @@ fn lead_within_the_site(asked: &str, response: &mut Response) {
     }
 }
 
-/// The policy of everything that is not a page: nothing may be loaded from it.
+/// The content security policy of every response that is not a page: it may load nothing.
 const BARE_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 fn add_security_headers(headers: &mut HeaderMap) {
@@ -154,6 +154,6 @@ fn add_security_headers(headers: &mut HeaderMap) {
     set(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     set(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     set(header::CONTENT_SECURITY_POLICY, BARE_POLICY);
-    // What a chat says is for its reader alone; pages and files say otherwise themselves.
+    // Chat content is for its reader alone. Pages and files set their own value.
     set(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }

@@ -1,4 +1,4 @@
-//! HTTP: the router, and what every request passes through on its way.
+//! HTTP: the router, the handlers, and the middleware around every request.
 
 mod accept;
 mod auth;
@@ -6,6 +6,8 @@ mod body;
 mod calls;
 mod chat_app;
 mod docs;
+mod document;
+mod fields;
 mod flask;
 mod health;
 mod layers;
@@ -33,7 +35,7 @@ pub use layers::MAX_BODY_BYTES;
 pub use openapi::api_document;
 pub use serve::{Limits, connections_within, raise_open_files, serve, serve_within};
 
-/// What handlers share; clones share everything.
+/// State that all handlers share. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct AppState {
     pub service: Service,
@@ -53,13 +55,13 @@ impl FromRef<AppState> for LeptosOptions {
     }
 }
 
-/// All that the program answers: the API, its documents, the pages and their files.
+/// Builds the router of the API, its documents, the pages and their files.
 ///
-/// The one who serves it must put each peer's address into the requests
-/// ([`axum::extract::ConnectInfo`] of a [`std::net::SocketAddr`]).
+/// The server must add each peer's address to its requests ([`axum::extract::ConnectInfo`] of a
+/// [`std::net::SocketAddr`]).
 pub fn router(state: AppState) -> Router {
     let (api, document) = openapi::routes().split_for_parts();
-    let routes = api.merge(docs::routes(&document)).merge(pages::routes(&state));
+    let routes = api.merge(docs::routes(&document::complete(&document))).merge(pages::routes(&state));
     let pages = pages::paths().chain([docs::PATH.to_owned()]);
     calls::with_both_forms(layers::wrap(routes, &state).with_state(state), &document, pages)
 }

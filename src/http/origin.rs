@@ -1,4 +1,4 @@
-//! Where a request comes from and where links must point, behind proxies or not.
+//! Where a request comes from, and the site's own address for links, with or without proxies.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -14,26 +14,25 @@ use crate::config::plain_folder;
 use crate::service::Caller;
 use crate::wire::{Code, Problem};
 
-/// The address that limits count: the peer's, or the one a trusted proxy forwards.
+/// Stores the caller's address, which the limits count: the peer's, or the one that a trusted proxy forwards.
 pub(super) fn note_caller(request: &mut Request, trusted_proxies: &[IpNet]) {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().expect("each request says where it comes from");
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().expect("each request has its peer's address");
     let address = client_address(peer.0.ip(), request.headers(), trusted_proxies);
     request.extensions_mut().insert(Caller::from(address));
 }
 
-/// The site as its visitors reach it, without a slash at its end: `https://chat.example`, or
-/// `https://example.org/chat`.
+/// The site's public URL, without a slash at its end: `https://chat.example`, or `https://example.org/chat`.
 #[derive(Debug)]
 pub(super) struct SiteUrl(pub(super) String);
 
 impl SiteUrl {
-    /// Where the site stands on its host: `/`, or `/chat`.
+    /// The site's path on its host: `/`, or `/chat`.
     pub(super) fn path(&self) -> String {
         self.0.parse().map_or_else(|_| "/".into(), |site: Uri| site.path().to_owned())
     }
 
-    /// Whether whoever asks reaches it by an encrypted connection: so the one who runs it says, or
-    /// the page of this site that asks.
+    /// Whether the caller uses an encrypted connection, according to the site's URL or to the `Origin` of the page that
+    /// sends the request.
     pub(super) fn is_secure(&self, headers: &HeaderMap) -> bool {
         let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
         [Some(&*self.0), origin].into_iter().flatten().any(|address| address.starts_with("https:"))
@@ -64,19 +63,19 @@ impl FromRequestParts<AppState> for SiteUrl {
     }
 }
 
-/// The host and its port, if that is all that `text` names.
+/// The host and port in `text`, if it contains nothing else.
 fn host(text: &str) -> Option<String> {
     let authority: Authority = text.parse().ok()?;
     (!text.contains('@')).then(|| authority.to_string())
 }
 
-/// The path that the caller asked for; `uri` may name the same call in its other form.
-pub(super) fn asked_path(extensions: &Extensions, uri: &Uri) -> String {
+/// The path that the caller requested. `uri` may already have the other form of it.
+pub(super) fn requested_path(extensions: &Extensions, uri: &Uri) -> String {
     extensions.get::<OriginalUri>().map_or(uri, |OriginalUri(asked)| asked).path().to_owned()
 }
 
-/// The way from `path` up to where the site begins, whatever stands before it on the host: `./`,
-/// `../`, `../../` …
+/// The relative path from `path` to the root of the site, in whatever folder of its host the site is: `./`, `../`,
+/// `../../` …
 pub(super) fn relative_root(path: &str) -> String {
     match path.matches('/').count().saturating_sub(1) {
         0 => "./".into(),
@@ -84,9 +83,9 @@ pub(super) fn relative_root(path: &str) -> String {
     }
 }
 
-/// A page of another site must not ask with what its visitor's browser knows. Newer browsers say
-/// where the page that asks is from, others name its host; programs need not. The scheme is not
-/// compared: a proxy may have taken the encryption off.
+/// Refuses requests from pages of other sites, which would use the credentials of their visitor's browser. Newer
+/// browsers send `Sec-Fetch-Site`, others `Origin`; programs need to send neither. The scheme is not compared, because
+/// a proxy may have terminated TLS.
 pub(super) fn check_origin(headers: &HeaderMap, SiteUrl(site): &SiteUrl) -> Result<(), Failure> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let is_own = match (text("sec-fetch-site"), text(header::ORIGIN.as_str())) {
@@ -100,11 +99,11 @@ pub(super) fn check_origin(headers: &HeaderMap, SiteUrl(site): &SiteUrl) -> Resu
     if is_own {
         return Ok(());
     }
-    Err(Problem::new(Code::OriginNotAllowed, "A page of another site may not ask this.").into())
+    Err(Problem::new(Code::OriginNotAllowed, "A page of another site may not send this request.").into())
 }
 
-/// Whether the two name one host. Schemes and their ports are not compared: a proxy may have taken
-/// the encryption off.
+/// Whether both addresses have the same host. Schemes and their ports are not compared, because a proxy may have
+/// terminated TLS.
 pub(super) fn is_same_host(a: &Uri, b: &Uri) -> bool {
     let host = |uri: &Uri| {
         let authority = uri.authority().map(Authority::as_str)?;
@@ -114,8 +113,8 @@ pub(super) fn is_same_host(a: &Uri, b: &Uri) -> bool {
     host(a).is_some_and(|a| host(b) == Some(a))
 }
 
-/// The nearest address that no trusted proxy vouches for by being one itself. Headers count only
-/// where the peer is a trusted proxy, and are read from the end, which the nearest proxy wrote.
+/// The nearest address that is not a trusted proxy. The header counts only if the peer is a trusted proxy, and is read
+/// from its end, which the nearest proxy wrote.
 fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     if !is_within(peer, trusted) {
         return peer;

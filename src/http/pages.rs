@@ -22,7 +22,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use super::AppState;
 use super::accept::wants_page;
 use super::chat_app::browser_token;
-use super::origin::{asked_path, relative_root};
+use super::origin::{relative_root, requested_path};
 use super::path::ChatInPath;
 use super::problem::{Answer, Failure};
 use crate::app::server_fns::AnswerHead;
@@ -32,19 +32,19 @@ use crate::service::{Caller, Error};
 use crate::wire::addresses;
 use crate::wire::{Code, Problem};
 
-/// Pages and files hold nothing private; a browser may keep them, but asks whether they are new.
+/// Pages and files contain nothing private. A browser may store them, but must ask whether they are current.
 const ASK_FIRST: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// Longer than the path of any file of the pages, and as long as a name may be on any disk.
+/// Longer than the path of any file of the pages, and the maximum length of a file name on every disk.
 const LONGEST_PATH: usize = 255;
 
-/// A chatroom's page, which the server looks at before the app does.
+/// A chatroom's page, for which the server checks the browser session before the app renders it.
 const CHATROOM: &str = "/chatrooms/{chat_id}/";
 
-/// Where people look for a page to make a chatroom.
+/// Where people expect the page that creates a chatroom.
 const NEW_CHATROOM: &str = "/chatrooms/new";
 
-/// The app's pages but for a chatroom's.
+/// The app's pages, except a chatroom's.
 fn listing() -> Vec<AxumRouteListing> {
     generate_route_list_with_exclusions(App, Some(vec![CHATROOM.trim_end_matches('/').to_owned()]))
 }
@@ -65,7 +65,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
     Router::new()
         .leptos_routes_with_context(state, listing(), page_context(state), move || shell(options.clone()))
         .route(CHATROOM, get(show_chatroom))
-        .route(NEW_CHATROOM, get(lead_to_start))
+        .route(NEW_CHATROOM, get(redirect_to_start))
         .nest_service("/pkg", files("pkg"))
         .nest_service("/assets", files("assets"))
         .route_service("/robots.txt", ServeFile::new(site.join("robots.txt")))
@@ -73,7 +73,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, ASK_FIRST))
 }
 
-/// No file has so long a path; looking for it would be an error of the disk and not just no file.
+/// Refuses a path that is too long for any file. Looking for it would be an error of the disk, and not a missing file.
 async fn refuse_long_paths(request: Request<Body>, next: Next) -> Response {
     if request.uri().path().len() > LONGEST_PATH {
         return StatusCode::NOT_FOUND.into_response();
@@ -81,14 +81,14 @@ async fn refuse_long_paths(request: Request<Body>, next: Next) -> Response {
     next.run(request).await
 }
 
-/// What pages and server functions find around them.
+/// Provides the context of pages and server functions.
 fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
     let AppState { service, config, .. } = state.clone();
     move || {
         provide_context(service.clone());
         provide_context(PublicUrl(config.public_url.clone()));
         if let Some(parts) = use_context::<Parts>() {
-            provide_context(RelativeRoot(relative_root(&asked_path(&parts.extensions, &parts.uri))));
+            provide_context(RelativeRoot(relative_root(&requested_path(&parts.extensions, &parts.uri))));
             if let Some(caller) = parts.extensions.get::<Caller>().copied() {
                 provide_context(caller);
             }
@@ -98,9 +98,9 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
             Some(nonce) => {
                 response.insert_header(header::CONTENT_SECURITY_POLICY, page_policy(&nonce));
                 let response = response.clone();
-                provide_server_redirect(move |address| lead_to(&response, address));
+                provide_server_redirect(move |address| redirect_to(&response, address));
             }
-            // A server function, whose answer may hold a token.
+            // A server function, whose response may contain a token.
             None => response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         }
         provide_context(AnswerHead(Arc::new(move |problem| {
@@ -113,17 +113,17 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
     }
 }
 
-/// Leads whoever asks for a page to another, before any script runs. Leptos itself would do so only for
-/// those who say that they accept HTML.
-fn lead_to(response: &ResponseOptions, address: &str) {
+/// Redirects a page request to another page, before any script runs. Leptos itself redirects only clients that accept
+/// HTML.
+fn redirect_to(response: &ResponseOptions, address: &str) {
     if let Ok(address) = HeaderValue::try_from(address) {
         response.insert_header(header::LOCATION, address);
         response.set_status(StatusCode::SEE_OTHER);
     }
 }
 
-/// A page loads its own files and nothing else. While `cargo leptos watch` runs, it also
-/// listens there for changes.
+/// The content security policy of a page: it loads its own files and nothing else. While `cargo leptos watch` runs, the
+/// page also listens there for changes.
 fn page_policy(nonce: &str) -> HeaderValue {
     let reload = if std::env::var_os("LEPTOS_WATCH").is_some() { " ws:" } else { "" };
     let policy = format!(
@@ -134,7 +134,7 @@ fn page_policy(nonce: &str) -> HeaderValue {
     HeaderValue::try_from(policy).expect("a nonce is base64")
 }
 
-/// A page for a browser, a problem for a program.
+/// Answers 404, with a page for a browser and a problem for a program.
 async fn not_found(State(state): State<AppState>, request: Request<Body>) -> Response {
     if !wants_page(request.headers()) {
         return Failure(Problem::new(Code::NotFound, "There is nothing at this address.")).into_response();
@@ -144,12 +144,12 @@ async fn not_found(State(state): State<AppState>, request: Request<Body>) -> Res
     page
 }
 
-/// Chatrooms are made where all chats are started.
-async fn lead_to_start() -> Redirect {
+/// Redirects to the start page, which creates all kinds of chats.
+async fn redirect_to_start() -> Redirect {
     Redirect::to("/")
 }
 
-/// A chatroom's page; a browser that has not said who it is, is led to where it can, and comes back
+/// Shows a chatroom's page. A browser without a session is redirected to the page that asks for a name, and returns
 /// from there.
 async fn show_chatroom(
     State(state): State<AppState>,
@@ -175,7 +175,7 @@ async fn show_chatroom(
             };
             Ok(Redirect::to(&address).into_response())
         }
-        // The page asks by itself, as long as it takes.
+        // The page itself repeats the request until the store answers.
         Err(Error::Unavailable(_) | Error::Busy(_)) | Ok(_) => Ok(render(&state, request).await),
     }
 }

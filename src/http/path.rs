@@ -1,4 +1,4 @@
-//! Ids in paths. What is no UUID names nothing, so it is "not found" like any unknown id.
+//! Ids in paths. An id that is not a UUID is "not found", like any unknown id.
 
 use std::convert::Infallible;
 
@@ -53,7 +53,7 @@ id_in_path!(
     KnockInPath(KnockId), "knock_id", Refusal::NotFound("knock")
 );
 
-/// The end of a URL that this site has given. What no text can be is nothing's.
+/// The last part of a URL that this site issued. Empty if it is not UTF-8.
 #[derive(Debug)]
 pub(super) struct OpaqueInPath(pub(super) String);
 

@@ -9,14 +9,14 @@ use crate::service::Error;
 use crate::store::Unavailable;
 use crate::wire::{Code, Problem};
 
-/// How long a caller is asked to wait when the store is away, or too many passwords wait to be hashed.
+/// How long a caller must wait if the store is unavailable or too many passwords wait to be hashed.
 const UNAVAILABLE_RETRY: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// A problem on its way out.
+/// A problem as a response.
 #[derive(Debug)]
 pub(super) struct Failure(pub(super) Problem);
 
-/// What a handler answers with.
+/// The result of a handler.
 pub(super) type Answer<T> = Result<T, Failure>;
 
 impl From<Problem> for Failure {
@@ -43,11 +43,11 @@ impl From<Error> for Problem {
             Error::Refused(refusal) => refusal.into(),
             Error::Unavailable(Unavailable { cause }) => {
                 tracing::error!(cause, "the store is unavailable");
-                Self::new(Code::Unavailable, "The chats cannot be reached just now. Try again shortly.")
+                Self::new(Code::Unavailable, "The chats cannot be reached right now. Try again shortly.")
                     .retry_after(UNAVAILABLE_RETRY)
             }
             Error::Busy(_) => {
-                Self::new(Code::Unavailable, "Too many people are logging in just now. Try again shortly.")
+                Self::new(Code::Unavailable, "Too many people are logging in right now. Try again shortly.")
                     .retry_after(UNAVAILABLE_RETRY)
             }
         }

@@ -1,4 +1,4 @@
-//! What stands after the `?` of an address.
+//! Query parameters.
 
 use std::convert::Infallible;
 
@@ -9,7 +9,7 @@ use super::problem::Failure;
 use crate::domain::MessageId;
 use crate::wire::Problem;
 
-/// The parameters, their names in small letters: they may be written in any letter case.
+/// The parameters of the query. Their names may be in any letter case, and are in lower case here.
 #[derive(Debug)]
 pub(super) struct AnyCaseQuery(pub(super) Vec<(String, String)>);
 
@@ -22,7 +22,7 @@ impl<S: Send + Sync> FromRequestParts<S> for AnyCaseQuery {
     }
 }
 
-/// Which of `choices` the parameter `name` says; the first where it is left out.
+/// The value of the parameter `name`, which must be one of `choices`; by default the first.
 pub(super) fn chosen(
     query: &[(String, String)],
     name: &'static str,
@@ -36,9 +36,9 @@ pub(super) fn chosen(
     Ok(chosen.ok_or_else(unknown)?)
 }
 
-/// The last message that the reader has seen.
+/// The id of the last message that the reader has seen; by default 0.
 pub(super) fn cursor(query: &[(String, String)]) -> Result<MessageId, Failure> {
     let after = query.iter().find(|(name, _)| name == "after").map_or(Ok(0), |(_, value)| value.parse());
-    let unreadable = |_| Problem::unreadable("after must be the id of a message, a whole number.").about_field("after");
+    let unreadable = |_| Problem::unreadable("after must be a message id, a whole number.").about_field("after");
     Ok(after.map_err(unreadable)?)
 }

@@ -1,4 +1,4 @@
-//! Server-sent events, as every stream here writes them.
+//! Server-sent events, in the form that all streams here use.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -12,41 +12,41 @@ use serde::Serialize;
 use crate::domain::Refusal;
 use crate::service::{WatchEnd, Watcher};
 
-/// How often a stream that says nothing shows that it is alive.
+/// How often an idle stream shows that it is alive.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(20);
-/// How soon a client comes back after the server has stopped.
-const COME_BACK: Duration = Duration::from_secs(1);
+/// How soon a client reconnects after the server has stopped.
+const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
-/// One event, with its name and its data as JSON.
+/// Creates an event with a name, and data as JSON.
 pub(super) fn event(name: &str, data: &impl Serialize) -> Event {
-    Event::default().event(name).json_data(data).expect("what is told is JSON")
+    Event::default().event(name).json_data(data).expect("event data is JSON")
 }
 
-/// What is said last by a server that stops.
-pub(super) fn come_back() -> Event {
-    Event::default().retry(COME_BACK)
+/// The last event of a stopping server: it sets the client's reconnection delay.
+pub(super) fn reconnect_delay() -> Event {
+    Event::default().retry(RECONNECT_AFTER)
 }
 
-/// The answer that carries `events`.
+/// The response that sends `events`.
 pub(super) fn answer(events: impl Stream<Item = Event> + Send + 'static) -> Response {
     let events = futures_util::StreamExt::map(events, Ok::<_, Infallible>);
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-    // A proxy that buffers would hold back what happens.
+    // A buffering proxy would delay the events.
     ([("x-accel-buffering", "no")], Sse::new(events).keep_alive(keep_alive)).into_response()
 }
 
-/// What `watcher` sees, each time told as `tell` has it: the event, and whether it is the last.
+/// Streams what `watcher` sees. `to_event` makes an event of each value, and says whether it is the last.
 pub(super) fn watched<T: Clone + PartialEq + Send + Sync + 'static>(
     watcher: Watcher<T>,
-    tell: impl Fn(Result<T, Refusal>) -> (Event, bool) + Send + 'static,
+    to_event: impl Fn(Result<T, Refusal>) -> (Event, bool) + Send + 'static,
 ) -> Response {
-    answer(stream::unfold(Some((watcher, tell)), |watched| async move {
-        let (mut watcher, tell) = watched?;
+    answer(stream::unfold(Some((watcher, to_event)), |watched| async move {
+        let (mut watcher, to_event) = watched?;
         let (event, is_last) = match watcher.next().await {
-            Ok(seen) => tell(Ok(seen)),
-            Err(WatchEnd::Refused(refusal)) => tell(Err(refusal)),
-            Err(WatchEnd::Stopping) => (come_back(), true),
+            Ok(seen) => to_event(Ok(seen)),
+            Err(WatchEnd::Refused(refusal)) => to_event(Err(refusal)),
+            Err(WatchEnd::Stopping) => (reconnect_delay(), true),
         };
-        Some((event, (!is_last).then_some((watcher, tell))))
+        Some((event, (!is_last).then_some((watcher, to_event))))
     }))
 }

@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, MutexGuard, broadcast};
 use crate::domain::{Chat, ChatId, Event, MemberId, MessageId, Timestamp, Transition};
 
 /// How long an unused chat stays in memory.
-const IDLE_ROOM: Duration = Duration::from_mins(10);
+const IDLE_CHAT: Duration = Duration::from_mins(10);
 
 /// Broadcasts that may wait for one follower. A slower follower is cut off and reconnects with its cursor, so
 /// it delays nobody and uses no more memory than this.
@@ -214,9 +214,9 @@ pub(super) struct ActiveChats {
 
 impl ActiveChats {
     pub(super) fn find(&self, id: ChatId, now: Timestamp) -> Option<Arc<ActiveChat>> {
-        let room = self.open.get(&id).map(|room| Arc::clone(&room))?;
-        room.used_at.store(now.as_millis(), Ordering::Relaxed);
-        Some(room)
+        let active_chat = self.open.get(&id).map(|active_chat| Arc::clone(&active_chat))?;
+        active_chat.used_at.store(now.as_millis(), Ordering::Relaxed);
+        Some(active_chat)
     }
 
     /// Registers a chat that was just loaded, or returns the one that another call registered first.
@@ -235,14 +235,14 @@ impl ActiveChats {
     /// Drops the chat if nothing else refers to it. [`ActiveChats::find`] clones the reference under the map's
     /// lock, so no caller keeps a chat that others cannot find.
     pub(super) fn close_unheld(&self, id: ChatId) {
-        self.open.remove_if(&id, |_, room| Arc::strong_count(room) == 1);
+        self.open.remove_if(&id, |_, active_chat| Arc::strong_count(active_chat) == 1);
     }
 
     /// Drops the chats that nothing refers to and that were not used for a while.
     pub(super) fn close_idle(&self, now: Timestamp) {
-        self.open.retain(|_, room| {
-            let used_at = Timestamp::from_millis(room.used_at.load(Ordering::Relaxed));
-            Arc::strong_count(room) > 1 || now < used_at.after(IDLE_ROOM)
+        self.open.retain(|_, active_chat| {
+            let used_at = Timestamp::from_millis(active_chat.used_at.load(Ordering::Relaxed));
+            Arc::strong_count(active_chat) > 1 || now < used_at.after(IDLE_CHAT)
         });
     }
 

@@ -72,7 +72,7 @@ impl Service {
                 let name = state.chat.name().cloned();
                 state.chat.check_rename(join, &username, now).map_err(|refusal| named(refusal, name))
             });
-            unless_gone(free.await)?;
+            ignore_departed(free.await)?;
         }
         let old = session.username.clone();
         self.inner.stores.browser_sessions.rename_browser_session(token.digest(), &username).await?;
@@ -104,7 +104,7 @@ impl Service {
         match self.execute(chat_id, command, Randomness::NONE).await {
             Err(Error::Refused(refusal)) => {
                 let name = self.query(chat_id, |state, _| Ok(state.chat.name().cloned())).await.unwrap_or_default();
-                unless_gone(Err(named(refusal, name).into()))
+                ignore_departed(Err(named(refusal, name).into()))
             }
             changed => changed.map(drop),
         }
@@ -235,7 +235,7 @@ fn named(refusal: Refusal, chat: Option<ChatName>) -> Refusal {
 }
 
 /// Treats a chat that has ended as a success.
-fn unless_gone(answer: Result<()>) -> Result<()> {
+fn ignore_departed(answer: Result<()>) -> Result<()> {
     match answer {
         Err(Error::Refused(Refusal::ChatNotFound)) => Ok(()),
         answer => answer,

@@ -43,15 +43,15 @@ impl Service {
         self.inner.limits.as_ref().map_or(Ok(()), check)
     }
 
-    pub(super) async fn room(&self, chat_id: ChatId) -> Result<Arc<ActiveChat>> {
-        if let Some(room) = self.inner.active_chats.find(chat_id, self.now()) {
-            return Ok(room);
+    pub(super) async fn active_chat(&self, chat_id: ChatId) -> Result<Arc<ActiveChat>> {
+        if let Some(active_chat) = self.inner.active_chats.find(chat_id, self.now()) {
+            return Ok(active_chat);
         }
         let chat = self.inner.stores.chats.load(chat_id).await?.ok_or(Refusal::ChatNotFound)?;
-        let room = self.inner.active_chats.open(chat, self.now());
+        let active_chat = self.inner.active_chats.open(chat, self.now());
         // Changes between the load and now were not broadcast to this chat: load again.
-        self.refresh(chat_id, &room).await?;
-        Ok(room)
+        self.refresh(chat_id, &active_chat).await?;
+        Ok(active_chat)
     }
 
     /// Removes an ended chat from memory.
@@ -63,13 +63,13 @@ impl Service {
     }
 
     /// Reloads the chat from the store, where it may be gone by now.
-    async fn refresh(&self, chat_id: ChatId, room: &ActiveChat) -> Result<()> {
+    async fn refresh(&self, chat_id: ChatId, active_chat: &ActiveChat) -> Result<()> {
         let Some(chat) = self.inner.stores.chats.load(chat_id).await? else {
             self.forget_ended(chat_id);
-            room.end();
+            active_chat.end();
             return Err(Refusal::ChatNotFound.into());
         };
-        room.refresh(chat, self.now());
+        active_chat.refresh(chat, self.now());
         Ok(())
     }
 
@@ -80,20 +80,20 @@ impl Service {
         chat_id: ChatId,
         view: impl Fn(&State, Timestamp) -> Result<T, Refusal>,
     ) -> Result<T> {
-        let room = self.room(chat_id).await?;
-        self.query_in(&room, chat_id, view).await
+        let active_chat = self.active_chat(chat_id).await?;
+        self.query_in(&active_chat, chat_id, view).await
     }
 
     pub(super) async fn query_in<T>(
         &self,
-        room: &ActiveChat,
+        active_chat: &ActiveChat,
         chat_id: ChatId,
         view: impl Fn(&State, Timestamp) -> Result<T, Refusal>,
     ) -> Result<T> {
-        match room.read(|state| view(state, self.now())) {
+        match active_chat.read(|state| view(state, self.now())) {
             Err(_) if self.inner.stores.chats.is_shared() => {
-                self.refresh(chat_id, room).await?;
-                Ok(room.read(|state| view(state, self.now()))?)
+                self.refresh(chat_id, active_chat).await?;
+                Ok(active_chat.read(|state| view(state, self.now()))?)
             }
             answer => Ok(answer?),
         }
@@ -107,19 +107,19 @@ impl Service {
         randomness: Randomness,
     ) -> Result<Arc<[Event]>> {
         self.run_to_completion(move |service| async move {
-            let room = service.room(chat_id).await?;
-            let _turn = room.lock_writer().await;
+            let active_chat = service.active_chat(chat_id).await?;
+            let _turn = active_chat.lock_writer().await;
             let mut is_fresh = !service.inner.stores.chats.is_shared();
             for _ in 0..MAX_CONFLICTS {
                 let now = service.now();
-                let chat = room.read(|state| Arc::clone(&state.chat));
+                let chat = active_chat.read(|state| Arc::clone(&state.chat));
                 let change = match chat.decide(&command, now, randomness) {
                     Ok(events) if events.is_empty() && is_fresh => return Ok(events.into()),
                     Ok(events) if !events.is_empty() => chat.transition(events),
                     Err(refusal) if is_fresh => return Err(refusal.into()),
                     // "Nothing to change" may be as stale as a refusal.
                     Ok(_) | Err(_) => {
-                        service.refresh(chat_id, &room).await?;
+                        service.refresh(chat_id, &active_chat).await?;
                         is_fresh = true;
                         continue;
                     }
@@ -127,14 +127,14 @@ impl Service {
                 match service.inner.stores.chats.commit(&change).await {
                     Ok(()) => {
                         let (events, has_ended) = (Arc::clone(&change.events), change.after.has_ended());
-                        room.advance(change, now);
+                        active_chat.advance(change, now);
                         if has_ended {
                             service.forget_ended(chat_id);
                         }
                         return Ok(events);
                     }
                     Err(CommitError::Conflict) => {
-                        service.refresh(chat_id, &room).await?;
+                        service.refresh(chat_id, &active_chat).await?;
                         is_fresh = true;
                     }
                     Err(CommitError::Unavailable(error)) => return Err(error.into()),

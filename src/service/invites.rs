@@ -26,14 +26,14 @@ pub enum Joiner {
 
 /// The result of redeeming an invite.
 #[derive(Debug)]
-pub enum Entrance {
+pub enum JoinOutcome {
     Seated(Seat),
     Knocked { knock: Knock, ticket: Ticket },
 }
 
 /// The state of a guest's request to join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum JoinStatus {
     Seated,
     Knocked { knock_id: KnockId, status: KnockStatus },
 }
@@ -151,8 +151,8 @@ impl Service {
         let (key, join) = (key.digest(), self.secrets_of(joiner, key).join.digest());
         self.query(chat_id, |state, now| {
             let chat = &state.chat;
-            let asks_first = match standing(chat, join, now)? {
-                Some(standing) => standing != Standing::Seated,
+            let asks_first = match join_status(chat, join, now)? {
+                Some(join_status) => join_status != JoinStatus::Seated,
                 None => chat.admit(key, now)?.asks_first || chat.was_removed(join),
             };
             Ok((chat.name().cloned(), asks_first))
@@ -168,7 +168,7 @@ impl Service {
         key: &InviteKey,
         username: Username,
         joiner: Joiner,
-    ) -> Result<Entrance> {
+    ) -> Result<JoinOutcome> {
         self.limit(|limits| limits.check_join(caller))?;
         let secrets = self.secrets_of(joiner, key);
         let command = Command::Join { key: key.digest(), join: secrets.join.digest(), username };
@@ -193,25 +193,30 @@ impl Service {
 
     /// The state of a guest's request, without making one. `None` if the invite exists and the guest has made no
     /// request.
-    pub async fn find_standing(&self, chat_id: ChatId, key: &InviteKey, joiner: Joiner) -> Result<Option<Standing>> {
+    pub async fn find_join_status(
+        &self,
+        chat_id: ChatId,
+        key: &InviteKey,
+        joiner: Joiner,
+    ) -> Result<Option<JoinStatus>> {
         let (key_digest, join) = (key.digest(), self.secrets_of(joiner, key).join.digest());
         let found = self.query(chat_id, |state, now| {
             let is_invite = |invite: &Invite| invite.digest == key_digest;
-            match standing(&state.chat, join, now)? {
-                Some(standing) => Ok(standing),
+            match join_status(&state.chat, join, now)? {
+                Some(join_status) => Ok(join_status),
                 None if state.chat.invites().iter().any(is_invite) => Err(Refusal::NotFound("request")),
                 None => Err(Refusal::InvalidInvite),
             }
         });
         match found.await {
-            Ok(standing) => Ok(Some(standing)),
+            Ok(join_status) => Ok(Some(join_status)),
             Err(Error::Refused(Refusal::NotFound(_))) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     /// The state of the newest request with an invite. `None` if there is none.
-    pub async fn find_newest_standing(&self, chat_id: ChatId, key: &InviteKey) -> Result<Option<Standing>> {
+    pub async fn find_newest_join_status(&self, chat_id: ChatId, key: &InviteKey) -> Result<Option<JoinStatus>> {
         let key = key.digest();
         self.query(chat_id, |state, now| {
             let chat = &state.chat;
@@ -220,25 +225,26 @@ impl Service {
             let knocks = chat.knocks().iter().filter(|knock| knock.invite_id == invite.id && knock.is_live(now));
             let mut seated = chat.live_members(now).filter(|member| member.invite_id == Some(invite.id));
             Ok(match knocks.max_by_key(|knock| knock.knocked_at) {
-                Some(knock) if seated.any(|member| member.id == knock.member_id()) => Some(Standing::Seated),
-                Some(knock) => Some(Standing::Knocked { knock_id: knock.id, status: knock.status }),
+                Some(knock) if seated.any(|member| member.id == knock.member_id()) => Some(JoinStatus::Seated),
+                Some(knock) => Some(JoinStatus::Knocked { knock_id: knock.id, status: knock.status }),
                 // Approved knocks are deleted after a while, and their members stay.
-                None => seated.next().map(|_| Standing::Seated),
+                None => seated.next().map(|_| JoinStatus::Seated),
             })
         })
         .await
     }
 
     /// The state of a guest's request, each time it changes.
-    pub async fn watch_standing(
+    pub async fn watch_join_status(
         &self,
         caller: Caller,
         chat_id: ChatId,
         key: &InviteKey,
         joiner: Joiner,
-    ) -> Result<Watcher<Standing>> {
+    ) -> Result<Watcher<JoinStatus>> {
         let join = self.secrets_of(joiner, key).join.digest();
-        self.watch(caller, chat_id, move |chat, now| standing(chat, join, now)?.ok_or(Refusal::NotFound("knock"))).await
+        self.watch(caller, chat_id, move |chat, now| join_status(chat, join, now)?.ok_or(Refusal::NotFound("knock")))
+            .await
     }
 
     /// The first of `names` that is free in the chat. No lock is held while names are compared.
@@ -264,15 +270,15 @@ impl Service {
     }
 }
 
-fn standing(chat: &Chat, join: JoinDigest, now: Timestamp) -> Result<Option<Standing>, Refusal> {
+fn join_status(chat: &Chat, join: JoinDigest, now: Timestamp) -> Result<Option<JoinStatus>, Refusal> {
     chat.settings()?;
     let knocked = chat.knock_joined_as(join, now);
-    let knocked = knocked.map(|knock| Standing::Knocked { knock_id: knock.id, status: knock.status });
-    Ok(chat.member_joined_as(join, now).map(|_| Standing::Seated).or(knocked))
+    let knocked = knocked.map(|knock| JoinStatus::Knocked { knock_id: knock.id, status: knock.status });
+    Ok(chat.member_joined_as(join, now).map(|_| JoinStatus::Seated).or(knocked))
 }
 
 /// The seat or knock of `secrets`, which have been redeemed before.
-fn entrance(chat: &Chat, secrets: &Secrets, now: Timestamp) -> Result<Entrance, Refusal> {
+fn entrance(chat: &Chat, secrets: &Secrets, now: Timestamp) -> Result<JoinOutcome, Refusal> {
     let join = secrets.join.digest();
     if let Some(member) = chat.member_joined_as(join, now) {
         let mut tokens = member.sessions.iter().filter_map(|session| {
@@ -280,10 +286,10 @@ fn entrance(chat: &Chat, secrets: &Secrets, now: Timestamp) -> Result<Entrance, 
             (token.digest() == session.digest).then_some(token)
         });
         let token = tokens.next().ok_or(Refusal::SessionExpired)?;
-        return Ok(Entrance::Seated(Seat { token, member: seen(chat, member, now) }));
+        return Ok(JoinOutcome::Seated(Seat { token, member: seen(chat, member, now) }));
     }
     let knock = chat.knock_joined_as(join, now).ok_or(Refusal::SessionExpired)?;
-    Ok(Entrance::Knocked { knock: knock.clone(), ticket: secrets.ticket(&knock.salt) })
+    Ok(JoinOutcome::Knocked { knock: knock.clone(), ticket: secrets.ticket(&knock.salt) })
 }
 
 fn seats(chat: &Chat, key: InviteDigest, now: Timestamp) -> Result<(usize, u32), Refusal> {

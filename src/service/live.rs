@@ -52,7 +52,7 @@ pub enum Ending {
 #[derive(Debug)]
 pub struct Follower {
     service: Service,
-    room: Arc<ActiveChat>,
+    active_chat: Arc<ActiveChat>,
     member_id: MemberId,
     is_owner: bool,
     session: SessionDigest,
@@ -68,7 +68,7 @@ pub struct Follower {
 }
 
 /// The first of the two queues that has something.
-enum Heard {
+enum Received {
     Broadcast(Broadcast),
     Typing(Option<Typing>),
 }
@@ -83,8 +83,9 @@ impl Service {
         after: MessageId,
     ) -> Result<Follower> {
         let by = token.digest();
-        let room = self.room(chat_id).await?;
-        let member_id = self.query_in(&room, chat_id, |state, now| Ok(state.chat.authenticate(by, now)?.id)).await?;
+        let active_chat = self.active_chat(chat_id).await?;
+        let member_id =
+            self.query_in(&active_chat, chat_id, |state, now| Ok(state.chat.authenticate(by, now)?.id)).await?;
         let permit = self.open_stream(caller, Some(member_id))?;
         let begin = |state: &State, now| {
             let member = state.chat.authenticate(by, now)?;
@@ -94,11 +95,11 @@ impl Service {
             Ok::<_, Refusal>((member_id, is_owner, state.chat.messages_after(after), state.follow(member_id)))
         };
         let (member_id, is_owner, MessagesAfter { messages, last_id, missed }, (subscription, presence)) =
-            self.query_in(&room, chat_id, begin).await?;
+            self.query_in(&active_chat, chat_id, begin).await?;
         let opened = Update::Opened { last_id, missed };
         Ok(Follower {
             service: self.clone(),
-            room,
+            active_chat,
             member_id,
             is_owner,
             session: by,
@@ -156,17 +157,17 @@ impl Follower {
             }
             let presences = tokio::select! {
                 biased;
-                broadcast = self.subscription.broadcasts.recv() => broadcast.map(Heard::Broadcast).map_err(|error| match error {
+                broadcast = self.subscription.broadcasts.recv() => broadcast.map(Received::Broadcast).map_err(|error| match error {
                     RecvError::Lagged(_) => Ending::TooSlow,
                     RecvError::Closed => Ending::ChatEnded,
                 }),
                 // Signals that were dropped are outdated.
-                typing = self.subscription.typing.recv() => Ok(Heard::Typing(typing.ok())),
+                typing = self.subscription.typing.recv() => Ok(Received::Typing(typing.ok())),
                 _ = self.stopping.wait_for(|stopping| *stopping) => Err(Ending::Stopping),
             };
             match presences {
-                Ok(Heard::Broadcast(broadcast)) => self.take(broadcast),
-                Ok(Heard::Typing(typing)) => typing.into_iter().for_each(|typing| self.take_typing(typing)),
+                Ok(Received::Broadcast(broadcast)) => self.take(broadcast),
+                Ok(Received::Typing(typing)) => typing.into_iter().for_each(|typing| self.take_typing(typing)),
                 Err(ending) => self.ending = Some(ending),
             }
         }
@@ -231,7 +232,7 @@ impl Follower {
     /// Catches up with a reloaded state, for which there were no events.
     fn catch_up(&mut self) {
         let now = self.service.now();
-        let (unseen, own) = self.room.read(|state| {
+        let (unseen, own) = self.active_chat.read(|state| {
             let own = state.chat.live_members(now).find(|member| member.id == self.member_id);
             let own = own.map(|member| (state.chat.role(member, now), member.session(self.session).is_some()));
             (state.chat.messages_after(self.cursor), own)

@@ -70,7 +70,7 @@ impl Logins {
         match counted {
             Ok(accounts_last) => Ok(Attempt { caller, account, callers_last, accounts_last }),
             Err(refusal) => {
-                self.of_caller.take_back(&caller, callers_last);
+                self.of_caller.refund(&caller, callers_last);
                 Err(refusal)
             }
         }
@@ -79,16 +79,16 @@ impl Logins {
     /// The password was not compared, so it was not wrong either.
     pub(super) fn cancel(&self, attempt: Attempt) {
         let Attempt { caller, account, callers_last, accounts_last } = attempt;
-        self.of_caller.take_back(&caller, callers_last);
+        self.of_caller.refund(&caller, callers_last);
         if let Some(last) = accounts_last {
-            self.of_account.take_back(&account, last);
+            self.of_account.refund(&account, last);
         }
     }
 
     /// The password was right. That says nothing of the caller's wrong tries at other accounts.
     pub(super) fn succeed(&self, attempt: Attempt) {
         let Attempt { caller, account, callers_last, .. } = attempt;
-        self.of_caller.take_back(&caller, callers_last);
+        self.of_caller.refund(&caller, callers_last);
         self.of_account.clear(&account);
         let (chat_id, username) = account;
         let mut known = self.known.entry(chat_id).or_default();
@@ -143,7 +143,7 @@ impl<K: Hash + Eq> Tries<K> {
     }
 
     /// Uncounts a try that was no failure; the one before it was at `last`.
-    fn take_back(&self, key: &K, last: Duration) {
+    fn refund(&self, key: &K, last: Duration) {
         if let Some(mut failed) = self.failed.get_mut(key) {
             *failed = (failed.0.saturating_sub(1), last);
         }

@@ -34,7 +34,7 @@ pub use accounts::Login;
 pub use chats::{Creator, NewChat, Owner, Retention};
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, OsEntropy};
-pub use invites::{Entrance, Joiner, SharedInvite, Standing};
+pub use invites::{JoinOutcome, JoinStatus, Joiner, SharedInvite};
 pub use knocks::{KnockView, knock_view};
 pub use limits::Caller;
 pub use live::{Ending, Follower, Update};

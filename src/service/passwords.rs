@@ -18,12 +18,12 @@ const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 /// Hashes computed at one time: each takes a core for tens of milliseconds, and 19 MiB.
-const AT_ONCE: usize = 2;
+const MAX_CONCURRENT: usize = 2;
 /// Hashes that may wait for those: the last of them waits for some seconds on a slow machine.
 const MAX_WAITING: usize = 64;
 /// A hash of no password, which has the cost of all others: a name that nobody has takes as long to
 /// refuse as a wrong password.
-const NOBODYS: &str =
+const DUMMY_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$RdescudvJCsgt3ub+b4daWCJkuT0hR2CMBZl3XQKCzE";
 
 /// A password as someone typed it, prepared so that the same one is the same from every keyboard
@@ -77,7 +77,10 @@ pub(super) struct Passwords {
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(AT_ONCE + MAX_WAITING)), running: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self {
+            places: Arc::new(Semaphore::new(MAX_CONCURRENT + MAX_WAITING)),
+            running: Arc::new(Semaphore::new(MAX_CONCURRENT)),
+        }
     }
 }
 
@@ -93,7 +96,7 @@ impl Passwords {
     /// Whether it is the password that was hashed; `None` is nobody's.
     pub(super) async fn verify(&self, password: Password, hash: Option<PasswordHash>) -> Result<bool, Busy> {
         self.compute(move || {
-            let kept = hash.as_ref().map_or(NOBODYS, PasswordHash::as_str);
+            let kept = hash.as_ref().map_or(DUMMY_HASH, PasswordHash::as_str);
             let kept = phc::PasswordHash::new(kept).expect("what is kept was written by the hash function");
             argon2().verify_password(password.0.as_bytes(), &kept).is_ok() && hash.is_some()
         })
@@ -151,9 +154,9 @@ mod tests {
         let passwords = Passwords::default();
         let typed = || Password::parse("correct horse").unwrap();
         // Nothing is computed while the test holds these.
-        let running = passwords.running.acquire_many(AT_ONCE.try_into().unwrap()).await.unwrap();
+        let running = passwords.running.acquire_many(MAX_CONCURRENT.try_into().unwrap()).await.unwrap();
         let mut waiting: Vec<_> =
-            (0..AT_ONCE + MAX_WAITING).map(|_| Box::pin(passwords.verify(typed(), None))).collect();
+            (0..MAX_CONCURRENT + MAX_WAITING).map(|_| Box::pin(passwords.verify(typed(), None))).collect();
         for wait in &mut waiting {
             assert!(futures_util::poll!(wait).is_pending());
         }

@@ -26,7 +26,7 @@ type View<T> = Box<dyn Fn(&Chat, Timestamp) -> Result<T, Refusal> + Send + Sync>
 /// A watch of one value of a chat. Dropping it ends the watch.
 pub struct Watcher<T> {
     service: Service,
-    room: Arc<ActiveChat>,
+    active_chat: Arc<ActiveChat>,
     view: View<T>,
     last: Option<T>,
     broadcasts: Receiver<Broadcast>,
@@ -43,13 +43,13 @@ impl Service {
         chat_id: ChatId,
         view: impl Fn(&Chat, Timestamp) -> Result<T, Refusal> + Send + Sync + 'static,
     ) -> Result<Watcher<T>> {
-        let room = self.room(chat_id).await?;
+        let active_chat = self.active_chat(chat_id).await?;
         let begin = |state: &super::active_chats::State, now| view(&state.chat, now).map(|_| state.subscribe());
-        let broadcasts = self.query_in(&room, chat_id, begin).await?;
+        let broadcasts = self.query_in(&active_chat, chat_id, begin).await?;
         let permit = self.open_stream(caller, None)?;
         Ok(Watcher {
             service: self.clone(),
-            room,
+            active_chat,
             view: Box::new(view),
             last: None,
             broadcasts,
@@ -67,7 +67,7 @@ impl<T: Clone + PartialEq> Watcher<T> {
     pub async fn next(&mut self) -> std::result::Result<T, WatchEnd> {
         loop {
             let now = self.service.now();
-            let seen = self.room.read(|state| (self.view)(&state.chat, now)).map_err(WatchEnd::Refused)?;
+            let seen = self.active_chat.read(|state| (self.view)(&state.chat, now)).map_err(WatchEnd::Refused)?;
             if self.last.as_ref() != Some(&seen) {
                 self.last = Some(seen.clone());
                 return Ok(seen);

@@ -1,4 +1,4 @@
-//! Chats kept in memory alone, for those who want nothing on a disk.
+//! A store in memory, for operators who want nothing on a disk.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,15 +12,15 @@ use dashmap::mapref::entry::Entry;
 use super::{BrowserSessionStore, ChatStore, CommitError, Unavailable};
 use crate::domain::{BrowserDigest, BrowserSession, Chat, ChatId, SealedChatId, Timestamp, Transition, Username};
 
-/// Forgets everything when the program ends.
+/// Loses everything when the program ends.
 #[derive(Default)]
 pub struct MemoryStore {
     chats: DashMap<ChatId, Arc<Chat>>,
-    /// By the digests of their tokens.
-    sessions: DashMap<[u8; 32], KeptSession>,
+    /// Keyed by the digests of their tokens.
+    sessions: DashMap<[u8; 32], StoredSession>,
 }
 
-struct KeptSession {
+struct StoredSession {
     session: BrowserSession,
     entered: VecDeque<SealedChatId>,
 }
@@ -57,7 +57,7 @@ impl ChatStore for MemoryStore {
 #[async_trait]
 impl BrowserSessionStore for MemoryStore {
     async fn save_browser_session(&self, session: &BrowserSession) -> Result<(), Unavailable> {
-        let kept = KeptSession { session: session.clone(), entered: VecDeque::new() };
+        let kept = StoredSession { session: session.clone(), entered: VecDeque::new() };
         self.sessions.insert(*session.token.as_bytes(), kept);
         Ok(())
     }

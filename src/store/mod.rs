@@ -1,4 +1,4 @@
-//! Where chats are kept between the moments they are used. All stores pass one contract suite.
+//! Storage of chats and browser sessions. All stores pass the same contract tests.
 
 mod memory;
 mod sqlite;
@@ -15,18 +15,18 @@ use crate::domain::{BrowserDigest, BrowserSession, Chat, ChatId, SealedChatId, T
 pub use memory::MemoryStore;
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
 
-/// The outside world failed; nothing is known of the rules. The cause is for the log.
+/// The storage failed. This is not a refusal: it says nothing about the rules. The cause is for the log.
 #[derive(Debug, Error)]
 #[error("the store is unavailable: {cause}")]
 pub struct Unavailable {
     pub cause: String,
 }
 
-/// Why a commit did not happen.
+/// Why a commit failed.
 #[derive(Debug, Error)]
 pub enum CommitError {
-    /// Someone else changed the chat first: load it and decide again.
-    #[error("another change came first")]
+    /// The chat has changed since the transition was decided: load it and decide again.
+    #[error("another change was committed first")]
     Conflict,
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -35,15 +35,16 @@ pub enum CommitError {
 /// Stores chats.
 #[async_trait]
 pub trait ChatStore: Send + Sync + fmt::Debug {
-    /// The chat as all its commits made it; `None` if there is no such chat.
+    /// Returns the chat with all its commits applied, or `None` if there is no such chat.
     async fn load(&self, id: ChatId) -> Result<Option<Arc<Chat>>, Unavailable>;
 
-    /// Stores `transition` if the chat's revision is still the one it was decided on: all of it or
-    /// nothing. When this returns, the transition is as durable as the store can make it. A chat that
-    /// has ended leaves nothing behind.
+    /// Stores all of `transition` if the chat's revision is still the one on which it was decided, and nothing
+    /// otherwise. On return, the transition is as durable as the store can make it. If the transition ends the
+    /// chat, the store deletes everything it has of the chat.
     async fn commit(&self, transition: &Transition) -> Result<(), CommitError>;
 
-    /// At most `at_most` chats that have changed by `now` through time alone ([`Chat::due_at`]).
+    /// Returns at most `at_most` chats in which a session, a knock or the grace period has expired by `now`
+    /// ([`Chat::due_at`]).
     async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable>;
 
     /// Removes the last traces of deleted data from the store's medium.
@@ -62,32 +63,32 @@ pub trait ChatStore: Send + Sync + fmt::Debug {
     }
 }
 
-/// Stores the sessions that browsers have across chats.
+/// Stores browser sessions, which belong to no single chat.
 #[async_trait]
 pub trait BrowserSessionStore: Send + Sync + fmt::Debug {
     async fn save_browser_session(&self, session: &BrowserSession) -> Result<(), Unavailable>;
 
-    /// The session, even if it has expired.
+    /// Returns the session, even if it has expired.
     async fn load_browser_session(&self, token: BrowserDigest) -> Result<Option<BrowserSession>, Unavailable>;
 
     /// Changes the session's username, if there is such a session.
     async fn rename_browser_session(&self, token: BrowserDigest, username: &Username) -> Result<(), Unavailable>;
 
-    /// Adds a chat to those that the browser has entered, if there is such a session. It keeps the last
-    /// [`BrowserSession::MAX_CHATS`].
+    /// Records that the browser has entered a chat, if there is such a session. Only the last
+    /// [`BrowserSession::MAX_CHATS`] chats are kept.
     async fn add_entered_chat(&self, token: BrowserDigest, chat: &SealedChatId) -> Result<(), Unavailable>;
 
-    /// The chats that the browser has entered, oldest first.
+    /// Returns the chats that the browser has entered, in the order in which it entered them.
     async fn load_entered_chats(&self, token: BrowserDigest) -> Result<Vec<SealedChatId>, Unavailable>;
 
-    /// Deletes the session with the chats that the browser has entered, if there is such a session.
+    /// Deletes the session and the list of chats that the browser has entered, if there is such a session.
     async fn delete_browser_session(&self, token: BrowserDigest) -> Result<(), Unavailable>;
 
     /// Deletes the sessions that have expired by `now`.
     async fn delete_expired_browser_sessions(&self, now: Timestamp) -> Result<(), Unavailable>;
 }
 
-/// Everything that a service stores. Clones share it.
+/// The stores of a service. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Stores {
     pub chats: Arc<dyn ChatStore>,

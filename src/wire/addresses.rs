@@ -1,43 +1,44 @@
-//! The pages' addresses, as paths from where the site begins.
+//! Addresses of the pages, as paths relative to the site's root.
 
 use std::fmt::Display;
 
-/// The start page, which says that there is no such chat.
+/// The start page with a notice that there is no such chat.
 pub const NO_SUCH_CHAT: &str = "/?notice=chat_not_found";
 
+/// The page of a chat, for its members.
 pub fn chat(chat_id: impl Display) -> String {
     format!("/chat/{chat_id}")
 }
 
-/// Where a magic link leads.
+/// The page that a magic link opens.
 pub fn join(chat_id: impl Display, key: &str) -> String {
     format!("/join/{chat_id}#{key}")
 }
 
-/// Where members with a password come in.
+/// The page where members of a chat with accounts register and log in.
 pub fn room(chat_id: impl Display) -> String {
     format!("/room/{chat_id}")
 }
 
-/// A chat that is entered by its address: this one.
+/// The page of a chat that people enter by its address, which is this one.
 pub fn chatroom(chat_id: impl Display) -> String {
     format!("/chatrooms/{chat_id}/")
 }
 
-/// Where a browser says who it is.
+/// The page where a user chooses the name of their browser session.
 pub const SESSION: &str = "/sessions/new";
 
-/// The same, from where it is led to the chatroom.
+/// The same page, which then leads to the chatroom.
 pub fn session_for(chat_id: impl Display) -> String {
     format!("{SESSION}?chatroom={chat_id}")
 }
 
-/// The same, to choose another name there.
+/// The same page, to choose another name.
 pub fn rename_in(chat_id: impl Display) -> String {
     format!("{}&rename=yes", session_for(chat_id))
 }
 
-/// `address` with a reason for which someone is led there, which its page tells.
+/// Adds `notice` to the query of `address`: the reason for a redirect, which the page shows.
 pub fn with_notice(address: &str, notice: &str) -> String {
     let (path, fragment) = address.split_once('#').map_or((address, None), |(path, key)| (path, Some(key)));
     let separator = if path.contains('?') { '&' } else { '?' };

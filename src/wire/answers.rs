@@ -1,4 +1,4 @@
-//! What the server answers.
+//! JSON bodies of the API's responses.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -6,44 +6,46 @@ use uuid::Uuid;
 
 use crate::domain::{self, Admission, KnockStatus, MessageId, PublicAccess, Role, Timestamp};
 
-/// A new chat, with what its owner needs.
+/// A new chat with the credentials of its owner.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Created {
     pub chat_id: Uuid,
-    /// Proves the owner's seat; shown this once.
+    /// Session token of the owner's seat. Returned only once.
     pub session_token: String,
+    /// When the session expires.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
     pub member: Member,
-    /// Brings the owner back when the session is lost; shown this once.
+    /// Code that recovers the owner's seat if the session is lost. Returned only once.
     pub recovery_code: String,
-    /// The chat's first magic link; `null` where one does not come by links.
+    /// The chat's first invite; `null` if the chat's `admission` does not use invites.
     pub invite: Option<Invite>,
 }
 
-/// A seat, with the proof of it.
+/// A seat in a chat and its session token.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Joined {
-    /// Proves the seat; shown this once.
+    /// Session token of the seat. Returned only once.
     pub session_token: String,
+    /// When the session expires.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
     pub member: Member,
 }
 
-/// That one has knocked, and must wait for an owner.
+/// A new knock, which waits for an owner's decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Knocked {
     pub knock_id: Uuid,
-    /// Proves this knock and nothing else.
+    /// Authenticates the guest for this knock and nothing else.
     pub ticket: String,
     pub status: KnockStatus,
-    /// When it is forgotten.
+    /// When the knock expires and is deleted.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
 }
 
-/// What came of an invite: a seat, or a knock.
+/// The result of redeeming an invite: a seat, or a knock.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum Entered {
@@ -51,33 +53,34 @@ pub enum Entered {
     Knocked(Knocked),
 }
 
-/// How a knock stands, for the one who knocked.
+/// The state of a knock, for the guest who knocked.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct KnockState {
     pub status: KnockStatus,
+    /// When the knock expires and is deleted.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
-    /// The seat of one who was let in, as long as this session is not renewed.
+    /// The approved guest's seat, until that session is renewed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<Joined>,
 }
 
-/// What the stream of a knock tells; each event is named by its `type`.
+/// An event on the stream of a knock. `type` is also the name of the server-sent event.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum KnockUpdate {
     /// No owner has decided yet.
     Pending,
-    /// One is in; nothing comes after.
+    /// The guest has a seat. The stream ends.
     Approved { session: Option<Joined> },
-    /// Nothing comes after.
+    /// An owner declined. The stream ends.
     Declined,
-    /// The knock was withdrawn, has expired, or the chat has ended. Nothing comes after.
+    /// The knock was withdrawn or has expired, or the chat has ended. The stream ends.
     Ended,
 }
 
 impl KnockUpdate {
-    /// The value of `type`, which names the event too.
+    /// Returns the value of `type`, which is also the event's name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -89,178 +92,186 @@ impl KnockUpdate {
     }
 }
 
-/// Someone who waits to be let in, as owners may know them.
+/// A guest who asks to join, as owners see them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Knock {
     pub knock_id: Uuid,
     pub username: String,
-    /// The magic link they came by.
+    /// The invite that the guest used.
     pub invite_id: Uuid,
+    /// When the guest knocked.
     #[schema(value_type = String, format = DateTime)]
     pub knocked_at: Timestamp,
     pub status: KnockStatus,
-    /// When it is forgotten.
+    /// When the knock expires and is deleted.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
 }
 
-/// Those who wait to be let in, longest-waiting first.
+/// The waiting knocks, longest-waiting first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KnockList {
     pub knocks: Vec<Knock>,
 }
 
-/// How many seats are free.
+/// The seats of a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Seats {
+    /// Number of free seats.
     pub free: u32,
-    /// Seats in all.
+    /// Total number of seats.
     pub capacity: u32,
 }
 
-/// One's own seat.
+/// The caller's own seat.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct OwnSeat {
+    /// When the session expires.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
     pub member: Member,
 }
 
-/// One of a member's own sessions.
+/// One of the caller's own sessions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OwnSession {
-    /// Names the session; it proves nothing.
+    /// Public id of the session; not a credential.
     pub session_id: Uuid,
-    /// When the member entered, or logged in; renewing keeps this.
+    /// When the member joined or logged in. Renewing the session does not change it.
     #[schema(value_type = String, format = DateTime)]
     pub started_at: Timestamp,
+    /// When the session expires.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
-    /// Whether it is the session that asks.
+    /// Whether this is the session that made the request.
     pub current: bool,
 }
 
-/// A member's own sessions, in the order in which they started.
+/// The caller's own sessions, in the order in which they started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OwnSessions {
     pub sessions: Vec<OwnSession>,
 }
 
-/// What anyone who knows the chat's address may know of it before entering.
+/// What anyone who knows the chat's address can see without a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Preview {
-    /// What the chat is called, if it has a name.
+    /// The chat's name, if it has one.
     pub name: Option<String>,
     pub admission: Admission,
     pub public_access: PublicAccess,
 }
 
-/// What brings an owner back when the session is lost.
+/// A code that recovers an owner's seat if the session is lost.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RecoveryCode {
-    /// Shown this once; any that was given before brings nobody back any more.
+    /// The new code. Returned only once; it replaces any earlier code.
     pub recovery_code: String,
 }
 
-/// An owner's seat, and the code for the next time.
+/// A recovered owner's seat and the next recovery code.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Recovered {
     #[serde(flatten)]
     pub seat: Joined,
-    /// Shown this once; the one that was used brings nobody back any more.
+    /// The next code. Returned only once; it replaces the code that was used.
     pub recovery_code: String,
 }
 
-/// A new proof of a seat one already has.
+/// A renewed session.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Session {
-    /// Proves the seat from now on; shown this once. The one before proves nothing any more.
+    /// The new session token. Returned only once; it replaces the previous token.
     pub session_token: String,
+    /// When the session expires.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
 }
 
-/// Someone in a chat, as everyone in it may know them.
+/// A member of a chat, as everyone in the chat sees them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Member {
     pub member_id: Uuid,
     pub username: String,
     pub role: Role,
-    /// When the seat was taken.
+    /// When the member took the seat.
     #[schema(value_type = String, format = DateTime)]
     pub since: Timestamp,
 }
 
-/// A member, and whether anything was heard of them just now.
+/// A member and their presence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MemberSummary {
     #[serde(flatten)]
     pub member: Member,
+    /// Whether the member was active just now.
     pub online: bool,
 }
 
-/// Those who hold a seat, longest-seated first.
+/// The chat's members, longest-seated first, and its settings.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct MemberList {
     pub members: Vec<MemberSummary>,
-    /// Seats in all.
+    /// Total number of seats.
     pub capacity: u32,
-    /// Messages kept.
+    /// Maximum number of messages that the chat keeps.
     pub history: u32,
-    /// How others enter.
+    /// How people enter the chat.
     pub admission: Admission,
-    /// What the chat is called, if it has a name.
+    /// The chat's name, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
 
-/// What the server still holds of a chat.
+/// What the server still keeps of a chat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Retention {
-    /// How many messages are kept now.
+    /// Number of messages that the chat keeps now.
     pub messages: usize,
-    /// How many are kept at most; older ones are deleted as new ones come.
+    /// Maximum number of messages that the chat keeps. Each new message beyond it deletes the oldest one.
     pub history: u32,
-    /// When the oldest of them was sent; `null` while there is none.
+    /// When the oldest kept message was sent; `null` if there is none.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub oldest_sent_at: Option<Timestamp>,
-    /// How many hold a seat.
+    /// Number of members.
     pub members: usize,
-    /// When nothing of the chat will be left, unless someone enters or renews a session before.
+    /// When the chat is deleted, unless someone enters or renews a session before then.
     #[schema(value_type = String, format = DateTime)]
     pub forgotten_at: Timestamp,
 }
 
-/// A new magic link; the only answer that ever holds its key.
+/// A new invite. This is the only response that contains its key.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Invite {
+    /// The secret that redeems the invite.
     pub key: String,
-    /// `<the site>/join/<chat_id>#<key>`. Opening it changes nothing.
+    /// Magic link with the key: `<site>/join/<chat_id>#<key>`. Opening it does not use up the invite.
     pub magic_link: String,
     #[serde(flatten)]
     pub invite: InviteSummary,
 }
 
-/// A magic link without its key.
+/// An invite without its key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InviteSummary {
     pub invite_id: Uuid,
+    /// The owner's label for the invite.
     pub label: Option<String>,
-    /// How many may come by it; null is no limit.
+    /// Maximum number of uses; `null` means no limit.
     pub max_uses: Option<u32>,
-    /// How many have.
+    /// Number of members who have joined with the invite so far.
     pub uses: u32,
-    /// When it ends; null is as long as the chat.
+    /// When the invite expires; `null` means that it lasts as long as the chat.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
-    /// Whether an owner must let in who comes by it.
+    /// Whether an owner must approve each guest who uses the invite.
     pub asks_first: bool,
-    /// Whether someone made it who knew the chat's address alone.
+    /// Whether the invite was created without a session, from the chat's address alone.
     #[serde(default)]
     pub by_address: bool,
 }
 
-/// A magic link without its key, and who of those that are here came by it.
+/// An invite without its key, and the current members who joined with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InviteWithMembers {
     #[serde(flatten)]
@@ -268,25 +279,26 @@ pub struct InviteWithMembers {
     pub members: Vec<Member>,
 }
 
-/// The chat's magic links, oldest first.
+/// The chat's invites, oldest first.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct InviteList {
     pub invites: Vec<InviteWithMembers>,
 }
 
-/// Something someone said.
+/// A message in a chat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Message {
-    /// 1, 2, 3 … in its chat.
+    /// Sequence number in the chat: 1, 2, 3 …
     pub id: MessageId,
-    /// Its author; the nil UUID for what was posted without a session.
+    /// The author; the nil UUID for a message that was posted without a session.
     pub member_id: Uuid,
-    /// What the author was called then.
+    /// The author's name when the message was sent.
     pub username: String,
     pub text: String,
+    /// When the message was sent.
     #[schema(value_type = String, format = DateTime)]
     pub sent_at: Timestamp,
-    /// What the sender called it, if it did.
+    /// The sender's own id for the message, if it sent one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<Uuid>,
 }
@@ -295,16 +307,16 @@ pub struct Message {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Messages {
     pub messages: Vec<Message>,
-    /// The newest id in the chat: the `after` of the next call.
+    /// Id of the newest message in the chat. Pass it as `after` in the next call.
     pub last_id: MessageId,
-    /// How many messages after the cursor were deleted before this call.
+    /// Number of messages after the cursor that were deleted before this call.
     pub missed: u64,
 }
 
-/// That the server can do its work.
+/// The server's health.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Health {
-    /// `ok`
+    /// Always `ok`.
     pub status: String,
 }
 

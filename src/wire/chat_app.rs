@@ -1,4 +1,4 @@
-//! The bodies of Chat App's dialect, as its document has them.
+//! JSON bodies of the Chat App dialect, as its document defines them.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -6,45 +6,49 @@ use uuid::Uuid;
 
 use crate::domain::{self, ChatName, MessageId, MessagesAfter, Refusal, Settings, Timestamp};
 
-/// Says who a browser's people are.
+/// Starts a browser session.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewBrowserSession {
-    /// 1 to 32 characters.
+    /// The user's name in every chatroom, 1 to 32 characters.
     pub username: String,
 }
 
-/// A new session.
+/// A new browser session.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct BrowserSession {
-    /// The same as the cookie; shown this once.
+    /// Token of the browser session, which is also set as a cookie. Returned only once.
     pub token: String,
     pub username: String,
+    /// When the browser session expires.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
 }
 
-/// Who one is between chats.
+/// The current browser session.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct OwnName {
     pub username: String,
+    /// When the browser session expires.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
 }
 
-/// Asks for a chatroom.
+/// Creates a chatroom.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewChatroom {
-    /// 1 to 64 characters.
+    /// The chatroom's name, 1 to 64 characters.
     pub name: String,
-    /// Seats, 1 to 50; 50 where it is left out.
+    /// Number of seats, 1 to 50. Default: 50.
     #[serde(default)]
     pub capacity: Option<u32>,
-    /// Messages kept, 1 to 1,000; 1,000 where it is left out.
+    /// Maximum number of messages that the chatroom keeps, 1 to 1,000. Default: 1,000.
     #[serde(default)]
     pub history: Option<u32>,
 }
 
 impl NewChatroom {
+    /// Validates the fields.
+    ///
     /// # Errors
     /// [`Refusal::Invalid`] that names the field.
     pub fn parse(&self) -> Result<(ChatName, Settings), Refusal> {
@@ -56,8 +60,9 @@ impl NewChatroom {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Chatroom {
     pub name: String,
+    /// Id of the chatroom.
     pub hash_key: Uuid,
-    /// Its page; whoever has this may enter.
+    /// URL of the chatroom's page. Anyone with this URL can enter.
     pub url: String,
 }
 
@@ -67,9 +72,9 @@ pub struct ChatroomMessages {
     pub name: Option<String>,
     pub hash_key: Uuid,
     pub messages: Vec<ChatroomMessage>,
-    /// The newest id in the chat: the `after` of the next call.
+    /// Id of the newest message in the chatroom. Pass it as `after` in the next call.
     pub last_id: MessageId,
-    /// How many messages after the cursor were deleted before this call.
+    /// Number of messages after the cursor that were deleted before this call.
     pub missed: u64,
 }
 
@@ -82,13 +87,15 @@ impl ChatroomMessages {
     }
 }
 
-/// What was said.
+/// A message in a chatroom.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ChatroomMessage {
-    /// 1, 2, 3 … in its chat.
+    /// Sequence number in the chatroom: 1, 2, 3 …
     pub id: u64,
+    /// When the message was sent.
     #[schema(value_type = String, format = DateTime)]
     pub timestamp: Timestamp,
+    /// The author's name when the message was sent.
     pub username: String,
     pub content: String,
 }
@@ -104,9 +111,10 @@ impl From<&domain::Message> for ChatroomMessage {
     }
 }
 
-/// Something to say.
+/// Posts a message.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct ChatroomSaying {
-    /// 1 to 2,000 characters, at most 16 KiB.
+#[schema(as = ChatroomSaying)]
+pub struct ChatroomPostBody {
+    /// Text of the message: 1 to 2,000 characters, at most 16 KiB.
     pub content: String,
 }

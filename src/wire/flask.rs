@@ -1,15 +1,15 @@
-//! The bodies of Flask-Chat's dialect, as its document has them.
+//! JSON bodies of the Flask-Chat dialect, as its document defines them.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// Asks for a room.
+/// Creates a room. The field is optional, and so is the body.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct NewRoom {
-    /// What the room is called. Only its first 64 characters count; where there is nothing to be seen, the
-    /// room gets a name.
+    /// The room's name, cut after 64 characters. If it is missing or has no visible character, the server chooses a
+    /// name.
     pub alias: Option<String>,
 }
 
@@ -17,46 +17,47 @@ pub struct NewRoom {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Room {
     pub roomid: Uuid,
-    /// What the room is called.
+    /// The room's name.
     pub alias: String,
 }
 
-/// Who one is, or wants to be, in a room.
+/// A username and password, to register or log in.
 #[derive(Clone, Deserialize, ToSchema)]
-#[allow(missing_debug_implementations)] // what is secret in it must reach no log
+#[allow(missing_debug_implementations)] // keeps the secret out of logs
 pub struct Credentials {
-    /// 1 to 32 characters.
+    /// The member's name in the room, 1 to 32 characters.
     pub username: String,
-    /// At least 8 characters, any script.
+    /// At least 8 characters, of any script.
     pub password: String,
 }
 
-/// Something to say.
+/// Posts a message.
 #[derive(Clone, Deserialize, ToSchema)]
-#[allow(missing_debug_implementations)] // what is secret in it must reach no log
-pub struct Saying {
+#[allow(missing_debug_implementations)] // keeps the secret out of logs
+#[schema(as = Saying)]
+pub struct PostBody {
+    /// The name of the account that the token belongs to.
     pub username: String,
-    /// What logging in gave.
+    /// The token that `login` returned.
     pub token: String,
-    /// 1 to 2,000 characters, at most 16 KiB.
+    /// Text of the message: 1 to 2,000 characters, at most 16 KiB.
     pub message: String,
 }
 
-/// Whether it was done, and if not, why.
+/// Whether the request succeeded, and if not, why.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Outcome {
     pub succeeded: bool,
-    /// A sentence for the person who asked; `null` where it was done.
+    /// A sentence for the user that says why the request failed; `null` if it succeeded.
     pub explanation: Option<String>,
 }
 
-/// What came of logging in.
+/// The result of logging in.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Login {
     pub succeeded: bool,
-    /// Proves the seat; random, and never made of the password.
+    /// Session token of the seat; `null` if logging in failed. Random, never derived from the password.
     pub token: Option<String>,
-    /// A sentence for the person who asked: why it was not done, or which other login ended for it. `null`
-    /// where there is nothing to explain.
+    /// A sentence for the user that says why logging in failed, or which other login it ended; otherwise `null`.
     pub explanation: Option<String>,
 }

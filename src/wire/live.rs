@@ -1,4 +1,4 @@
-//! What a chat's live stream carries, the same over every transport.
+//! Events of a chat's live stream, the same over every transport.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,45 +7,45 @@ use uuid::Uuid;
 use super::{Knock, Member, Message};
 use crate::domain::{Departure, Event, KnockEnd, KnockStatus, MessageId, Role};
 
-/// One thing that happened in a chat.
+/// An event on a chat's live stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum LiveEvent {
-    /// The stream's beginning; the messages after the cursor come next.
+    /// The start of the stream. The messages after the cursor follow.
     Opened {
-        /// The newest id in the chat.
+        /// Id of the newest message in the chat.
         last_id: MessageId,
-        /// How many messages after the cursor were deleted already.
+        /// Number of messages after the cursor that are already deleted.
         missed: u64,
     },
-    /// Someone said something.
+    /// A new message.
     Message { message: Message },
-    /// Someone took a seat.
+    /// A member took a seat.
     MemberJoined { member: Member },
-    /// Someone's seat became free.
+    /// A member's seat became free.
     MemberLeft { member_id: Uuid, reason: Departure },
-    /// A member may do more, or less, than before.
+    /// A member became an owner or a guest.
     RoleChanged { member_id: Uuid, role: Role },
     /// A member changed their name.
     MemberRenamed { member_id: Uuid, username: String },
-    /// Someone asks to be let in; told to owners alone, as are the two below.
+    /// A guest asks to join. Only owners receive this event and the next two.
     Knocked { knock: Knock },
-    /// An owner has answered.
+    /// An owner approved or declined a knock.
     KnockDecided { knock_id: Uuid, status: KnockStatus },
-    /// Nobody waits there any more.
+    /// A knock was withdrawn or has expired.
     KnockEnded { knock_id: Uuid, reason: KnockEnd },
-    /// Who is in the chat, or waits to be let in, may have changed in ways that no event told: ask for the members.
+    /// Members or knocks may have changed without an event. Fetch both lists again.
     MembersChanged,
-    /// Someone is writing; it holds for a few seconds.
+    /// A member is typing. Show it for a few seconds.
     Typing { member_id: Uuid },
-    /// The chat has ended. Nothing comes after.
+    /// The chat has ended. The stream ends.
     ChatEnded,
-    /// The reader's own session has ended. Nothing comes after.
+    /// The reader's own session has ended. The stream ends.
     SessionEnded { reason: Departure },
 }
 
 impl LiveEvent {
-    /// The event as it is written; `None` for one that nobody in the chat learns of.
+    /// Converts a domain event; returns `None` for an event without an audience.
     #[must_use]
     pub fn of(event: &Event) -> Option<Self> {
         Some(match event {
@@ -68,7 +68,7 @@ impl LiveEvent {
         })
     }
 
-    /// The value of `type`, which names the event in a stream of server-sent events too.
+    /// Returns the value of `type`, which is also the name of the server-sent event.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {

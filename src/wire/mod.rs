@@ -1,7 +1,8 @@
-//! The JSON bodies of requests and answers: `snake_case`, times in RFC 3339 UTC.
+//! JSON bodies of requests and responses, problem codes and page addresses. Names are `snake_case`, times RFC 3339 in
+//! UTC.
 //!
-//! Requests hold what was sent, unchecked; the domain's types check it. Answers are made from
-//! the domain's values here, so every transport shows the same.
+//! A request body holds unchecked values, which the domain's types validate. Response bodies are built from domain
+//! values here, so every transport sends the same JSON.
 
 pub mod addresses;
 mod answers;

@@ -1,4 +1,4 @@
-//! Errors as `application/problem+json` (RFC 9457).
+//! JSON bodies of errors: `application/problem+json` (RFC 9457).
 
 use std::time::Duration;
 
@@ -7,59 +7,60 @@ use utoipa::ToSchema;
 
 use crate::domain::{Refusal, whole_seconds};
 
-/// What went wrong, for programs. Codes never change their meaning.
+/// Machine-readable error code. The meaning of a code never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
-    /// 400 where it cannot be read, 422 where it can be but breaks a rule; `detail` names what.
+    /// 400 if the request cannot be read, 422 if it can be read but breaks a rule; `detail` says what is wrong.
     InvalidRequest,
-    /// 401: no session token, or one this chat never knew.
+    /// 401: the session token is missing, or this chat never issued it.
     SessionRequired,
-    /// 401: a session token that was good once.
+    /// 401: the session of this token has ended.
     SessionExpired,
-    /// 401: no such account, or not its password.
+    /// 401: there is no such account, or the password is wrong.
     WrongPassword,
-    /// 403: a key that opens nothing, any more or at all.
+    /// 403: the invite key is unknown, or the invite can no longer be used.
     InvalidInvite,
-    /// 403: a code that brings no owner back, any more or at all.
+    /// 403: the recovery code is unknown or no longer valid.
     InvalidRecovery,
-    /// 403: an owner removed the guest who is asking to enter.
+    /// 403: an owner removed this guest from the chat.
     Removed,
-    /// 403: a guest asked for what is the owner's to do.
+    /// 403: only an owner can make this request.
     OwnerOnly,
+    /// 403: the request comes from a page of another site.
     OriginNotAllowed,
-    /// 404: no such chat, any more or at all.
+    /// 404: the chat does not exist, or has ended.
     ChatNotFound,
-    /// 404: no such thing in the chat, or no such address.
+    /// 404: the chat has no such member, invite, knock or session, or there is nothing at this address.
     NotFound,
-    /// 405: the address knows other methods, which `Allow` lists.
+    /// 405: the address does not support this method. `Allow` lists the methods that it supports.
     MethodNotAllowed,
-    /// 408: the body did not come within 30 seconds.
+    /// 408: the request body did not arrive within 30 seconds.
     RequestTimeout,
-    /// 409: no seat is free.
+    /// 409: the chat has no free seat.
     ChatFull,
-    /// 409: a live member has that name.
+    /// 409: a member, a waiting guest or an account of the chat has that name.
     UsernameTaken,
-    /// 409: the account is used in as many browsers as may be.
+    /// 409: the account has the maximum number of sessions.
     TooManySessions,
-    /// 409: the chat is entered in another way.
+    /// 409: the chat's `admission` does not allow this.
     WrongAdmission,
-    /// 409: nobody asks to be let in by this link.
+    /// 409: no guest waits for approval with this link.
     NothingToApprove,
-    /// 413: a body over 64 KiB.
+    /// 413: the request body is larger than 64 KiB.
     PayloadTooLarge,
-    /// 429: wait as long as `Retry-After` says.
+    /// 429: too many requests; retry after the number of seconds in `Retry-After`.
     TooManyRequests,
-    /// 429: close a stream first, or ask for new messages at intervals.
+    /// 429: too many open streams; close one, or poll for new messages.
     TooManyStreams,
-    /// 500: our fault; `detail` holds the id to report.
+    /// 500: an error in the server; `detail` contains an id that you can report.
     InternalError,
-    /// 503: the store cannot be reached; wait as long as `Retry-After` says.
+    /// 503: the server is overloaded or cannot reach its store; retry after the number of seconds in `Retry-After`.
     Unavailable,
 }
 
 impl Code {
-    /// Every code, in the order of their statuses.
+    /// All codes, ordered by status.
     pub const ALL: [Self; 23] = [
         Self::InvalidRequest,
         Self::SessionRequired,
@@ -86,7 +87,7 @@ impl Code {
         Self::Unavailable,
     ];
 
-    /// The HTTP status that goes with the code.
+    /// Returns the HTTP status of the code.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
@@ -110,7 +111,7 @@ impl Code {
         }
     }
 
-    /// The same few words for every problem of this code.
+    /// Returns the title, which is the same for every problem with this code.
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
@@ -164,21 +165,21 @@ impl Code {
     }
 }
 
-/// An error's body.
+/// The body of an error response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// The HTTP status, once more.
+    /// The HTTP status code of the response.
     pub status: u16,
-    /// A few words, the same for every problem of this code.
+    /// Short title, which is the same for every problem with this code.
     pub title: String,
-    /// A sentence for the person who asked.
+    /// A sentence for the user: what is wrong and what to do.
     pub detail: String,
-    /// What went wrong, for programs.
+    /// Machine-readable error code.
     pub code: Code,
-    /// The field that is wrong, where one is.
+    /// The invalid field, if the problem is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// Whole seconds to wait, also sent as `Retry-After`.
+    /// Seconds to wait before retrying; also sent as the `Retry-After` header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
 }
@@ -196,7 +197,7 @@ impl Problem {
         }
     }
 
-    /// A request that could not be read at all (400).
+    /// Creates the problem of a request that cannot be read (400).
     #[must_use]
     pub fn unreadable(detail: impl Into<String>) -> Self {
         Self { status: 400, ..Self::new(Code::InvalidRequest, detail) }
@@ -207,7 +208,7 @@ impl Problem {
         Self { field: Some(field.into()), ..self }
     }
 
-    /// The detail for someone who sees it at the field that it is about, whose name would tell nothing.
+    /// Returns the detail without the field's name, for a form that shows it next to that field.
     #[must_use]
     pub fn at_field(&self) -> String {
         let rest = self.field.as_deref().and_then(|field| self.detail.strip_prefix(field)?.strip_prefix(' '));
@@ -216,7 +217,7 @@ impl Problem {
         letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
     }
 
-    /// The caller may try again after `wait`, which is rounded up to whole seconds.
+    /// Sets the time to wait before retrying, rounded up to whole seconds.
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {
         Self { retry_after: Some(whole_seconds(wait)), ..self }

@@ -1,4 +1,4 @@
-//! What callers send.
+//! JSON bodies of the API's requests.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,94 +9,99 @@ use crate::domain::{
     RecoveryCode, Refusal, Role, Settings, Username,
 };
 
-/// Asks for a new chat; every field may be left out, and so may the body.
+/// Creates a chat. Every field is optional, and so is the body.
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
-#[allow(missing_debug_implementations)] // what is secret in it must reach no log
+#[allow(missing_debug_implementations)] // keeps the password out of logs
 pub struct CreateChat {
-    /// What the creator is called in it. 1 to 32 characters; "Owner" where it is left out.
+    /// The creator's name in the chat, 1 to 32 characters. Default: `Owner`.
     pub username: Option<String>,
-    /// What the chat is called. 1 to 64 characters.
+    /// The chat's name, 1 to 64 characters.
     pub name: Option<String>,
-    /// How others enter; `link` where it is left out.
+    /// How people enter the chat. Default: `link`.
     pub admission: Option<Admission>,
-    /// Seats, 1 to 50, or to 200 where `admission` is `account`. Left out: 6 for `link` and `approval`, 200
+    /// Number of seats, 1 to 50, or 1 to 200 if `admission` is `account`. Default: 6 for `link` and `approval`, 200
     /// for `account`, 50 for `open`.
     pub capacity: Option<u32>,
-    /// Messages kept, 1 to 1,000. Left out: 30 for `link` and `approval`, 50 for `account`, 1,000 for `open`.
+    /// Maximum number of messages that the chat keeps, 1 to 1,000. Default: 30 for `link` and `approval`, 50 for
+    /// `account`, 1,000 for `open`.
     pub history: Option<u32>,
-    /// What anyone who knows the chat's id may do without a session; `none` where it is left out.
+    /// What anyone who knows the chat's id can do without a session. Default: `none`.
     pub public_access: Option<PublicAccess>,
-    /// For an account of the creator's own, where `admission` is `account`: at least 8 characters.
+    /// Password of the creator's account, at least 8 characters. Allowed only if `admission` is `account`.
     pub password: Option<String>,
 }
 
-/// Asks for another magic link; every field may be left out, and so may the body.
+/// Creates an invite. Every field is optional, and so is the body.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct CreateInvite {
-    /// What the owner calls it. 1 to 64 characters.
+    /// The owner's label for the invite, 1 to 64 characters.
     pub label: Option<String>,
-    /// How many may come by it, 1 to 1,000; no limit where it is left out.
+    /// Maximum number of uses, 1 to 1,000. Default: no limit.
     pub max_uses: Option<u32>,
-    /// Seconds it holds, 1 to 2,592,000; as long as the chat where it is left out.
+    /// Lifetime in seconds, 1 to 2,592,000 (30 days). Default: as long as the chat.
     pub expires_in: Option<u64>,
-    /// Whether an owner must let in who comes by it; as the chat's admission has it where it is
-    /// left out.
+    /// Whether an owner must approve each guest who uses the invite. Default: `true` if the chat's `admission` is
+    /// `approval`, otherwise `false`.
     pub asks_first: Option<bool>,
 }
 
-/// Asks for a seat.
+/// Redeems an invite.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct JoinChat {
-    /// The key of a magic link: what stands after its `#`.
+    /// The invite's key: the part of the magic link after `#`.
     pub key: String,
-    /// What to be called in the chat. 1 to 32 characters.
+    /// The guest's name in the chat, 1 to 32 characters.
     pub username: String,
-    /// A random UUID of the caller's own making, to be kept secret: sent again with the same key, it
-    /// gives the same seat, and spends no second use.
+    /// A random UUID that the caller chooses and keeps secret. Repeating the request with the same key and `join_id`
+    /// returns the same seat and does not count as a second use.
     #[serde(default)]
     pub join_id: Option<Uuid>,
 }
 
-/// Answers a knock.
+/// Approves or declines a knock.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DecideKnock {
     pub decision: Decision,
 }
 
-/// Changes what a member may do.
+/// Changes a member's role.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ChangeMember {
-    /// `owner` for another; `guest` for oneself, where there is another owner.
+    /// `owner` promotes another member. `guest` steps down as an owner; only for your own seat, while there is
+    /// another owner.
     pub role: Role,
 }
 
-/// Brings an owner back.
+/// Recovers an owner's seat.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Recover {
-    /// What the owner was given to keep.
+    /// The owner's newest recovery code.
     pub recovery_code: String,
-    /// What to be called, where the seat has become free meanwhile: no name was kept. "Owner" where
-    /// it is left out.
+    /// The owner's name, 1 to 32 characters. Used only if the seat has become free in the meantime, because the
+    /// server keeps no name for it. Default: `Owner`.
     #[serde(default)]
     pub username: Option<String>,
 }
 
-/// Says something.
+/// Posts a message.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PostMessage {
-    /// 1 to 2,000 characters, at most 16 KiB.
+    /// Text of the message: 1 to 2,000 characters, at most 16 KiB.
     pub text: String,
-    /// A UUID of the sender's own making: sent again, it answers with the message it made first.
+    /// A UUID that the sender chooses. Repeating the request with the same `client_id` returns the message that the
+    /// first request created.
     #[serde(default)]
     pub client_id: Option<Uuid>,
 }
 
 impl CreateChat {
-    /// What an owner is called who gave no name.
+    /// The name of an owner who chose none.
     const DEFAULT_USERNAME: &'static str = "Owner";
 
+    /// Validates the fields.
+    ///
     /// # Errors
     /// [`Refusal::Invalid`] that names the field.
     pub fn parse(&self) -> Result<(Username, Option<ChatName>, Settings), Refusal> {
@@ -109,6 +114,8 @@ impl CreateChat {
 }
 
 impl CreateInvite {
+    /// Validates the fields.
+    ///
     /// # Errors
     /// [`Refusal::Invalid`] that names the field.
     pub fn parse(&self) -> Result<InviteTerms, Refusal> {
@@ -118,9 +125,10 @@ impl CreateInvite {
 }
 
 impl JoinChat {
+    /// Validates the fields.
+    ///
     /// # Errors
-    /// [`Refusal::Invalid`] that names the field, or [`Refusal::InvalidInvite`] for what cannot
-    /// be a key.
+    /// [`Refusal::Invalid`] that names the field, or [`Refusal::InvalidInvite`] if `key` has the wrong form.
     pub fn parse(&self) -> Result<(InviteKey, Username), Refusal> {
         let username = Username::parse(&self.username)?;
         Ok((InviteKey::parse(&self.key).ok_or(Refusal::InvalidInvite)?, username))
@@ -128,9 +136,11 @@ impl JoinChat {
 }
 
 impl Recover {
+    /// Validates the fields.
+    ///
     /// # Errors
-    /// [`Refusal::Invalid`] that names the field, or [`Refusal::InvalidRecovery`] for what cannot
-    /// be a code.
+    /// [`Refusal::Invalid`] that names the field, or [`Refusal::InvalidRecovery`] if `recovery_code` has the wrong
+    /// form.
     pub fn parse(&self) -> Result<(RecoveryCode, Username), Refusal> {
         let username = Username::parse(self.username.as_deref().unwrap_or(CreateChat::DEFAULT_USERNAME))?;
         Ok((RecoveryCode::parse(&self.recovery_code).ok_or(Refusal::InvalidRecovery)?, username))
@@ -138,6 +148,8 @@ impl Recover {
 }
 
 impl PostMessage {
+    /// Validates the fields.
+    ///
     /// # Errors
     /// [`Refusal::Invalid`] that names the field.
     pub fn parse(&self) -> Result<(MessageText, Option<ClientId>), Refusal> {

@@ -1,9 +1,8 @@
-//! The bodies of Silly Chat's dialect. `author_id` and `client_id` are credentials; all other ids are
-//! public and prove nothing.
+//! JSON bodies of the Silly Chat dialect. `author_id` and `client_id` are credentials; all other ids are public.
 //!
-//! Its document writes `Approval_Status` and `True`: names are read in any letter case (the extractors
-//! of `http` put them in small letters), and so are the words for yes and no. Answers have `snake_case`
-//! and JSON's booleans.
+//! Silly Chat's document writes `Approval_Status` and `True`, so requests may use any letter case for field names
+//! (the extractors of `http` lowercase them) and for the words `true` and `false`. Responses use `snake_case` and
+//! JSON booleans.
 
 use std::fmt;
 
@@ -17,85 +16,88 @@ use crate::domain::{Knock, Message, Timestamp};
 /// A new chat.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewChat {
-    /// Opened in a browser with `#<author_id>` after it, it is the chat's page.
+    /// URL of the chat. With `#<author_id>` appended, it opens the chat's page in a browser.
     pub chat_url: String,
-    /// The owner's credential; shown this once.
+    /// The owner's credential. Returned only once.
     pub author_id: Uuid,
 }
 
-/// Asks for a chat; the field may be left out, and so may the body.
+/// Creates a chat. The field is optional, and so is the body.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct ChatTerms {
-    /// `false`, or the word in any letter case, for a chat where nobody is asked for approval: whoever knows
-    /// its URL reads and posts.
-    #[serde(deserialize_with = "maybe_said")]
+    /// Whether the owner approves guests. With `false`, anyone who knows the chat's URL can read and post. Also
+    /// accepts the words `true` and `false` in any letter case. Default: `true`.
+    #[serde(deserialize_with = "optional_lenient_bool")]
     pub approval: Option<bool>,
 }
 
-/// Says something.
+/// Posts a message.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct NewMessage {
-    /// The owner's `author_id`, or a guest's `client_id` once it is approved. In a chat without approval it
-    /// may be left out.
+    /// The owner's `author_id`, or an approved guest's `client_id`. Optional in a chat without approval.
     #[serde(default)]
     pub author_id: Option<Uuid>,
-    /// 1 to 2,000 characters, at most 16 KiB.
+    /// Text of the message: 1 to 2,000 characters, at most 16 KiB.
     pub message: String,
 }
 
-/// Something someone said.
+/// A message in a chat.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Said {
-    /// 1, 2, 3 … in its chat.
+#[schema(as = Said)]
+pub struct ChatMessage {
+    /// Sequence number in the chat: 1, 2, 3 …
     pub id: u64,
-    /// The author's public id; it proves nothing. The nil UUID for what was posted by the URL alone.
+    /// The author's public id, which is not a credential; the nil UUID for a message that was posted with the URL
+    /// alone.
     pub author: Uuid,
     pub message: String,
+    /// When the message was posted.
     #[schema(value_type = String, format = DateTime)]
     pub posted_at: Timestamp,
 }
 
-/// All messages that are kept, oldest first.
+/// All messages that the chat keeps, oldest first.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Conversation {
-    pub messages: Vec<Said>,
+    pub messages: Vec<ChatMessage>,
 }
 
-/// Asks for a link to a chat.
+/// Creates a link to a chat.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct NewLink {
+    /// URL of the chat.
     pub chat_url: String,
-    /// The owner's. Without it, the link asks the owner for approval, or the chat needs none.
+    /// The owner's `author_id`. Optional if the link asks the owner for approval or the chat needs none.
     #[serde(default)]
     pub author_id: Option<Uuid>,
-    /// Whether the owner approves each guest who comes by it; as the chat was made where it is left out.
-    /// The word, in any letter case, is taken too.
-    #[serde(default, deserialize_with = "maybe_said")]
+    /// Whether the owner approves each guest who uses the link. Also accepts the words `true` and `false` in any
+    /// letter case. Default: the chat's own setting.
+    #[serde(default, deserialize_with = "optional_lenient_bool")]
     pub approval: Option<bool>,
 }
 
 /// A link to a chat.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Link {
-    /// What a guest exchanges for the chat URL; shown this once.
+    /// URL that a guest exchanges for the chat URL. Returned only once.
     pub link_url: String,
-    /// Names the link in the requests that come by it.
+    /// Public id of the link. Each approval request contains it as `link_id`.
     pub link_id: Uuid,
 }
 
-/// How the exchange of a link stands.
+/// The state of exchanging a link for the chat URL.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Exchange {
     pub link_url: String,
-    /// Whether the owner was asked.
+    /// Whether the owner was asked for approval.
     pub request_sent_status: bool,
-    /// Whether the owner said yes.
+    /// Whether the owner approved the guest.
     pub approval_status: bool,
-    /// The chat URL, once it is approved.
+    /// The chat URL, once the guest is approved.
     pub chat: Option<String>,
-    /// The guest's credential: ask again with it; once approved, post and read with it as `author_id`. `null`
-    /// in a chat without approval, whose URL is enough.
+    /// The guest's credential. Send it to ask again; once approved, use it as `author_id` to read and post. `null` in
+    /// a chat without approval, where the URL is enough.
     pub client_id: Option<Uuid>,
 }
 
@@ -104,11 +106,11 @@ pub struct Exchange {
 pub struct ApproveGuest {
     pub link_url: String,
     pub author_id: Uuid,
-    /// `true`, or the word in any letter case: what is not approved is left pending.
-    #[serde(deserialize_with = "said")]
+    /// Must be `true`, or the word in any letter case. A request that is not approved stays pending.
+    #[serde(deserialize_with = "lenient_bool")]
     pub approval_status: bool,
-    /// Which request: the `request_id` that the owner was told, or the guest's own `client_id`; the
-    /// one that has waited longest where it is left out.
+    /// The request to approve: the `request_id` that the owner received, or the guest's `client_id`. Default: the
+    /// request that has waited longest.
     #[serde(default)]
     pub client_id: Option<Uuid>,
 }
@@ -119,57 +121,58 @@ pub struct IsApproved {
     pub approval_status: bool,
 }
 
-/// That a guest asks to be let in.
+/// A guest's request for approval.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct GuestRequest {
-    /// Names the request; it is no credential.
+    /// Public id of the request; not a credential.
     pub request_id: Uuid,
     pub link_id: Uuid,
     pub username: String,
+    /// When the guest asked.
     #[schema(value_type = String, format = DateTime)]
     pub requested_at: Timestamp,
 }
 
-/// A boolean, or the word for it in any letter case.
-struct Spoken(bool);
+/// A boolean, or the word `true` or `false` in any letter case.
+struct LenientBool(bool);
 
-impl<'de> Deserialize<'de> for Spoken {
+impl<'de> Deserialize<'de> for LenientBool {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Words;
+        struct LenientBoolVisitor;
 
-        impl Visitor<'_> for Words {
-            type Value = Spoken;
+        impl Visitor<'_> for LenientBoolVisitor {
+            type Value = LenientBool;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("true or false")
             }
 
-            fn visit_bool<E>(self, value: bool) -> Result<Spoken, E> {
-                Ok(Spoken(value))
+            fn visit_bool<E>(self, value: bool) -> Result<LenientBool, E> {
+                Ok(LenientBool(value))
             }
 
-            fn visit_str<E: de::Error>(self, word: &str) -> Result<Spoken, E> {
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<LenientBool, E> {
                 match word.to_ascii_lowercase().as_str() {
-                    "true" => Ok(Spoken(true)),
-                    "false" => Ok(Spoken(false)),
+                    "true" => Ok(LenientBool(true)),
+                    "false" => Ok(LenientBool(false)),
                     _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
                 }
             }
         }
 
-        deserializer.deserialize_any(Words)
+        deserializer.deserialize_any(LenientBoolVisitor)
     }
 }
 
-fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    Spoken::deserialize(deserializer).map(|Spoken(value)| value)
+fn lenient_bool<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    LenientBool::deserialize(deserializer).map(|LenientBool(value)| value)
 }
 
-fn maybe_said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
-    Ok(Option::<Spoken>::deserialize(deserializer)?.map(|Spoken(value)| value))
+fn optional_lenient_bool<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    Ok(Option::<LenientBool>::deserialize(deserializer)?.map(|LenientBool(value)| value))
 }
 
-impl From<&Message> for Said {
+impl From<&Message> for ChatMessage {
     fn from(message: &Message) -> Self {
         Self {
             id: message.id,

@@ -1,4 +1,4 @@
-//! What the documents of Watch Party and Chat-Room-Flask ask for, step by step over the native API.
+//! The requirements in the documents of Watch Party and Chat-Room-Flask, step by step over the native API.
 
 use std::time::Duration;
 
@@ -13,17 +13,17 @@ fn text_of(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
 }
 
-/// The chat and the key that a magic link names.
+/// Returns the chat id and the key in a magic link.
 fn link_parts(magic_link: &str) -> (&str, &str) {
     let join = magic_link.strip_prefix("http://chat.test/join/").unwrap_or_else(|| panic!("{magic_link}"));
     join.split_once('#').unwrap()
 }
 
-/// Someone who follows a magic link and says how they are called.
+/// Follows a magic link and joins as `username`.
 async fn follow_link<'a>(app: &TestApp, chat: &Chat<'a>, magic_link: &str, username: &str) -> Member<'a> {
     let (chat_id, key) = link_parts(magic_link);
     assert_eq!(chat_id, chat.id);
-    // "visiting that URL" loads the app; the key after the `#` reaches no server until someone joins.
+    // "visiting that URL" loads the app. Browsers do not send the key after the `#` until someone joins.
     let page = app.get(format!("/join/{chat_id}")).header("accept", "text/html").await_status(200).await;
     assert!(page.text().contains("Join the chat"));
     chat.join_by(key, username).await
@@ -95,7 +95,7 @@ async fn watch_party_does_what_its_exercise_asks_for() {
     assert_eq!((text_of(&kept[0]["text"]), text_of(&kept[29]["text"])), ("message 11", "message 40"));
     assert_eq!(ann.get("/retention").await_status(200).await.json()["messages"], 30);
 
-    // "Allow users to be in multiple chats in multiple tabs": nothing of one is in the other.
+    // "Allow users to be in multiple chats in multiple tabs": the chats share nothing.
     ann_elsewhere.says("another film").await;
     assert_eq!(ann_elsewhere.texts().await, ["another film"]);
     assert_eq!(ann_elsewhere.usernames().await, ["Ann"]);
@@ -155,7 +155,7 @@ async fn chat_room_flask_does_what_its_description_asks_for() {
     assert!(page.text().contains("Opening the chat"));
     assert_eq!(bob.texts().await, ["anyone there?"]);
 
-    // The invite is the creator's alone to make.
+    // Only the creator can create an invite.
     let path = format!("/{}/invite", chat.id);
     let (_, stranger) = app.chat(json!({"username": "Ann"})).await;
     app.post(&path).await_problem(401, "session_required").await;
@@ -165,7 +165,7 @@ async fn chat_room_flask_does_what_its_description_asks_for() {
     assert_eq!(ann.get("/invites").await_status(200).await.json()["invites"].as_array().unwrap().len(), 2);
 
     // "POST /<chat_id>: Require a valid session_token [...]. Post a new message to the chat." and
-    // "messages should appear automatically": asked for what is new, each learns of it.
+    // "messages should appear automatically": each member who polls receives them.
     let seen = ann.reads(0).await["last_id"].as_u64().unwrap();
     let said = bob.says("ich bin's — 你好 🎉").await;
     assert_eq!((&said["username"], &said["member_id"]), (&json!("Bob"), &json!(bob.id)));
@@ -173,7 +173,7 @@ async fn chat_room_flask_does_what_its_description_asks_for() {
     assert_eq!(new["messages"], json!([said]));
 
     // "Give each chat a unique URL so users can return to it if they close their tab or reload the
-    // page": the page is there again, and so is everything for the token that was remembered.
+    // page": the page loads again, and the remembered token still works.
     app.get(format!("/chat/{}", chat.id)).header("accept", "text/html").await_status(200).await;
     let back = app.get(format!("/{}", chat.id)).header("accept", "text/html").await_status(303).await;
     assert_eq!(back.header("location"), Some(&*format!("./chat/{}", chat.id)));
@@ -190,7 +190,7 @@ async fn chat_room_flask_does_what_its_description_asks_for() {
     call.await_problem(401, "session_required").await;
     assert_eq!(ann.texts().await.len(), 2);
 
-    // "They can invite up to 5 other users": by any of the links, the sixth is refused.
+    // "They can invite up to 5 other users": every link refuses the sixth.
     let key = text_of(&invite["key"]);
     for (username, key) in [("Cem", &*chat.key), ("Dan", key), ("Eve", &*chat.key), ("Finn", key)] {
         chat.join_by(key, username).await;

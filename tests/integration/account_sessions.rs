@@ -1,4 +1,4 @@
-//! One account in several browsers: one seat, several sessions.
+//! One account in several browsers, which share one seat and have a session each.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ fn text(value: &Value) -> String {
 
 impl Room {
     async fn new() -> Self {
-        // Many log in from one address.
+        // Many logins come from one address.
         Self::with(TestApp::with(Options { rate_limit: false, ..Options::default() })).await
     }
 
@@ -44,7 +44,7 @@ impl Room {
         self.id.parse().unwrap()
     }
 
-    /// Logs in as the page of one browser does.
+    /// Logs in as the page in browser `number` does.
     async fn browser(&self, number: u128) -> Answer {
         self.log_in(number, "").await
     }
@@ -56,7 +56,7 @@ impl Room {
         call.body(form).answer().await
     }
 
-    /// The token of a browser that logs in.
+    /// Logs in and returns the session token.
     async fn token(&self, number: u128) -> String {
         text(&self.browser(number).await.json()["session_token"])
     }
@@ -93,7 +93,7 @@ async fn a_second_login_leaves_the_first_browser_logged_in() {
         let say = room.app.post(format!("/{}", room.id)).bearer(token).json(&json!({"text": "hello"}));
         assert_eq!(say.await_status(201).await.json()["username"], "Ann");
     }
-    // The same browser again: the same session.
+    // The same browser gets the same session again.
     assert_eq!(room.token(1).await, first);
     assert_eq!(room.list(&first).await.len(), 2);
 }
@@ -110,7 +110,7 @@ async fn a_member_sees_their_own_sessions_and_ends_them() {
     assert_eq!(ids.len(), 2);
     assert_eq!(started, [&json!("2027-01-15T08:00:00Z"), &json!("2027-01-15T08:01:00Z")]);
     assert_eq!(list.iter().map(|session| session["current"] == true).collect::<Vec<_>>(), [false, true]);
-    // An id proves nothing, and names no secret.
+    // A session's id does not authenticate anyone.
     room.read(list[0]["session_id"].as_str().unwrap()).await_problem(401, "session_required").await;
 
     room.end(&second, &list[0]["session_id"]).await_status(204).await;
@@ -119,7 +119,7 @@ async fn a_member_sees_their_own_sessions_and_ends_them() {
     room.end(&second, &list[0]["session_id"]).await_problem(404, "not_found").await;
     room.end(&second, &json!("nonsense")).await_problem(404, "not_found").await;
     room.end(&first, &list[1]["session_id"]).await_problem(401, "session_expired").await;
-    // The last one ends, and the seat is free.
+    // When the last session ends, the seat is free.
     room.app.delete(format!("/{}/session", room.id)).bearer(&second).await_status(204).await;
     room.read(&second).await_problem(401, "session_expired").await;
     let third = room.token(1).await;
@@ -159,12 +159,12 @@ async fn an_eleventh_session_is_refused_and_nothing_is_lost() {
     for token in &tokens {
         room.read(token).await_status(200).await;
     }
-    // Whoever says so ends the one that started first.
+    // A caller can ask to end the session that started first.
     let eleventh = room.log_in(11, "&ends_oldest=true").await;
     assert_eq!(eleventh.status, 200);
     room.read(&tokens[0]).await_problem(401, "session_expired").await;
     assert_eq!(room.list(&tokens[1]).await.len(), 10);
-    // By Flask-Chat's document a right password always logs in; the answer says what that has ended.
+    // According to Flask-Chat's document, a correct password always logs in; the answer says which login this ended.
     let login = json!({"username": "Ann", "password": PASSWORD});
     let login = room.app.post(format!("/{}/login", room.id)).json(&login).await_status(200).await.json();
     assert_eq!(login["succeeded"], true);
@@ -179,7 +179,7 @@ async fn each_session_ends_in_its_own_time_and_the_seat_with_the_last() {
     let first = room.token(1).await;
     room.app.clock.advance(Duration::from_hours(1));
     let second = room.token(2).await;
-    // Renewing one renews no other, and does not make it another session.
+    // Renewing a session does not renew the others, and keeps its start time.
     let renew = room.app.post(format!("/{}/session", room.id)).bearer(&second);
     let renewed = text(&renew.await_status(200).await.json()["session_token"]);
     assert_eq!(room.list(&first).await[1]["started_at"], "2027-01-15T09:00:00Z");
@@ -226,11 +226,11 @@ async fn an_owner_who_logs_another_browser_out_ends_the_way_back_that_it_may_hol
     let body = json!({"recovery_code": created["recovery_code"]});
     let recover = room.app.post(format!("/{}/recover", room.id)).json(&body);
     recover.await_problem(403, "invalid_recovery").await;
-    // The owner is one all the same, and gets another way back.
+    // The owner is still an owner, and gets a new recovery code.
     let seat = room.app.get(format!("/{}/session", room.id)).bearer(&second).await_status(200).await.json();
     assert_eq!(seat["member"]["role"], "owner");
     let code = room.app.post(format!("/{}/recovery", room.id)).bearer(&second).await_status(200).await.json();
-    // To log out oneself ends no way back.
+    // Logging out yourself does not invalidate the recovery code.
     room.token(3).await;
     room.app.delete(format!("/{}/session", room.id)).bearer(&second).await_status(204).await;
     room.app.post(format!("/{}/recover", room.id)).json(&code).await_status(200).await;
@@ -250,7 +250,7 @@ async fn an_owner_who_comes_back_by_a_code_leaves_their_other_browsers_in() {
     let body = json!({"recovery_code": created["recovery_code"]});
     let back = room.app.post(format!("/{}/recover", room.id)).json(&body).await_status(200).await.json();
     assert_eq!(back["member"]["role"], "owner");
-    // A code is not refused for the number of browsers: the first of them gives way.
+    // The number of sessions does not prevent recovery: the oldest session ends.
     room.read(&tokens[0]).await_problem(401, "session_expired").await;
     for token in &tokens[1..] {
         room.read(token).await_status(200).await;
@@ -270,7 +270,7 @@ async fn the_name_of_whoever_makes_a_room_on_the_page_is_theirs() {
     assert_eq!(taken["succeeded"], false);
     let back = room.browser(1).await.json();
     assert_eq!(back["member"]["member_id"], created["member"]["member_id"]);
-    // A password belongs to this kind of chat, and keeps its rules.
+    // A password is only accepted for this kind of chat, and must follow the rules.
     let wrong = [json!({"password": PASSWORD}), json!({"admission": "open", "password": PASSWORD})];
     for body in wrong.into_iter().chain([json!({"admission": "account", "password": "short"})]) {
         let problem = room.app.post("/create").json(&body).await_problem(422, "invalid_request").await;
@@ -291,19 +291,19 @@ async fn an_owner_with_an_account_is_an_owner_and_of_that_name_whenever_they_are
         let seat = room.app.get(format!("/{}/session", room.id)).bearer(token).await_status(200).await.json();
         (text(&seat["member"]["username"]), text(&seat["member"]["role"]))
     };
-    // To log out gives nothing away for good: while the owner is not there, another is one too.
+    // Logging out does not give up ownership for good: while the owner is away, another member is owner too.
     let ann = text(&created["session_token"]);
     room.app.delete(format!("/{}/session", room.id)).bearer(&ann).await_status(204).await;
     assert_eq!(role(&text(&bob["token"])).await, ("Bob".into(), "owner".into()));
     let ann = room.token(1).await;
     assert_eq!(role(&ann).await, ("Ann".into(), "owner".into()));
-    // A code brings the owner back under the account's name, whatever name is given.
+    // Recovery restores the account's name, whatever name the caller gives.
     let code = room.app.post(format!("/{}/recovery", room.id)).bearer(&ann).await_status(200).await.json();
     room.app.clock.advance(LIFETIME);
     let body = json!({"recovery_code": code["recovery_code"], "username": "Owner"});
     let back = room.app.post(format!("/{}/recover", room.id)).json(&body).await_status(200).await.json();
     assert_eq!(back["member"]["username"], "Ann");
-    // Who gives the ownership up does not get it back by logging in.
+    // A member who steps down does not become owner again by logging in.
     let members = format!("/{}/members", room.id);
     let bob = room.app.post(format!("/{}/login", room.id)).json(&account).await_status(200).await.json();
     assert_eq!(role(&text(&bob["token"])).await, ("Bob".into(), "owner".into()));
@@ -316,7 +316,7 @@ async fn an_owner_with_an_account_is_an_owner_and_of_that_name_whenever_they_are
 #[tokio::test]
 async fn a_room_has_a_seat_for_each_of_two_hundred_accounts() {
     // "To send a message in a room, a user must first log-in. If the user doesn't have an account, then they must
-    // create one": the document knows no limit of users.
+    // create one": the document sets no limit on users.
     let app = TestApp::with(Options { rate_limit: false, ..Options::default() });
     let room = Arc::new(Room::with(app).await);
     let mut logging_in = JoinSet::new();
@@ -327,7 +327,7 @@ async fn a_room_has_a_seat_for_each_of_two_hundred_accounts() {
             for action in ["register", "login"] {
                 loop {
                     let answer = room.app.post(format!("/{}/{action}", room.id)).json(&account).answer().await;
-                    // So many hashes at once are more than may wait.
+                    // More passwords arrive at once than may wait to be hashed.
                     if answer.status != 503 {
                         assert_eq!(answer.json()["succeeded"], true, "{answer:?}");
                         break;

@@ -1,4 +1,4 @@
-//! The program under test, without a network: requests go straight into the public router.
+//! The program under test, without a network: requests go directly to the public router.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -18,16 +18,18 @@ use uuid::Uuid;
 use watch_party::config::{Config, StoreChoice};
 use watch_party::domain::{ChatId, InviteKey, SessionToken, Timestamp, Username};
 use watch_party::http::{AppState, router};
-use watch_party::service::{Caller, Clock, Ending, Entrance, Entropy, Follower, Joiner, Policy, Seat, Service, Update};
+use watch_party::service::{
+    Caller, Clock, Ending, Entropy, Follower, JoinOutcome, Joiner, Policy, Seat, Service, Update,
+};
 use watch_party::store::{MemoryStore, Stores};
 use watch_party::wire::LiveEvent;
 
-/// How far apart messages of one member may be without end.
+/// Interval at which a member can post indefinitely without reaching the rate limit.
 pub const BETWEEN_POSTS: Duration = Duration::from_millis(200);
-/// How far apart chats that one address makes may be without end.
+/// Interval at which an address can create chats indefinitely without reaching the rate limit.
 pub const BETWEEN_CHATS: Duration = Duration::from_secs(3);
 
-/// A clock that stands still until a test moves it.
+/// A clock that stands still until a test advances it.
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
 
@@ -53,7 +55,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// Different bytes at every call, the same in every run.
+/// Returns different bytes on every call, and the same sequence in every run.
 #[derive(Debug, Default)]
 pub struct CountingEntropy(AtomicU64);
 
@@ -66,7 +68,7 @@ impl CountingEntropy {
 impl Entropy for CountingEntropy {
     fn fill(&self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(8) {
-            // The finalizer of SplitMix64: neighbours share no bits that a test could lean on.
+            // The finalizer of SplitMix64, so that successive words share no bits that a test could depend on.
             let mut word = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::SeqCst);
             word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -76,7 +78,7 @@ impl Entropy for CountingEntropy {
     }
 }
 
-/// Where everyone asks from who says nothing else.
+/// The default address of callers.
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 pub struct TestApp {
@@ -87,7 +89,7 @@ pub struct TestApp {
 
 pub struct Options {
     pub stores: Stores,
-    /// On, as for everyone who runs the program. A test that turns it off says why.
+    /// On by default, as in the program. A test that turns it off says why.
     pub rate_limit: bool,
     pub public_url: Option<&'static str>,
     pub trusted_proxies: &'static [&'static str],
@@ -103,7 +105,7 @@ pub fn policy(rate_limit: bool) -> Policy {
     Policy { session_lifetime: Duration::from_hours(6), forget_after: Duration::from_hours(24), rate_limit }
 }
 
-/// The event that a follower is told, as it is written.
+/// Converts an update of a follower to the event that is sent.
 pub fn live(update: Result<Update, Ending>) -> LiveEvent {
     match update {
         Ok(Update::Event(event)) => LiveEvent::of(&event).unwrap(),
@@ -111,17 +113,17 @@ pub fn live(update: Result<Update, Ending>) -> LiveEvent {
     }
 }
 
-/// Where those are who call the service itself.
+/// The caller for direct calls of the service.
 pub fn caller() -> Caller {
     Caller::from(HOME)
 }
 
-/// Someone who comes by an invite that asks nobody.
+/// Joins by an invite that needs no approval. Returns `None` if the service refuses.
 pub async fn seat(service: &Service, chat_id: ChatId, key: &InviteKey, username: &str) -> Option<Seat> {
     let username = Username::parse(username).unwrap();
     match service.join(caller(), chat_id, key, username, Joiner::Unknown).await.ok()? {
-        Entrance::Seated(seat) => Some(seat),
-        Entrance::Knocked { .. } => panic!("the invite asks first"),
+        JoinOutcome::Seated(seat) => Some(seat),
+        JoinOutcome::Knocked { .. } => panic!("the invite asks first"),
     }
 }
 
@@ -143,7 +145,7 @@ impl TestApp {
         Answer::read(self.respond(HOME, request).await).await
     }
 
-    /// The answer to who asks from `address`, of which the body is still to be read.
+    /// Sends a request from `address`, and returns the answer with its body unread.
     pub async fn respond(&self, address: IpAddr, mut request: Request<Body>) -> Response<Body> {
         request.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 40_000))));
         self.router.clone().oneshot(request).await.unwrap()
@@ -165,7 +167,7 @@ impl TestApp {
         self.call(Method::DELETE, path)
     }
 
-    /// A new chat, made as `request` says, and its owner.
+    /// Creates a chat with the body `request`, and returns it with its owner.
     pub async fn chat(&self, request: Value) -> (Chat<'_>, Member<'_>) {
         let created = self.post("/create").json(&request).await_status(201).await.json();
         let id = created["chat_id"].as_str().unwrap().to_owned();
@@ -174,7 +176,7 @@ impl TestApp {
         (Chat { app: self, id, key, created }, owner)
     }
 
-    /// What happens in the chat from now on, as `member` is told.
+    /// Follows the chat as `member`, after its newest message.
     pub async fn follow(&self, member: &Member<'_>) -> Follower {
         let token = SessionToken::parse(&member.token).unwrap();
         let after = member.reads(0).await["last_id"].as_u64().unwrap();
@@ -199,7 +201,7 @@ pub fn state(service: &Service, public_url: Option<&str>, trusted: &[&str]) -> A
     }
 }
 
-/// A chat as a test knows it.
+/// A chat, as created by a test.
 pub struct Chat<'a> {
     app: &'a TestApp,
     pub id: String,
@@ -213,7 +215,7 @@ impl<'a> Chat<'a> {
         self.app.post(format!("/{}/join", self.id)).json(&body)
     }
 
-    /// The same, by someone who is known again by `join_id`.
+    /// The same, with a `join_id`.
     pub fn join_as(&self, key: &str, username: &str, join_id: Uuid) -> Call<'a> {
         let body = serde_json::json!({ "key": key, "username": username, "join_id": join_id });
         self.app.post(format!("/{}/join", self.id)).json(&body)
@@ -228,17 +230,17 @@ impl<'a> Chat<'a> {
         self.member(&joined)
     }
 
-    /// Whoever was given `seat`.
+    /// The member to whom the answer `seat` was sent.
     pub fn member(&self, seat: &Value) -> Member<'a> {
         Member::new(self.app, &self.id, seat)
     }
 
-    /// Someone who asks to be let in by the chat's first invite.
+    /// Knocks with the chat's first invite.
     pub async fn knock(&self, username: &str) -> Knocker<'a> {
         self.knock_by(&self.key, username).await
     }
 
-    /// The same, by someone who asks from a place of their own: from one place only a few may knock.
+    /// The same, from the address `place`, because one address can knock only a few times.
     pub async fn knock_from(&self, place: u16, username: &str) -> Knocker<'a> {
         let knocked = self.join_with(&self.key, username).at_place(place).await_status(202).await.json();
         self.knocker(&knocked)
@@ -249,7 +251,7 @@ impl<'a> Chat<'a> {
         self.knocker(&knocked)
     }
 
-    /// Whoever was answered so.
+    /// The guest to whom the answer `knocked` was sent.
     pub fn knocker(&self, knocked: &Value) -> Knocker<'a> {
         let id = knocked["knock_id"].as_str().unwrap().to_owned();
         let path = format!("/{}/knocks/{id}", self.id);
@@ -257,7 +259,7 @@ impl<'a> Chat<'a> {
     }
 }
 
-/// Someone who waits to be let in.
+/// A guest who knocked.
 pub struct Knocker<'a> {
     app: &'a TestApp,
     pub id: String,
@@ -274,7 +276,7 @@ impl<'a> Knocker<'a> {
         self.app.delete(&self.path).bearer(&self.ticket)
     }
 
-    /// How the knock stands.
+    /// Returns the current state of the knock.
     pub async fn state(&self) -> Value {
         self.ask().await_status(200).await.json()
     }
@@ -284,7 +286,7 @@ impl<'a> Knocker<'a> {
     }
 }
 
-/// Someone with a seat.
+/// A member of a chat.
 pub struct Member<'a> {
     app: &'a TestApp,
     pub chat_id: String,
@@ -335,7 +337,7 @@ impl<'a> Member<'a> {
         self.decide(knocker, "decline").await_status(200).await;
     }
 
-    /// What those are called who wait to be let in.
+    /// Returns the usernames of the waiting guests.
     pub async fn waiting(&self) -> Vec<String> {
         let list = self.get("/knocks").await_status(200).await.json();
         let knocks = list["knocks"].as_array().unwrap().iter();
@@ -354,7 +356,7 @@ impl<'a> Member<'a> {
         self.get(&format!("?after={after}")).await_status(200).await.json()
     }
 
-    /// The words of all that is kept.
+    /// Returns the texts of all kept messages.
     pub async fn texts(&self) -> Vec<String> {
         let read = self.reads(0).await;
         let messages = read["messages"].as_array().unwrap().iter();
@@ -368,7 +370,7 @@ impl<'a> Member<'a> {
     }
 }
 
-/// A request on its way.
+/// A request that is being built.
 pub struct Call<'a> {
     app: &'a TestApp,
     address: IpAddr,
@@ -384,7 +386,7 @@ impl Call<'_> {
         self
     }
 
-    /// Asks from an address of one's own, of which there are many.
+    /// Sends the request from the address with this number.
     pub fn at_place(mut self, number: u16) -> Self {
         let [high, low] = number.to_be_bytes();
         self.address = IpAddr::from([198, 18, high, low]);
@@ -419,7 +421,7 @@ impl Call<'_> {
         answer
     }
 
-    /// Expects a problem of this status and code, and gives its body.
+    /// Expects a problem with this status and code, and returns its body.
     pub async fn await_problem(self, status: u16, code: &str) -> Value {
         let answer = self.await_status(status).await;
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
@@ -464,8 +466,7 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// Where `reference` leads from `path`, as browsers read it. It must be relative: only so it leads to
-/// the same place in whatever folder the site stands.
+/// Resolves `reference` against `path`, as browsers do. It must be relative, so that it works in any folder of a host.
 pub fn led(path: &str, reference: &str) -> String {
     assert!(!reference.starts_with('/') && !reference.contains("//"), "{reference} is not relative");
     let (way, rest) = reference.split_at(reference.find(['?', '#']).unwrap_or(reference.len()));

@@ -1,9 +1,9 @@
-//! The arrows between the modules: the source is read, and one that runs the wrong way fails.
+//! Dependencies between the modules: these tests read the source, and fail if a module names one that it may not.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Who may name whom. A file belongs to the longest entry that its path starts with.
+/// The modules that each module may name. A file belongs to the longest entry that its path starts with.
 const ARROWS: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("wire", &["domain"]),
@@ -37,7 +37,7 @@ pub fn sources() -> Vec<(PathBuf, String)> {
     found.iter().map(|(path, text)| (path.strip_prefix(&root).unwrap().to_owned(), text.clone())).collect()
 }
 
-/// The code without its comments, whose words name whom they like.
+/// The code without its comments, which may name any module.
 fn code(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|line| !line.trim_start().starts_with("//"))
 }

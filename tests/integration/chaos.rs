@@ -1,5 +1,5 @@
-//! Clients of every kind talk through a network that cuts, delays and cuts short, while the server
-//! is killed and started again: what was acknowledged is seen by all, once, in the same order.
+//! Clients of every kind use a network that cuts, delays and truncates, while the server is killed and restarted.
+//! Every reader sees every acknowledged message, once and in the same order.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::program::{Http, Program};
 const CHATS: usize = 3;
 const POSTS: usize = 40;
 const RESTARTS: usize = 4;
-/// All that is said in a chat is kept, so that a reader who was away for long has missed nothing.
+/// Enough to keep all messages of a chat, so that a reader who was away for long misses none.
 const HISTORY: usize = 1_000;
 
 fn dice(entropy: &CountingEntropy) -> u16 {
@@ -34,11 +34,11 @@ fn dice(entropy: &CountingEntropy) -> u16 {
     u16::from_le_bytes(drawn)
 }
 
-/// A network between clients and server, on a port that stays while the server's changes.
+/// A network between clients and server. Its port stays the same while the server's changes.
 struct Network {
     address: String,
     server: Arc<AtomicU16>,
-    /// While this is set, connections live short lives.
+    /// While this is set, connections are soon cut.
     is_bad: Arc<AtomicBool>,
 }
 
@@ -62,8 +62,8 @@ impl Network {
     }
 }
 
-/// Carries bytes both ways. On a bad day every chunk may come late, come in part and be the last;
-/// connections so delayed differently overtake each other.
+/// Carries bytes both ways. While the network is bad, each chunk may be delayed, truncated, and the last of its
+/// connection. Different delays let connections overtake each other.
 async fn carry(client: TcpStream, server: TcpStream, bad: Arc<AtomicBool>, entropy: Arc<CountingEntropy>) {
     let (client_read, client_write) = client.into_split();
     let (server_read, server_write) = server.into_split();
@@ -87,24 +87,24 @@ async fn carry(client: TcpStream, server: TcpStream, bad: Arc<AtomicBool>, entro
             }
         }
     };
-    // When one way is cut, so is the other.
+    // When one direction is cut, so is the other.
     tokio::select! {
         () = one_way(client_read, server_write) => {}
         () = one_way(server_read, client_write) => {}
     }
 }
 
-/// One chat of the test, and what was acknowledged in it.
+/// One chat of the test, and the messages that were acknowledged in it.
 struct Room {
     id: String,
-    /// By which each member writes.
+    /// The tokens with which the members write.
     tokens: Vec<String>,
-    /// By which the same members read: of another session, where they have two.
+    /// The tokens with which the same members read: from their other session, if they have two.
     reading_tokens: Vec<String>,
     acknowledged: Mutex<HashSet<(u64, String)>>,
 }
 
-/// How a reader reads.
+/// How a reader follows a chat.
 #[derive(Clone, Copy, Debug)]
 enum Transport {
     Poll,
@@ -112,7 +112,7 @@ enum Transport {
     WebSocket,
 }
 
-/// Posts until each message is acknowledged: sent again with its client id after each failure.
+/// Posts messages, and sends each again with the same client id until it is acknowledged.
 async fn write(client: Client, site: String, room: Arc<Room>, seat: usize) {
     for number in 0..POSTS {
         let text = format!("{seat}: {number}");
@@ -133,7 +133,7 @@ async fn write(client: Client, site: String, room: Arc<Room>, seat: usize) {
     }
 }
 
-/// What one reader has seen, in its order.
+/// A reader, and the messages it has seen, in the order of receipt.
 struct Reader {
     room: Arc<Room>,
     token: String,
@@ -154,10 +154,10 @@ impl Reader {
         self.seen.len() >= self.expected
     }
 
-    /// Reads, and begins again at its cursor after each failure, until it has seen all.
+    /// Reads until all messages are seen, and continues at the cursor after each failure.
     async fn read(mut self, client: Client, address: String, transport: Transport) -> Self {
         while !self.has_all() {
-            // Nothing, or half an answer, is a failure like any other.
+            // An empty or truncated answer is a failure like any other.
             let _ = match transport {
                 Transport::Poll => self.poll(&client, &address).await,
                 Transport::Events => self.follow_events(&client, &address).await,
@@ -230,7 +230,7 @@ async fn room_by_links(http: &Http) -> Room {
     Room { id, reading_tokens: tokens.clone(), tokens, acknowledged: Mutex::default() }
 }
 
-/// Each member is in from two browsers.
+/// Creates a chat whose members are each logged in from two browsers.
 async fn room_of_accounts(http: &Http) -> Room {
     let (_, created) = http.post("/create", "", &json!({"admission": "account", "history": HISTORY})).await;
     let id = created["chat_id"].as_str().unwrap().to_owned();
@@ -259,7 +259,7 @@ async fn nothing_acknowledged_is_lost_doubled_or_out_of_order() {
     let http = program.caller();
     let network = Network::start(port(&program), entropy.clone()).await;
     let site = format!("http://{}", network.address);
-    // A connection each: what is cut takes nothing else with it.
+    // One connection per request, so that a cut connection fails no other request.
     let client = Client::builder().pool_max_idle_per_host(0).timeout(Duration::from_secs(10)).build().unwrap();
     let streaming = Client::builder().pool_max_idle_per_host(0).build().unwrap();
 
@@ -279,12 +279,12 @@ async fn nothing_acknowledged_is_lost_doubled_or_out_of_order() {
     }
     let all = CHATS * 3 * POSTS;
     for restart in 1..=RESTARTS {
-        // Each when another part of it all was said.
+        // Spread the restarts evenly over all posts.
         let said = || rooms.iter().map(|room| room.acknowledged.lock().len()).sum::<usize>();
         while said() < all * restart / (RESTARTS + 1) {
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_millis(5)) => {}
-                // One that breaks ends the test, and one that is done has acknowledged its part.
+                // A writer that panics fails the test; one that finishes has had all its posts acknowledged.
                 Some(writer) = writers.join_next() => writer.unwrap(),
             }
         }

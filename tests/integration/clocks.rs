@@ -12,7 +12,7 @@ use crate::app::{CountingEntropy, caller, policy, seat};
 
 const NOON: i64 = 1_800_000_000_000;
 
-/// A clock that is wrong by so much more each time it is read, while the process runs on evenly.
+/// A clock whose time jumps by `jump` each time it is read, while the uptime advances evenly.
 #[derive(Debug)]
 struct WrongClock {
     millis: AtomicI64,

@@ -1,4 +1,4 @@
-//! Two files hold settings of cargo-leptos and of the server; they must not drift apart.
+//! Two files contain the settings of cargo-leptos and of the server; these tests keep them consistent.
 
 use std::fs;
 use std::net::TcpListener;

@@ -1,4 +1,4 @@
-//! The program is killed under load, again and again: what it has acknowledged is there after.
+//! The program is killed under load repeatedly. Everything it acknowledged must survive.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -25,27 +25,27 @@ const KILLS: usize = 24;
 const CHATS: usize = 8;
 const WRITERS: usize = 3;
 
-/// What the load knows of one chat.
+/// What the test knows about one chat.
 #[derive(Default)]
 struct Known {
     id: String,
     key: String,
     history: u64,
-    /// The newest token of each seat: the owner's, then the guests'. Each was acknowledged;
-    /// `None` where a renewal without an answer has taken the seat from us.
+    /// The newest acknowledged token of each seat: the owner's, then the guests'. `None` if a renewal happened
+    /// whose answer was lost, so that the seat's token is unknown.
     tokens: Vec<Option<String>>,
-    /// Tokens whose end was acknowledged.
+    /// Tokens that an acknowledged renewal has ended.
     ended: Vec<String>,
-    /// By id: what was acknowledged, as it was sent.
+    /// The acknowledged messages by id, as they were sent.
     acknowledged: BTreeMap<u64, (String, Uuid)>,
-    /// Sent, but no answer came: made or not, and to be asked again.
+    /// Messages that were sent but not answered. They may or may not be stored, and are sent again.
     unanswered: Vec<(usize, String, Uuid)>,
-    /// Tokens that may or may not be good, for the answer about them never came.
+    /// Tokens that may or may not be valid, because the answer to their renewal was lost.
     uncertain: HashSet<String>,
 }
 
 impl Known {
-    /// One of the seats we hold.
+    /// Picks a seat with a known token.
     fn seat(&self, pick: u8) -> (usize, String) {
         let held: Vec<_> =
             self.tokens.iter().enumerate().filter_map(|(seat, token)| Some((seat, token.clone()?))).collect();
@@ -53,7 +53,7 @@ impl Known {
     }
 }
 
-/// Calls until `enough` acknowledgements have come since the last start.
+/// Load on the program; notifies once `enough` acknowledgements have come since the last start.
 struct Load {
     http: Http,
     acknowledgements: AtomicUsize,
@@ -68,7 +68,7 @@ impl Load {
         }
     }
 
-    /// Posts, and now and then joins or renews, until the program is gone.
+    /// Posts, and sometimes joins or renews, until the program is killed.
     async fn run(&self, chat: &Mutex<Known>, writer: usize, dice: &CountingEntropy) {
         loop {
             let mut drawn = [0; 2];
@@ -100,7 +100,7 @@ impl Load {
                 self.acknowledged();
                 Some(())
             }
-            // A writer beside this one has renewed the session in the meantime.
+            // Another writer has renewed the session in the meantime.
             Ok((StatusCode::UNAUTHORIZED, ..)) => Some(()),
             Ok(other) => panic!("{other:?}"),
             Err(_) => {
@@ -168,10 +168,10 @@ async fn create(http: &Http, history: u64) -> Known {
     }
 }
 
-/// All that was acknowledged is there, once, in order, as far as it is kept.
+/// Checks that all acknowledged messages that the chat still keeps are there, once and in order.
 async fn check(http: &Http, chat: &mut Known) {
     let path = format!("/{}", chat.id);
-    // A renewal without an answer has happened or not; where it has, that seat is lost to us.
+    // A renewal without an answer may have happened. If it has, the seat's token is unknown.
     for token in std::mem::take(&mut chat.uncertain) {
         if http.get(&path, &token).await.0 == StatusCode::UNAUTHORIZED {
             chat.tokens.iter_mut().filter(|kept| **kept == Some(token.clone())).for_each(|kept| *kept = None);
@@ -203,7 +203,7 @@ async fn check(http: &Http, chat: &mut Known) {
     }
 }
 
-/// Sends again what was never answered: it is made once in all.
+/// Sends the unanswered messages again, and checks that each is stored only once.
 async fn settle(http: &Http, chat: &mut Known) {
     let path = format!("/{}", chat.id);
     for (seat, text, client_id) in std::mem::take(&mut chat.unanswered) {
@@ -216,8 +216,8 @@ async fn settle(http: &Http, chat: &mut Known) {
     }
 }
 
-/// The same server with a log so short that it is scrubbed all the time: kills meet that as well.
-/// It is this test binary, started anew.
+/// Starts the same server with a log so short that it is scrubbed all the time, so that kills interrupt scrubs too.
+/// The server runs in a new process of this test binary.
 fn start_scrubbing(folder: &Path) -> Program {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["crash::serve_and_scrub", "--exact", "--ignored", "--nocapture"]);
@@ -233,7 +233,7 @@ async fn serve_and_scrub() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let options = SqliteOptions { max_log_bytes: 64 * 1024, ..SqliteOptions::default() };
     let store = SqliteStore::open(&Path::new(&folder).join("watch-party.db"), options).unwrap();
-    // As its brother, without limits: the load is to be as heavy as it can.
+    // Without rate limits, like the other server, so that the load is as heavy as possible.
     let service = Service::new(Arc::new(store), Arc::new(SystemClock), Arc::new(OsEntropy), policy(false));
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     eprintln!("listening on http://{}", listener.local_addr().unwrap());
@@ -272,7 +272,7 @@ async fn what_was_acknowledged_survives_kill_9() {
             () = load.came.notified() => {}
             Some(writer) = writers.join_next() => panic!("the program went away by itself: {writer:?}"),
         }
-        // At any moment of what goes on, not just after an answer.
+        // Kill at a random moment, not just after an answer.
         tokio::time::sleep(Duration::from_micros(u64::from(drawn[1]) * 50)).await;
         program.kill();
         while let Some(writer) = writers.join_next().await {

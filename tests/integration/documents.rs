@@ -1,5 +1,5 @@
-//! The API's document: all that is routed is in it, all that is in it is routed. And the document of the five
-//! systems: each sentence in it names tests that there are.
+//! The API's document contains all routed calls and no others. In the document of the five systems, each sentence
+//! names existing tests.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use watch_party::http::api_document;
 use crate::app::TestApp;
 use crate::architecture::sources;
 
-/// The calls of the API, once more by hand: a call that comes or goes unnoticed fails here.
+/// The calls of the API, listed by hand, so that a call added or removed by mistake fails a test.
 const CALLS: [&str; 50] = [
     "DELETE /sessions/me",
     "DELETE /{chat_id}",
@@ -66,14 +66,14 @@ const CALLS: [&str; 50] = [
     "POST /{chat_id}/typing",
 ];
 
+/// Returns the documented calls. A call that is documented at both forms of its path counts once.
 fn documented() -> BTreeSet<String> {
-    let document = serde_json::to_value(api_document()).unwrap();
-    let paths = document["paths"].as_object().unwrap().clone();
-    let call = |path: &str, method: &str| format!("{} {path}", method.to_uppercase());
-    paths
-        .iter()
-        .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(move |method| call(path, method)))
-        .collect()
+    let mut found = BTreeSet::new();
+    for (path, calls) in api_document()["paths"].as_object().unwrap() {
+        let calls = calls.as_object().unwrap().iter().filter(|(_, call)| call.get("x-same-as").is_none());
+        found.extend(calls.map(|(method, _)| format!("{} {path}", method.to_uppercase())));
+    }
+    found
 }
 
 #[test]
@@ -84,18 +84,18 @@ fn every_call_is_documented_and_nothing_else() {
 
 const ID: &str = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
 
-/// `path` of the document as an address.
+/// Fills the parameters of a path in the document with an id.
 fn filled(path: &str) -> String {
     let names = ["{chat_id}", "{member_id}", "{session_id}", "{invite_id}", "{knock_id}", "{opaque}", "{hash_key}"];
     names.iter().fold(path.to_owned(), |path, name| path.replace(name, ID))
 }
 
-/// `path` with a slash at its end if it has none, and without if it has one.
+/// Adds a slash at the end of `path`, or removes it if there is one.
 fn other_form(path: &str) -> String {
     path.strip_suffix('/').map_or_else(|| format!("{path}/"), str::to_owned)
 }
 
-/// What an address knows, of its two forms together.
+/// Returns the methods that an address supports, in its two forms together.
 fn known_methods(documented: &BTreeSet<String>, path: &str) -> Vec<&'static str> {
     let is_known = |method: &str| {
         let method = if method == "HEAD" { "GET" } else { method };
@@ -135,13 +135,13 @@ async fn every_call_answers_the_same_with_and_without_a_slash_at_its_end() {
     let documented = documented();
     for call in &documented {
         let (method, path) = call.split_once(' ').unwrap();
-        // Two calls that differ in nothing but the slash are each itself.
+        // Two calls that differ only in the slash are separate calls.
         if documented.contains(&format!("{method} {}", other_form(path))) {
             continue;
         }
         let mut answers = Vec::new();
         for address in [filled(path), other_form(&filled(path))] {
-            // Each of its own, so that the secrets it draws are the same.
+            // A new app for each address, so that both draw the same secrets.
             let app = TestApp::new();
             let body = json!({"alias": "x", "name": "x", "username": "Ann", "password": "correct horse"});
             let answer = app.call(method.parse().unwrap(), address).json(&body).answer().await;
@@ -153,16 +153,24 @@ async fn every_call_answers_the_same_with_and_without_a_slash_at_its_end() {
 
 #[tokio::test]
 async fn every_body_of_json_may_be_a_form_of_the_same_fields() {
-    let document = serde_json::to_value(api_document()).unwrap();
+    let document = api_document();
     let calls = document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
     let bodies: Vec<&Value> = calls.filter_map(|call| call.pointer("/requestBody/content")).collect();
     assert!(bodies.len() > 10, "{}", bodies.len());
+    let fields = |schema: &Value| -> BTreeSet<String> {
+        let fields = schema["properties"].as_object();
+        fields.unwrap_or_else(|| panic!("{schema}")).keys().cloned().collect()
+    };
     for body in bodies {
-        assert_eq!(body["application/x-www-form-urlencoded"], body["application/json"], "{body}");
+        let reference = body["application/json"]["schema"]["$ref"].as_str().unwrap();
+        let json = document.pointer(reference.strip_prefix('#').unwrap()).unwrap();
+        let form = &body["application/x-www-form-urlencoded"]["schema"];
+        assert_eq!(fields(form), fields(json), "{reference}");
+        assert_eq!(form["required"], json["required"], "{reference}");
     }
 }
 
-/// Every route stands in the router through the macro that documents it; these few are no calls.
+/// Every call is added to the router through the macro that documents it; these few routes are not calls.
 #[test]
 fn nothing_is_routed_beside_the_document() {
     let mut routed = Vec::new();
@@ -173,7 +181,7 @@ fn nothing_is_routed_beside_the_document() {
         }
     }
     routed.sort();
-    // The readable document; the chatrooms' page, where they are made, and the pages' files.
+    // The readable document; the chatrooms' page, the page to create them, and the pages' files.
     assert_eq!(routed, [("http/docs.rs".to_owned(), 1), ("http/pages.rs".to_owned(), 5)]);
 }
 
@@ -189,7 +197,7 @@ async fn the_document_is_openapi_3_1_and_names_problems_as_such() {
             assert!(call["summary"].is_string() && call["tags"].is_array(), "{call}");
             assert!(names.insert(call["operationId"].as_str().unwrap().to_owned()), "two calls of one name: {call}");
             for (status, response) in call["responses"].as_object().unwrap() {
-                // Flask-Chat refuses in a shape of its own.
+                // Flask-Chat refuses in its own format.
                 let schema = response["content"]["application/json"]["schema"]["$ref"].as_str();
                 let is_of_dialect =
                     schema.is_some_and(|schema| schema.ends_with("Outcome") || schema.ends_with("Login"));
@@ -220,7 +228,7 @@ async fn every_reference_in_the_document_leads_somewhere() {
             _ => {}
         }
     }
-    let document = serde_json::to_value(api_document()).unwrap();
+    let document = api_document();
     let mut found = Vec::new();
     references(&document, &mut found);
     assert!(!found.is_empty());
@@ -242,7 +250,7 @@ async fn the_readable_page_names_every_call_and_loads_nothing_from_elsewhere() {
     assert!(answer.header("content-security-policy").unwrap().contains("default-src 'none'"));
 }
 
-/// The files under `folder` whose names end with `ending`, but for what npm has installed.
+/// Returns the files under `folder` whose names end with `ending`, except those that npm installed.
 fn files_under(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -256,7 +264,7 @@ fn files_under(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The tests of this binary, as `flask::a_room_can_always_be_created`.
+/// Returns the names of this binary's tests, such as `flask::a_room_can_always_be_created`.
 fn rust_tests() -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration");
     let mut tests = BTreeSet::new();
@@ -279,7 +287,7 @@ fn rust_tests() -> BTreeSet<String> {
     tests
 }
 
-/// The tests in browsers, as `talk.spec.ts: the magic link is copied at one click`.
+/// The tests in browsers, as `talk.spec.ts: one click copies the magic link`.
 fn browser_tests() -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("end2end");
     let mut tests = BTreeSet::new();
@@ -292,7 +300,7 @@ fn browser_tests() -> BTreeSet<String> {
     tests
 }
 
-/// What stands between backquotes.
+/// Returns the parts of `text` between backquotes.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }

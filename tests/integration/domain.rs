@@ -1,4 +1,4 @@
-//! What holds of a chat after any sequence of commands.
+//! Invariants of a chat after any sequence of commands.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use watch_party::domain::{
 
 const LIFETIME: Duration = Duration::from_hours(6);
 
-/// A step that someone takes; the numbers pick among what is there.
+/// A random step. The numbers choose among the existing tokens, keys and so on.
 #[derive(Clone, Debug)]
 pub enum Step {
     Invite { by: usize, max_uses: Option<u32>, minutes: Option<u64>, asks_first: Option<bool> },
@@ -120,21 +120,21 @@ fn username(number: u8) -> Username {
     Username::parse(&format!("Name{number}")).unwrap()
 }
 
-/// The chat, and all that anyone ever held of it.
+/// The chat, and all secrets that were ever given out for it.
 pub struct World {
     pub chat: Chat,
     now: Timestamp,
     steps: u64,
-    /// Every token ever given, the newest last, with when it was to expire.
+    /// Every token ever issued, newest last, with its expiry.
     tokens: Vec<(u64, Timestamp)>,
     keys: Vec<u64>,
-    /// Every join secret that was ever shown, with the key it was shown with.
+    /// Every join secret ever used, with the key it was used with.
     joins: Vec<(u64, u64)>,
-    /// The step of each knock.
+    /// The step number of each knock.
     knocks: Vec<u64>,
     codes: Vec<u64>,
     last_id: u64,
-    /// What the last command brought about.
+    /// The transition that the last command made.
     pub change: Option<Transition>,
 }
 
@@ -144,7 +144,7 @@ impl World {
             chat: Chat::new(ChatId::from_random_bytes(number_bytes(number, 3)[..16].try_into().unwrap())),
             now: Timestamp::from_millis(1_000_000),
             change: None,
-            // Worlds that share a store share no secret.
+            // Different worlds in the same store have different secrets.
             steps: number << 32,
             tokens: Vec::new(),
             keys: Vec::new(),
@@ -175,7 +175,7 @@ impl World {
             self.chat.apply(event);
             match event {
                 Event::MemberJoined { member } => {
-                    // One who was let in has the session that was made when they knocked.
+                    // An approved guest has the session that was created when they knocked.
                     let [session] = &member.sessions[..] else { panic!("{} sessions at once", member.sessions.len()) };
                     let knocked = self.knocks.iter().copied().find(|number| token(*number).digest() == session.digest);
                     self.tokens.push((knocked.unwrap_or(self.steps), session.expires_at));
@@ -208,7 +208,7 @@ impl World {
         Ok(events)
     }
 
-    /// What has this digest proves nothing any more.
+    /// Records that the session with this digest has ended.
     fn note_end(&mut self, ended: SessionDigest) {
         let old = self.tokens.iter().position(|(number, _)| token(*number).digest() == ended).unwrap();
         self.tokens[old].1 = self.tokens[old].1.min(self.now);
@@ -218,7 +218,7 @@ impl World {
         token(self.tokens[pick % self.tokens.len()].0)
     }
 
-    /// By what one of a few browsers is known here.
+    /// Returns the join secret of a browser in this chat.
     fn browser(&self, number: u8) -> JoinSecret {
         BrowserToken::from_random_bytes([number; 32]).join(self.chat.id())
     }
@@ -363,7 +363,7 @@ impl World {
             let mut names = names.chain(waiting[..at].iter().map(|other| &other.username));
             assert!(!names.any(|name| name.same_as(&knock.username)), "a name that waits is another's too");
             assert!(live.iter().all(|member| member.join != Some(knock.join)), "in, and still at the door");
-            // Who waits can neither read nor write.
+            // A waiting guest can neither read nor write.
             let refusal = self.chat.authenticate(knock.session, self.now).unwrap_err();
             assert_eq!(refusal, Refusal::SessionRequired);
         }
@@ -371,7 +371,7 @@ impl World {
             let is_seated = live.iter().any(|member| member.id == knock.member_id());
             assert!(is_seated || !knock.is_live(self.now), "approved, and not seated");
         }
-        // Someone who is there owns the chat, and nobody whom no owner made one.
+        // If there are live members, at least one of them owns the chat.
         let owners = live.iter().filter(|member| self.chat.role(member, self.now) == Role::Owner).count();
         assert_eq!(owners == 0, live.is_empty(), "{owners} of {} own the chat", live.len());
         assert!(self.chat.recoveries().len() <= 50);
@@ -441,7 +441,7 @@ fn a_chat_that_nobody_is_in_is_forgotten_after_its_grace() {
     assert_eq!(world.run(&sweep).unwrap(), []);
     let expiry = world.now.after(LIFETIME);
     assert_eq!(world.chat.due_at(grace), expiry);
-    // The sweep comes late: the grace counts from the expiry all the same.
+    // The sweep is late, but the grace period still counts from the expiry.
     world.now = expiry.after(Duration::from_mins(1));
     assert_eq!(world.run(&sweep).unwrap().len(), 1);
     assert_eq!(world.chat.due_at(grace), expiry.after(grace));

@@ -1,4 +1,4 @@
-//! Limits on connections, over real sockets: slow, silent and many peers do not hold the server up.
+//! Limits on connections, over real sockets: slow, silent or too many peers do not block the server.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,12 +20,12 @@ use crate::program::{Program, command};
 
 use crate::app::{ManualClock, policy, seat, state};
 
-/// A time-out that a test waits for; nothing that must not be cut off depends on it.
+/// A timeout that a test waits for. No test uses it for a connection that must stay open.
 const SHORT: Duration = Duration::from_millis(100);
 /// Longer than a test may take.
 const LONG: Duration = Duration::from_hours(1);
 
-/// Limits that no test meets by itself.
+/// Limits that a test does not reach unless it lowers them.
 fn patient() -> Limits {
     Limits {
         max_connections: 1_000,
@@ -66,7 +66,7 @@ impl Site {
         Peer::of(self.address).await
     }
 
-    /// Someone who has sent `text`.
+    /// Connects and sends `text`.
     async fn sending(&self, text: &str) -> Peer {
         let mut peer = self.connect().await;
         peer.send(text).await;
@@ -92,14 +92,14 @@ impl Site {
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
 const HALF: &str = "GET /healthz HTTP/1.1\r\nhost: x\r\nx-more: ";
 
-/// A request for the chat's stream of events, which goes on without an end.
+/// A request for the chat's event stream, which does not end.
 fn stream_of(chat: &NewChat) -> String {
     let token = chat.seat.token.reveal();
     let head = format!("GET /{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n", chat.chat_id);
     format!("{head}accept: text/event-stream\r\n\r\n")
 }
 
-/// The same as a WebSocket.
+/// The same, for a WebSocket.
 fn socket_of(chat: &NewChat) -> String {
     let token = chat.seat.token.reveal();
     let head = format!("GET /{}/live HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n", chat.chat_id);
@@ -109,7 +109,7 @@ fn socket_of(chat: &NewChat) -> String {
     )
 }
 
-/// The other end of a connection.
+/// The client's end of a connection.
 struct Peer {
     stream: TcpStream,
     read: Vec<u8>,
@@ -124,7 +124,7 @@ impl Peer {
         self.stream.write_all(text.as_bytes()).await.unwrap();
     }
 
-    /// All that comes up to and with `end`.
+    /// Reads up to and including `end`.
     async fn until(&mut self, end: &str) -> String {
         loop {
             let text = String::from_utf8_lossy(&self.read);
@@ -139,19 +139,19 @@ impl Peer {
         }
     }
 
-    /// All that comes until the connection is closed.
+    /// Reads until the connection is closed.
     async fn until_closed(mut self) -> String {
-        // A connection that is closed before all was read off it is reset: closed as well.
+        // If the server closes a connection with unread data, the connection is reset, which also counts as closed.
         let _ = timeout(Duration::from_mins(1), self.stream.read_to_end(&mut self.read)).await.unwrap();
         String::from_utf8_lossy(&self.read).into_owned()
     }
 
-    /// An answer of JSON.
+    /// Reads a JSON answer.
     async fn answer(mut self) -> String {
         self.until("}").await
     }
 
-    /// Asks for what has an answer of JSON, and keeps the connection.
+    /// Sends a health check on this connection, and keeps the connection.
     async fn is_healthy(&mut self) -> bool {
         self.send(HEALTH).await;
         self.until("}").await.starts_with("HTTP/1.1 200 ")
@@ -175,7 +175,7 @@ async fn half_sent_requests_are_closed() {
 async fn an_idle_connection_is_closed_when_no_request_follows() {
     let site = Site::start(Limits { head_timeout: SHORT, ..patient() }).await;
     loop {
-        // Closed after its answer; or before it, where the machine is so busy that the request came late.
+        // Closed after the answer, or before it if the machine was so busy that the request came late.
         let said = site.sending(HEALTH).await.until_closed().await;
         if !said.is_empty() {
             assert!(said.starts_with("HTTP/1.1 200 ") && !said.contains("connection: close"), "{said}");
@@ -236,7 +236,7 @@ async fn a_whole_request_is_answered_though_half_sent_ones_have_taken_all_connec
         slow.push(site.sending(HALF).await);
     }
     assert!(site.connect().await.is_healthy().await);
-    // Those who came first went first.
+    // The connection that came first was closed first.
     assert_eq!(slow.swap_remove(0).until_closed().await, "");
 }
 
@@ -263,9 +263,9 @@ async fn beyond_the_limit_and_with_none_idle_the_next_is_refused_with_503_and_th
     while !site.sending(HEALTH).await.answer().await.starts_with("HTTP/1.1 200 ") {}
 }
 
-/// Ann takes nothing of what is written to her once her request has been answered.
+/// Checks that Ann, who reads nothing after the answer to her request, is cut off and shown as offline.
 async fn is_cut_off_and_offline(request_of: impl Fn(&NewChat) -> String) {
-    // With one connection allowed, another is answered only when hers is closed.
+    // Only one connection is allowed, so another one is answered only after hers is closed.
     let site = Site::start(Limits { max_connections: 1, write_timeout: SHORT, ..patient() }).await;
     let chat = site.chat().await;
     let bob = site.join(&chat).await;
@@ -285,7 +285,7 @@ async fn is_cut_off_and_offline(request_of: impl Fn(&NewChat) -> String) {
     );
     let asked = async {
         loop {
-            // More in all than the system's buffers hold.
+            // More data in total than the system's buffers hold.
             for _ in 0..16 {
                 site.say(&chat, &bob, &long).await;
             }
@@ -318,7 +318,7 @@ async fn a_websocket_that_is_not_read_is_cut_off_and_its_reader_is_offline() {
 async fn an_answer_that_is_not_taken_is_cut_off() {
     let site = Site::start(Limits { max_connections: 1, write_timeout: SHORT, ..patient() }).await;
     let mut stalled = site.connect().await;
-    // It asks for more and more and takes nothing, until the server takes no more of it either.
+    // The client keeps sending requests and reads no answer, until the server stops reading its requests.
     let document = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1_000);
     let cut_off = async { while stalled.stream.write_all(document.as_bytes()).await.is_ok() {} };
     timeout(Duration::from_mins(1), cut_off).await.unwrap();
@@ -344,7 +344,7 @@ async fn a_server_that_stops_finishes_answers_under_way_and_closes_all_else_at_o
     timeout(Duration::from_mins(1), site.server).await.unwrap().unwrap();
 }
 
-/// A store whose first answer to what is due is a panic.
+/// A store that panics at the first query for due chats.
 #[derive(Debug)]
 struct Panicking {
     store: MemoryStore,
@@ -381,7 +381,7 @@ async fn a_sweep_that_panics_is_followed_by_the_next() {
     assert!(site.connect().await.is_healthy().await);
 }
 
-/// Starts the program under limits of open files: a soft one, and the hard one that it may raise it to.
+/// Starts the program with a soft limit of open files, and the hard limit to which it may raise the soft one.
 #[cfg(target_os = "linux")]
 fn start_with_files(folder: &std::path::Path, soft: u32, hard: u32, flags: &[&str]) -> Program {
     let bare = command(folder);
@@ -399,7 +399,7 @@ fn the_program_raises_its_limit_of_open_files_and_logs_how_many_connections_fit(
     let cases: [(&[&str], &str); 3] = [
         (&[], "136 connections and 200 files may be open at once"),
         (&["--max-connections", "5"], "5 connections and 200 files may be open at once"),
-        (&["--max-connections", "1000"], "max-connections asks for 1000, but there are files for 136"),
+        (&["--max-connections", "1000"], "max-connections is 1000, but the limit of open files allows only 136"),
     ];
     for (flags, words) in cases {
         let program = start_with_files(folder.path(), 100, 200, flags);

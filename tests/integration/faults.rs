@@ -1,4 +1,4 @@
-//! The world outside fails: another program holds the file, the file is damaged, the disk is full.
+//! External failures: another program locks the file, the file is damaged, the disk is full.
 
 use std::fs;
 use std::process::Command;
@@ -17,7 +17,7 @@ fn a_file_in_use_stops_the_start_with_a_line_that_says_so() {
     assert_eq!(code, Some(2), "{said}");
     assert!(said.starts_with("watch-party: WATCH_PARTY_STORE: ") && said.lines().count() == 1, "{said}");
     assert!(said.contains("watch-party.db: the file is in use by another program"), "{said}");
-    // The claim ends with the program, though it was killed.
+    // The lock ends with the program, even if it was killed.
     program.kill();
     drop(Program::start(folder.path()));
 }
@@ -45,8 +45,7 @@ fn a_damaged_file_stops_the_start_and_is_left_as_it_was() {
     assert!(fs::read(&file).unwrap() == damaged);
 }
 
-/// Starts the program so that it lives on when the limit refuses a write, as it does when a disk
-/// is full.
+/// Starts the program so that it survives when the limit refuses a write, as it does when a disk is full.
 #[cfg(target_os = "linux")]
 fn start_immune(folder: &std::path::Path) -> Program {
     let bare = command(folder);
@@ -56,14 +55,14 @@ fn start_immune(folder: &std::path::Path) -> Program {
     Program::of(shell)
 }
 
-/// From here on the program may write so many bytes into a file.
+/// Limits the size of the files that the program may write from now on.
 #[cfg(target_os = "linux")]
 fn limit(program: &Program, bytes: &str) {
     let limit = format!("--fsize={bytes}:");
     assert!(Command::new("prlimit").args(["--pid", &program.id().to_string(), &limit]).status().unwrap().success());
 }
 
-/// No byte can be written to any file: what a full disk, or a quota, comes down to.
+/// No byte can be written to any file, as with a full disk or an exhausted quota.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_full_disk_refuses_writes_serves_reads_and_heals_by_itself() {
@@ -94,13 +93,13 @@ async fn a_full_disk_refuses_writes_serves_reads_and_heals_by_itself() {
     };
     limit(&program, "0");
     nothing_is_written(&http).await;
-    // The chat comes from the disk, for the program that had it in memory is gone.
+    // The chat is read from the disk, because the program that had it in memory was killed.
     program.kill();
     let program = start_immune(folder.path());
     let http = program.caller();
     limit(&program, "0");
     nothing_is_written(&http).await;
-    // One more that was not in memory, after writes have failed.
+    // Another chat that was not in memory is read after writes have failed.
     let other_path = format!("/{}", other["chat_id"].as_str().unwrap());
     let (status, _) = http.get(&other_path, other["session_token"].as_str().unwrap()).await;
     assert_eq!(status, StatusCode::OK);

@@ -1,4 +1,4 @@
-//! The dialect of Flask-Chat, as its document tells it, and what it refuses.
+//! The dialect of Flask-Chat, as its document describes it, and its refusals.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +51,7 @@ impl<'a> Room<'a> {
     }
 }
 
-/// Refused in the dialect's own shape; gives the explanation.
+/// Checks that the outcome is a refusal in the dialect's format, and returns the explanation.
 fn explanation(outcome: &Value) -> String {
     assert_eq!(outcome["succeeded"], false, "{outcome}");
     let explanation = outcome["explanation"].as_str().unwrap_or_else(|| panic!("{outcome}"));
@@ -182,14 +182,14 @@ async fn a_token_is_random_and_speaks_for_its_own_name_alone() {
         assert!(explanation(&room.say("Ann", token, "hello").await).contains("not logged in"));
     }
     assert!(explanation(&room.say("Ann", &ann, " ").await).contains("empty"));
-    // Logging in again, from elsewhere, gives a token of its own.
+    // Logging in again from elsewhere returns a different token.
     let again = room.log_in("Ann", "correct horse").await["token"].as_str().unwrap().to_owned();
     assert_ne!(again, ann);
     room.say("Ann", &again, "from the second").await;
     app.clock.advance(Duration::from_hours(6));
     explanation(&room.say("Ann", &again, "too late").await);
     assert_eq!(room.conversation().await.len(), 1);
-    // The account is there as long as the room is.
+    // The account exists as long as the room.
     assert_eq!(room.log_in("Ann", "correct horse").await["succeeded"], true);
 }
 
@@ -214,7 +214,7 @@ async fn registering_takes_no_seat_and_logging_in_does() {
     assert_eq!(room.log_in("Bob", "correct horse").await["succeeded"], true);
     assert!(explanation(&room.log_in("Cem", "correct horse").await).contains("full"));
     assert!(explanation(&room.register("ANN", "correct horse").await).contains("already has that name"));
-    // It was not made to be read by its address.
+    // This room was not created as readable by its address.
     app.get(format!("/{}/get_conversation", room.id)).await_problem(401, "session_required").await;
 }
 
@@ -223,10 +223,10 @@ async fn a_room_of_another_admission_or_of_none_is_refused() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let room = Room { app: &app, id: chat.id.clone() };
-    assert!(explanation(&room.register("Bob", "correct horse").await).contains("not entered that way"));
-    assert!(explanation(&room.log_in("Bob", "correct horse").await).contains("not entered that way"));
+    assert!(explanation(&room.register("Bob", "correct horse").await).contains("does not allow joining that way"));
+    assert!(explanation(&room.log_in("Bob", "correct horse").await).contains("does not allow joining that way"));
     app.get(format!("/{}/get_conversation", chat.id)).await_problem(401, "session_required").await;
-    // Whoever is in may speak by any dialect.
+    // A member can post through any dialect.
     assert_eq!(room.say("Ann", &ann.token, "hello").await["succeeded"], true);
     let nowhere = Room { app: &app, id: "2eaf4767-9975-4773-b7c7-817e60ce2bfb".into() };
     for outcome in [nowhere.register("Bob", "correct horse").await, nowhere.log_in("Bob", "correct horse").await] {
@@ -254,7 +254,7 @@ async fn guessing_a_password_is_slowed_and_its_holder_is_not_locked_out() {
     let refused: Answer = log_in("192.0.2.1", "a guess of it").await;
     assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (429, Some("1")));
     explanation(&refused.json());
-    // The same from many places, for an hour: the wait of the account grows, to a minute and no more.
+    // The same from many addresses, for an hour: the account's wait grows to at most a minute.
     let mut waited = Duration::ZERO;
     let mut guesses = 0;
     while waited < Duration::from_hours(1) {
@@ -310,7 +310,7 @@ async fn a_name_of_an_account_is_nobody_elses() {
     let room = Room { app: &app, id: created["chat_id"].as_str().unwrap().to_owned() };
     room.member("Bob").await;
     app.clock.advance(Duration::from_hours(7));
-    // The owner comes back, and may not be Bob, whose seat that would give to Bob's password.
+    // The owner recovers the seat, but cannot do so as Bob, because Bob's password would then open the owner's seat.
     let recover = |username: &str| {
         let body = json!({"recovery_code": created["recovery_code"], "username": username});
         app.post(format!("/{}/recover", room.id)).json(&body)
@@ -320,7 +320,7 @@ async fn a_name_of_an_account_is_nobody_elses() {
     let bob = room.log_in("Bob", "correct horse").await["token"].as_str().unwrap().to_owned();
     room.say("Bob", &bob, "hello").await;
     let token = back["session_token"].as_str().unwrap();
-    // One whose account was made an owner comes back to that account.
+    // A member with an account who was made an owner recovers that account.
     let members = app.get(format!("/{}/members", room.id)).bearer(token).await_status(200).await.json();
     let bob_id = members["members"][1]["member_id"].as_str().unwrap();
     let owner = json!({"role": "owner"});
@@ -347,7 +347,7 @@ async fn the_rooms_page_is_where_people_register_and_log_in() {
     let page = app.get(format!("/{}/", room.id)).header("accept", "text/html").await_status(303).await;
     assert_eq!(page.header("location"), Some(&*format!("../room/{}", room.id)));
     let page = app.get(format!("/room/{}", room.id)).header("accept", "text/html").await_status(200).await;
-    assert!(page.text().contains("The members of this chat have a password"));
+    assert!(page.text().contains("Members log in with a password"));
     app.get("/nonsense/").await_problem(404, "chat_not_found").await;
 }
 
@@ -417,7 +417,7 @@ async fn a_room_can_always_be_created() {
         (json!({"alias": "Bob and Al's Example Chat Room"}), Some("Bob and Al's Example Chat Room")),
         (json!({"alias": "  two\nlines \u{202e}"}), Some("two lines")),
         (json!({"alias": long}), Some(&*cut)),
-        // One that is given where nothing is to be seen of it.
+        // If nothing of the alias is visible, the server chooses one.
         (json!({"alias": ""}), None),
         (json!({"alias": "\u{200b}"}), None),
         (json!({"alias": null}), None),
@@ -449,7 +449,7 @@ async fn to_send_one_logs_in_and_to_read_one_does_not() {
     assert_eq!((&all["messages"][0]["text"], &all["last_id"]), (&json!("first"), &json!(1)));
     room.say("Tom", &token, "second").await;
     assert_eq!(read(1).await.json()["messages"].as_array().unwrap().len(), 1);
-    // A token that is wrong is told so; a stream is for members.
+    // A wrong token is refused, and only members can open a stream.
     app.get(format!("/{}", room.id)).bearer("nonsense").await_problem(401, "session_required").await;
     let stream = app.get(format!("/{}", room.id)).header("accept", "text/event-stream");
     stream.await_problem(401, "session_required").await;
@@ -467,14 +467,14 @@ async fn whoever_makes_a_room_on_the_page_says_who_may_read() {
         let id = created["chat_id"].as_str().unwrap();
         let status = app.get(format!("/{id}/get_conversation")).answer().await.status;
         assert_eq!(status.as_u16(), if reads { 200 } else { 401 }, "{access}");
-        // The form shows the name either way.
+        // The preview shows the name in both cases.
         let preview = app.get(format!("/{id}/preview")).await_status(200).await.json();
         assert_eq!(preview, json!({"name": "Club", "admission": "account", "public_access": access}));
         let token = created["session_token"].as_str().unwrap();
         let members = app.get(format!("/{id}/members")).bearer(token).await_status(200).await.json();
         assert_eq!((&members["history"], &members["capacity"]), (&json!(50), &json!(200)), "as of `createroom`");
     }
-    // What a magic link leads to is not told to those who know the address.
+    // The address alone reveals nothing about a chat that people join by magic link.
     let (chat, _) = app.chat(json!({"username": "Ann", "name": "Secret"})).await;
     app.get(format!("/{}/preview", chat.id)).await_problem(401, "session_required").await;
     app.get("/2eaf4767-9975-4773-b7c7-817e60ce2bfb/preview").await_problem(404, "chat_not_found").await;

@@ -1,4 +1,4 @@
-//! The live stream: without a hole, nothing twice, in order, over each way of carrying it.
+//! Live streams: no gaps, no duplicates, and in order, over each transport.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +39,7 @@ async fn say(service: &Service, chat: &NewChat, text: &str) {
     service.post(chat.chat_id, &chat.seat.token, text, None).await.unwrap();
 }
 
-/// The ids of messages up to `last`, as they come.
+/// Returns the ids of the messages up to `last`, in the order of receipt.
 async fn ids(follower: &mut Follower, last: u64) -> Vec<u64> {
     let mut ids = Vec::new();
     while ids.last() != Some(&last) {
@@ -69,7 +69,7 @@ async fn whoever_begins_to_follow_amid_posts_gets_each_once_and_in_order() {
         readers.spawn(async move {
             let mut seen = Vec::new();
             let mut cursor = 0;
-            // One who is cut off for being slow comes back with its cursor.
+            // A reader that is cut off for being slow reconnects with its cursor.
             while cursor < POSTS {
                 let mut follower = service.follow(caller(), chat.chat_id, &chat.seat.token, cursor).await.unwrap();
                 while cursor < POSTS {
@@ -166,7 +166,7 @@ async fn a_session_that_expires_ends_its_stream_before_anything_more_is_said() {
     assert_eq!(follower.next().await, Err(Ending::SessionEnded(Departure::Expired)));
 }
 
-/// A server on a port of its own.
+/// A server on its own port.
 pub struct Site {
     pub service: Service,
     pub address: String,
@@ -206,7 +206,7 @@ impl Site {
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// The next event; pings are answered on the way.
+/// Returns the next event. Pings are answered meanwhile.
 async fn event(socket: &mut Socket) -> Value {
     loop {
         match socket.next().await.unwrap().unwrap() {
@@ -240,7 +240,7 @@ async fn a_websocket_carries_what_was_and_what_comes() {
     assert_eq!((&message["type"], &message["message"]["text"]), (&json!("message"), &json!("two")));
     say(&site.service, &chat, "three").await;
     assert_eq!(event(&mut socket).await["message"]["id"], 3);
-    // What readers say is not heard, and does no harm.
+    // The server ignores what readers send.
     socket.send(Message::text("hello?")).await.unwrap();
 
     let bob = seat(&site.service, chat.chat_id, &chat.invite.as_ref().unwrap().key, "Bob").await.unwrap();
@@ -260,7 +260,7 @@ async fn a_websocket_carries_what_was_and_what_comes() {
     assert_eq!(close_code(&mut socket).await, CloseCode::Normal);
 }
 
-/// A path, the headers sent with it, and the refusal that they get.
+/// A path, the headers of the request, and the refusal it gets.
 type Case<'a> = (&'a str, Vec<(&'static str, &'a str)>, Option<(u16, &'a str)>);
 
 #[tokio::test]
@@ -314,7 +314,7 @@ impl Events {
         .await
     }
 
-    /// What answers `request`, whose headers have come when this returns.
+    /// Opens the stream that answers `request`. When this returns, its headers have arrived.
     pub async fn of(request: reqwest::RequestBuilder) -> Self {
         let answer = request.header("accept", "text/event-stream").send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
@@ -322,7 +322,7 @@ impl Events {
         Self { answer, read: String::new() }
     }
 
-    /// The next event as it is written, without its last empty line; `None` at the end.
+    /// Returns the next event as sent, without its last empty line, or `None` at the end.
     pub async fn next(&mut self) -> Option<String> {
         loop {
             if let Some((event, rest)) = self.read.split_once("\n\n") {
@@ -392,7 +392,7 @@ async fn typing_is_for_members_and_within_bounds() {
     assert_eq!(answers.last(), Some(&429));
 }
 
-/// A reader that takes nothing off its socket, beside one that does.
+/// One reader reads nothing from its socket, another one does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_websocket_that_is_not_read_is_cut_off_and_delays_nobody() {
     const POSTS: u64 = 900;
@@ -410,7 +410,7 @@ async fn a_websocket_that_is_not_read_is_cut_off_and_delays_nobody() {
     };
     let mut quick = site.follow(&chat, &token, 0).await;
     event(&mut quick).await;
-    // More in all than the sockets' own buffers hold.
+    // More data in total than the sockets' own buffers hold.
     let long = "👩‍🚀".repeat(1_400);
     for number in 1..=POSTS {
         say(&site.service, &chat, &long).await;
@@ -433,7 +433,7 @@ async fn a_websocket_that_is_not_read_is_cut_off_and_delays_nobody() {
     };
     assert!(seen < POSTS, "it was cut off");
     assert!(ending.is_none_or(|code| code == CloseCode::Again), "{ending:?}");
-    // It comes back with its cursor, and has it all.
+    // It reconnects with its cursor, and misses no message.
     let mut again = site.follow(&chat, &token, seen).await;
     event(&mut again).await;
     for number in seen + 1..=POSTS {

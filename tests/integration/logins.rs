@@ -1,4 +1,4 @@
-//! How often one may log in, and whose seat it gives.
+//! Limits on logins, and the seat that a login gives.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::app::{Answer, Options, TestApp};
 
 const PASSWORD: &str = "correct horse";
 
-/// A room whose members have passwords, asked from any address.
+/// A room whose members have passwords. Requests can come from any address.
 struct Room {
     app: TestApp,
     id: String,
@@ -38,13 +38,13 @@ impl Room {
         self.log_in(from, username, PASSWORD).await.json()["succeeded"] == true
     }
 
-    /// How long one is told to wait, in seconds, who guesses once more.
+    /// Tries a wrong password, and returns the `Retry-After` of the answer in seconds, if there is one.
     async fn guess(&self, from: &str, username: &str) -> Option<u64> {
         let answer = self.log_in(from, username, "a guess of it").await;
         answer.header("retry-after").map(|seconds| seconds.parse().unwrap())
     }
 
-    /// The page's way of logging in, which names the browser.
+    /// Logs in as the page does, with the browser's `join_id`.
     async fn log_in_from_the_page(&self, username: &str, join_id: Uuid) -> Value {
         let form = format!("chat_id={}&username={username}&password=correct%20horse&join_id={join_id}", self.id);
         let call = self.app.post("/sf/log_in").header("content-type", "application/x-www-form-urlencoded");
@@ -70,7 +70,7 @@ async fn a_right_password_forgives_no_wrong_ones_at_other_accounts() {
     let room = Room::with(&["Ann", "Mallory"]).await;
     let from = "192.0.2.1";
     let mut guesses = 0;
-    // Whoever has an account of their own logs in to it between two guesses.
+    // The guesser logs in to an account of their own between two guesses.
     for _ in 0..10 {
         if room.guess(from, "Ann").await.is_none() {
             guesses += 1;
@@ -85,13 +85,13 @@ async fn the_holder_of_an_account_does_not_wait_for_the_guesses_of_others() {
     let room = Room::with(&["Ann", "Bob"]).await;
     let holder = "203.0.113.5";
     assert!(room.is_in(holder, "Ann").await);
-    // Guesses from so many places that the account itself refuses strangers.
+    // Guesses come from so many addresses that the account refuses unknown addresses.
     let mut places = (0..).map(|place| format!("198.51.100.{place}"));
     while room.guess(&places.next().unwrap(), "Ann").await.is_none() {}
     assert!(room.is_in(holder, "Ann").await, "where Ann has logged in before, she is no stranger");
 
-    // From a new place Ann waits as long as the account does, and the tries that it refused are not
-    // counted as hers: she may still log in to another account at once.
+    // From a new address, Ann waits as long as the account requires. Her refused attempts do not count against her
+    // address: it can log in to another account at once.
     let new_place = "203.0.113.6";
     while room.guess(&places.next().unwrap(), "Ann").await.is_none() {}
     for _ in 0..20 {
@@ -107,7 +107,7 @@ async fn whoever_logs_in_gets_their_own_seat_though_another_login_of_the_same_br
     let room = Room::with(&["Ann", "Bob"]).await;
     let browser = Uuid::from_u128(7);
     let anns = room.log_in_from_the_page("Ann", browser).await;
-    // The answer was lost, and someone else sits down before the same page.
+    // The answer was lost, and someone else uses the same page.
     let bobs = room.log_in_from_the_page("Bob", browser).await;
     assert_eq!((&anns["member"]["username"], &bobs["member"]["username"]), (&json!("Ann"), &json!("Bob")));
     assert_ne!(anns["session_token"], bobs["session_token"]);

@@ -1,4 +1,4 @@
-//! Watch Party from outside: its API, its stores, its source's shape.
+//! Tests of Watch Party from outside: its API, its stores, and the structure of its source.
 
 #![allow(clippy::unwrap_used)] // a test that finds nothing to unwrap has failed
 

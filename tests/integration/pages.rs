@@ -30,7 +30,7 @@ async fn a_pages_policy_lets_only_its_own_scripts_run() {
     let first = app.get("/").await_status(200).await;
     let policy = first.header("content-security-policy").unwrap();
     let nonce = policy.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next()).unwrap();
-    // All that is allowed, and not a word more: each one may open the door again.
+    // Exactly these directives and sources: each further one could weaken the policy.
     let mut allowed: Vec<&str> = policy.split(';').map(str::trim).collect();
     allowed.sort_unstable();
     let scripts = format!("script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'");
@@ -58,7 +58,7 @@ async fn a_pages_policy_lets_only_its_own_scripts_run() {
 async fn addresses_that_name_no_chat_lead_home() {
     let app = TestApp::new();
     for path in ["/chat/nonsense", "/join/nonsense", "/room/nonsense"] {
-        // Whatever is asked for: who runs no script is led there too.
+        // For any `Accept`: clients that run no script are redirected too.
         for accept in ["text/html", "*/*"] {
             let answer = app.get(path).header("accept", accept).await_status(303).await;
             assert_eq!(answer.header("location"), Some("../?notice=chat_not_found"));
@@ -190,7 +190,7 @@ async fn who_is_in_already_is_not_sent_away_by_a_full_chat_or_a_link_that_is_use
     };
     let join = || form("join_chat", format!("chat_id={id}&key={key}&username=Bob&join_id={join_id}"));
     let joined = join().await_status(200).await.json();
-    // The answer was lost, and the page is loaded again.
+    // The answer was lost, and the page reloads.
     form("preview_invite", format!("chat_id={id}&key={key}&join_id={join_id}")).await_status(200).await;
     assert_eq!(join().await_status(200).await.json(), joined);
     let stranger = uuid::Uuid::from_u128(7);

@@ -1,4 +1,4 @@
-//! The built program as a process of its own, on a port that it picks itself.
+//! The built program as a separate process, on a port that it picks itself.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -10,16 +10,16 @@ use parking_lot::Mutex;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 
-/// A program that runs; it is killed when this is dropped.
+/// A running program. Dropping this kills it.
 pub struct Program {
     child: Child,
     pub site: String,
-    /// What it said before it listened.
+    /// What the program logged before it listened.
     pub said: String,
     log: Mutex<Receiver<String>>,
 }
 
-/// The program's command, with nothing of this machine's settings.
+/// Returns the program's command, without any settings from this machine's environment.
 pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_watch-party"));
     command.current_dir(folder).env_clear().args(["--site-addr", "127.0.0.1:0"]);
@@ -32,7 +32,7 @@ impl Program {
         Self::of(command(folder))
     }
 
-    /// The same, for a load that no limit holds back.
+    /// The same, without rate limits.
     pub fn start_without_limits(folder: &Path) -> Self {
         let mut command = command(folder);
         command.args(["--rate-limit", "off"]);
@@ -50,13 +50,13 @@ impl Program {
                 break address.trim().to_owned();
             }
         };
-        // What it says from here on is read away, or it would wait for a reader.
+        // Keep reading the log, or the program would block on a full pipe.
         let (sender, receiver) = channel();
         std::thread::spawn(move || log.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line))));
         Self { child, site, said, log: Mutex::new(receiver) }
     }
 
-    /// Waits until it says something with these words.
+    /// Waits until the program logs a line with these words.
     pub fn await_line(&self, words: &str) {
         let log = self.log.lock();
         while !log.recv_timeout(Duration::from_mins(1)).unwrap().contains(words) {}
@@ -66,20 +66,20 @@ impl Program {
         self.child.id()
     }
 
-    /// Ends the program where it stands (SIGKILL on Unix).
+    /// Kills the program (SIGKILL on Unix).
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     pub fn caller(&self) -> Http {
-        // Long enough for any machine; what waits longer hangs.
+        // Long enough for any machine: a request that takes longer hangs.
         let client = Client::builder().timeout(Duration::from_mins(2)).build().unwrap();
         Http { client, site: self.site.clone() }
     }
 }
 
-/// How a start that must fail ends: the exit code, and what was said.
+/// Runs a start that must fail, and returns the exit code and the log.
 pub fn refused_start(mut command: Command) -> (Option<i32>, String) {
     let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut said = String::new();
@@ -100,7 +100,7 @@ impl Drop for Program {
     }
 }
 
-/// Someone who calls the program over HTTP.
+/// A client that calls the program over HTTP.
 #[derive(Clone)]
 pub struct Http {
     client: Client,
@@ -108,8 +108,8 @@ pub struct Http {
 }
 
 impl Http {
-    /// The answer's status, its `Retry-After` and its body (`null` where there is none); or that
-    /// no whole answer came.
+    /// Returns the answer's status, its `Retry-After` and its body (`null` if there is none), or an error if no
+    /// complete answer came.
     pub async fn ask(
         &self,
         method: Method,

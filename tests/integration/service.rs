@@ -1,4 +1,4 @@
-//! The use cases: time passing, several nodes over one store, callers that go away.
+//! The use cases: time passing, several nodes with one store, callers that go away.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use watch_party::store::{ChatStore, CommitError, MemoryStore, Stores, Unavailabl
 
 use crate::app::{BETWEEN_POSTS, CountingEntropy, ManualClock, TestApp, policy, seat};
 
-/// A memory store that several nodes write to.
+/// A memory store to which several nodes write.
 #[derive(Debug, Default)]
 struct SharedStore(MemoryStore);
 
@@ -21,7 +21,7 @@ impl ChatStore for SharedStore {
         self.0.load(id).await
     }
     async fn commit(&self, change: &Transition) -> Result<(), CommitError> {
-        // Others get their turn between a decision and its commit.
+        // Other tasks run between a decision and its commit.
         tokio::task::yield_now().await;
         self.0.commit(change).await
     }
@@ -72,7 +72,7 @@ async fn writers_on_several_nodes_leave_no_id_twice_and_no_gap() {
     while let Some(done) = writers.join_next().await {
         done.unwrap();
     }
-    // A refusal or a conflict brings a stale node up to date; here a post does.
+    // A refusal or a conflict makes a stale node reload the chat; here, a post causes it.
     let text = MessageText::parse("the last").unwrap();
     let last = nodes[1].post(new.chat_id, &new.seat.token, text, None).await.unwrap();
     assert_eq!(last.message.id, 121);
@@ -99,7 +99,7 @@ async fn seats_are_not_given_twice_by_two_nodes() {
 async fn a_refusal_that_may_be_stale_is_decided_again() {
     let (nodes, _) = nodes(2);
     let new = chat(&nodes[0]).await;
-    // The second node looks before the guest joins at the first.
+    // The second node reads the chat before the guest joins at the first.
     nodes[1].read_messages(new.chat_id, &new.seat.token, 0).await.unwrap();
     let guest = seat(&nodes[0], new.chat_id, &new.invite.as_ref().unwrap().key, "Bob").await.unwrap();
     nodes[1].read_messages(new.chat_id, &guest.token, 0).await.unwrap();
@@ -118,7 +118,7 @@ async fn a_caller_that_goes_away_half_way_leaves_nothing_half_done() {
     for at in 1..=20 {
         let text = MessageText::parse(&format!("message {at}")).unwrap();
         let mut post = Box::pin(node.post(new.chat_id, &new.seat.token, text, None));
-        // One step of the call, then its caller is gone.
+        // Poll the call once, then drop it, as if the caller had gone away.
         let _ = futures_util::poll!(&mut post);
         drop(post);
         while node.read_messages(new.chat_id, &new.seat.token, 0).await.unwrap().last_id < at {
@@ -136,7 +136,7 @@ async fn sweeping_frees_seats_and_forgets_chats() {
     app.clock.advance(Duration::from_hours(6));
     app.service.sweep().await.unwrap();
     ann.get("").await_problem(401, "session_expired").await;
-    // Within the grace the invite still opens the chat.
+    // Within the grace period, the invite still works.
     app.clock.advance(Duration::from_hours(23));
     app.service.sweep().await.unwrap();
     let bob = chat.join("Bob").await;

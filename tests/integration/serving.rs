@@ -1,4 +1,4 @@
-//! The server over a real listener: it answers, sweeps, and stops when it is told to.
+//! The server with a real listener: it answers, sweeps, and stops when told to.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ async fn it_answers_over_tcp_and_stops_when_told_to_though_a_connection_is_open(
     let created = ask(&mut stream, "POST /create HTTP/1.1\r\nhost: there.test:80\r\ncontent-length: 0\r\n\r\n").await;
     assert!(created.starts_with("HTTP/1.1 201") && created.contains("http://there.test:80/join/"), "{created}");
 
-    // The connection stays open, as a browser's would.
+    // The client keeps its connection open, as a browser would.
     stop.send(()).unwrap();
     tokio::time::timeout(Duration::from_mins(1), server).await.unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err());

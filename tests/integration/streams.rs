@@ -1,4 +1,4 @@
-//! What bounds streams, and what they say of who is there.
+//! Limits of streams, and the presence that they show.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ async fn a_member_has_so_many_streams_and_the_newest_is_refused() {
     let events = || ann.get("").header("accept", "text/event-stream");
     let problem = events().await_problem(429, "too_many_streams").await;
     assert!(problem["detail"].as_str().unwrap().contains("at most 20"), "{problem}");
-    // The others go on, others' have places of their own, and asking at intervals still works.
+    // Open streams continue, other members have their own limit, and polling still works.
     ann.says("hello").await;
     for stream in &mut streams {
         assert!(matches!(stream.next().await, Ok(Update::Event(Event::MessagePosted { .. }))));
@@ -86,7 +86,7 @@ async fn a_stream_that_outlives_its_seat_does_not_keep_its_member_online_for_eve
     let member_id = app.service.show_seat(chat_id, &tokens[1]).await.unwrap().0.id;
     let stream = app.service.follow(caller(), chat_id, &tokens[1], 0).await.unwrap();
     app.service.remove_member(chat_id, &tokens[1], member_id, false).await.unwrap();
-    // The account's holder is the same member in a new seat.
+    // The account's holder returns as the same member in a new seat.
     call("login", "Bob").await_status(200).await;
     drop(stream);
     app.clock.advance(Duration::from_hours(1));
@@ -108,18 +108,18 @@ async fn many_who_type_push_no_message_out() {
     }
     service.post(id, &bob.token, MessageText::parse("hello").unwrap(), None).await.unwrap();
     assert!(matches!(stream.next().await, Ok(Update::Event(Event::MessagePosted { .. }))));
-    // What Bob was typing before is no news after his message; what he types now is.
+    // Bob's typing signals from before his message are dropped; a new one is delivered.
     service.notify_typing(id, &bob.token).await.unwrap();
     assert_eq!(stream.next().await, Ok(Update::Typing { member_id: bob.member.id }));
     service.post(id, &bob.token, MessageText::parse("again").unwrap(), None).await.unwrap();
     assert!(matches!(stream.next().await, Ok(Update::Event(Event::MessagePosted { .. }))));
 }
 
-/// Kinds of frames (RFC 6455, section 5.2).
+/// Opcodes of WebSocket frames (RFC 6455, section 5.2).
 const TEXT: u8 = 1;
 const PING: u8 = 9;
 
-/// The kinds of the WebSocket frames in `bytes`, as their opcodes.
+/// Returns the opcodes of the WebSocket frames in `bytes`.
 fn opcodes(mut bytes: &[u8]) -> Vec<u8> {
     let mut opcodes = Vec::new();
     while let [first, length, ..] = *bytes {

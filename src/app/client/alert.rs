@@ -1,4 +1,4 @@
-//! What reaches people while they do not see the page: a sound, a notification.
+//! Alerts for users who do not see the page: a sound and a notification.
 
 use uuid::Uuid;
 use wasm_bindgen_futures::JsFuture;
@@ -6,15 +6,15 @@ use web_sys::{AudioContext, Notification, NotificationOptions, NotificationPermi
 
 use super::{browser, storage};
 
-/// Two short notes, in hertz, and how long each takes, in seconds.
+/// The pitches of the two notes, in hertz, and the length of each, in seconds.
 const NOTES: [f32; 2] = [659.0, 880.0];
 const NOTE: f64 = 0.12;
-/// How loud it is, of 1.
+/// The volume, from 0 to 1.
 const VOLUME: f32 = 0.08;
 
-/// Tells of something in a chat in the ways that were chosen: what is urgent sounds even while the
-/// page is seen.
-pub(crate) fn tell(chat_name: Option<&str>, what: &str, chat_id: Uuid, is_urgent: bool) {
+/// Alerts the user to an event in a chat, in the ways that they have chosen. Urgent alerts play the sound even while
+/// the page is visible.
+pub(crate) fn alert_user(chat_name: Option<&str>, what: &str, chat_id: Uuid, is_urgent: bool) {
     let alerts = storage::alerts();
     let is_hidden = browser::is_hidden();
     if alerts.sound && (is_hidden || is_urgent) {
@@ -25,7 +25,7 @@ pub(crate) fn tell(chat_name: Option<&str>, what: &str, chat_id: Uuid, is_urgent
     }
 }
 
-/// Plays the sound; a browser that allows none stays silent.
+/// Plays the sound, if the browser allows it.
 pub(crate) fn sound() {
     let _ = try_sound();
 }
@@ -47,15 +47,15 @@ fn try_sound() -> Result<(), wasm_bindgen::JsValue> {
     Ok(())
 }
 
-/// Asks the one in front of the screen, unless they have decided before.
+/// Asks the user for permission to show notifications, unless they have already decided. Returns whether it is granted.
 pub(crate) async fn ask_permission() -> bool {
     let Ok(asked) = Notification::request_permission() else { return false };
     let _ = JsFuture::from(asked).await;
     Notification::permission() == NotificationPermission::Granted
 }
 
-/// Shows that something has happened in `chat`, never what was said. Notifications of one `tag` take
-/// each other's place.
+/// Shows a notification about `chat`, never the text of a message. It replaces an earlier notification with the same
+/// `tag`.
 fn notify(chat: &str, what: &str, tag: &str) {
     let options = NotificationOptions::new();
     options.set_body(what);

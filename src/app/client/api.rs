@@ -1,4 +1,4 @@
-//! The native API as the page calls it: the token in the `Authorization` header.
+//! Client for the native API. It sends the token in the `Authorization` header.
 
 use futures_util::future::{Either, select};
 use gloo_net::http::{Method, RequestBuilder, Response};
@@ -11,18 +11,19 @@ use uuid::Uuid;
 
 use super::browser;
 use super::storage::{self, SavedChat};
+use crate::app::texts;
 use crate::domain::{Decision, MessageId, Role};
 use crate::wire::{
     ChangeMember, Code, CreateInvite, DecideKnock, Invite, InviteList, KnockList, LiveEvent, MemberList, Messages,
     OwnSeat, OwnSessions, PostMessage, Preview, Problem, Recover, Recovered, RecoveryCode, Retention, Session,
 };
 
-/// How long an answer is waited for, in milliseconds: a dead connection says nothing by itself.
-const PATIENCE: u32 = 10_000;
+/// How long to wait for an answer, in milliseconds. A dead connection reports no error of its own.
+const TIMEOUT: u32 = 10_000;
 
 type Answer<T> = Result<T, Problem>;
 
-/// One chat's calls, as whoever has `token` makes them.
+/// The calls of one chat, authenticated with `token`.
 #[derive(Clone, Debug)]
 pub(crate) struct ChatApi {
     chat_id: Uuid,
@@ -45,7 +46,7 @@ impl ChatApi {
     }
 
     pub(crate) async fn notify_typing(&self) -> Answer<()> {
-        self.tell(Method::POST, "/typing").await
+        self.execute(Method::POST, "/typing").await
     }
 
     pub(crate) async fn list_members(&self) -> Answer<MemberList> {
@@ -58,7 +59,7 @@ impl ChatApi {
 
     pub(crate) async fn remove_member(&self, member_id: Uuid, revokes_invite: bool) -> Answer<()> {
         let invite = if revokes_invite { "revoke" } else { "keep" };
-        self.tell(Method::DELETE, &format!("/members/{member_id}?invite={invite}")).await
+        self.execute(Method::DELETE, &format!("/members/{member_id}?invite={invite}")).await
     }
 
     pub(crate) async fn set_role(&self, member_id: Uuid, role: Role) -> Answer<()> {
@@ -67,7 +68,7 @@ impl ChatApi {
     }
 
     pub(crate) async fn end_chat(&self) -> Answer<()> {
-        self.tell(Method::DELETE, "").await
+        self.execute(Method::DELETE, "").await
     }
 
     pub(crate) async fn show_seat(&self) -> Answer<OwnSeat> {
@@ -75,11 +76,11 @@ impl ChatApi {
     }
 
     pub(crate) async fn renew_session(&self) -> Answer<Session> {
-        self.ask(Method::POST, "/session", NOTHING).await
+        self.fetch(Method::POST, "/session", NOTHING).await
     }
 
     pub(crate) async fn end_own_session(&self) -> Answer<()> {
-        self.tell(Method::DELETE, "/session").await
+        self.execute(Method::DELETE, "/session").await
     }
 
     pub(crate) async fn list_sessions(&self) -> Answer<OwnSessions> {
@@ -87,11 +88,11 @@ impl ChatApi {
     }
 
     pub(crate) async fn end_session(&self, session_id: Uuid) -> Answer<()> {
-        self.tell(Method::DELETE, &format!("/sessions/{session_id}")).await
+        self.execute(Method::DELETE, &format!("/sessions/{session_id}")).await
     }
 
     pub(crate) async fn renew_recovery(&self) -> Answer<RecoveryCode> {
-        self.ask(Method::POST, "/recovery", NOTHING).await
+        self.fetch(Method::POST, "/recovery", NOTHING).await
     }
 
     pub(crate) async fn list_knocks(&self) -> Answer<KnockList> {
@@ -103,9 +104,9 @@ impl ChatApi {
         in_time(self.call(Method::POST, &path, Some(&DecideKnock { decision }))).await.map(drop)
     }
 
-    /// For one whose token is the knock's ticket.
+    /// Withdraws a knock. The token must be the knock's ticket.
     pub(crate) async fn withdraw_knock(&self, knock_id: Uuid) -> Answer<()> {
-        self.tell(Method::DELETE, &format!("/knocks/{knock_id}")).await
+        self.execute(Method::DELETE, &format!("/knocks/{knock_id}")).await
     }
 
     pub(crate) async fn list_invites(&self) -> Answer<InviteList> {
@@ -113,23 +114,23 @@ impl ChatApi {
     }
 
     pub(crate) async fn create_invite(&self, terms: &CreateInvite) -> Answer<Invite> {
-        self.ask(Method::POST, "/invite", Some(terms)).await
+        self.fetch(Method::POST, "/invite", Some(terms)).await
     }
 
     pub(crate) async fn revoke_invite(&self, invite_id: Uuid, members_go: bool) -> Answer<()> {
         let members = if members_go { "go" } else { "stay" };
-        self.tell(Method::DELETE, &format!("/invites/{invite_id}?members={members}")).await
+        self.execute(Method::DELETE, &format!("/invites/{invite_id}?members={members}")).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Answer<T> {
-        self.ask(Method::GET, path, NOTHING).await
+        self.fetch(Method::GET, path, NOTHING).await
     }
 
-    async fn tell(&self, method: Method, path: &str) -> Answer<()> {
+    async fn execute(&self, method: Method, path: &str) -> Answer<()> {
         in_time(self.call(method, path, NOTHING)).await.map(drop)
     }
 
-    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Answer<T> {
+    async fn fetch<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Answer<T> {
         in_time(async { read(self.call(method, path, body).await?).await }).await
     }
 
@@ -139,17 +140,17 @@ impl ChatApi {
     }
 }
 
-/// What stands behind a chat's address; this needs no session.
+/// Returns a preview of the chat. Needs no session.
 pub(crate) async fn preview_chat(chat_id: Uuid) -> Answer<Preview> {
     get_at(&format!("{chat_id}/preview")).await
 }
 
-/// The messages of a chat whose address is enough to read it.
+/// Returns the messages of a chat that can be read without a session.
 pub(crate) async fn read_publicly(chat_id: Uuid, after: MessageId) -> Answer<Messages> {
     get_at(&format!("{chat_id}?after={after}")).await
 }
 
-/// Posts in a chat whose address is enough for that.
+/// Posts a message in a chat that allows it without a session.
 pub(crate) async fn post_publicly(chat_id: Uuid, text: String) -> Answer<()> {
     let body = PostMessage { text, client_id: None };
     in_time(send(request(&chat_id.to_string(), Method::POST), Some(&body))).await.map(drop)
@@ -159,14 +160,14 @@ pub(super) async fn get_at<T: DeserializeOwned>(address: &str) -> Answer<T> {
     in_time(async { read(send(request(address, Method::GET), NOTHING).await?).await }).await
 }
 
-/// Brings an owner back; this needs no session.
+/// Recovers an owner's seat. Needs no session.
 pub(crate) async fn recover(chat_id: Uuid, recovery_code: String, username: String) -> Answer<Recovered> {
     let body = Recover { recovery_code, username: Some(username) };
     let request = request(&format!("{chat_id}/recover"), Method::POST);
     in_time(async { read(send(request, Some(&body)).await?).await }).await
 }
 
-/// What a frame of the stream says; `None` for what a newer server may say.
+/// Parses a frame of the stream. Returns `None` for an event that only a newer server knows.
 pub(crate) fn read_event(frame: Frame) -> Option<LiveEvent> {
     match frame {
         Frame::Text(text) => serde_json::from_str(&text).ok(),
@@ -174,17 +175,17 @@ pub(crate) fn read_event(frame: Frame) -> Option<LiveEvent> {
     }
 }
 
-/// The answer, or that there was none in time.
+/// Returns `answer`, or an [`unreachable`] problem if it takes longer than [`TIMEOUT`].
 pub(crate) async fn in_time<T>(answer: impl Future<Output = Answer<T>>) -> Answer<T> {
     let answer = std::pin::pin!(answer);
-    match select(answer, TimeoutFuture::new(PATIENCE)).await {
+    match select(answer, TimeoutFuture::new(TIMEOUT)).await {
         Either::Left((answer, _)) => answer,
         Either::Right(_) => Err(unreachable()),
     }
 }
 
-/// Whether it is worth asking again later: the refusal is of the moment, not of the request.
-pub(crate) fn is_passing(problem: &Problem) -> bool {
+/// Whether a retry may succeed, because the problem is temporary and not caused by the request.
+pub(crate) fn is_transient(problem: &Problem) -> bool {
     matches!(
         problem.code,
         Code::Unavailable | Code::TooManyRequests | Code::TooManyStreams | Code::InternalError | Code::RequestTimeout
@@ -193,7 +194,7 @@ pub(crate) fn is_passing(problem: &Problem) -> bool {
 
 pub(super) const NOTHING: Option<&()> = None;
 
-/// Asks at `address`, which begins where the site does.
+/// Builds a request to `address`, which is relative to the site's root.
 pub(super) fn request(address: &str, method: Method) -> RequestBuilder {
     RequestBuilder::new(address).method(method).header("Accept", "application/json")
 }
@@ -210,7 +211,7 @@ pub(super) async fn send(request: RequestBuilder, body: Option<&impl Serialize>)
     accepted(response).await
 }
 
-/// The answer, if it is no refusal.
+/// Returns the response if it is a success, else the problem in its body.
 pub(crate) async fn accepted(response: Response) -> Answer<Response> {
     if response.ok() {
         return Ok(response);
@@ -223,11 +224,11 @@ pub(super) async fn read<T: DeserializeOwned>(response: Response) -> Answer<T> {
 }
 
 pub(crate) fn unreachable() -> Problem {
-    Problem::new(Code::Unavailable, "The server cannot be reached. Are you offline?")
+    Problem::new(Code::Unavailable, texts::api::UNREACHABLE)
 }
 
-/// The seat that this browser remembers, if it still holds or can be got back; where the server cannot
-/// say, it is taken to.
+/// Returns the seat that this browser remembers, if its session is valid or the seat can be recovered. If the server
+/// cannot tell for now, the session counts as valid.
 pub(crate) async fn held_seat(chat_id: Uuid) -> Option<SavedChat> {
     let saved = storage::chat(chat_id)?;
     let comes_back = saved.recovery_code.is_some();
@@ -240,7 +241,7 @@ pub(crate) async fn held_seat(chat_id: Uuid) -> Option<SavedChat> {
             storage::note_refused(chat_id, &saved.token);
             comes_back
         }
-        Err(problem) => is_passing(&problem),
+        Err(problem) => is_transient(&problem),
     };
     holds.then_some(saved)
 }

@@ -1,4 +1,4 @@
-//! What the page asks of the browser itself.
+//! Wrappers around the browser's own APIs.
 
 use std::cell::Cell;
 
@@ -11,19 +11,19 @@ use web_sys::HtmlInputElement;
 use crate::domain::{Admission, Timestamp};
 use crate::wire::addresses;
 
-/// What stands after the `#` of the address.
+/// Returns the fragment of the page's address, without the `#`.
 pub(crate) fn fragment() -> Option<String> {
     let hash = window().location().hash().ok()?;
     hash.strip_prefix('#').filter(|key| !key.is_empty()).map(str::to_owned)
 }
 
-/// Where the site begins, with a slash at its end, as this browser reached it.
+/// Returns the URL of the site's root as this browser reached it, with a trailing slash.
 fn root() -> String {
     document().base_uri().ok().flatten().unwrap_or_default()
 }
 
-/// Keeps addresses beginning where they did on the page that was loaded, for what stands there is the
-/// way up from its own address.
+/// Makes the page's `<base>` absolute. The server renders it relative to the loaded page's address, so it would point
+/// elsewhere after the router has navigated.
 pub(crate) fn pin_root() {
     let root = root();
     if let Ok(Some(base)) = document().query_selector("base") {
@@ -31,14 +31,14 @@ pub(crate) fn pin_root() {
     }
 }
 
-/// In which folder of its host the site stands: `/chat`, or nothing.
+/// Returns the folder of the host that the site is served from, such as `/chat`; empty at the root.
 pub(crate) fn read_folder() -> String {
     let root = web_sys::Url::new(&root()).map(|root| root.pathname()).unwrap_or_default();
     root.trim_end_matches('/').to_owned()
 }
 
-/// The magic link for a chat: at the address that the one who runs the site gave it, else at the
-/// one by which this browser reached it.
+/// Returns the magic link for a chat. It starts with the public address that the operator has configured, else with the
+/// address by which this browser reached the site.
 pub(crate) fn magic_link(chat_id: uuid::Uuid, key: &str) -> String {
     format!("{}{}", site(), addresses::join(chat_id, key))
 }
@@ -49,13 +49,13 @@ fn site() -> String {
     given.unwrap_or_else(|| root().trim_end_matches('/').to_owned())
 }
 
-/// The address of a stream on this site.
+/// Returns the WebSocket URL of a path on this site.
 pub(crate) fn stream_address(path: &str) -> String {
     // https becomes wss.
     format!("{}{path}", root().replacen("http", "ws", 1))
 }
 
-/// Shows on the page's icon whether something is unread.
+/// Sets the page's icon to show whether something is unread.
 pub(crate) fn mark_icon(is_unread: bool) {
     let icon = document().query_selector("link[rel=icon]").ok().flatten();
     let file = if is_unread { "assets/icon-unread.svg" } else { "assets/icon.svg" };
@@ -64,7 +64,7 @@ pub(crate) fn mark_icon(is_unread: bool) {
     }
 }
 
-/// Milliseconds since 1970.
+/// Returns the time of this browser's clock, in milliseconds since 1970.
 pub(crate) fn now() -> f64 {
     js_sys::Date::now()
 }
@@ -74,7 +74,7 @@ thread_local! {
     static SERVER_AHEAD: Cell<f64> = const { Cell::new(0.0) };
 }
 
-/// Notes what time the server says it is, as HTTP writes it.
+/// Notes the server's time from the `Date` header of a response.
 pub(crate) fn note_server_time(date: &str) {
     let time = js_sys::Date::parse(date);
     if time.is_finite() {
@@ -82,22 +82,22 @@ pub(crate) fn note_server_time(date: &str) {
     }
 }
 
-/// Milliseconds since 1970 by the server's clock, to a second or so.
+/// Returns the time of the server's clock, in milliseconds since 1970, to within about a second.
 pub(crate) fn server_time() -> f64 {
     now() + SERVER_AHEAD.get()
 }
 
-/// Anything between 0 and 1.
-pub(crate) fn chance() -> f64 {
+/// Returns a random number from 0 to 1.
+pub(crate) fn random_fraction() -> f64 {
     js_sys::Math::random()
 }
 
-/// Whether nobody can see the page just now.
+/// Whether the page is hidden.
 pub(crate) fn is_hidden() -> bool {
     document().hidden()
 }
 
-/// Takes away what stands after the `#`, which may be secret, and keeps the page.
+/// Removes the fragment, which may contain a secret, from the address. The page stays.
 pub(crate) fn forget_fragment() {
     let path = window().location().pathname().unwrap_or_default();
     if let Ok(history) = window().history() {
@@ -105,7 +105,7 @@ pub(crate) fn forget_fragment() {
     }
 }
 
-/// Calls `then` when someone does something with the page, until it is left.
+/// Calls `then` whenever the user does something on the page, until they leave it.
 pub(crate) fn on_use(then: impl Fn() + Clone + 'static) {
     let listeners = ["pointerdown", "keydown", "wheel", "touchmove"].map(|event| {
         let then = then.clone();
@@ -114,8 +114,8 @@ pub(crate) fn on_use(then: impl Fn() + Clone + 'static) {
     on_cleanup(move || listeners.into_iter().for_each(WindowListenerHandle::remove));
 }
 
-/// Calls `then` when the page is seen again, shown again, or online again, or not any more; until
-/// it is left.
+/// Calls `then` when the page becomes visible or is shown again, and when the browser goes online or offline, until the
+/// user leaves the page.
 pub(crate) fn on_wake(then: impl Fn() + Clone + 'static) {
     let shown = {
         let then = then.clone();
@@ -135,14 +135,14 @@ pub(crate) fn on_wake(then: impl Fn() + Clone + 'static) {
             let shown = shown.clone();
             move |_| shown()
         }),
-        // It bubbles up from the document.
+        // This event bubbles from the document to the window.
         window_event_listener_untyped("visibilitychange", move |_| shown()),
     ];
     on_cleanup(move || listeners.into_iter().for_each(WindowListenerHandle::remove));
 }
 
-/// The address by which others enter, where that is all they need.
-pub(crate) fn entrance_link(admission: Admission, chat_id: uuid::Uuid) -> Option<String> {
+/// Returns the link with which others join the chat; `None` if they need an invite.
+pub(crate) fn entry_link(admission: Admission, chat_id: uuid::Uuid) -> Option<String> {
     match admission {
         Admission::Link | Admission::Approval => None,
         Admission::Account => Some(format!("{}{}", site(), addresses::room(chat_id))),
@@ -150,19 +150,19 @@ pub(crate) fn entrance_link(admission: Admission, chat_id: uuid::Uuid) -> Option
     }
 }
 
-/// The value of the radio button of this name that is chosen.
+/// Returns the value of the selected radio button with this name.
 pub(crate) fn chosen(name: &str) -> Option<String> {
     let chosen = document().query_selector(&format!("input[name={name}]:checked")).ok().flatten()?;
     Some(chosen.unchecked_into::<HtmlInputElement>().value())
 }
 
-/// Brings `element` into sight.
+/// Scrolls `element` into view.
 pub(crate) fn show(element: &web_sys::Element) {
     element.scroll_into_view_with_bool(false);
 }
 
-/// Makes a box as high as its text, where the browser's styles cannot: `WebKit` learned `field-sizing`
-/// late.
+/// Makes a text box as high as its text, in browsers without the CSS property `field-sizing`, such as older versions of
+/// `WebKit`.
 pub(crate) fn fit_to_text(text_box: &web_sys::HtmlElement) {
     let style = text_box.style();
     if js_sys::Reflect::has(&style, &JsValue::from_str("fieldSizing")).unwrap_or(false) {
@@ -173,22 +173,22 @@ pub(crate) fn fit_to_text(text_box: &web_sys::HtmlElement) {
     let _ = style.set_property("height", &format!("{}px", text_box.scroll_height() + borders));
 }
 
-/// Opens what hides `element`: what is wrong with it must be seen.
+/// Opens the closed `<details>` around `element`, so that the problem with it is visible.
 pub(crate) fn reveal(element: &web_sys::Element) {
     if let Ok(Some(hidden)) = element.closest("details:not([open])") {
         let _ = hidden.set_attribute("open", "");
     }
 }
 
-/// The address that brings an owner back from any browser.
+/// Returns the link that recovers the owner's seat in any browser.
 pub(crate) fn recovery_link(chat_id: uuid::Uuid, code: &str) -> String {
     format!("{}{}#{code}", site(), addresses::chat(chat_id))
 }
 
-/// Copies what stands in `input`, then calls `then` with whether it worked.
+/// Copies the value of `input`, then calls `then` with whether it worked.
 pub(crate) fn copy_from(input: HtmlInputElement, then: impl FnOnce(bool) + 'static) {
     input.select();
-    // The clipboard exists only where the page was served securely; the older way works anywhere.
+    // The clipboard API exists only in secure contexts; `execCommand` works everywhere.
     let clipboard = js_sys::Reflect::get(&window().navigator(), &JsValue::from_str("clipboard"));
     let clipboard = clipboard.ok().and_then(|value| value.dyn_into::<web_sys::Clipboard>().ok());
     let Some(clipboard) = clipboard else {
@@ -206,12 +206,12 @@ fn copy_selection() -> bool {
     document.exec_command("copy").unwrap_or(false)
 }
 
-/// Whether the browser can hand links to other programs.
+/// Whether the browser can share links with other apps.
 pub(crate) fn can_share() -> bool {
     js_sys::Reflect::has(&window().navigator(), &JsValue::from_str("share")).unwrap_or(false)
 }
 
-/// Hands a link to another program; that someone changes their mind is no error.
+/// Shares a link with another app. It is no error if the user cancels.
 pub(crate) fn share(title: &str, url: &str) {
     let data = web_sys::ShareData::new();
     data.set_title(title);
@@ -222,8 +222,7 @@ pub(crate) fn share(title: &str, url: &str) {
     });
 }
 
-/// Moves the focus to the first element that `selector` names; where it would bring up a keyboard on
-/// the screen, it stays.
+/// Moves the focus to the first element that matches `selector`, unless that may open an on-screen keyboard.
 pub(crate) fn focus_first(selector: &str) {
     let first = document().query_selector(selector).ok().flatten();
     if let Some(element) = first.filter(|_| has_keyboard()) {
@@ -231,7 +230,7 @@ pub(crate) fn focus_first(selector: &str) {
     }
 }
 
-/// Whether people here type on keys of their own: then a focused box brings up no keyboard that
+/// Whether the device seems to have a physical keyboard, so that a focused text box opens no on-screen keyboard, which
 /// would cover half the screen.
 pub(crate) fn has_keyboard() -> bool {
     let query = window().match_media("(hover: hover) and (pointer: fine)");
@@ -243,20 +242,20 @@ pub(crate) fn confirm(question: &str) -> bool {
     window().confirm_with_message(question).unwrap_or(false)
 }
 
-/// The time of day as people write it where this browser is set up.
+/// Formats the time of day in the browser's locale.
 pub(crate) fn time_of_day(moment: Timestamp) -> String {
     let options = options(&[("hour", "2-digit"), ("minute", "2-digit")]);
     date(moment).to_locale_time_string_with_options("default", &options).into()
 }
 
-/// The day and the time of day, as people write them where this browser is set up.
+/// Formats the date and the time of day in the browser's locale.
 pub(crate) fn date_and_time(moment: Timestamp) -> String {
     let options = options(&[("dateStyle", "medium"), ("timeStyle", "short")]);
     date(moment).to_locale_string("default", &options).into()
 }
 
 fn date(moment: Timestamp) -> js_sys::Date {
-    #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are exact for ages to come
+    #[allow(clippy::cast_precision_loss)] // exact for milliseconds since 1970
     js_sys::Date::new(&JsValue::from_f64(moment.as_millis() as f64))
 }
 
@@ -268,8 +267,8 @@ fn options(named: &[(&str, &str)]) -> js_sys::Object {
     options
 }
 
-/// Keeps the page as high as what is visible of it: a phone's keyboard covers the rest, and not
-/// every browser makes room by itself.
+/// Keeps the page as high as its visible part. A phone's keyboard covers the rest, and not every browser resizes the
+/// page for it.
 pub(crate) fn fit_to_visible_height() {
     let Some(viewport) = window().visual_viewport() else { return };
     let fit = {
@@ -285,6 +284,6 @@ pub(crate) fn fit_to_visible_height() {
     fit();
     let on_resize = wasm_bindgen::closure::Closure::<dyn FnMut()>::new(fit);
     let _ = viewport.add_event_listener_with_callback("resize", on_resize.as_ref().unchecked_ref());
-    // The page listens as long as it lives.
+    // The listener stays for the life of the page.
     on_resize.forget();
 }

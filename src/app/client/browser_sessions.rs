@@ -1,5 +1,5 @@
-//! Chats that are entered by their address, and who this browser is in all of them. The proof of it is
-//! a cookie, which no script can read.
+//! Open chats, and the browser session, which gives this browser one name in all of them. The session's token is a
+//! cookie that scripts cannot read.
 
 use gloo_net::http::Method;
 use serde::Serialize;
@@ -12,7 +12,7 @@ use crate::domain::{Admission, MessageId};
 use crate::wire::chat_app::{Chatroom, ChatroomMessages, NewBrowserSession, NewChatroom, OwnName};
 use crate::wire::{Joined, Message, Messages, Problem};
 
-/// Says who this browser is from now on.
+/// Opens a browser session with this name, or changes the name of the current one.
 pub(crate) async fn open_session(username: String) -> Result<(), Problem> {
     let session: OwnName = post("sessions", Some(&NewBrowserSession { username })).await?;
     storage::remember_username(&session.username);
@@ -20,7 +20,7 @@ pub(crate) async fn open_session(username: String) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Who this browser is, if it has said so; a server that cannot say is not asked again.
+/// Returns the name of the browser session, if there is one. After a 401, the server is not asked again.
 pub(crate) async fn own_name() -> Option<String> {
     if !storage::has_session() {
         return None;
@@ -32,7 +32,7 @@ pub(crate) async fn own_name() -> Option<String> {
     answer.ok().map(|OwnName { username, .. }| username)
 }
 
-/// The messages after a cursor, for a browser that has said who it is.
+/// Returns the messages after a cursor, authenticated by the browser session.
 pub(crate) async fn read(chat_id: Uuid, after: MessageId) -> Result<Messages, Problem> {
     let ChatroomMessages { messages, last_id, missed, .. } = get_at(&format!("chats/{chat_id}/?after={after}")).await?;
     let messages = messages.into_iter().map(|message| Message {
@@ -50,7 +50,7 @@ pub(crate) async fn create(chatroom: &NewChatroom) -> Result<Chatroom, Problem> 
     post("chats", Some(chatroom)).await
 }
 
-/// Takes a seat under the name of this browser's session, and remembers it.
+/// Takes a seat under the name of the browser session, and stores it.
 pub(crate) async fn enter(chat_id: Uuid) -> Result<(), Problem> {
     let seat: Joined = post(&format!("chats/{chat_id}/enter"), NOTHING).await?;
     let admission = Some(Admission::Open);
@@ -62,10 +62,10 @@ async fn post<T: DeserializeOwned>(address: &str, body: Option<&impl Serialize>)
     in_time(async { api::read(send(request(address, Method::POST), body).await?).await }).await
 }
 
-/// Sees to it that this browser has a seat: the one it remembers, or one under the name of its session.
+/// Makes sure that this browser has a seat: the one it remembers, or a new one under the name of the browser session.
 ///
 /// # Errors
-/// Why it has none; [`crate::wire::Code::SessionRequired`] where nobody has said who is here.
+/// Why there is no seat; [`crate::wire::Code::SessionRequired`] without a browser session.
 pub(crate) async fn find_seat(chat_id: Uuid) -> Result<(), Problem> {
     match held_seat(chat_id).await {
         Some(_) => Ok(()),

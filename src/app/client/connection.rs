@@ -1,23 +1,22 @@
-//! How this tab hears from the server: the state, and when to ask and to connect again. Pure; the
-//! conversation acts on it.
+//! The state of this tab's connection to the server: when to poll, and when to reconnect. It is pure; the conversation
+//! acts on it.
 
-/// How often new messages are asked for while nothing tells of them, in milliseconds.
+/// Interval between polls while no stream is open, in milliseconds.
 const POLL_EVERY: f64 = 1_000.0;
-/// How often they are asked for all the same while the stream is open: that it says nothing may
-/// mean that it is dead.
+/// Interval between polls while the stream is open, in milliseconds: a silent stream may be dead.
 const POLL_LIVE_EVERY: f64 = 20_000.0;
-/// The first wait before the stream is opened again, and the longest; each is twice the one before.
+/// The first and the longest wait before the stream is reopened, in milliseconds. Each wait is twice the one before.
 const RETRY_FIRST: f64 = 500.0;
 const RETRY_LONGEST: f64 = 30_000.0;
 
-/// What people may want to know of the connection.
+/// The state of the connection, as shown to the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
-    /// The stream is being opened for the first time.
+    /// The stream is being opened, after at most one failure.
     Connecting,
     /// The stream is open.
     Live,
-    /// There is no stream; the interval alone brings what is new.
+    /// There is no stream, so polling alone brings new messages.
     Polling,
     /// The server cannot be reached.
     Offline,
@@ -27,20 +26,20 @@ pub(crate) enum Link {
 enum Stream {
     Opening,
     Open,
-    /// No stream before this moment.
+    /// No stream is opened before this moment.
     Waiting(f64),
 }
 
-/// Moments are milliseconds on any clock that goes on.
+/// Decides when to poll and when to open the stream. Moments are milliseconds of any one clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Connection {
     stream: Stream,
-    /// Streams that did not open, or did not last, in a row.
+    /// How many streams have ended since one last delivered something.
     failures: u32,
     last_poll: Option<f64>,
     /// Whether the last poll reached the server.
     is_reached: bool,
-    /// Whether a poll has found what the stream has not told, and the stream has said nothing since.
+    /// Whether a poll has found messages that the stream did not deliver, and the stream has been silent since.
     is_doubted: bool,
 }
 
@@ -64,9 +63,9 @@ impl Connection {
         }
     }
 
-    /// Whether it is time to ask for what is new; if so, it counts as asked.
+    /// Whether it is time to poll. If so, the poll counts as started.
     pub(crate) fn starts_poll(&mut self, now: f64) -> bool {
-        // A timer may come a little early.
+        // A timer may fire a little early.
         let every = if self.stream == Stream::Open { POLL_LIVE_EVERY } else { POLL_EVERY } - 100.0;
         let is_time = self.last_poll.is_none_or(|last| now - last >= every);
         if is_time {
@@ -75,7 +74,7 @@ impl Connection {
         is_time
     }
 
-    /// Whether it is time to open the stream; if so, it counts as opening.
+    /// Whether it is time to open the stream. If so, it counts as opening.
     pub(crate) fn starts_stream(&mut self, now: f64) -> bool {
         let is_time = matches!(self.stream, Stream::Waiting(until) if now >= until);
         if is_time {
@@ -84,28 +83,28 @@ impl Connection {
         is_time
     }
 
-    /// Something came by the stream, so it works, and the next wait is a short one again.
-    pub(crate) fn stream_told(&mut self) {
+    /// Notes that the stream has delivered something, so it works, and the next wait is short again.
+    pub(crate) fn stream_received(&mut self) {
         self.stream = Stream::Open;
         self.failures = 0;
         self.is_reached = true;
         self.is_doubted = false;
     }
 
-    /// The stream ended, for whatever reason. `chance` is between 0 and 1: all that lost the same
-    /// server do not come back at the same moment.
-    pub(crate) fn stream_closed(&mut self, now: f64, chance: f64) {
+    /// Notes that the stream has ended, for any reason. `random_fraction`, between 0 and 1, spreads the reconnects of
+    /// clients that lost the same server.
+    pub(crate) fn stream_closed(&mut self, now: f64, random_fraction: f64) {
         let doubled = 2_f64.powi(self.failures.min(16).cast_signed());
-        let wait = (RETRY_FIRST * doubled).min(RETRY_LONGEST) * (0.5 + chance / 2.0);
+        let wait = (RETRY_FIRST * doubled).min(RETRY_LONGEST) * (0.5 + random_fraction / 2.0);
         self.stream = Stream::Waiting(now + wait);
         self.is_doubted = false;
         self.failures += 1;
-        // The interval takes over at once.
+        // Polling takes over at once.
         self.last_poll = None;
     }
 
-    /// Whether the stream is to be given up: the server is gone, or polls find what the stream
-    /// should have told. Once may be chance, so it is asked again soon.
+    /// Notes the result of a poll. Returns whether to give up the stream, because the server is gone or polls find
+    /// messages that the stream should have delivered. One such poll may be chance, so the next poll comes soon.
     pub(crate) fn polled(&mut self, is_reached: bool, found_new: bool) -> bool {
         self.is_reached = is_reached;
         if self.stream != Stream::Open {
@@ -119,7 +118,7 @@ impl Connection {
         gives_up
     }
 
-    /// There may be a connection again, or somebody looks again: no more waiting.
+    /// Ends every wait, because the connection may be back or the user looks at the page again.
     pub(crate) fn wake(&mut self) {
         if let Stream::Waiting(until) = &mut self.stream {
             *until = f64::NEG_INFINITY;
@@ -139,7 +138,7 @@ mod tests {
         assert!(!connection.starts_stream(0.0), "one at a time");
         assert_eq!(connection.link(), Link::Connecting);
         assert!(connection.starts_poll(1_000.0));
-        connection.stream_told();
+        connection.stream_received();
         assert_eq!(connection.link(), Link::Live);
         assert!(!connection.starts_poll(2_000.0));
         assert!(connection.starts_poll(21_000.0));
@@ -176,7 +175,7 @@ mod tests {
             connection.stream_closed(0.0, 1.0);
         }
         assert_eq!(connection.link(), Link::Polling);
-        connection.stream_told();
+        connection.stream_received();
         connection.stream_closed(0.0, 1.0);
         assert!(connection.starts_stream(500.0));
         assert_eq!(connection.link(), Link::Connecting, "one drop is nothing to speak of");
@@ -191,7 +190,7 @@ mod tests {
         assert!(connection.starts_poll(0.0) && !connection.starts_poll(1.0) && !connection.starts_stream(1.0));
         connection.wake();
         assert!(connection.starts_poll(2.0) && connection.starts_stream(2.0));
-        connection.stream_told();
+        connection.stream_received();
         connection.wake();
         assert!(connection.starts_poll(3.0) && !connection.starts_stream(3.0), "an open stream stays");
     }
@@ -199,14 +198,14 @@ mod tests {
     #[test]
     fn a_stream_that_has_gone_silent_is_found_out_by_a_poll() {
         let mut connection = Connection::new();
-        connection.stream_told();
+        connection.stream_received();
         assert!(connection.starts_poll(0.0) && !connection.polled(true, false));
         assert!(!connection.polled(true, true), "it may have been on its way");
         assert!(connection.starts_poll(1.0), "but it is asked again soon");
-        connection.stream_told();
+        connection.stream_received();
         assert!(!connection.polled(true, true), "it was on its way");
         assert!(connection.polled(true, false), "it said nothing since");
-        connection.stream_told();
+        connection.stream_received();
         assert!(connection.polled(false, false), "the server is gone");
         assert_eq!(connection.link(), Link::Offline);
         connection.polled(true, false);

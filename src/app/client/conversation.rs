@@ -1,5 +1,5 @@
-//! One chat as this tab follows it: a gloo interval asks for what is new, a stream tells of it
-//! sooner while it is open. The interval alone is enough to be correct.
+//! One chat as this tab follows it. A gloo interval polls for new messages, and a stream delivers them sooner while it
+//! is open. The interval alone is enough for correctness.
 
 use futures_util::StreamExt as _;
 use futures_util::future::{AbortHandle, abortable};
@@ -16,57 +16,57 @@ use crate::app::notice::Notice;
 use crate::domain::{MessageId, Refusal, Role};
 use crate::wire::{Knock, MemberList, Message, Problem};
 
-/// How often it is looked whether there is something to do, in milliseconds.
+/// Interval at which the tab checks whether work is due, in milliseconds.
 const TICK_EVERY: u32 = 1_000;
-/// Every so many polls the members are asked for as well.
+/// Without a stream, one in this many polls also loads the roster.
 const POLLS_PER_ROSTER: u32 = 3;
-/// How often one's own writing is told, in milliseconds.
+/// Minimum interval between typing notifications, in milliseconds.
 const TYPING_EVERY: f64 = 3_000.0;
 
-/// What the chat page shows, and what it can do. Copies are the same conversation.
+/// The state of the chat page, and its actions. Copies refer to the same conversation.
 #[derive(Clone, Copy)]
 pub(crate) struct Conversation {
     pub(crate) chat_id: Uuid,
-    /// The messages that are kept, oldest first.
+    /// The kept messages, oldest first.
     pub(crate) messages: RwSignal<Vec<Message>>,
-    /// What waits to be sent, oldest first.
+    /// Unsent messages, oldest first.
     pub(crate) unsent: RwSignal<Vec<Unsent>>,
     pub(crate) roster: RwSignal<Option<MemberList>>,
-    /// This browser's seat, as storage has it.
+    /// This browser's seat, as stored.
     pub(crate) seat: RwSignal<Option<SavedChat>>,
-    /// Who waits to be let in, as an owner sees it.
+    /// The knocks that wait for a decision, in an owner's browser.
     pub(crate) knocks: RwSignal<Vec<Knock>>,
     /// Whether the session ends in a few minutes.
     pub(crate) ends_soon: RwSignal<bool>,
     /// How many messages were deleted before this tab saw them.
     pub(crate) missed: RwSignal<u64>,
     pub(crate) link: RwSignal<Link>,
-    /// Who is writing, and until when that holds.
+    /// The members who are typing, and until when each of them counts as typing.
     pub(crate) typing: RwSignal<Vec<(Uuid, f64)>>,
-    /// Messages of others that came while nobody could see the page.
+    /// How many messages of others have arrived while the page was hidden.
     pub(crate) unread: RwSignal<usize>,
-    /// Whether the messages were read once.
+    /// Whether the messages have been loaded.
     pub(crate) is_loaded: RwSignal<bool>,
-    /// A message that the server refused, with its reason.
+    /// A message that the server refused, and why.
     pub(crate) refused: RwSignal<Option<(Unsent, Problem)>>,
-    /// Why this browser has no seat any more.
+    /// Why this browser has lost its seat.
     pub(crate) lost: RwSignal<Option<Problem>>,
-    /// What the server told last of why that is.
-    pub(crate) farewell: StoredValue<Option<Notice>>,
-    /// The last id up to which every message was read.
+    /// The reason for that, if an event of the server gave one.
+    pub(crate) departure_notice: StoredValue<Option<Notice>>,
+    /// The id up to which every message has been read.
     pub(super) cursor: StoredValue<MessageId>,
-    /// Set while this browser gives up its seat: what the server says meanwhile is no news.
+    /// Set while this browser gives up its seat, so that it ignores reports that the seat is lost.
     pub(super) is_leaving: StoredValue<bool>,
     is_reading: StoredValue<bool>,
     pub(super) is_sending: StoredValue<bool>,
     polls: StoredValue<u32>,
     connection: StoredValue<Connection>,
-    /// Ends the stream that is open or being opened.
+    /// Aborts the stream that is open or being opened.
     stream: StoredValue<Option<AbortHandle>>,
-    pub(super) told_typing: StoredValue<f64>,
-    /// When someone last did something with the page.
+    pub(super) typing_sent_at: StoredValue<f64>,
+    /// When the user last did something on the page.
     pub(super) last_use: StoredValue<f64>,
-    pub(super) tried_renewal: StoredValue<f64>,
+    pub(super) renewal_tried_at: StoredValue<f64>,
     pub(super) is_getting_code: StoredValue<bool>,
 }
 
@@ -87,7 +87,7 @@ impl Conversation {
             is_loaded: RwSignal::new(false),
             refused: RwSignal::new(None),
             lost: RwSignal::new(None),
-            farewell: StoredValue::new(None),
+            departure_notice: StoredValue::new(None),
             cursor: StoredValue::new(0),
             is_leaving: StoredValue::new(false),
             is_reading: StoredValue::new(false),
@@ -95,14 +95,14 @@ impl Conversation {
             polls: StoredValue::new(0),
             connection: StoredValue::new(Connection::new()),
             stream: StoredValue::new(None),
-            told_typing: StoredValue::new(f64::NEG_INFINITY),
+            typing_sent_at: StoredValue::new(f64::NEG_INFINITY),
             last_use: StoredValue::new(f64::NEG_INFINITY),
-            tried_renewal: StoredValue::new(f64::NEG_INFINITY),
+            renewal_tried_at: StoredValue::new(f64::NEG_INFINITY),
             is_getting_code: StoredValue::new(false),
         }
     }
 
-    /// Follows the chat until the page is left.
+    /// Follows the chat until the user leaves the page.
     pub(crate) fn follow(self) {
         self.seat.set(self.saved());
         self.note_use();
@@ -122,8 +122,8 @@ impl Conversation {
         });
     }
 
-    /// Does what it is time for. Until the seat is known to hold, that is one question after the other
-    /// and nothing beside it: where the session has ended, one refusal says so.
+    /// Does the work that is due. Until the seat is known to be valid, this makes one request at a time and nothing
+    /// else, so that an ended session causes a single refusal.
     pub(super) fn tick(self) {
         if self.lost.try_with_untracked(Option::is_some) != Some(false) {
             return;
@@ -132,14 +132,14 @@ impl Conversation {
         if self.typing.with_untracked(|typing| typing.iter().any(|(_, until)| *until <= now)) {
             self.typing.update(|typing| typing.retain(|(_, until)| *until > now));
         }
-        if self.seems_held() {
+        if self.is_presumably_held() {
             if self.connect(|connection| connection.starts_stream(now)) == Some(true) {
                 self.open_stream();
             }
-            self.keep_session(now);
+            self.maintain_session(now);
         }
         self.show_outbox();
-        self.send();
+        self.flush_outbox();
         if self.is_reading.get_value() {
             return;
         }
@@ -148,13 +148,13 @@ impl Conversation {
         }
     }
 
-    /// Whether the server has answered to this seat, and its session is not over by the clock.
-    fn seems_held(self) -> bool {
+    /// Whether the server has accepted this seat, and its session has not expired by the clock.
+    fn is_presumably_held(self) -> bool {
         let is_over = |saved: SavedChat| saved.is_refused || saved.age(browser::server_time()) >= 1.0;
         self.is_loaded.try_get_untracked() == Some(true) && !self.saved().is_some_and(is_over)
     }
 
-    /// Does something to the connection, and shows what it is then. `None` once the page was left.
+    /// Calls `act` with the connection, and shows its new state. Returns `None` once the user has left the page.
     fn connect<T>(self, act: impl FnOnce(&mut Connection) -> T) -> Option<T> {
         let (done, link) = self.connection.try_update_value(|connection| (act(connection), connection.link()))?;
         if self.link.try_get_untracked() != Some(link) {
@@ -163,7 +163,7 @@ impl Conversation {
         Some(done)
     }
 
-    /// Listens until the stream ends, for whatever reason; no reason is the last word.
+    /// Opens the stream and listens until it ends. Whatever the reason, the stream is reopened later.
     fn open_stream(self) {
         let (listening, handle) = abortable(self.listen());
         self.stream.try_set_value(Some(handle));
@@ -178,9 +178,9 @@ impl Conversation {
         let (Some(api), Some(after)) = (self.api(), self.cursor.try_get_value()) else { return };
         let Some(mut stream) = api.open_stream(after) else { return };
         while let Some(Ok(frame)) = stream.next().await {
-            self.connect(Connection::stream_told);
+            self.connect(Connection::stream_received);
             if let Some(event) = api::read_event(frame) {
-                self.hear(event, after);
+                self.handle_event(event, after);
             }
         }
     }
@@ -193,47 +193,47 @@ impl Conversation {
     }
 
     fn note_closed_stream(self) {
-        self.connect(|connection| connection.stream_closed(browser::now(), browser::chance()));
+        self.connect(|connection| connection.stream_closed(browser::now(), browser::random_fraction()));
     }
 
-    /// Tells the others that something is being written, not too often.
+    /// Tells the others that the user is typing, at most once every [`TYPING_EVERY`] milliseconds.
     pub(crate) fn notify_typing(self) {
         let now = browser::now();
-        if now - self.told_typing.get_value() < TYPING_EVERY || self.link.get_untracked() != Link::Live {
+        if now - self.typing_sent_at.get_value() < TYPING_EVERY || self.link.get_untracked() != Link::Live {
             return;
         }
-        self.told_typing.set_value(now);
+        self.typing_sent_at.set_value(now);
         let Some(api) = self.api() else { return };
         spawn_local(async move {
-            // It is of the moment: what does not arrive is not told again.
+            // A lost typing notification is not worth a retry.
             let _ = api.notify_typing().await;
         });
     }
 
-    pub(super) fn lose(self, refusal: &Refusal) {
+    pub(super) fn note_lost_seat(self, refusal: &Refusal) {
         if self.is_leaving.try_get_value() == Some(false) {
             self.lost.try_set(Some(refusal.into()));
         }
     }
 
-    /// The seat as storage has it: another tab may have changed it since.
+    /// Returns the seat from storage, where another tab may have changed it.
     pub(crate) fn saved(self) -> Option<SavedChat> {
         storage::chat(self.chat_id)
     }
 
-    /// The chat's calls, with the token as storage has it.
+    /// Returns the chat's API, with the token from storage.
     pub(super) fn api(self) -> Option<ChatApi> {
         self.saved().map(|saved| ChatApi::new(self.chat_id, &saved.token))
     }
 
-    /// Whether this browser's seat is an owner's; what shows it, shows it anew when that changes.
+    /// Whether this browser's seat is an owner's. Views that call this update when it changes.
     pub(crate) fn is_owner(self) -> bool {
         self.seat.with(|seat| seat.as_ref().is_some_and(|seat| seat.role == Role::Owner))
     }
 
     fn poll(self) {
         self.is_reading.set_value(true);
-        // While the stream tells of comings and goings, the rare poll is for who is online.
+        // The stream reports joins and departures, so the rare poll beside it is for who is online.
         let is_live = self.link.get_untracked() == Link::Live;
         let has_roster = self.roster.with_untracked(Option::is_some);
         let with_roster = is_live || !has_roster || self.polls.get_value().is_multiple_of(POLLS_PER_ROSTER);
@@ -242,12 +242,12 @@ impl Conversation {
             if self.read().await && with_roster {
                 self.load_roster().await;
             }
-            // The page may have been left meanwhile.
+            // The user may have left the page.
             let _ = self.is_reading.try_set_value(false);
         });
     }
 
-    /// Reads what is new; whether the server has answered.
+    /// Reads the new messages. Returns whether that worked.
     async fn read(self) -> bool {
         let Some(SavedChat { token, is_refused, .. }) = self.saved() else {
             self.lost.try_set(Some(no_seat()));
@@ -259,8 +259,8 @@ impl Conversation {
         }
         let Some(after) = self.cursor.try_get_value() else { return false };
         let answer = ChatApi::new(self.chat_id, &token).read_messages(after).await;
-        let is_reached = !answer.as_ref().is_err_and(api::is_passing);
-        // The stream may have told of it while the answer was on its way.
+        let is_reached = !answer.as_ref().is_err_and(api::is_transient);
+        // The stream may have delivered the messages before this answer.
         let newest = answer.as_ref().map_or(0, |unseen| unseen.last_id);
         let found_new = newest > self.cursor.try_get_value().unwrap_or(newest);
         if self.connect(|connection| connection.polled(is_reached, found_new)) == Some(true) {
@@ -270,9 +270,9 @@ impl Conversation {
         let is_answered = answer.is_ok();
         match answer {
             Ok(unseen) => self.show(unseen, after),
-            Err(problem) if api::is_passing(&problem) => {}
+            Err(problem) if api::is_transient(&problem) => {}
             Err(_) if self.is_leaving.try_get_value() != Some(false) => {}
-            // Another tab may have renewed the session between reading the token and the answer.
+            // Another tab may have renewed the session since this one read the token.
             Err(_) if self.saved().is_some_and(|saved| saved.token != token) => {}
             Err(problem) => {
                 if problem.status == 401 {

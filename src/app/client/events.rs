@@ -1,4 +1,4 @@
-//! Server-sent events, read with a secret in the header, which a browser's own reader cannot send.
+//! Server-sent events with an `Authorization` header, which the browser's own `EventSource` cannot send.
 
 use std::ops::ControlFlow;
 
@@ -10,28 +10,28 @@ use js_sys::Uint8Array;
 use wasm_bindgen::JsCast as _;
 use wasm_streams::ReadableStream;
 
-use super::api::{accepted, in_time, is_passing, unreachable};
+use super::api::{accepted, in_time, is_transient, unreachable};
 use crate::wire::Problem;
 
-/// How long until a stream that broke is opened again, in milliseconds.
+/// How long to wait before a broken stream is reopened, in milliseconds.
 const RETRY: u32 = 1_500;
-/// How long a stream may say nothing, in milliseconds: the server sends a comment every 20 s, so it is dead.
-const SILENCE: u32 = 45_000;
+/// A stream that is silent for this many milliseconds is dead, because the server sends a comment every 20 s.
+const SILENCE_TIMEOUT: u32 = 45_000;
 
-/// Hears the events at `address` until `hear`, which is given each one's name and data, has heard
-/// enough. A stream that breaks or falls silent is opened again.
+/// Calls `on_event` with the name and the data of each event at `address`, until it returns `Break`. A stream that ends
+/// or falls silent is opened again.
 ///
 /// # Errors
-/// What the server says to that, where it is for good.
+/// The server's refusal, if a retry cannot succeed.
 pub(crate) async fn listen(
     address: &str,
     bearer: &str,
-    mut hear: impl FnMut(&str, &str) -> ControlFlow<()>,
+    mut on_event: impl FnMut(&str, &str) -> ControlFlow<()>,
 ) -> Result<(), Problem> {
     loop {
-        match listen_once(address, bearer, &mut hear).await {
+        match listen_once(address, bearer, &mut on_event).await {
             Ok(ControlFlow::Break(())) => return Ok(()),
-            Err(problem) if !is_passing(&problem) => return Err(problem),
+            Err(problem) if !is_transient(&problem) => return Err(problem),
             Ok(ControlFlow::Continue(())) | Err(_) => TimeoutFuture::new(RETRY).await,
         }
     }
@@ -40,20 +40,20 @@ pub(crate) async fn listen(
 async fn listen_once(
     address: &str,
     bearer: &str,
-    hear: &mut impl FnMut(&str, &str) -> ControlFlow<()>,
+    on_event: &mut impl FnMut(&str, &str) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>, Problem> {
     let request = RequestBuilder::new(address)
         .header("Accept", "text/event-stream")
         .header("Authorization", &format!("Bearer {bearer}"));
     let response = in_time(async { accepted(request.send().await.map_err(|_| unreachable())?).await }).await?;
     let Some(body) = response.body() else { return Err(unreachable()) };
-    // Dropping it ends the request.
+    // Dropping the stream ends the request.
     let mut chunks = ReadableStream::from_raw(body).into_stream();
     let mut reader = Reader::default();
-    while let Either::Left((Some(Ok(chunk)), _)) = select(chunks.next(), TimeoutFuture::new(SILENCE)).await {
+    while let Either::Left((Some(Ok(chunk)), _)) = select(chunks.next(), TimeoutFuture::new(SILENCE_TIMEOUT)).await {
         let Ok(bytes) = chunk.dyn_into::<Uint8Array>() else { break };
         for (name, data) in reader.take(&bytes.to_vec()) {
-            if hear(&name, &data).is_break() {
+            if on_event(&name, &data).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -61,15 +61,15 @@ async fn listen_once(
     Ok(ControlFlow::Continue(()))
 }
 
-/// Puts events together out of pieces of any size.
+/// Assembles events from chunks of any size.
 #[derive(Default)]
 struct Reader {
     rest: Vec<u8>,
 }
 
 impl Reader {
-    /// The events, as name and data, that `bytes` complete. The server ends lines with `\n` and
-    /// writes one line of data.
+    /// Returns the name and the data of each event that `bytes` completes. The server ends lines with `\n` and writes
+    /// one line of data.
     fn take(&mut self, bytes: &[u8]) -> Vec<(String, String)> {
         self.rest.extend_from_slice(bytes);
         let mut events = Vec::new();

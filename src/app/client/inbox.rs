@@ -1,4 +1,4 @@
-//! What comes of a chat, by the stream or as an answer: shown once, in order.
+//! Incoming messages and events, from the stream or from a poll. Each message is shown once, in order.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -8,14 +8,15 @@ use super::browser;
 use super::conversation::Conversation;
 use super::storage::{self, SavedChat};
 use crate::app::notice::Notice;
+use crate::app::texts;
 use crate::domain::{Admission, Departure, MessageId, Refusal, Role};
 use crate::wire::{LiveEvent, MemberList, Message, Messages};
 
-/// How long someone counts as writing after they said so, in milliseconds.
+/// How long a member counts as typing after a typing event, in milliseconds.
 const TYPING_FOR: f64 = 5_000.0;
 
 impl Conversation {
-    /// A member, or this browser's own, has another name.
+    /// Changes a member's name in the roster, and in the stored seat if the member is this browser's own.
     fn rename(self, member_id: Uuid, username: &str) {
         self.roster.try_update(|roster| {
             let members = roster.iter_mut().flat_map(|roster| &mut roster.members);
@@ -28,8 +29,8 @@ impl Conversation {
         }
     }
 
-    /// `after` is where the stream began.
-    pub(super) fn hear(self, event: LiveEvent, after: MessageId) {
+    /// Handles an event of the stream that was opened with the cursor `after`.
+    pub(super) fn handle_event(self, event: LiveEvent, after: MessageId) {
         match event {
             LiveEvent::Opened { last_id, missed } => {
                 self.begin(last_id, missed, after);
@@ -63,17 +64,17 @@ impl Conversation {
                 });
             }
             LiveEvent::ChatEnded => {
-                self.farewell.try_set_value(Some(Notice::Ended));
-                self.lose(&Refusal::ChatNotFound);
+                self.departure_notice.try_set_value(Some(Notice::Ended));
+                self.note_lost_seat(&Refusal::ChatNotFound);
             }
             LiveEvent::SessionEnded { reason } => {
                 let is_account = self.saved().is_some_and(|saved| saved.admission == Some(Admission::Account));
-                self.farewell.try_set_value(match reason {
+                self.departure_notice.try_set_value(match reason {
                     Departure::Removed => Some(Notice::Removed),
                     Departure::Left if is_account => Some(Notice::LoggedOut),
                     _ => None,
                 });
-                self.lose(&Refusal::SessionExpired);
+                self.note_lost_seat(&Refusal::SessionExpired);
             }
         }
     }
@@ -84,26 +85,26 @@ impl Conversation {
         self.move_cursor(unseen.last_id);
         if self.is_loaded.try_get_untracked() == Some(false) {
             self.is_loaded.try_set(true);
-            // The seat holds: the rest may begin.
+            // The seat is valid, so the rest of the work can start.
             self.tick();
         }
     }
 
-    /// What was asked for with the cursor `after` comes next.
+    /// Prepares for messages that were requested with the cursor `after`.
     fn begin(self, last_id: MessageId, missed: u64, after: MessageId) {
         if last_id < after {
-            // The chat's ids began anew, so what is shown is of another life of it.
+            // The chat's ids have started over, so the shown messages no longer exist.
             self.messages.try_set(Vec::new());
             self.cursor.try_set_value(0);
         }
-        // Where the cursor has moved on since, another answer has told of the same gap.
+        // If the cursor has moved since, another answer has already reported this gap.
         if after > 0 && missed > 0 && self.cursor.try_get_value() == Some(after) {
             self.missed.try_update(|shown| *shown += missed);
             self.move_cursor(after + missed);
         }
     }
 
-    /// Takes messages that follow on the cursor.
+    /// Shows messages that follow the cursor, and alerts the user to them if the page is hidden.
     fn take(self, messages: Vec<Message>) {
         let Some(newest) = messages.last().map(|message| message.id) else { return };
         if self.has_stranger(&messages) {
@@ -116,7 +117,7 @@ impl Conversation {
             let new = messages.iter().filter(is_new).count();
             if let Some(newest) = messages.iter().rfind(is_new) {
                 self.unread.try_update(|unread| *unread += new);
-                self.alert(&format!("New message from {}", newest.username), false);
+                self.alert(&texts::inbox::new_message(&newest.username), false);
             }
         }
         self.merge(messages);
@@ -128,7 +129,7 @@ impl Conversation {
             return;
         }
         self.cursor.try_set_value(to);
-        // Nothing shows it, so only storage learns of it.
+        // No view shows the cursor, so it changes in storage only.
         if let Some(saved) = self.saved() {
             storage::save_chat(self.chat_id, &SavedChat { cursor: to, ..saved });
         }
@@ -144,7 +145,7 @@ impl Conversation {
         stranger == Some(true)
     }
 
-    /// Adds messages to those that are shown: each once, in order, no more than are kept.
+    /// Adds messages to the shown ones: each once, in order, and no more than the chat keeps.
     pub(super) fn merge(self, new: Vec<Message>) {
         let extra = |shown: &Vec<Message>| self.history().map_or(0, |kept| shown.len().saturating_sub(kept));
         self.messages.try_update(|shown| {
@@ -158,7 +159,7 @@ impl Conversation {
         self.drop_acknowledged();
     }
 
-    /// How many messages are kept, once it is known.
+    /// Returns how many messages the chat keeps, once that is known.
     fn history(self) -> Option<usize> {
         self.roster.try_with_untracked(|roster| roster.as_ref().map(|roster| roster.history as usize)).flatten()
     }
@@ -167,17 +168,19 @@ impl Conversation {
         let Some(api) = self.api() else { return };
         let Ok(roster) = api.list_members().await else { return };
         self.note_role(&roster);
-        if self.roster.try_with_untracked(|shown| shown.as_ref().is_none_or(|s| !same(s, &roster))) == Some(true) {
+        if self.roster.try_with_untracked(|shown| shown.as_ref().is_none_or(|s| !is_same_roster(s, &roster)))
+            == Some(true)
+        {
             let is_first = self.history().is_none();
             self.roster.set(Some(roster));
             if is_first {
-                // What came before it was known how many are kept.
+                // Drop extra messages that arrived before it was known how many are kept.
                 self.merge(Vec::new());
             }
         }
     }
 }
 
-fn same(a: &MemberList, b: &MemberList) -> bool {
+fn is_same_roster(a: &MemberList, b: &MemberList) -> bool {
     a.members == b.members && a.name == b.name
 }

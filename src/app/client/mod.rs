@@ -1,6 +1,6 @@
-//! The browser's edge: what it remembers, how it asks the server, how it keeps up with a chat.
+//! The code that runs only in the browser: its storage, its requests to the server, and following a chat.
 //!
-//! Nothing here runs on the server: pages call it from effects and event handlers alone.
+//! Pages call it only from effects and event handlers, so none of it runs on the server.
 
 pub(super) mod alert;
 pub(super) mod api;

@@ -1,4 +1,4 @@
-//! What is to be said: shown at once, kept until the server has it, sent in order.
+//! Unsent messages: shown at once, stored until the server has them, and sent in order.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -10,17 +10,17 @@ use super::{api, browser};
 use crate::app::server_fns;
 
 impl Conversation {
-    /// Says something; it is shown and kept until the server has it.
-    pub(crate) fn say(self, text: String) {
-        // What is written next is news again.
-        self.told_typing.set_value(f64::NEG_INFINITY);
+    /// Queues a message and starts sending. The message is shown at once, and stored until the server has it.
+    pub(crate) fn send_message(self, text: String) {
+        // The next keystroke sends a typing notification again.
+        self.typing_sent_at.set_value(f64::NEG_INFINITY);
         self.refused.set(None);
         storage::add_unsent(self.chat_id, text, browser::now());
         self.show_outbox();
-        self.send();
+        self.flush_outbox();
     }
 
-    /// What is shown as a message waits no more.
+    /// Forgets unsent messages that are among the chat's messages.
     pub(super) fn drop_acknowledged(self) {
         let shown = self
             .messages
@@ -30,7 +30,7 @@ impl Conversation {
         self.show_outbox();
     }
 
-    /// Shows what waits, as all tabs of this browser left it.
+    /// Shows the unsent messages of all tabs of this browser.
     pub(super) fn show_outbox(self) {
         let waiting = storage::outbox(self.chat_id);
         if self.unsent.try_with_untracked(|shown| *shown != waiting) == Some(true) {
@@ -38,9 +38,9 @@ impl Conversation {
         }
     }
 
-    /// Sends what waits, in order, one at a time; not before the messages were read once, for what waits
-    /// may be among them: the answer to it may have been lost with the seat that it was sent from.
-    pub(super) fn send(self) {
+    /// Sends the unsent messages in order, one at a time. This waits until the chat's messages are loaded, because an
+    /// unsent message may be among them: the answer to it may have been lost with the seat that it was sent from.
+    pub(super) fn flush_outbox(self) {
         if self.is_loaded.try_get_untracked() != Some(true) {
             return;
         }
@@ -57,9 +57,9 @@ impl Conversation {
                         self.merge(vec![message]);
                         self.acknowledge(unsent.client_id);
                     }
-                    // Without a seat it waits for the next one; reading says that there is none.
-                    Err(problem) if api::is_passing(&problem) || problem.status == 401 => break,
-                    // With nobody there to be told, it waits for their return.
+                    // Without a seat, the message waits for the next one; the next poll reports the lost seat.
+                    Err(problem) if api::is_transient(&problem) || problem.status == 401 => break,
+                    // The user has left the page and cannot be told, so the message waits for their return.
                     Err(_) if self.refused.is_disposed() => break,
                     Err(problem) => {
                         self.acknowledge(unsent.client_id);

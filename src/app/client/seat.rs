@@ -1,4 +1,4 @@
-//! This browser's seat: kept while the page is in use, got back, given up; and what an owner may do.
+//! This browser's seat: renewing its session, recovering it, giving it up, and what an owner can do with it.
 
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
@@ -10,43 +10,44 @@ use super::conversation::Conversation;
 use super::storage::{self, SavedChat};
 use super::{alert, api, browser};
 use crate::app::server_fns;
+use crate::app::texts;
 use crate::domain::{Admission, Decision, RecoveryCode, Refusal, Role, SessionToken};
 use crate::wire::{
     Code, CreateInvite, Invite, InviteWithMembers, Joined, Knock, MemberList, OwnSeat, OwnSession, Problem, Recovered,
     Retention,
 };
 
-/// The page is in use for so long after someone did something with it, in milliseconds.
+/// How long the page counts as in use after the user did something on it, in milliseconds.
 const IN_USE_FOR: f64 = 10.0 * 60_000.0;
-/// After so much of a session's life it is renewed, if the page is in use.
+/// The fraction of a session's lifetime after which it is renewed, if the page is in use.
 const RENEW_AT_AGE: f64 = 0.5;
-/// After so much of it, people are told that it ends: ten minutes before the end of six hours.
+/// The fraction after which the user is warned: ten minutes before the end of six hours.
 const WARN_AT_AGE: f64 = 1.0 - 10.0 / 360.0;
-/// How long until a server that could not answer is asked again, in milliseconds.
-const ASK_AGAIN: u32 = 2_000;
-/// Tries to renew are so many milliseconds apart.
+/// Minimum wait before a call is retried, in milliseconds.
+const RETRY_EVERY: u32 = 2_000;
+/// Minimum interval between attempts to renew the session, in milliseconds.
 const RENEW_EVERY: f64 = 30_000.0;
 
 impl Conversation {
-    /// Frees this browser's seat.
+    /// Leaves the chat, which frees this browser's seat.
     pub(crate) async fn leave(self) -> Result<(), Problem> {
         let (Some(api), Some(saved)) = (self.api(), self.saved()) else { return Ok(()) };
         self.give_up(api.remove_member(saved.member_id, false)).await
     }
 
-    /// Ends this browser's session; the account's other ones go on.
+    /// Ends this browser's session. The account's other sessions stay.
     pub(crate) async fn log_out(self) -> Result<(), Problem> {
         let Some(api) = self.api() else { return Ok(()) };
         self.give_up(api.end_own_session()).await
     }
 
-    /// The browsers in which this account is used.
+    /// Returns the account's sessions.
     pub(crate) async fn sessions(self) -> Result<Vec<OwnSession>, Problem> {
         let Some(api) = self.api() else { return Ok(Vec::new()) };
         Ok(api.list_sessions().await?.sessions)
     }
 
-    /// Logs out another browser of this account. It may hold the owner's way back, which ends with it.
+    /// Logs out another browser of this account. The owner's recovery code ends too, because that browser may have it.
     pub(crate) async fn end_session(self, session_id: Uuid) -> Result<(), Problem> {
         let Some(api) = self.api() else { return Ok(()) };
         api.end_session(session_id).await?;
@@ -54,12 +55,12 @@ impl Conversation {
         Ok(())
     }
 
-    /// What the server still holds of the chat; `None` where this browser has no seat.
+    /// Returns which data of the chat the server stores; `None` if this browser has no seat.
     pub(crate) async fn retention(self) -> Option<Result<Retention, Problem>> {
         Some(self.api()?.show_retention().await)
     }
 
-    /// Removes another member, and revokes the link that they came by if that is wanted; the owner's right.
+    /// Removes another member, and revokes the link that they joined with if `revokes_invite`. Only an owner can.
     pub(crate) async fn remove(self, member_id: Uuid, revokes_invite: bool) -> Result<(), Problem> {
         let Some(api) = self.api() else { return Ok(()) };
         api.remove_member(member_id, revokes_invite).await?;
@@ -70,7 +71,7 @@ impl Conversation {
         Ok(())
     }
 
-    /// Ends the chat for everyone; the owner's right.
+    /// Ends the chat for everyone. Only an owner can.
     pub(crate) async fn end(self) -> Result<(), Problem> {
         let Some(api) = self.api() else { return Ok(()) };
         self.give_up(api.end_chat()).await
@@ -85,7 +86,7 @@ impl Conversation {
         answer
     }
 
-    /// Changes what this browser remembers of its seat.
+    /// Changes the stored seat.
     pub(super) fn remember(self, change: impl FnOnce(&mut SavedChat)) {
         let Some(before) = self.saved() else { return };
         let mut saved = before.clone();
@@ -96,7 +97,7 @@ impl Conversation {
         }
     }
 
-    /// Takes over what is known of this browser's own seat.
+    /// Updates the stored seat from the roster.
     pub(super) fn note_role(self, roster: &MemberList) {
         let Some(saved) = self.saved() else { return };
         let own = roster.members.iter().find(|summary| summary.member.member_id == saved.member_id);
@@ -108,13 +109,13 @@ impl Conversation {
             saved.name.clone_from(&roster.name);
             saved.admission = Some(roster.admission);
             if role == Role::Guest {
-                // It ended with the ownership.
+                // The code ended with the ownership.
                 saved.recovery_code = None;
             }
         });
         if role == Role::Owner {
             spawn_local(self.load_knocks());
-            // An account's holder comes back by the password, as owner too.
+            // An owner with an account returns with the password, and needs no code.
             if roster.admission != Admission::Account {
                 self.get_recovery_code();
             }
@@ -123,7 +124,7 @@ impl Conversation {
         }
     }
 
-    /// Sees to it that this owner has a way back.
+    /// Makes sure that this owner has a recovery code.
     fn get_recovery_code(self) {
         let lacks_code = self.saved().is_some_and(|saved| saved.recovery_code.is_none() && !saved.is_borrowed);
         if !lacks_code || self.is_getting_code.try_get_value() != Some(false) {
@@ -131,13 +132,13 @@ impl Conversation {
         }
         self.is_getting_code.set_value(true);
         spawn_local(async move {
-            // Without one now, the next look at the members asks again.
+            // If this fails, the next load of the roster tries again.
             let _ = self.renew_recovery().await;
             let _ = self.is_getting_code.try_set_value(false);
         });
     }
 
-    /// A new way back for this owner; the one before ends.
+    /// Gets a new recovery code for this owner, and stores it. The old code ends.
     pub(crate) async fn renew_recovery(self) -> Result<String, Problem> {
         let api = self.api().ok_or_else(api::unreachable)?;
         let code = api.renew_recovery().await?.recovery_code;
@@ -145,13 +146,13 @@ impl Conversation {
         Ok(code)
     }
 
-    /// Notes that someone does something with the page.
+    /// Notes that the user did something on the page.
     pub(super) fn note_use(self) {
         self.last_use.try_set_value(browser::now());
     }
 
     /// Renews the session while the page is in use, and warns before it ends.
-    pub(super) fn keep_session(self, now: f64) {
+    pub(super) fn maintain_session(self, now: f64) {
         let Some(saved) = self.saved() else { return };
         let age = saved.age(browser::server_time());
         let warns = (WARN_AT_AGE..1.0).contains(&age);
@@ -162,17 +163,17 @@ impl Conversation {
         if (RENEW_AT_AGE..1.0).contains(&age)
             && is_used
             && !saved.is_borrowed
-            && now - self.tried_renewal.get_value() >= RENEW_EVERY
+            && now - self.renewal_tried_at.get_value() >= RENEW_EVERY
         {
-            self.tried_renewal.set_value(now);
+            self.renewal_tried_at.set_value(now);
             spawn_local(async move {
-                // It is tried again in a while.
+                // After a failure, this is tried again in [`RENEW_EVERY`] milliseconds.
                 let _ = self.renew().await;
             });
         }
     }
 
-    /// A whole lifetime more for this seat.
+    /// Renews the session for another whole lifetime.
     pub(crate) async fn renew(self) -> Result<(), Problem> {
         let SavedChat { token, .. } = self.saved().ok_or_else(api::unreachable)?;
         self.remember(|saved| saved.is_renewing = true);
@@ -183,8 +184,8 @@ impl Conversation {
                 self.ends_soon.try_set(false);
                 Ok(())
             }
-            // The server may have done it all the same.
-            Err(problem) if api::is_passing(&problem) => Err(problem),
+            // The server may have renewed it nevertheless.
+            Err(problem) if api::is_transient(&problem) => Err(problem),
             Err(problem) => {
                 self.remember(|saved| saved.is_renewing = false);
                 storage::note_refused(self.chat_id, &token);
@@ -193,27 +194,27 @@ impl Conversation {
         }
     }
 
-    /// Gets back a seat that seems lost: the session may have been renewed without the answer
-    /// coming through, and an owner has a code. Where the server cannot say, it is asked again.
+    /// Recovers a seat that seems lost: the session may have been renewed although the answer was lost, and an owner
+    /// has a recovery code. Retries while the server cannot be reached or asks to wait.
     ///
     /// # Errors
-    /// Why it is lost.
-    pub(crate) async fn regain(self) -> Result<(), Problem> {
-        // A token that was refused is refused again, unless it was renewed.
+    /// Why the seat is lost.
+    pub(crate) async fn recover_seat(self) -> Result<(), Problem> {
+        // A refused token stays refused, unless a renewal got no answer: the server may have made that renewal.
         let may_renew = |saved: &SavedChat| !saved.is_borrowed && (!saved.is_refused || saved.is_renewing);
-        if self.saved().as_ref().is_some_and(may_renew) && persist(|| self.renew()).await.is_ok() {
+        if self.saved().as_ref().is_some_and(may_renew) && retry_transient(|| self.renew()).await.is_ok() {
             return Ok(());
         }
         let saved = self.saved().ok_or_else(|| Problem::from(Refusal::SessionRequired))?;
         let code = saved.recovery_code.clone().ok_or_else(|| Problem::from(Refusal::SessionExpired))?;
-        match persist(|| recover(self.chat_id, code.clone(), Some(&saved))).await {
+        match retry_transient(|| recover(self.chat_id, code.clone(), Some(&saved))).await {
             Ok(saved) => {
                 self.seat.try_set(Some(saved));
                 Ok(())
             }
             Err(problem) => {
                 if problem.code == Code::InvalidRecovery {
-                    // Another browser has used it, or the ownership was given up.
+                    // Another browser has used the code, or this member is no longer an owner.
                     self.remember(|saved| saved.recovery_code = None);
                 }
                 Err(problem)
@@ -221,13 +222,13 @@ impl Conversation {
         }
     }
 
-    /// Goes on with the seat that was got back.
+    /// Continues with the recovered seat.
     pub(crate) fn resume(self) {
         self.lost.try_set(None);
         self.ends_soon.try_set(false);
     }
 
-    /// Makes a member an owner too, or oneself a guest.
+    /// Makes a member an owner too, or this browser's own member a guest.
     pub(crate) async fn set_role(self, member_id: Uuid, role: Role) -> Result<(), Problem> {
         let Some(api) = self.api() else { return Ok(()) };
         api.set_role(member_id, role).await?;
@@ -242,25 +243,25 @@ impl Conversation {
         }
     }
 
-    /// Shows who waits, and tells of those who are new.
+    /// Shows the waiting guests, and alerts the owner if one of them is new.
     pub(super) fn show_knocks(self, waiting: Vec<Knock>) {
         let new = self.knocks.try_with_untracked(|shown| {
             let is_new = |knock: &&Knock| shown.iter().all(|known| known.knock_id != knock.knock_id);
             waiting.iter().rfind(is_new).cloned()
         });
         if let Some(Some(knock)) = new {
-            self.alert(&format!("{} wants to come in", knock.username), true);
+            self.alert(&texts::knocks::wants_to_join(&knock.username), true);
         }
         if self.knocks.try_with_untracked(|shown| *shown != waiting) == Some(true) {
             self.knocks.try_set(waiting);
         }
     }
 
-    /// Lets someone in, or does not.
+    /// Approves or declines a knock.
     pub(crate) async fn decide(self, knock_id: Uuid, decision: Decision) -> Result<(), Problem> {
         let Some(api) = self.api() else { return Ok(()) };
         match api.decide_knock(knock_id, decision).await {
-            // It was answered or withdrawn meanwhile: it is no more, either way.
+            // The knock was decided or withdrawn meanwhile, so it is gone either way.
             Err(problem) if problem.code != Code::NotFound => return Err(problem),
             _ => {}
         }
@@ -287,42 +288,40 @@ impl Conversation {
         api.revoke_invite(invite_id, members_go).await
     }
 
-    /// Forgets this browser's magic link if it opens nothing any more.
+    /// Forgets this browser's invite key if it no longer works.
     pub(crate) async fn check_key(self) {
         let Some(key) = self.saved().and_then(|saved| saved.key) else { return };
-        // Asked as a stranger: what counts is whether others can come by it.
+        // With a new join id this asks as a stranger, because the question is whether others can join with the link.
         let answer = server_fns::preview_invite(self.chat_id, key, Uuid::new_v4()).await;
         if answer.is_err_and(|problem| problem.code == Code::InvalidInvite) {
             self.remember(|saved| saved.key = None);
         }
     }
 
-    /// Whether links of this chat ask an owner first, where they do not say otherwise.
+    /// Whether new links of this chat need an owner's approval by default.
     pub(crate) fn asks_first(self) -> bool {
         self.admission() == Some(Admission::Approval)
     }
 
-    /// How others enter, once it is known.
+    /// Returns how others join the chat, once that is known.
     pub(crate) fn admission(self) -> Option<Admission> {
         let from_roster = self.roster.with(|roster| roster.as_ref().map(|roster| roster.admission));
         from_roster.or_else(|| self.seat.with(|seat| seat.as_ref().and_then(|seat| seat.admission)))
     }
 
-    /// Tells of something in the ways that were chosen; what is for an owner to answer sounds even
-    /// while the page is seen.
+    /// Alerts the user in the ways that they have chosen. Urgent alerts play the sound even while the page is visible.
     pub(super) fn alert(self, what: &str, is_urgent: bool) {
         let name = self.saved().and_then(|saved| saved.name);
-        alert::tell(name.as_deref(), what, self.chat_id, is_urgent);
+        alert::alert_user(name.as_deref(), what, self.chat_id, is_urgent);
     }
 }
 
-/// Comes back with an owner's code, and remembers the seat. `before` is what this browser knows of
-/// the chat already.
+/// Recovers an owner's seat with a recovery code, and stores it. `before` is the seat that this browser remembers.
 pub(crate) async fn recover(chat_id: Uuid, code: String, before: Option<&SavedChat>) -> Result<SavedChat, Problem> {
     let own_name = before.map(|before| before.username.clone()).or_else(storage::username);
-    // Someone may have taken the name meanwhile.
-    let other_name = format!("Owner {:.0}", 100.0 + browser::chance() * 900.0);
-    let names = own_name.into_iter().chain(["Owner".to_owned(), other_name]);
+    // Someone may have taken the owner's name meanwhile.
+    let other_name = texts::seat::numbered_owner(100.0 + browser::random_fraction() * 900.0);
+    let names = own_name.into_iter().chain([texts::seat::OWNER.to_owned(), other_name]);
     let mut answer = Err(api::unreachable());
     for name in names {
         answer = api::recover(chat_id, code.clone(), name).await;
@@ -343,30 +342,32 @@ pub(crate) async fn recover(chat_id: Uuid, code: String, before: Option<&SavedCh
     Ok(saved)
 }
 
-/// Does `call` again while the server cannot be reached or asks to wait.
-pub(crate) async fn persist<T, F: Future<Output = Result<T, Problem>>>(call: impl Fn() -> F) -> Result<T, Problem> {
-    persist_telling(call, |_| ()).await
+/// Repeats `call` while the server cannot be reached or asks to wait.
+pub(crate) async fn retry_transient<T, F: Future<Output = Result<T, Problem>>>(
+    call: impl Fn() -> F,
+) -> Result<T, Problem> {
+    retry_reporting(call, |_| ()).await
 }
 
-/// The same, and `tell` hears each time why it is not done yet.
-pub(crate) async fn persist_telling<T, F: Future<Output = Result<T, Problem>>>(
+/// The same, and calls `on_wait` with the problem before each wait.
+pub(crate) async fn retry_reporting<T, F: Future<Output = Result<T, Problem>>>(
     call: impl Fn() -> F,
-    tell: impl Fn(Problem),
+    on_wait: impl Fn(Problem),
 ) -> Result<T, Problem> {
     loop {
         match call().await {
-            Err(problem) if api::is_passing(&problem) => {
+            Err(problem) if api::is_transient(&problem) => {
                 let wait = problem.retry_after.map_or(0, |seconds| u32::try_from(seconds * 1_000).unwrap_or(u32::MAX));
-                tell(problem);
-                TimeoutFuture::new(wait.max(ASK_AGAIN)).await;
+                on_wait(problem);
+                TimeoutFuture::new(wait.max(RETRY_EVERY)).await;
             }
             answer => return answer,
         }
     }
 }
 
-/// Takes the seat whose token stands for `credential`, which others go on using. Once the session
-/// has ended, an owner's brings that owner back.
+/// Takes the seat whose token is made from `credential`, which other programs keep using. If its session has ended, an
+/// owner's credential recovers that owner's seat.
 pub(crate) async fn borrow(chat_id: Uuid, credential: Uuid) -> Result<SavedChat, Problem> {
     match take_over(chat_id, credential).await {
         Err(problem) if problem.status == 401 => {

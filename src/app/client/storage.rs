@@ -1,6 +1,6 @@
-//! What the browser remembers, in localStorage. What is of one chat stands under its id, so
-//! tabs in different chats never touch each other's. Where the site stands in a folder of its host,
-//! that comes before each name: others on the host may be sites like it.
+//! The data that the browser stores in localStorage. The keys of a chat's data contain the chat's id, so tabs in
+//! different chats never touch each other's data. If the site is served from a folder of its host, every key starts
+//! with that folder, because the host may serve another site of this kind.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -33,27 +33,27 @@ pub(crate) struct SavedChat {
     pub(crate) role: Role,
     pub(crate) name: Option<String>,
     pub(crate) expires_at: Timestamp,
-    /// The last message that was shown.
+    /// The id of the last message that was shown.
     #[serde(default)]
     pub(crate) cursor: MessageId,
-    /// The key of the invite that the chat can be entered by again, or shared with.
+    /// The key of an invite, to join the chat again or to invite others.
     pub(crate) key: Option<String>,
-    /// How the chat is entered, where this browser knows; without, it is by a link.
+    /// How people join the chat, if this browser knows; otherwise it is with a link.
     #[serde(default)]
     pub(crate) admission: Option<Admission>,
-    /// What brings an owner back.
+    /// The code with which an owner recovers the seat.
     #[serde(default)]
     pub(crate) recovery_code: Option<String>,
-    /// When the token was given, by the server's clock, in milliseconds since 1970.
+    /// When the token was issued, by the server's clock, in milliseconds since 1970.
     #[serde(default)]
     pub(crate) given_at: i64,
-    /// Whether others use the same token, so that this browser must not change it.
+    /// Whether other programs use the same token, so that this browser must not change it.
     #[serde(default)]
     pub(crate) is_borrowed: bool,
-    /// Whether the server has refused the token: it is asked nothing more with it.
+    /// Whether the server has refused the token. If so, this browser stops using it.
     #[serde(default)]
     pub(crate) is_refused: bool,
-    /// Whether a renewal was asked for and not answered: the server may have done it.
+    /// Whether a renewal was requested and not answered. The server may have done it.
     #[serde(default)]
     pub(crate) is_renewing: bool,
 }
@@ -71,7 +71,7 @@ impl SavedChat {
             key,
             admission: None,
             recovery_code: None,
-            // For a seat that was there before it is earlier than that, and renewed the sooner.
+            // If the member joined before this session started, this is too early, and the session is renewed sooner.
             given_at: seat.member.since.as_millis(),
             is_borrowed: false,
             is_refused: false,
@@ -79,7 +79,7 @@ impl SavedChat {
         }
     }
 
-    /// The chat's page.
+    /// Returns the address of the chat's page.
     pub(crate) fn page(&self, chat_id: Uuid) -> String {
         match self.admission {
             Some(Admission::Open) => addresses::chatroom(chat_id),
@@ -87,12 +87,12 @@ impl SavedChat {
         }
     }
 
-    /// Where one who has lost the seat enters again, if this browser knows a way.
-    pub(crate) fn entrance(&self, chat_id: Uuid, notice: Option<&str>) -> Option<String> {
+    /// Returns the address at which the user can join again after losing the seat, if this browser knows one.
+    pub(crate) fn entry_address(&self, chat_id: Uuid, notice: Option<&str>) -> Option<String> {
         let address = match (&self.key, self.admission, notice) {
             (_, Some(Admission::Account), _) => addresses::room(chat_id),
             (_, Some(Admission::Open), None) => self.page(chat_id),
-            // Not by itself: an owner may have removed who was here.
+            // Do not join again automatically, because an owner may have removed this member.
             (_, Some(Admission::Open), Some(_)) => addresses::session_for(chat_id),
             (Some(key), ..) => addresses::join(chat_id, key),
             (None, ..) => return None,
@@ -100,16 +100,16 @@ impl SavedChat {
         Some(notice.map_or_else(|| address.clone(), |notice| addresses::with_notice(&address, notice)))
     }
 
-    /// How much of the session's life is over at `now`, in milliseconds of the server's clock; from 0
-    /// to 1.
-    #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are exact for ages to come
+    /// Returns the fraction of the session's lifetime that has passed at `now`, in milliseconds of the server's clock:
+    /// from 0 to 1, and more once the session has ended.
+    #[allow(clippy::cast_precision_loss)] // exact for milliseconds since 1970
     pub(crate) fn age(&self, now: f64) -> f64 {
         let lifetime = (self.expires_at.as_millis() - self.given_at).max(1) as f64;
         (now - self.given_at as f64) / lifetime
     }
 
-    /// Takes the token that another one was renewed to at `now`, in milliseconds of the server's clock.
-    #[allow(clippy::cast_possible_truncation)] // milliseconds since 1970 are exact for ages to come
+    /// Replaces the token with that of the session renewed at `now`, in milliseconds of the server's clock.
+    #[allow(clippy::cast_possible_truncation)] // exact for milliseconds since 1970
     pub(crate) fn renew(&mut self, session: Session, now: f64) {
         self.given_at = now as i64;
         self.token = session.session_token;
@@ -119,16 +119,16 @@ impl SavedChat {
     }
 }
 
-/// A knock of this browser that waits to be answered.
+/// A knock of this browser that waits for a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SavedKnock {
     #[serde(flatten)]
     pub(crate) knock: Knocked,
-    /// The key of the invite that it was made by.
+    /// The key of the invite with which it was made.
     pub(crate) key: String,
 }
 
-/// How one is told of new messages while the page is not seen.
+/// How the user is alerted to new messages while the page is hidden.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Alerts {
     pub(crate) sound: bool,
@@ -140,8 +140,8 @@ pub(crate) struct Alerts {
 pub(crate) struct Unsent {
     pub(crate) client_id: Uuid,
     pub(crate) text: String,
-    /// When it was written, by this browser's clock, in milliseconds since 1970; one after the other in
-    /// each tab.
+    /// When it was written, by this browser's clock, in milliseconds since 1970. It is later than that of every message
+    /// that was already waiting.
     written_at: f64,
 }
 
@@ -161,7 +161,7 @@ pub(crate) fn remember_username(username: &str) {
     set(USERNAME, &username);
 }
 
-/// Whether this browser has said who it is, as far as is known here: the proof is a cookie.
+/// Whether this browser has a browser session, as far as is known here: scripts cannot read its cookie.
 pub(crate) fn has_session() -> bool {
     get(SESSION).unwrap_or_default()
 }
@@ -182,31 +182,32 @@ pub(crate) fn save_chat(id: Uuid, chat: &SavedChat) {
     set(&format!("{CHAT}{id}"), chat);
 }
 
-/// Notes that the server has refused `token`, if it is still the seat's. Of a token that others use
-/// too, they may make a good one again.
+/// Notes that the server has refused `token`, if it is still the seat's. A token that other programs use too is not
+/// marked, because they may make it valid again.
 pub(crate) fn note_refused(id: Uuid, token: &str) {
     if let Some(saved) = chat(id).filter(|saved| saved.token == token && !saved.is_borrowed) {
         save_chat(id, &SavedChat { is_refused: true, ..saved });
     }
 }
 
-/// Forgets all that is of one chat.
+/// Forgets everything about one chat.
 pub(crate) fn forget_chat(id: Uuid) {
     forget_seat(id);
     forget_join_id(id);
 }
 
-/// Forgets the seat in a chat and what belongs to it; by the same link this browser is known again.
+/// Forgets the seat in a chat and its data. The join id stays, so the server recognises this browser if it uses the
+/// same link again.
 pub(crate) fn forget_seat(id: Uuid) {
     delete(&format!("{CHAT}{id}"));
     forget_unsent(id, |_| true);
-    // Where all that waited stood until each message had a name of its own.
+    // Earlier versions stored all unsent messages under this one key.
     delete(&format!("{OUTBOX}{id}"));
     forget_knock(id);
 }
 
-/// By what this browser is known when it redeems an invite of the chat again: all its tabs say the
-/// same.
+/// Returns the id by which the server recognises this browser when it redeems an invite of the chat again. All its tabs
+/// use the same id.
 pub(crate) fn join_id(chat_id: Uuid) -> Uuid {
     let address = format!("{JOIN}{chat_id}");
     get(&address).unwrap_or_else(|| {
@@ -216,7 +217,7 @@ pub(crate) fn join_id(chat_id: Uuid) -> Uuid {
     })
 }
 
-/// Whoever joins from here next is someone new.
+/// Forgets the join id, so that the next guest from this browser is a new one.
 pub(crate) fn forget_join_id(chat_id: Uuid) {
     delete(&format!("{JOIN}{chat_id}"));
 }
@@ -233,23 +234,24 @@ pub(crate) fn forget_knock(chat_id: Uuid) {
     delete(&format!("{KNOCK}{chat_id}"));
 }
 
-/// The chats this browser is in; first those whose sessions last longest, and of these the newest.
+/// Returns the chats that this browser is in, sorted by when their sessions end and then by when they started, latest
+/// first.
 pub(crate) fn chats() -> Vec<(Uuid, SavedChat)> {
     let mut chats: Vec<_> = ids(CHAT).filter_map(|id| Some((id, chat(id)?))).collect();
     chats.sort_by_key(|(_, chat)| std::cmp::Reverse((chat.expires_at, chat.given_at)));
     chats
 }
 
-/// Forgets the knocks that nobody answers any more.
+/// Forgets the knocks that have expired.
 pub(crate) fn forget_expired_knocks(now: f64) {
-    #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are exact for ages to come
+    #[allow(clippy::cast_precision_loss)] // exact for milliseconds since 1970
     let is_expired = |waiting: SavedKnock| (waiting.knock.expires_at.as_millis() as f64) < now;
     for id in ids(KNOCK).filter(|id| knock(*id).is_some_and(is_expired)) {
         forget_knock(id);
     }
 }
 
-/// The ids that stand after `kind` in what is stored.
+/// Returns the ids that follow `kind` in the stored keys.
 fn ids(kind: &str) -> impl Iterator<Item = Uuid> {
     let stored = is_allowed().then(LocalStorage::raw);
     let stored = stored.iter().flat_map(|storage| (0..storage.length().unwrap_or(0)).map(|at| storage.key(at)));
@@ -258,8 +260,8 @@ fn ids(kind: &str) -> impl Iterator<Item = Uuid> {
     keys.into_iter().filter_map(move |key| key.strip_prefix(folder())?.strip_prefix(kind)?.parse().ok())
 }
 
-/// What waits to be sent to a chat, oldest first. Each message has an entry of its own, so that tabs
-/// which write at the same moment overwrite nothing.
+/// Returns the unsent messages of a chat, oldest first. Each message has its own entry, so that tabs that write at the
+/// same time overwrite nothing.
 pub(crate) fn outbox(chat_id: Uuid) -> Vec<Unsent> {
     let kind = outbox_of(chat_id);
     let mut waiting: Vec<Unsent> = ids(&kind).filter_map(|id| get(&format!("{kind}{id}"))).collect();
@@ -267,14 +269,14 @@ pub(crate) fn outbox(chat_id: Uuid) -> Vec<Unsent> {
     waiting
 }
 
-/// Adds what was written at `now`, in milliseconds since 1970, after what waits already.
+/// Adds a message that was written at `now`, in milliseconds since 1970, after those that are already waiting.
 pub(crate) fn add_unsent(chat_id: Uuid, text: String, now: f64) {
     let last = outbox(chat_id).last().map_or(f64::NEG_INFINITY, |last| last.written_at);
     let unsent = Unsent { client_id: Uuid::new_v4(), text, written_at: now.max(last + 1.0) };
     set(&format!("{}{}", outbox_of(chat_id), unsent.client_id), &unsent);
 }
 
-/// Forgets what waits under the client ids that `is_done` says so of.
+/// Forgets the unsent messages whose client ids satisfy `is_done`.
 pub(crate) fn forget_unsent(chat_id: Uuid, is_done: impl Fn(Uuid) -> bool) {
     let kind = outbox_of(chat_id);
     for id in ids(&kind).filter(|id| is_done(*id)) {
@@ -287,8 +289,8 @@ fn outbox_of(chat_id: Uuid) -> String {
 }
 
 thread_local! {
-    /// What the browser would not store, because its storage is full or forbidden: this tab then
-    /// remembers it for as long as it is open.
+    /// The values that the browser did not store, because its storage is full or forbidden. This tab keeps them while
+    /// it is open.
     static HELD: RefCell<HashMap<String, String>> = RefCell::default();
 }
 
@@ -296,7 +298,7 @@ fn is_allowed() -> bool {
     window().local_storage().is_ok_and(|storage| storage.is_some())
 }
 
-/// The name under which the site at this place keeps `key`.
+/// Returns `key` after the folder of this site.
 fn own(key: &str) -> String {
     format!("{}{key}", folder())
 }

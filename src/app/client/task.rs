@@ -1,30 +1,30 @@
-//! Work that ends when what began it is left.
+//! Work that ends with the component that started it.
 
 use futures_util::future::{AbortHandle, abortable};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-/// One piece of work at a time; copies are the same.
+/// Runs one future at a time. Copies refer to the same task.
 #[derive(Clone, Copy)]
 pub(crate) struct Task {
     handle: StoredValue<Option<AbortHandle>>,
 }
 
 impl Task {
-    /// Of the component that makes it, and ended with it.
+    /// Creates a task that ends with the current component.
     pub(crate) fn new() -> Self {
         let task = Self { handle: StoredValue::new(None) };
         on_cleanup(move || task.end());
         task
     }
 
-    /// Begins `work`, in place of what was begun before.
+    /// Starts `work`, and aborts the work that was started before.
     pub(crate) fn begin(self, work: impl Future<Output = ()> + 'static) {
         self.end();
         let (work, handle) = abortable(work);
         self.handle.try_set_value(Some(handle));
         spawn_local(async move {
-            // That it was ended is no news.
+            // It is no error if the work was aborted.
             let _ = work.await;
         });
     }

@@ -1,4 +1,4 @@
-//! A chat as this tab reads it without a seat: a gloo interval asks for what is new.
+//! A chat that this tab reads without a seat. A gloo interval polls for new messages.
 
 use gloo_timers::callback::Interval;
 use leptos::prelude::*;
@@ -9,21 +9,21 @@ use super::{api, browser, browser_sessions};
 use crate::domain::MessageId;
 use crate::wire::{Message, Messages, Problem};
 
-/// How often new messages are asked for, in milliseconds.
+/// Interval between polls, in milliseconds.
 const READ_EVERY: u32 = 2_000;
-/// Of the times at which they would be while nobody sees the page, one in so many counts.
+/// While the page is hidden, one poll in this many takes place.
 const SKIPS_WHILE_HIDDEN: u32 = 15;
 
-/// What allows this browser to read.
+/// Why this browser may read the chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reader {
-    /// The chat's address is enough.
+    /// Anyone with the address may.
     Anyone,
-    /// The browser has said who it is.
+    /// It has a browser session.
     Named,
 }
 
-/// A conversation that is read and not written in. Copies are the same.
+/// A conversation that is only read. Copies refer to the same conversation.
 #[derive(Clone, Copy)]
 pub(crate) struct Visit {
     chat_id: Uuid,
@@ -32,9 +32,9 @@ pub(crate) struct Visit {
     pub(crate) messages: RwSignal<Vec<Message>>,
     /// How many messages were deleted before this tab saw them.
     pub(crate) missed: RwSignal<u64>,
-    /// Whether the messages were read once.
+    /// Whether the messages have been loaded.
     pub(crate) is_loaded: RwSignal<bool>,
-    /// Why they cannot be read, now or any more.
+    /// Why they cannot be read, for now or for good.
     pub(crate) problem: RwSignal<Option<Problem>>,
     cursor: StoredValue<MessageId>,
     is_reading: StoredValue<bool>,
@@ -56,7 +56,7 @@ impl Visit {
         }
     }
 
-    /// Reads the chat until the page is left.
+    /// Reads the chat until the user leaves the page.
     pub(crate) fn follow(self) {
         self.read();
         let tick = move || {
@@ -75,11 +75,11 @@ impl Visit {
         browser::on_wake(move || self.read());
     }
 
-    /// Asks for what is new now.
+    /// Polls for new messages now.
     pub(crate) fn read(self) {
         let is_over = self
             .problem
-            .try_with_untracked(|problem| problem.as_ref().is_some_and(|problem| !api::is_passing(problem)));
+            .try_with_untracked(|problem| problem.as_ref().is_some_and(|problem| !api::is_transient(problem)));
         if is_over != Some(false) || self.is_reading.try_get_value() != Some(false) {
             return;
         }
@@ -96,7 +96,7 @@ impl Visit {
                     self.problem.try_set(Some(problem));
                 }
             }
-            // The page may have been left meanwhile.
+            // The user may have left the page.
             let _ = self.is_reading.try_set_value(false);
         });
     }
@@ -106,7 +106,7 @@ impl Visit {
             self.problem.try_set(None);
         }
         if unseen.last_id < after {
-            // The chat's ids began anew, so what is shown is of another life of it.
+            // The chat's ids have started over, so the shown messages no longer exist.
             self.messages.try_set(Vec::new());
         } else if after > 0 && unseen.missed > 0 {
             self.missed.try_update(|missed| *missed += unseen.missed);

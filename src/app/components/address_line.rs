@@ -1,4 +1,4 @@
-//! The address of a chat that is entered by it, at the bottom of its page.
+//! The address of an open chat, at the bottom of its page.
 
 use leptos::html::Input;
 use leptos::prelude::*;
@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::copy::copy_link;
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
+use crate::app::texts;
 use crate::domain::Admission;
 
 #[component]
@@ -14,17 +15,17 @@ pub(crate) fn AddressLine(chat_id: Uuid, conversation: Conversation) -> impl Int
     let input = NodeRef::<Input>::new();
     let said = RwSignal::new("");
     let is_open = Memo::new(move |_| conversation.admission() == Some(Admission::Open));
-    // Nothing on the server, where the admission is not known: only the browser sees where the site is.
-    let link = move || is_open.get().then(|| browser::entrance_link(Admission::Open, chat_id)).flatten();
+    // `None` on the server, where the admission is unknown: only the browser sees the site's address.
+    let link = move || is_open.get().then(|| browser::entry_link(Admission::Open, chat_id)).flatten();
     move || {
         link().map(|link| {
             view! {
                 <div class="address-line">
                     <div>
-                        <label for="address">"Share link"</label>
+                        <label for="address">{texts::address_line::LABEL}</label>
                         <input node_ref=input id="address" type="text" readonly dir="ltr" prop:value=link/>
                         <span class="hint" role="status">{said}</span>
-                        <button type="button" class="quiet" on:click=move |_| copy_link(input, said)>"Copy"</button>
+                        <button type="button" class="quiet" on:click=move |_| copy_link(input, said)>{texts::address_line::COPY}</button>
                     </div>
                 </div>
             }

@@ -1,10 +1,11 @@
-//! How one is told of new messages while the page is not seen. Both ways are off until chosen.
+//! The user's choice of alerts for new messages while the page is hidden. All are off by default.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::app::client::alert;
 use crate::app::client::storage::{self, Alerts};
+use crate::app::texts;
 
 #[component]
 pub(crate) fn AlertChoices() -> impl IntoView {
@@ -18,7 +19,7 @@ pub(crate) fn AlertChoices() -> impl IntoView {
     let choose_sound = move |on: bool| {
         choose(|alerts, on| alerts.sound = on, on);
         if on {
-            // It tells what it sounds like; a browser also wants the first sound to follow a click.
+            // Let the user hear the sound. Browsers also want the first sound to follow a click.
             alert::sound();
         }
     };
@@ -31,26 +32,26 @@ pub(crate) fn AlertChoices() -> impl IntoView {
             let allowed = alert::ask_permission().await;
             choose(|alerts, on| alerts.notification = on, allowed);
             if !allowed {
-                said.try_set("This browser does not allow notifications from here.");
+                said.try_set(texts::alerts::NOT_ALLOWED);
             }
         });
     };
     view! {
         <fieldset class="choices">
-            <legend>"When you look elsewhere"</legend>
+            <legend>{texts::alerts::HEADING}</legend>
             <label>
                 <input type="checkbox" prop:checked=move || chosen.get().sound
                     on:change=move |event| choose_sound(event_target_checked(&event))/>
-                "Play a sound"
+                {texts::alerts::SOUND}
             </label>
             <label>
                 <input type="checkbox" prop:checked=move || chosen.get().notification
                     on:change=move |event| {
                         choose_notification(event_target_checked(&event));
-                        // It is on when it is allowed.
+                        // The box shows the stored choice until the browser has allowed notifications.
                         chosen.update(|_| ());
                     }/>
-                "Show a notification"
+                {texts::alerts::NOTIFICATION}
             </label>
             <p class="hint" role="status">{said}</p>
         </fieldset>

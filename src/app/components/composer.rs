@@ -6,11 +6,12 @@ use leptos::prelude::*;
 
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
+use crate::app::texts;
 
 #[component]
 pub(crate) fn Composer(conversation: Conversation) -> impl IntoView {
     let input = NodeRef::<Textarea>::new();
-    // What was typed before the page came alive stays in the box; it can be sent from then on.
+    // Text that was typed before hydration stays in the box, and can be sent from then on.
     let is_ready = RwSignal::new(false);
     Effect::new(move || {
         is_ready.set(true);
@@ -21,7 +22,7 @@ pub(crate) fn Composer(conversation: Conversation) -> impl IntoView {
         }
     });
 
-    // What the server refused goes back into the box, before what was typed since.
+    // A refused message goes back into the box, before the text that was typed since.
     Effect::new(move || {
         let Some((unsent, _)) = conversation.refused.get() else { return };
         let Some(input) = input.get_untracked() else { return };
@@ -36,7 +37,7 @@ pub(crate) fn Composer(conversation: Conversation) -> impl IntoView {
         if !text.trim().is_empty() {
             input.set_value("");
             browser::fit_to_text(&input);
-            conversation.say(text);
+            conversation.send_message(text);
         }
         let _ = input.focus();
     };
@@ -45,7 +46,7 @@ pub(crate) fn Composer(conversation: Conversation) -> impl IntoView {
         send();
     };
     let on_keydown = move |event: KeyboardEvent| {
-        // Where an input method is composing, Enter picks a word; 229 is how older browsers say so.
+        // While an input method is composing, Enter picks a word. Older browsers report that as key code 229.
         let is_composing = event.is_composing() || event.key_code() == 229;
         if event.key() == "Enter" && !event.shift_key() && !is_composing {
             event.prevent_default();
@@ -61,23 +62,23 @@ pub(crate) fn Composer(conversation: Conversation) -> impl IntoView {
     view! {
         <form class="composer" method="post" on:submit=on_submit>
             <p class="wrong" role="alert">
-                {move || conversation.refused.get().map(|(_, problem)| format!("Not sent. {}", problem.at_field()))}
+                {move || conversation.refused.get().map(|(_, problem)| texts::composer::not_sent(&problem.at_field()))}
             </p>
             <div class="box">
-                <label for="message" class="unseen">"Message"</label>
+                <label for="message" class="unseen">{texts::MESSAGE}</label>
                 <textarea
                     node_ref=input
                     id="message"
                     name="message"
                     rows="1"
                     dir="auto"
-                    placeholder="Message"
+                    placeholder=texts::MESSAGE
                     autocomplete="off"
                     enterkeyhint="send"
                     on:keydown=on_keydown
                     on:input=on_input
                 ></textarea>
-                <button type="submit" class="main-button" disabled=move || !is_ready.get()>"Send"</button>
+                <button type="submit" class="main-button" disabled=move || !is_ready.get()>{texts::SEND}</button>
             </div>
         </form>
     }

@@ -1,15 +1,16 @@
-//! Copies a link that stands on the page.
+//! Copies a link from an input on the page.
 
 use leptos::html::Input;
 use leptos::prelude::*;
 
 use crate::app::client::browser;
+use crate::app::texts;
 
-/// Copies what stands in `input`, and says in `said` whether it worked.
+/// Copies the value of `input`, and reports in `said` whether that worked.
 pub(super) fn copy_link(input: NodeRef<Input>, said: RwSignal<&'static str>) {
     if let Some(input) = input.get_untracked() {
         browser::copy_from(input, move |copied| {
-            said.try_set(if copied { "Copied." } else { "Could not copy. The link is selected: copy it by hand." });
+            said.try_set(if copied { texts::copy::COPIED } else { texts::copy::NOT_COPIED });
         });
     }
 }

@@ -1,12 +1,13 @@
-//! A labelled line of text, and what the server says of it.
+//! Labelled inputs, with the server's problems about their values.
 
 use leptos::html::Input;
 use leptos::prelude::*;
 
 use crate::app::client::{browser, storage};
+use crate::app::texts;
 use crate::wire::{Code, Problem};
 
-/// A text input with its label. A problem that names the field is shown at it.
+/// A text input with its label. A problem that names the field is shown below it.
 #[component]
 pub(crate) fn TextField(
     /// The field's name in problems, and its id.
@@ -17,7 +18,7 @@ pub(crate) fn TextField(
     #[prop(optional)] hint: &'static str,
     #[prop(into, optional)] autocomplete: Signal<&'static str>,
     #[prop(optional)] is_required: bool,
-    /// What is typed is not to be seen.
+    /// Whether the input hides the typed text.
     #[prop(optional)]
     is_secret: bool,
 ) -> impl IntoView {
@@ -47,7 +48,7 @@ fn hint_id(name: &str) -> String {
     format!("{name}-hint")
 }
 
-/// What is wrong with the field of that name.
+/// Returns the problem with the field of that name, as a sentence.
 fn problem_of(name: &'static str, problem: Signal<Option<Problem>>) -> Memo<Option<String>> {
     Memo::new(move |_| {
         let own = problem.get().filter(|problem| problem.field.as_deref() == Some(name));
@@ -55,7 +56,7 @@ fn problem_of(name: &'static str, problem: Signal<Option<Problem>>) -> Memo<Opti
     })
 }
 
-/// What is wrong with a field, or else what it is for.
+/// Shows the problem with a field, or else its hint.
 #[component]
 fn Hint(name: &'static str, hint: &'static str, own_problem: Memo<Option<String>>) -> impl IntoView {
     view! {
@@ -65,7 +66,7 @@ fn Hint(name: &'static str, hint: &'static str, own_problem: Memo<Option<String>
     }
 }
 
-/// An input for a whole number, which may be left empty.
+/// An input for an optional whole number.
 #[component]
 pub(crate) fn NumberField(
     /// The field's name in problems, and its id.
@@ -74,7 +75,7 @@ pub(crate) fn NumberField(
     node: NodeRef<Input>,
     #[prop(into)] problem: Signal<Option<Problem>>,
     #[prop(into)] max: Signal<u32>,
-    /// What it means that nothing is given.
+    /// What an empty field means.
     #[prop(into)]
     placeholder: Signal<String>,
 ) -> impl IntoView {
@@ -110,17 +111,17 @@ pub(crate) fn NumberField(
     }
 }
 
-/// The number that stands in the field `name`, if there is one.
+/// Returns the number in the field `name`; `None` if the field is empty.
 ///
 /// # Errors
-/// That it is none.
+/// A problem about the field if its text is not a whole number.
 pub(crate) fn number_in(node: NodeRef<Input>, name: &'static str) -> Result<Option<u32>, Problem> {
     let text = node.get_untracked().map(|input| input.value()).unwrap_or_default();
     let number = Some(text.trim()).filter(|text| !text.is_empty()).map(str::parse).transpose();
-    number.map_err(|_| Problem::new(Code::InvalidRequest, "This must be a whole number.").about_field(name))
+    number.map_err(|_| Problem::new(Code::InvalidRequest, texts::field::NOT_A_NUMBER).about_field(name))
 }
 
-/// A problem that is of no one field.
+/// Shows a problem that names no field.
 #[component]
 pub(crate) fn GeneralProblem(#[prop(into)] problem: Signal<Option<Problem>>) -> impl IntoView {
     view! {
@@ -130,7 +131,7 @@ pub(crate) fn GeneralProblem(#[prop(into)] problem: Signal<Option<Problem>>) -> 
     }
 }
 
-/// Fills `node` with the name this browser used last, unless something was typed already.
+/// Fills `node` with the username that this browser used last, unless the user has already typed something.
 pub(crate) fn remembered_username(node: NodeRef<Input>) {
     Effect::new(move || {
         if let (Some(input), Some(username)) = (node.get(), storage::username())

@@ -1,14 +1,18 @@
-//! What stands around every page but the chat itself.
+//! The header and the footer of every page except the chat page.
 
 use leptos::prelude::*;
 
+use super::sentence::sentence;
+use crate::app::texts;
+
 #[component]
 pub(crate) fn PageFrame(children: Children) -> impl IntoView {
+    let api = view! { <a href="docs" rel="external">{texts::frame::API}</a> }.into_any();
     view! {
-        <header class="bar"><a class="brand" href="./">"Watch Party"</a></header>
+        <header class="bar"><a class="brand" href="./">{texts::WATCH_PARTY}</a></header>
         <main class="page">{children()}</main>
         <footer class="foot">
-            <p>"Only the newest messages are kept, and every session ends by itself. "<a href="docs" rel="external">"API"</a></p>
+            <p>{sentence(texts::frame::FOOTER, [("{api}", api)])}</p>
         </footer>
     }
 }

@@ -1,4 +1,4 @@
-//! The owner's magic links: made with a life of their own, listed, revoked.
+//! The chat's magic links: owners create, list and revoke them here.
 
 use leptos::ev::SubmitEvent;
 use leptos::html::{Div, Input, Select};
@@ -8,20 +8,27 @@ use uuid::Uuid;
 use wasm_bindgen::JsCast as _;
 use web_sys::HtmlElement;
 
+use super::sentence::{bdi_list, sentence};
 use super::{GeneralProblem, NumberField, TextField, number_in};
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
+use crate::app::texts;
 use crate::wire::{CreateInvite, InviteWithMembers, Problem};
 
-/// How long a link may hold, in seconds, and how people call it.
-const LIVES: [(u64, &str); 4] = [(600, "10 minutes"), (3_600, "1 hour"), (86_400, "1 day"), (604_800, "1 week")];
+/// The lifetimes of a link, in seconds, with their labels.
+const LIFETIMES: [(u64, &str); 4] = [
+    (600, texts::invites::LIFETIME_10_MINUTES),
+    (3_600, texts::invites::LIFETIME_1_HOUR),
+    (86_400, texts::invites::LIFETIME_1_DAY),
+    (604_800, texts::invites::LIFETIME_1_WEEK),
+];
 
 #[component]
 pub(crate) fn Invites(
     conversation: Conversation,
-    /// The key of the link that was made last.
+    /// The key of the link that was created last.
     made: RwSignal<Option<String>>,
-    /// Tells when the list is to be loaded anew.
+    /// Reloads the list.
     reload: Trigger,
 ) -> impl IntoView {
     let invites = RwSignal::new(Vec::<InviteWithMembers>::new());
@@ -40,14 +47,14 @@ pub(crate) fn Invites(
     };
     Effect::new(move || {
         reload.track();
-        // Who comes, comes by a link.
+        // The list shows who joined with which link.
         conversation.roster.track();
         load();
     });
     let revoke = Callback::new(move |(invite_id, members_go): (Uuid, bool)| {
         spawn_local(async move {
             problem.try_set(conversation.revoke_invite(invite_id, members_go).await.err());
-            // The link that is shown may be the one.
+            // The shown link may be the revoked one.
             made.try_set(None);
             conversation.check_key().await;
             load();
@@ -59,10 +66,10 @@ pub(crate) fn Invites(
     });
     view! {
         <details class="more">
-            <summary>"New link"</summary>
+            <summary>{texts::invites::NEW}</summary>
             <NewInvite conversation made=reloaded/>
         </details>
-        <h2>"Links"</h2>
+        <h2>{texts::invites::HEADING}</h2>
         <ul class="invites">
             <For each=move || invites.get() key=|shared| (shared.invite.invite_id, shared.invite.uses, shared.members.len())
                 children=move |shared| view! { <InviteRow shared revoke/> }/>
@@ -74,7 +81,7 @@ pub(crate) fn Invites(
 #[component]
 fn NewInvite(conversation: Conversation, made: Callback<String>) -> impl IntoView {
     let (label, max_uses) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
-    // What the box says once it was touched; until then it is as the chat has it.
+    // What the user has chosen; until then, the chat's default applies.
     let asks_first = RwSignal::new(None::<bool>);
     let life = NodeRef::<Select>::new();
     let problem = RwSignal::new(None::<Problem>);
@@ -114,23 +121,24 @@ fn NewInvite(conversation: Conversation, made: Callback<String>) -> impl IntoVie
     };
     view! {
         <form class="fields" method="post" on:submit=make>
-            <TextField name="label" label="For whom (only you see it)" node=label problem autocomplete="off"/>
-            <NumberField name="max_uses" label="How many may come by it" node=max_uses problem max=1_000_u32 placeholder="Any number".to_owned()/>
+            <TextField name="label" label=texts::invites::LABEL node=label problem autocomplete="off"/>
+            <NumberField name="max_uses" label=texts::invites::MAX_USES node=max_uses problem max=1_000_u32
+                placeholder=texts::invites::NO_LIMIT.to_owned()/>
             <div class="field">
-                <label for="life">"It works for"</label>
+                <label for="life">{texts::invites::LIFETIME}</label>
                 <select node_ref=life id="life" name="life">
-                    <option value="">"as long as the chat"</option>
-                    {LIVES.map(|(seconds, name)| view! { <option value=seconds.to_string()>{name}</option> }).collect_view()}
+                    <option value="">{texts::invites::LIFETIME_UNLIMITED}</option>
+                    {LIFETIMES.map(|(seconds, name)| view! { <option value=seconds.to_string()>{name}</option> }).collect_view()}
                 </select>
             </div>
             <label class="choice">
                 <input type="checkbox" name="asks_first"
                     prop:checked=move || asks_first.get().unwrap_or_else(|| conversation.asks_first())
                     on:change=move |event| asks_first.set(Some(event_target_checked(&event)))/>
-                "Ask me before someone comes in"
+                {texts::invites::ASKS_FIRST}
             </label>
             <GeneralProblem problem/>
-            <button type="submit" disabled=move || is_making.get()>"Make link"</button>
+            <button type="submit" disabled=move || is_making.get()>{texts::invites::CREATE}</button>
         </form>
     }
 }
@@ -140,33 +148,24 @@ fn InviteRow(shared: InviteWithMembers, revoke: Callback<(Uuid, bool)>) -> impl 
     let InviteWithMembers { invite, members } = shared;
     let is_revoking = RwSignal::new(false);
     let id = invite.invite_id;
-    let name = invite.label.clone().unwrap_or_else(|| "Without a name".into());
-    let mut about = vec![match (invite.uses, invite.max_uses) {
-        (uses, Some(max)) => format!("{uses} of {max} used"),
-        (0, None) => "not used yet".into(),
-        (1, None) => "used once".into(),
-        (uses, None) => format!("used {uses} times"),
-    }];
+    let name = invite.label.clone().unwrap_or_else(|| texts::invites::UNLABELLED.into());
+    let mut about = vec![texts::invites::uses(invite.uses, invite.max_uses)];
     if let Some(end) = invite.expires_at {
-        about.push(format!("until {}", browser::date_and_time(end)));
+        about.push(texts::invites::expires(&browser::date_and_time(end)));
     }
     if invite.asks_first {
-        about.push("asks first".into());
+        about.push(texts::invites::NEEDS_APPROVAL.into());
     }
     if invite.by_address {
-        about.push("made by someone who knows the chat's address".into());
+        about.push(texts::invites::BY_ADDRESS.into());
     }
     let came = members.iter().map(|member| member.username.clone()).collect::<Vec<_>>();
     let has_members = !came.is_empty();
-    let names = came.into_iter().enumerate().map(|(at, name)| {
-        let gap = if at > 0 { ", " } else { "" };
-        view! { {gap}<bdi>{name}</bdi> }
-    });
-    let names = names.collect_view();
-    let label = format!("Revoke the link {name}");
+    let joined = has_members.then(|| sentence(texts::invites::JOINED, [("{names}", bdi_list(came))]));
+    let label = texts::invites::revoke(&name);
     let group = NodeRef::<Div>::new();
     Effect::new(move || {
-        // What was pressed is gone: its answers take the focus.
+        // The pressed button is gone, so the first of those that replace it takes the focus.
         if let Some(Ok(Some(first))) = group.get().map(|group| group.query_selector("button")) {
             let _ = first.unchecked_into::<HtmlElement>().focus();
         }
@@ -174,23 +173,27 @@ fn InviteRow(shared: InviteWithMembers, revoke: Callback<(Uuid, bool)>) -> impl 
     view! {
         <li>
             <p class="name"><bdi>{name}</bdi></p>
-            <p class="hint">{about.join(" · ")}</p>
-            {has_members.then(|| view! { <p class="hint">"Came by it: "{names}</p> })}
+            <p class="hint">{about.join(texts::FACT_SEPARATOR)}</p>
+            {joined.map(|joined| view! { <p class="hint">{joined}</p> })}
             {move || if is_revoking.get() {
                 view! {
                     <div node_ref=group class="buttons" role="group" aria-label=label.clone()>
                         <button type="button" class="danger" on:click=move |_| revoke.run((id, false))>
-                            {if has_members { "Revoke, people stay" } else { "Revoke" }}
+                            {if has_members { texts::invites::REVOKE_LINK_ONLY } else { texts::invites::REVOKE }}
                         </button>
                         {has_members.then(|| view! {
-                            <button type="button" class="danger" on:click=move |_| revoke.run((id, true))>"Revoke, people go"</button>
+                            <button type="button" class="danger" on:click=move |_| revoke.run((id, true))>
+                                {texts::invites::REVOKE_AND_REMOVE}
+                            </button>
                         })}
-                        <button type="button" on:click=move |_| is_revoking.set(false)>"Keep"</button>
+                        <button type="button" on:click=move |_| is_revoking.set(false)>{texts::invites::CANCEL}</button>
                     </div>
                 }.into_any()
             } else {
                 view! {
-                    <button type="button" class="quiet" aria-label=label.clone() on:click=move |_| is_revoking.set(true)>"Revoke"</button>
+                    <button type="button" class="quiet" aria-label=label.clone() on:click=move |_| is_revoking.set(true)>
+                        {texts::invites::REVOKE}
+                    </button>
                 }.into_any()
             }}
         </li>

@@ -1,25 +1,27 @@
-//! Who waits to be let in, before an owner's eyes.
+//! The waiting guests, whom an owner approves or declines.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use uuid::Uuid;
 
+use super::sentence::{bdi, sentence};
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
+use crate::app::texts;
 use crate::domain::Decision;
 use crate::wire::Problem;
 
 #[component]
 pub(crate) fn Knocks(conversation: Conversation) -> impl IntoView {
     let problem = RwSignal::new(None::<Problem>);
-    // Those whose answer is on its way.
+    // The knocks whose decision is being sent.
     let answered = RwSignal::new(Vec::<Uuid>::new());
     let decide = move |knock_id: Uuid, decision: Decision| {
         answered.update(|answered| answered.push(knock_id));
         spawn_local(async move {
             problem.try_set(conversation.decide(knock_id, decision).await.err());
             answered.try_update(|answered| answered.retain(|id| *id != knock_id));
-            // The button that had the focus is gone.
+            // The focused button is gone.
             browser::focus_first(".knocks button, #message");
         });
     };
@@ -30,9 +32,9 @@ pub(crate) fn Knocks(conversation: Conversation) -> impl IntoView {
         problem.set(None);
     });
     view! {
-        // It is there before there is anything to tell, so that listeners hear of the first one too.
-        <p class="unseen" role="alert">{move || last.get().map(|name| format!("{name} wants to come in"))}</p>
-        <section class="knocks" aria-label="Waiting to be let in" hidden=is_empty>
+        // It exists before the first knock, so that screen readers announce that one too.
+        <p class="unseen" role="alert">{move || last.get().map(|name| texts::knocks::wants_to_join(&name))}</p>
+        <section class="knocks" aria-label=texts::knocks::HEADING hidden=is_empty>
             <ul>
                 <For each=move || conversation.knocks.get() key=|knock| knock.knock_id children=move |knock| {
                     let id = knock.knock_id;
@@ -40,11 +42,11 @@ pub(crate) fn Knocks(conversation: Conversation) -> impl IntoView {
                     let name = knock.username;
                     view! {
                         <li>
-                            <span><bdi>{name.clone()}</bdi>" wants to come in"</span>
-                            <button type="button" class="main-button" aria-label=format!("Approve {name}") disabled=is_answered
-                                on:click=move |_| decide(id, Decision::Approve)>"Approve"</button>
-                            <button type="button" aria-label=format!("Decline {name}") disabled=is_answered
-                                on:click=move |_| decide(id, Decision::Decline)>"Decline"</button>
+                            <span>{sentence(texts::knocks::WANTS_TO_JOIN, [("{name}", bdi(name.clone()))])}</span>
+                            <button type="button" class="main-button" aria-label=texts::knocks::approve(&name) disabled=is_answered
+                                on:click=move |_| decide(id, Decision::Approve)>{texts::knocks::APPROVE}</button>
+                            <button type="button" aria-label=texts::knocks::decline(&name) disabled=is_answered
+                                on:click=move |_| decide(id, Decision::Decline)>{texts::knocks::DECLINE}</button>
                         </li>
                     }
                 }/>

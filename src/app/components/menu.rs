@@ -8,7 +8,7 @@ use web_sys::HtmlElement;
 
 #[component]
 pub(crate) fn Menu(
-    /// What the button says.
+    /// The button's label.
     #[prop(into)]
     label: ViewFn,
     /// Called each time the panel opens.
@@ -17,7 +17,7 @@ pub(crate) fn Menu(
     children: Children,
 ) -> impl IntoView {
     let node = NodeRef::<Details>::new();
-    // The menu, if this closed it.
+    // Closes the menu, and returns it if it was open.
     let close = move || {
         let menu = node.try_get_untracked().flatten().filter(|menu| menu.has_attribute("open"))?;
         menu.remove_attribute("open").ok().map(|()| menu)
@@ -39,7 +39,7 @@ pub(crate) fn Menu(
     };
     Effect::new(move || {
         let elsewhere = move |event: MouseEvent| {
-            // What was clicked may be gone by now: its way up is as it was.
+            // The clicked element may be gone by now, but the event keeps its path.
             let menu = node.try_get_untracked().flatten();
             let is_inside = menu.is_some_and(|menu| event.composed_path().includes(menu.as_ref(), 0));
             if !is_inside {

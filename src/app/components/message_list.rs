@@ -1,4 +1,4 @@
-//! What was said, newest at the bottom.
+//! The list of messages, with the newest at the bottom.
 
 use leptos::either::Either;
 use leptos::html::Div;
@@ -8,14 +8,16 @@ use uuid::Uuid;
 
 use crate::app::client::browser;
 use crate::app::client::storage::Unsent;
+use crate::app::texts;
 use crate::wire::Message;
 
-/// Messages of one author within this many milliseconds stand together.
+/// A message is grouped with the one before it if both have the same author and are less than this many milliseconds
+/// apart.
 const GROUP_WITHIN: i64 = 5 * 60 * 1_000;
-/// Within this many pixels of its end, the list counts as scrolled down.
+/// The list counts as scrolled to its end within this many pixels of it.
 const NEAR_END: i32 = 48;
 
-/// A message, and whether its author's name stands above it.
+/// A message, and whether its author's name is shown above it.
 #[derive(Clone, PartialEq, Eq)]
 struct Row {
     message: Message,
@@ -41,26 +43,26 @@ pub(crate) fn MessageList(
     messages: RwSignal<Vec<Message>>,
     /// How many messages were deleted before this tab saw them.
     missed: RwSignal<u64>,
-    /// What waits to be sent, oldest first.
+    /// Unsent messages, oldest first.
     #[prop(into)]
     unsent: Signal<Vec<Unsent>>,
-    /// Whose messages are this browser's own.
+    /// The member whose messages are this browser's own.
     #[prop(into)]
     own_id: Signal<Option<Uuid>>,
-    /// What is said where nothing has been.
+    /// The text above the messages, shown while there are none.
     opening: Signal<Option<&'static str>>,
 ) -> impl IntoView {
     let list = NodeRef::<Div>::new();
     let is_at_end = RwSignal::new(true);
     let rows = Memo::new(move |_| messages.with(|messages| rows(messages)));
 
-    // A frame may come after the page was left.
+    // The frame may come after the user has left the page.
     let scroll_to_end = move || {
         if let Some(list) = list.try_get_untracked().flatten() {
             list.set_scroll_top(list.scroll_height());
         }
     };
-    // The newest message stays in view unless one has scrolled up; one's own always comes into it.
+    // The newest message stays in view unless the user has scrolled up. Their own new message always comes into view.
     Effect::new(move |seen: Option<(u64, usize)>| {
         let last = rows.with(|rows| rows.last().map_or(0, |row| row.message.id));
         let waiting = unsent.with(Vec::len);
@@ -78,20 +80,16 @@ pub(crate) fn MessageList(
             is_at_end.set(now_at_end);
         }
     };
-    // The last message that was in view at the end of the list.
+    // The last message that the user has seen at the end of the list.
     let seen = Memo::new(move |seen: Option<&u64>| {
         let last = rows.with(|rows| rows.last().map_or(0, |row| row.message.id));
         if is_at_end.get() { last } else { seen.copied().unwrap_or(last) }
     });
     let has_new = move || rows.with(|rows| rows.last().is_some_and(|row| row.message.id > seen.get()));
     view! {
-        <div class="messages" node_ref=list role="log" aria-label="Messages" tabindex="0" on:scroll=on_scroll>
+        <div class="messages" node_ref=list role="log" aria-label=texts::message_list::LABEL tabindex="0" on:scroll=on_scroll>
             {move || opening.get().map(|text| view! { <p class="opening">{text}</p> })}
-            {move || match missed.get() {
-                0 => None,
-                1 => Some("1 message was deleted before you saw it.".to_owned()),
-                missed => Some(format!("{missed} messages were deleted before you saw them.")),
-            }.map(|text| view! { <p class="opening">{text}</p> })}
+            {move || texts::message_list::missed(missed.get()).map(|text| view! { <p class="opening">{text}</p> })}
             <ol>
                 <For
                     each=move || rows.get()
@@ -105,7 +103,7 @@ pub(crate) fn MessageList(
                         <li class="message own waiting">
                             <div class="said">
                                 <p class="text" dir="auto">{unsent.text}</p>
-                                <span class="state">"Sending…"</span>
+                                <span class="state">{texts::message_list::SENDING}</span>
                             </div>
                         </li>
                     }
@@ -114,7 +112,7 @@ pub(crate) fn MessageList(
         </div>
         <div class="new-messages">
             {move || has_new().then(|| view! {
-                <button type="button" on:click=move |_| scroll_to_end()>"New messages"</button>
+                <button type="button" on:click=move |_| scroll_to_end()>{texts::message_list::NEW_MESSAGES}</button>
             })}
         </div>
     }
@@ -130,7 +128,7 @@ fn MessageRow(row: Row, own_id: Signal<Option<Uuid>>) -> impl IntoView {
         <li class="message" class:own=is_own class:starts-group=starts_group>
             <span class="author" class:unseen=!starts_group>
                 <bdi>{author}</bdi>
-                {move || is_own().then(|| view! { <span class="unseen">" (you)"</span> })}
+                {move || is_own().then(|| view! { <span class="unseen">{texts::message_list::YOU}</span> })}
             </span>
             <div class="said">
                 <p class="text" dir="auto">{linked(&message.text)}</p>
@@ -140,7 +138,7 @@ fn MessageRow(row: Row, own_id: Signal<Option<Uuid>>) -> impl IntoView {
     }
 }
 
-/// The text with its web addresses as links; nothing else in it is interpreted.
+/// Renders the text with its web addresses as links. Nothing else in it is interpreted.
 fn linked(text: &str) -> impl IntoView + use<> {
     let mut finder = LinkFinder::new();
     finder.kinds(&[LinkKind::Url]);

@@ -1,4 +1,4 @@
-//! What the pages are made of.
+//! The components of the pages.
 
 mod address_line;
 mod alerts;
@@ -16,6 +16,7 @@ mod qr;
 mod recovery_link;
 mod remove_member;
 mod retention_panel;
+mod sentence;
 mod session_end;
 mod sessions;
 mod share;
@@ -34,6 +35,7 @@ pub(super) use message_list::MessageList;
 pub(super) use own_name::OwnName;
 pub(super) use people::People;
 pub(super) use retention_panel::RetentionPanel;
+pub(super) use sentence::{bdi, sentence};
 pub(super) use session_end::SessionEnd;
 pub(super) use share::ShareLink;
 pub(super) use typing::Typing;

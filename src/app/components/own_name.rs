@@ -1,9 +1,11 @@
-//! Who this browser is in chats that are entered by their address, and the way to be someone else.
+//! The name of the browser session, and a link to change it.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::sentence::{bdi, sentence};
 use crate::app::client::browser_sessions;
+use crate::app::texts;
 use crate::wire::addresses;
 
 #[component]
@@ -16,12 +18,9 @@ pub(crate) fn OwnName() -> impl IntoView {
     });
     move || {
         name.get().map(|name| {
-            view! {
-                <p>
-                    "Where anyone picks a name, you are "<bdi>{name}</bdi>". "
-                    <a href=format!(".{}", addresses::SESSION)>"Use another name"</a>
-                </p>
-            }
+            let change = view! { <a href=format!(".{}", addresses::SESSION)>{texts::own_name::CHANGE}</a> };
+            let views = [("{name}", bdi(name)), ("{change}", change.into_any())];
+            view! { <p>{sentence(texts::own_name::YOU_ARE, views)}</p> }
         })
     }
 }

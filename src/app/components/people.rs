@@ -1,4 +1,4 @@
-//! Who is here, and the ways out.
+//! The members of the chat, and the buttons to leave or end it.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -7,11 +7,13 @@ use super::AlertChoices;
 use super::menu::Menu;
 use super::recovery_link::RecoveryLink;
 use super::remove_member::RemoveMember;
+use super::sentence::{bdi, sentence};
 use super::sessions::Sessions;
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
 use crate::app::client::storage::SavedChat;
 use crate::app::notice::Notice;
+use crate::app::texts;
 use crate::domain::{Admission, Role};
 use crate::wire::addresses;
 use crate::wire::{Member, MemberSummary, Problem};
@@ -20,7 +22,7 @@ use crate::wire::{Member, MemberSummary, Problem};
 pub(crate) fn People(
     conversation: Conversation,
     seat: RwSignal<Option<SavedChat>>,
-    /// Called when this browser has no seat in the chat any more.
+    /// Called when this browser has given up its seat.
     leave: Callback<Notice>,
 ) -> impl IntoView {
     let chat_id = conversation.chat_id;
@@ -34,7 +36,7 @@ pub(crate) fn People(
     let count = move || {
         conversation
             .roster
-            .with(|roster| roster.as_ref().map(|roster| format!("{} of {}", roster.members.len(), roster.capacity)))
+            .with(|roster| roster.as_ref().map(|roster| texts::people::seats(roster.members.len(), roster.capacity)))
     };
     let owns = Memo::new(move |_| conversation.is_owner());
     let is_owner = move || owns.get();
@@ -46,9 +48,9 @@ pub(crate) fn People(
 
     let go = move |notice: Notice| {
         let question = match notice {
-            Notice::Ended => "End the chat for everyone? Nothing of it will be left.",
-            Notice::LoggedOut => "Log this browser out? You can log in again with your password.",
-            _ => "Leave the chat? Your seat becomes free.",
+            Notice::Ended => texts::people::CONFIRM_END,
+            Notice::LoggedOut => texts::people::CONFIRM_LOG_OUT,
+            _ => texts::people::CONFIRM_LEAVE,
         };
         if !browser::confirm(question) {
             return;
@@ -69,12 +71,12 @@ pub(crate) fn People(
             }
         });
     };
-    // Whom an owner is about to remove.
+    // The member whom the owner is about to remove.
     let removing = RwSignal::new(None::<Member>);
     let removed = Callback::new(move |refusal: Option<Problem>| {
         problem.set(refusal);
         removing.set(None);
-        // The button that had the focus is gone.
+        // The focused button is gone.
         browser::focus_first("details[open] > summary");
     });
     let set_role = move |member_id, role, question: String| {
@@ -85,15 +87,12 @@ pub(crate) fn People(
         }
     };
     let share = move |member: MemberSummary| {
-        let question = format!(
-            "Make {} an owner too? Owners let people in, remove them, and can end the chat.",
-            member.member.username
-        );
+        let question = texts::people::confirm_make_owner(&member.member.username);
         set_role(member.member.member_id, Role::Owner, question);
     };
     let step_down = move |_| {
         if let Some(own_id) = own_id() {
-            set_role(own_id, Role::Guest, "Stop being an owner? You stay in the chat.".into());
+            set_role(own_id, Role::Guest, texts::people::CONFIRM_STEP_DOWN.into());
         }
     };
     let row = move |summary: MemberSummary| {
@@ -101,46 +100,52 @@ pub(crate) fn People(
         let is_own = own_id() == Some(member.member_id);
         let username = member.username.clone();
         let about = match (is_own, member.role) {
-            (true, Role::Owner) => " (you, owner)",
-            (true, Role::Guest) => " (you)",
-            (false, Role::Owner) => " (owner)",
-            (false, Role::Guest) => "",
+            (true, Role::Owner) => texts::people::YOU_OWNER,
+            (true, Role::Guest) => texts::people::YOU,
+            (false, Role::Owner) => texts::people::OWNER,
+            (false, Role::Guest) => texts::people::GUEST,
         };
         view! {
             <li>
                 <span class="presence" class:online=online aria-hidden="true"></span>
-                <span><bdi>{member.username}</bdi>{about}<span class="unseen">{if online { ", online" } else { ", away" }}</span></span>
+                <span>
+                    {sentence(about, [("{name}", bdi(member.username))])}
+                    <span class="unseen">{if online { texts::people::ONLINE } else { texts::people::AWAY }}</span>
+                </span>
                 {move || (is_owner() && !is_own && member.role == Role::Guest).then(|| {
                     let (summary, shared) = (summary.clone(), summary.clone());
                     view! {
-                        <button type="button" class="quiet" aria-label=format!("Make owner: {username}")
-                            on:click=move |_| share(shared.clone())>"Make owner"</button>
-                        <button type="button" class="quiet" aria-label=format!("Remove {username}")
-                            on:click=move |_| removing.set(Some(summary.member.clone()))>"Remove"</button>
+                        <button type="button" class="quiet" aria-label=texts::people::make_owner(&username)
+                            on:click=move |_| share(shared.clone())>{texts::people::MAKE_OWNER}</button>
+                        <button type="button" class="quiet" aria-label=texts::people::remove(&username)
+                            on:click=move |_| removing.set(Some(summary.member.clone()))>{texts::people::REMOVE}</button>
                     }
                 })}
             </li>
         }
     };
+    let label = move || {
+        sentence(texts::people::HEADING, [("{count}", view! { <span class="count">{count}</span> }.into_any())])
+    };
     view! {
-        <Menu label=move || view! { "People "<span class="count">{count}</span> } on_open=load>
+        <Menu label on_open=load>
                 <ul class="members">{move || members().into_iter().map(row).collect_view()}</ul>
                 {move || removing.get().map(|member| view! { <RemoveMember conversation member done=removed/> })}
                 <p class="wrong" role="alert">{move || problem.get().map(|problem| problem.detail)}</p>
                 <div class="buttons">
                     {move || if has_accounts.get() {
-                        view! { <button type="button" on:click=move |_| go(Notice::LoggedOut)>"Log out"</button> }
+                        view! { <button type="button" on:click=move |_| go(Notice::LoggedOut)>{texts::people::LOG_OUT}</button> }
                     } else {
-                        view! { <button type="button" on:click=move |_| go(Notice::Left)>"Leave"</button> }
+                        view! { <button type="button" on:click=move |_| go(Notice::Left)>{texts::people::LEAVE}</button> }
                     }}
                     {move || is_open.get().then(|| view! {
-                        <a class="button" href=format!(".{}", addresses::rename_in(chat_id))>"Change my name"</a>
+                        <a class="button" href=format!(".{}", addresses::rename_in(chat_id))>{texts::people::CHANGE_NAME}</a>
                     })}
                     {move || (is_owner() && has_other_owner()).then(|| view! {
-                        <button type="button" on:click=step_down>"Stop being an owner"</button>
+                        <button type="button" on:click=step_down>{texts::people::STEP_DOWN}</button>
                     })}
                     {move || is_owner().then(|| view! {
-                        <button type="button" class="danger" on:click=move |_| go(Notice::Ended)>"End chat"</button>
+                        <button type="button" class="danger" on:click=move |_| go(Notice::Ended)>{texts::people::END_CHAT}</button>
                     })}
                 </div>
                 {move || has_accounts.get().then(|| view! { <Sessions conversation reload/> })}

@@ -3,16 +3,16 @@
 use leptos::prelude::*;
 use qrcodegen::{QrCode, QrCodeEcc};
 
-/// The white around it that readers need (ISO/IEC 18004), in modules.
-const QUIET: i32 = 4;
+/// The white margin that readers need (ISO/IEC 18004), in modules.
+const QUIET_ZONE: i32 = 4;
 
-/// `None` for a text that is too long for one.
+/// Returns the width and the SVG path of the code; `None` if the text is too long for one.
 fn drawing(text: &str) -> Option<(i32, String)> {
     let code = QrCode::encode_text(text, QrCodeEcc::Medium).ok()?;
     let size = code.size();
     let dark = (0..size).flat_map(|y| (0..size).map(move |x| (x, y))).filter(|(x, y)| code.get_module(*x, *y));
-    let squares: Vec<String> = dark.map(|(x, y)| format!("M{} {}h1v1h-1z", x + QUIET, y + QUIET)).collect();
-    Some((size + 2 * QUIET, squares.concat()))
+    let squares: Vec<String> = dark.map(|(x, y)| format!("M{} {}h1v1h-1z", x + QUIET_ZONE, y + QUIET_ZONE)).collect();
+    Some((size + 2 * QUIET_ZONE, squares.concat()))
 }
 
 #[component]
@@ -39,7 +39,7 @@ mod tests {
         let link = format!("https://chat.example/join/2eaf4767-9975-4773-b7c7-817e60ce2bfb#{}", "k".repeat(43));
         let (size, path) = drawing(&link).unwrap();
         assert!(size < 60, "{size}");
-        // The finder's outer corner stands where the quiet zone ends.
+        // The outer corner of the finder pattern is where the quiet zone ends.
         assert!(path.starts_with("M4 4h1v1h-1z"), "{}", &path[..20]);
         assert!(drawing(&"x".repeat(10_000)).is_none());
     }

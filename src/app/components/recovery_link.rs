@@ -1,4 +1,4 @@
-//! An owner's way back from any browser: a link to keep, shown once.
+//! The owner link, with which an owner recovers the seat in any browser. It is shown once.
 
 use leptos::html::Input;
 use leptos::prelude::*;
@@ -7,6 +7,7 @@ use leptos::task::spawn_local;
 use super::copy::copy_link;
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
+use crate::app::texts;
 use crate::wire::Problem;
 
 #[component]
@@ -31,16 +32,14 @@ pub(crate) fn RecoveryLink(conversation: Conversation) -> impl IntoView {
     };
     view! {
         <details class="more">
-            <summary>"Your way back"</summary>
-            <p class="hint">
-                "This browser brings you back as an owner by itself. To come back from another one, take an owner's link there: it works until either browser has come back, and anyone who has it can own the chat."
-            </p>
+            <summary>{texts::recovery_link::HEADING}</summary>
+            <p class="hint">{texts::recovery_link::EXPLANATION}</p>
             {move || match link.get() {
-                None => view! { <button type="button" on:click=show>"Show an owner's link"</button> }.into_any(),
+                None => view! { <button type="button" on:click=show>{texts::recovery_link::SHOW}</button> }.into_any(),
                 Some(link) => view! {
-                    <label for="way-back">"Owner's link, shown this once"</label>
+                    <label for="way-back">{texts::recovery_link::LABEL}</label>
                     <input node_ref=input id="way-back" type="text" readonly dir="ltr" prop:value=link/>
-                    <button type="button" on:click=move |_| copy_link(input, said)>"Copy owner's link"</button>
+                    <button type="button" on:click=move |_| copy_link(input, said)>{texts::recovery_link::COPY}</button>
                 }.into_any(),
             }}
             <p class="hint" role="status">{said}</p>

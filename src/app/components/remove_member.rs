@@ -1,4 +1,5 @@
-//! Removing someone: an owner learns by which link they came and who else did, and may revoke it.
+//! The question before a member is removed. It shows which link the member joined with and who else did, and offers to
+//! revoke the link.
 
 use leptos::html::Div;
 use leptos::prelude::*;
@@ -6,15 +7,17 @@ use leptos::task::spawn_local;
 use wasm_bindgen::JsCast as _;
 use web_sys::HtmlElement;
 
+use super::sentence::{bdi, bdi_list, sentence};
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
+use crate::app::texts;
 use crate::wire::{InviteSummary, InviteWithMembers, Member, Problem};
 
 #[component]
 pub(crate) fn RemoveMember(
     conversation: Conversation,
     member: Member,
-    /// Called when there is nothing more to ask: with why they are still here, if they are.
+    /// Called when the question is answered, with the problem if the member could not be removed.
     done: Callback<Option<Problem>>,
 ) -> impl IntoView {
     let Member { member_id, username, .. } = member;
@@ -22,7 +25,7 @@ pub(crate) fn RemoveMember(
     let is_removing = RwSignal::new(false);
     let group = NodeRef::<Div>::new();
     Effect::new(move || {
-        // The question takes the focus: the button that was pressed is elsewhere.
+        // The question takes the focus, because the pressed button is elsewhere.
         if let Some(Ok(Some(first))) = group.get().map(|group| group.query_selector("button")) {
             let _ = first.unchecked_into::<HtmlElement>().focus();
         }
@@ -42,23 +45,16 @@ pub(crate) fn RemoveMember(
             done.try_run(refusal);
         });
     };
-    let question = format!("Remove {username}?");
+    let question = texts::remove_member::question(&username);
     let about_link = move || {
         link.get().map(|InviteWithMembers { invite, members }| {
-            let still_opens = says_of_use(&invite);
-            let which = invite.label.map(|label| view! { " “"<bdi>{label}</bdi>"”" });
             let others = members.into_iter().filter(|member| member.member_id != member_id);
-            let others = others.enumerate().map(|(at, other)| {
-                let gap = if at > 0 { ", " } else { "" };
-                view! { {gap}<bdi>{other.username}</bdi> }
-            });
-            let others = others.collect_view();
-            let others = (!others.is_empty()).then(|| view! { " Also in by it: "{others}"." });
-            view! {
-                <p class="hint">
-                    <bdi>{username.clone()}</bdi>" came by the link"{which}"."{still_opens}{others}
-                </p>
-            }
+            let others: Vec<String> = others.map(|other| other.username).collect();
+            let (has_label, has_others) = (invite.label.is_some(), !others.is_empty());
+            let template = texts::remove_member::about_link(has_label, describe_uses(&invite), has_others);
+            let label = bdi(invite.label.unwrap_or_default());
+            let views = [("{name}", bdi(username.clone())), ("{label}", label), ("{others}", bdi_list(others))];
+            view! { <p class="hint">{sentence(&template, views)}</p> }
         })
     };
     view! {
@@ -66,26 +62,28 @@ pub(crate) fn RemoveMember(
             <p>{question.clone()}</p>
             {about_link}
             <div class="buttons">
-                <button type="button" class="danger" disabled=is_removing on:click=move |_| remove(false)>"Remove"</button>
+                <button type="button" class="danger" disabled=is_removing on:click=move |_| remove(false)>
+                    {texts::remove_member::REMOVE}
+                </button>
                 {move || link.get().map(|_| view! {
                     <button type="button" class="danger" disabled=is_removing on:click=move |_| remove(true)>
-                        "Remove and revoke the link"
+                        {texts::remove_member::REMOVE_AND_REVOKE}
                     </button>
                 })}
-                <button type="button" on:click=move |_| done.run(None)>"Keep"</button>
+                <button type="button" on:click=move |_| done.run(None)>{texts::remove_member::CANCEL}</button>
             </div>
         </div>
     }
 }
 
-/// What the link is still good for.
-#[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are exact for ages to come
-fn says_of_use(invite: &InviteSummary) -> &'static str {
+/// Says how the link can still be used; `None` if it cannot.
+#[allow(clippy::cast_precision_loss)] // exact for milliseconds since 1970
+fn describe_uses(invite: &InviteSummary) -> Option<&'static str> {
     let has_expired = invite.expires_at.is_some_and(|end| end.as_millis() as f64 <= browser::server_time());
     let is_used_up = invite.max_uses.is_some_and(|max| invite.uses >= max);
     match (has_expired || is_used_up, invite.asks_first) {
-        (true, _) => "",
-        (false, true) => " You are asked about everyone who uses it.",
-        (false, false) => " Anyone who has it can still join.",
+        (true, _) => None,
+        (false, true) => Some(texts::remove_member::NEEDS_APPROVAL),
+        (false, false) => Some(texts::remove_member::STILL_OPEN),
     }
 }

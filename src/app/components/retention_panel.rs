@@ -1,11 +1,14 @@
-//! What the server still holds of the chat, and until when.
+//! The data of the chat that the server stores, and until when.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::menu::Menu;
+use super::sentence::sentence;
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
+use crate::app::texts;
+use crate::domain::Timestamp;
 use crate::wire::{Problem, Retention};
 
 #[component]
@@ -17,30 +20,25 @@ pub(crate) fn RetentionPanel(conversation: Conversation) -> impl IntoView {
         });
     });
     let content = move || match answer.get() {
-        None => view! { <p class="hint">"Asking the server…"</p> }.into_any(),
+        None => view! { <p class="hint">{texts::retention_panel::LOADING}</p> }.into_any(),
         Some(Err(problem)) => view! { <p class="wrong" role="alert">{problem.detail}</p> }.into_any(),
         Some(Ok(retention)) => view! {
             <dl>
-                <dt>"Messages"</dt>
+                <dt>{texts::retention_panel::MESSAGES}</dt>
                 <dd>{messages(&retention)}</dd>
-                <dt>"People"</dt>
-                <dd>{people(retention.members)}</dd>
-                <dt>"Forgotten"</dt>
-                <dd>
-                    <time datetime=retention.forgotten_at.to_string()>
-                        {browser::date_and_time(retention.forgotten_at)}
-                    </time>
-                    ", or later if anyone joins or stays on"
-                </dd>
+                <dt>{texts::retention_panel::PEOPLE}</dt>
+                <dd>{texts::retention_panel::people(retention.members)}</dd>
+                <dt>{texts::retention_panel::DELETED}</dt>
+                <dd>{sentence(texts::retention_panel::DELETED_AT, [("{time}", time(retention.forgotten_at))])}</dd>
             </dl>
         }
         .into_any(),
     };
     view! {
-        <Menu label=|| view! { <span class="about" aria-hidden="true">"i"</span><span class="unseen">"What is kept"</span> } on_open=load>
-            <h2>"What is kept"</h2>
+        <Menu label=|| view! { <span class="about" aria-hidden="true">"i"</span><span class="unseen">{texts::retention_panel::HEADING}</span> } on_open=load>
+            <h2>{texts::retention_panel::HEADING}</h2>
             {content}
-            <p class="hint">"A deleted message leaves the chat at once, and is erased from the server's disk within a minute."</p>
+            <p class="hint">{texts::retention_panel::DELETION}</p>
         </Menu>
     }
 }
@@ -48,14 +46,11 @@ pub(crate) fn RetentionPanel(conversation: Conversation) -> impl IntoView {
 fn messages(retention: &Retention) -> String {
     let Retention { messages, history, .. } = retention;
     match retention.oldest_sent_at {
-        None => format!("None yet. The newest {history} are kept."),
-        Some(oldest) => format!("{messages} of at most {history}, the oldest from {}", browser::date_and_time(oldest)),
+        None => texts::retention_panel::no_messages(*history),
+        Some(oldest) => texts::retention_panel::messages(*messages, *history, &browser::date_and_time(oldest)),
     }
 }
 
-fn people(members: usize) -> String {
-    match members {
-        1 => "1 name, and those on the messages".to_owned(),
-        members => format!("{members} names, and those on the messages"),
-    }
+fn time(moment: Timestamp) -> AnyView {
+    view! { <time datetime=moment.to_string()>{browser::date_and_time(moment)}</time> }.into_any()
 }

@@ -1,10 +1,11 @@
-//! Warns before the session ends, and lets people stay.
+//! Warns before the session ends, and lets the user renew it.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
+use crate::app::texts;
 use crate::wire::Problem;
 
 #[component]
@@ -22,8 +23,8 @@ pub(crate) fn SessionEnd(conversation: Conversation) -> impl IntoView {
     view! {
         <div class="session-end" role="status">
             {move || end().map(|(time, is_borrowed)| view! {
-                <span>{format!("Your session ends at {time}. ")}</span>
-                {(!is_borrowed).then(|| view! { <button type="button" on:click=stay>"Stay"</button> })}
+                <span>{format!("{} ", texts::session_end::ends_at(&time))}</span>
+                {(!is_borrowed).then(|| view! { <button type="button" on:click=stay>{texts::session_end::STAY}</button> })}
                 {problem.get().map(|problem| problem.detail)}
             })}
         </div>

@@ -1,4 +1,4 @@
-//! Where this account is logged in, and the way to end that.
+//! The browsers in which the account is logged in, with buttons to log them out.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -6,12 +6,13 @@ use uuid::Uuid;
 
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
+use crate::app::texts;
 use crate::wire::{OwnSession, Problem};
 
 #[component]
 pub(crate) fn Sessions(
     conversation: Conversation,
-    /// Tells when the list is to be loaded anew.
+    /// Reloads the list.
     reload: Trigger,
 ) -> impl IntoView {
     let sessions = RwSignal::new(Vec::<OwnSession>::new());
@@ -40,27 +41,29 @@ pub(crate) fn Sessions(
                 return;
             }
             load();
-            // The button that had the focus is gone.
+            // The focused button is gone.
             browser::focus_first("details[open] > summary");
         });
     };
     let row = move |session: OwnSession| {
         let since = browser::date_and_time(session.started_at);
-        let label = format!("Log out the browser that logged in {since}");
+        let label = texts::sessions::log_out(&since);
         view! {
             <li>
                 <span>
-                    {if session.current { "This browser" } else { "Another browser" }}
-                    <span class="hint">{format!("logged in {since}")}</span>
+                    {if session.current { texts::sessions::THIS_BROWSER } else { texts::sessions::OTHER_BROWSER }}
+                    <span class="hint">{texts::sessions::since(&since)}</span>
                 </span>
                 {(!session.current).then(|| view! {
-                    <button type="button" class="quiet" aria-label=label on:click=move |_| end(session.session_id)>"Log out"</button>
+                    <button type="button" class="quiet" aria-label=label on:click=move |_| end(session.session_id)>
+                        {texts::sessions::LOG_OUT}
+                    </button>
                 })}
             </li>
         }
     };
     view! {
-        <h2>"Where you are logged in"</h2>
+        <h2>{texts::sessions::HEADING}</h2>
         <ul class="sessions">{move || sessions.get().into_iter().map(row).collect_view()}</ul>
         <p class="wrong" role="alert">{move || problem.get().map(|problem| problem.detail)}</p>
     }

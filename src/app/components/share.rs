@@ -1,4 +1,4 @@
-//! Hands the magic link to people: copied, shared, or drawn.
+//! The chat's link, to copy, to share, or to scan as a QR code.
 
 use leptos::html::Input;
 use leptos::prelude::*;
@@ -10,20 +10,21 @@ use super::menu::Menu;
 use super::qr::QrDrawing;
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
+use crate::app::texts;
 use crate::domain::Admission;
 
 #[component]
 pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal<String>) -> impl IntoView {
     let input = NodeRef::<Input>::new();
     let said = RwSignal::new("");
-    // A link that was made just now is the one to share.
+    // A link that was just created is the one to share.
     let made = RwSignal::new(None::<String>);
     let own = move || conversation.seat.with(|seat| seat.as_ref().and_then(|seat| seat.key.clone()));
-    // The key is known only in the browser, and a seat may be without one.
+    // Only the browser knows the key, and a seat may have none.
     let admission = Memo::new(move |_| conversation.admission());
     let by_address = move || admission.get().is_some_and(|admission| !admission.is_by_invite());
     let link = Memo::new(move |_| {
-        let address = admission.get().and_then(|admission| browser::entrance_link(admission, chat_id));
+        let address = admission.get().and_then(|admission| browser::entry_link(admission, chat_id));
         address.or_else(|| made.get().or_else(own).map(|key| browser::magic_link(chat_id, &key)))
     });
     let shared = move || link.get().filter(|_| browser::can_share());
@@ -34,7 +35,7 @@ pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal
     });
     let is_owner = Memo::new(move |_| conversation.is_owner());
     Effect::new(move || {
-        // Where it was made, further down, it would not be seen.
+        // The link is above the form that created it, and may be out of view.
         if made.with(Option::is_some)
             && let Some(input) = input.get_untracked()
         {
@@ -42,28 +43,28 @@ pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal
         }
     });
     view! {
-        <Menu label=|| "Invite" on_open=load>
+        <Menu label=|| texts::share::HEADING on_open=load>
             <div class="share" hidden=move || link.with(Option::is_none)>
-                <label for="magic-link">{move || if by_address() { "Link to the chat" } else { "Magic link" }}</label>
+                <label for="magic-link">{move || if by_address() { texts::share::CHAT_LINK } else { texts::share::INVITE_LINK }}</label>
                 <input node_ref=input id="magic-link" type="text" readonly dir="ltr" prop:value=move || link.get().unwrap_or_default()/>
                 <div class="buttons">
-                    <button type="button" on:click=move |_| copy_link(input, said)>"Copy link"</button>
+                    <button type="button" on:click=move |_| copy_link(input, said)>{texts::share::COPY}</button>
                     {move || shared().map(|link| view! {
-                        <button type="button" on:click=move |_| browser::share(&title.get_untracked(), &link)>"Share"</button>
+                        <button type="button" on:click=move |_| browser::share(&title.get_untracked(), &link)>{texts::share::SHARE}</button>
                     })}
                 </div>
                 <p class="hint" role="status">{said}</p>
-                <QrDrawing text=link label="The link as a QR code"/>
+                <QrDrawing text=link label=texts::qr::LABEL/>
                 <p class="hint">
                     {move || match admission.get() {
-                        Some(Admission::Account) => "Whoever has this link can register. Send it only to those you want here.",
-                        Some(Admission::Open) => "Whoever has this link can pick a name and enter. Send it only to those you want here.",
-                        _ => "Whoever has this link can come by it. Send it only to those you want here.",
+                        Some(Admission::Account) => texts::share::CAN_REGISTER,
+                        Some(Admission::Open) => texts::share::CAN_PICK_NAME,
+                        _ => texts::share::CAN_JOIN,
                     }}
                 </p>
             </div>
             <p class="hint" hidden=move || link.with(Option::is_some)>
-                {move || if is_owner.get() { "Make a link to invite someone." } else { "Ask an owner of the chat for a link." }}
+                {move || if is_owner.get() { texts::share::NO_LINK_OWNER } else { texts::share::NO_LINK_GUEST }}
             </p>
             {move || (is_owner.get() && !by_address()).then(|| view! { <Invites conversation made reload/> })}
         </Menu>

@@ -1,8 +1,10 @@
-//! Who is writing just now.
+//! Shows who is typing.
 
 use leptos::prelude::*;
 
+use super::sentence::{bdi, sentence};
 use crate::app::client::conversation::Conversation;
+use crate::app::texts;
 
 #[component]
 pub(crate) fn Typing(conversation: Conversation) -> impl IntoView {
@@ -18,11 +20,12 @@ pub(crate) fn Typing(conversation: Conversation) -> impl IntoView {
     };
     let text = move || match &names()[..] {
         [] => None,
-        [one] => Some(view! { <bdi>{one.clone()}</bdi>" is typing…" }.into_any()),
-        [one, other] => {
-            Some(view! { <bdi>{one.clone()}</bdi>" and "<bdi>{other.clone()}</bdi>" are typing…" }.into_any())
+        [name] => Some(sentence(texts::typing::ONE, [("{name}", bdi(name.clone()))])),
+        [name, other] => {
+            let views = [("{name}", bdi(name.clone())), ("{other}", bdi(other.clone()))];
+            Some(sentence(texts::typing::TWO, views))
         }
-        _ => Some(view! { "Several people are typing…" }.into_any()),
+        _ => Some(sentence(texts::typing::SEVERAL, [])),
     };
     view! { <p class="typing" aria-live="polite">{text}</p> }
 }

@@ -1,16 +1,17 @@
-//! A conversation that someone reads without a seat.
+//! A conversation that a visitor reads without a seat.
 
 use leptos::prelude::*;
 
 use super::MessageList;
 use crate::app::client::visit::Visit;
+use crate::app::texts;
 
 #[component]
 pub(crate) fn Visited(visit: Visit) -> impl IntoView {
     Effect::new(move || visit.follow());
     let opening = move || match (visit.is_loaded.get(), visit.messages.with(Vec::is_empty)) {
-        (false, _) => Some("Opening the chat…"),
-        (true, true) => Some("Nothing has been said yet."),
+        (false, _) => Some(texts::OPENING_CHAT),
+        (true, true) => Some(texts::NO_MESSAGES),
         (true, false) => None,
     };
     view! {

@@ -1,4 +1,4 @@
-//! For one whom a full chat has sent home: to be told when a seat is free. None is held.
+//! Tells a visitor of a full chat when a seat is free. No seat is reserved.
 
 use std::ops::ControlFlow;
 
@@ -6,9 +6,11 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use uuid::Uuid;
 
+use super::sentence::sentence;
 use crate::app::client::events::listen;
 use crate::app::client::task::Task;
 use crate::app::client::{alert, browser};
+use crate::app::texts;
 use crate::wire::Seats;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,7 +21,7 @@ enum State {
     Over,
 }
 
-/// The chat and the key that stand after the `#` of the address.
+/// Returns the chat and the key in the fragment of the page's address.
 fn chat_and_key() -> Option<(Uuid, String)> {
     let fragment = browser::fragment()?;
     let (chat_id, key) = fragment.split_once('/')?;
@@ -41,10 +43,10 @@ pub(crate) fn WaitForSeat() -> impl IntoView {
                     let is_free = serde_json::from_str::<Seats>(data).is_ok_and(|seats| seats.free > 0);
                     let now = if is_free { State::Free } else { State::Waiting };
                     if state.try_get_untracked() != Some(now) {
-                        // Waiting again, where someone else was quicker.
+                        // If someone else has taken the seat, this waits again.
                         state.try_set(now);
                         if is_free {
-                            alert::tell(None, "A seat is free", chat_id, true);
+                            alert::alert_user(None, texts::wait_for_seat::FREE, chat_id, true);
                         }
                     }
                     ControlFlow::Continue(())
@@ -64,7 +66,7 @@ pub(crate) fn WaitForSeat() -> impl IntoView {
         state.set(State::Waiting);
         listen_for_seats();
     };
-    // A connection may have died while nobody looked.
+    // The connection may have died while the page was hidden.
     browser::on_wake(move || {
         if matches!(state.get_untracked(), State::Waiting | State::Free) {
             listen_for_seats();
@@ -75,21 +77,22 @@ pub(crate) fn WaitForSeat() -> impl IntoView {
         place.get()?;
         Some(match state.get() {
             State::Asked => view! {
-                <button type="button" on:click=wait>"Tell me when a seat is free"</button>
+                <button type="button" on:click=wait>{texts::wait_for_seat::ASK}</button>
             }
             .into_any(),
             State::Waiting => view! {
-                <p class="hint" role="status">"Waiting for a seat. Keep this page open; no seat is held for you."</p>
+                <p class="hint" role="status">{texts::wait_for_seat::WAITING}</p>
             }
             .into_any(),
-            State::Free => view! {
-                <Title text="A seat is free"/>
-                <p role="alert">"A seat is free. "<a href=link rel="external">"Join now"</a></p>
+            State::Free => {
+                let join = view! { <a href=link rel="external">{texts::wait_for_seat::JOIN}</a> }.into_any();
+                view! {
+                    <Title text=texts::wait_for_seat::FREE/>
+                    <p role="alert">{sentence(texts::wait_for_seat::FREE_JOIN, [("{join}", join)])}</p>
+                }
+                .into_any()
             }
-            .into_any(),
-            State::Over => {
-                view! { <p class="hint" role="status">"That invite link does not work any more."</p> }.into_any()
-            }
+            State::Over => view! { <p class="hint" role="status">{texts::wait_for_seat::OVER}</p> }.into_any(),
         })
     }
 }

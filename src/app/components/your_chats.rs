@@ -4,12 +4,14 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use uuid::Uuid;
 
+use super::sentence::{bdi, sentence};
 use crate::app::client::api::ChatApi;
 use crate::app::client::browser;
 use crate::app::client::storage::{self, SavedChat};
+use crate::app::texts;
 use crate::wire::Code;
 
-/// How a chat stands, as far as this browser knows.
+/// The state of a chat, as far as this browser knows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Asking,
@@ -39,18 +41,11 @@ impl State {
 
     fn sentence(self, saved: &SavedChat) -> String {
         match self {
-            Self::Asking => "…".into(),
-            Self::Live { new } => {
-                let news = match new {
-                    0 => "Nothing new".into(),
-                    1 => "1 new message".into(),
-                    new => format!("{new} new messages"),
-                };
-                format!("{news} · your session ends at {}", browser::time_of_day(saved.expires_at))
-            }
-            Self::SessionEnded => "Your session has ended".into(),
-            Self::ChatEnded => "The chat has ended".into(),
-            Self::Unknown => "The server cannot be reached".into(),
+            Self::Asking => texts::your_chats::LOADING.into(),
+            Self::Live { new } => texts::your_chats::live(new, &browser::time_of_day(saved.expires_at)),
+            Self::SessionEnded => texts::your_chats::SESSION_ENDED.into(),
+            Self::ChatEnded => texts::your_chats::CHAT_ENDED.into(),
+            Self::Unknown => texts::your_chats::UNREACHABLE.into(),
         }
     }
 }
@@ -69,7 +64,7 @@ pub(crate) fn YourChats() -> impl IntoView {
     view! {
         <Show when=move || chats.with(|chats| !chats.is_empty())>
             <section class="your-chats" aria-labelledby="your-chats">
-                <h2 id="your-chats">"Your chats"</h2>
+                <h2 id="your-chats">{texts::your_chats::HEADING}</h2>
                 <ul>
                     <For each=move || chats.get() key=|(id, _)| *id children=move |(id, saved)| {
                         view! { <YourChat id saved forget=Callback::new(forget)/> }
@@ -89,9 +84,9 @@ fn YourChat(id: Uuid, saved: SavedChat, forget: Callback<Uuid>) -> impl IntoView
             let _ = state.try_set(State::ask(id, &saved).await);
         });
     }
-    let name = saved.name.clone().unwrap_or_else(|| "Chat".into());
+    let name = saved.name.clone().unwrap_or_else(|| texts::CHAT.into());
     let address = {
-        let entrance = saved.entrance(id, None);
+        let entrance = saved.entry_address(id, None);
         let (page, comes_back) = (saved.page(id), saved.recovery_code.is_some());
         move || match (state.get(), &entrance) {
             (State::SessionEnded, _) if comes_back => Some(page.clone()),
@@ -100,7 +95,6 @@ fn YourChat(id: Uuid, saved: SavedChat, forget: Callback<Uuid>) -> impl IntoView
             _ => Some(page.clone()),
         }
     };
-    let username = saved.username.clone();
     let title = {
         let name = name.clone();
         move || match address() {
@@ -108,16 +102,21 @@ fn YourChat(id: Uuid, saved: SavedChat, forget: Callback<Uuid>) -> impl IntoView
             None => view! { <bdi>{name.clone()}</bdi> }.into_any(),
         }
     };
+    let about = {
+        let username = bdi(saved.username.clone());
+        let state = move || state.get().sentence(&saved);
+        sentence(texts::your_chats::ABOUT, [("{name}", username), ("{state}", state.into_any())])
+    };
     let is_over = move || matches!(state.get(), State::SessionEnded | State::ChatEnded);
     view! {
         <li>
             <div>
                 <p class="name">{title}</p>
-                <p class="hint">"As "<bdi>{username}</bdi>" · "{move || state.get().sentence(&saved)}</p>
+                <p class="hint">{about}</p>
             </div>
             {move || is_over().then(|| view! {
-                <button type="button" class="quiet" aria-label=format!("Forget {name}") on:click=move |_| forget.run(id)>
-                    "Forget"
+                <button type="button" class="quiet" aria-label=texts::your_chats::forget(&name) on:click=move |_| forget.run(id)>
+                    {texts::your_chats::FORGET}
                 </button>
             })}
         </li>

@@ -7,19 +7,19 @@ use uuid::Uuid;
 
 use crate::app::folder::folder;
 
-/// The chat that the page's address names; `None` where that is no id.
+/// Returns the chat that the page's address names; `None` if that is not an id.
 pub(super) fn chat_in_address() -> Memo<Option<Uuid>> {
     let params = use_params_map();
     Memo::new(move |_| params.read().get("chat_id").and_then(|id| id.parse().ok()))
 }
 
-/// Leads to another address in this one's place; nowhere once the page was left, for an answer may
-/// have been on its way.
+/// Returns a function that navigates to another address, and replaces this page in the history. It does nothing once
+/// the user has left the page, because an answer may arrive after that.
 pub(super) fn use_replace() -> impl Fn(&str) + Copy {
     navigating(true)
 }
 
-/// The same, and the browser's way back leads here again.
+/// The same, but the browser's back button returns to this page.
 pub(super) fn use_push() -> impl Fn(&str) + Copy {
     navigating(false)
 }
@@ -27,7 +27,7 @@ pub(super) fn use_push() -> impl Fn(&str) + Copy {
 fn navigating(replace: bool) -> impl Fn(&str) + Copy {
     let navigate = use_navigate();
     let go = StoredValue::new_local(move |address: &str| {
-        // The router itself would lose the slash after the folder.
+        // Resolving the address in the router would lose the slash after the folder.
         let options = NavigateOptions { replace, resolve: false, ..Default::default() };
         navigate(&format!("{}{address}", folder()), options);
     });

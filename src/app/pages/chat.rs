@@ -1,4 +1,4 @@
-//! The chat itself. The message box is always on the screen.
+//! The chat page. The message box is always on the screen.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -12,12 +12,13 @@ use crate::app::client::api;
 use crate::app::client::browser;
 use crate::app::client::connection::Link;
 use crate::app::client::conversation::Conversation;
-use crate::app::client::seat::{borrow, persist, recover};
+use crate::app::client::seat::{borrow, recover, retry_transient};
 use crate::app::client::storage;
 use crate::app::components::{
     AddressLine, Composer, Knocks, MessageList, People, RetentionPanel, SessionEnd, ShareLink, Typing,
 };
 use crate::app::notice::{Notice, RedirectHome};
+use crate::app::texts;
 use crate::domain::Admission;
 use crate::wire::addresses;
 use crate::wire::{Code, Preview};
@@ -38,11 +39,11 @@ pub(super) fn ConversationView(chat_id: Uuid) -> impl IntoView {
     let replace = use_replace();
 
     let has_seat = RwSignal::new(false);
-    // What stands behind the address, where that is enough to read and this browser has no seat.
+    // The chat's preview, if this browser has no seat and can read the chat without one.
     let readable = RwSignal::new(None::<Preview>);
     let hash = use_location().hash;
     Effect::new(move || {
-        // An owner's link to this very chat changes only what stands after the `#`.
+        // Opening an owner link of this same chat changes only the fragment.
         hash.track();
         let saved = storage::chat(chat_id);
         let Some(given) = browser::fragment() else {
@@ -50,7 +51,7 @@ pub(super) fn ConversationView(chat_id: Uuid) -> impl IntoView {
                 return has_seat.set(true);
             }
             spawn_local(async move {
-                match persist(|| api::preview_chat(chat_id)).await {
+                match retry_transient(|| api::preview_chat(chat_id)).await {
                     Ok(preview) if preview.admission == Admission::Account => replace(&addresses::room(chat_id)),
                     Ok(preview) if preview.admission == Admission::Open => replace(&addresses::chatroom(chat_id)),
                     Ok(preview) => {
@@ -63,11 +64,12 @@ pub(super) fn ConversationView(chat_id: Uuid) -> impl IntoView {
             return;
         };
         spawn_local(async move {
-            // A UUID stands for a seat that others use too; anything else is an owner's link.
+            // A UUID is the credential of a seat that other programs use too; anything else is an owner's recovery
+            // code.
             let entered = match given.parse() {
                 Ok(_) if saved.as_ref().is_some_and(|saved| !saved.is_borrowed) => Ok(None),
-                Ok(credential) => persist(|| borrow(chat_id, credential)).await.map(Some),
-                Err(_) => persist(|| recover(chat_id, given.clone(), saved.as_ref())).await.map(Some),
+                Ok(credential) => retry_transient(|| borrow(chat_id, credential)).await.map(Some),
+                Err(_) => retry_transient(|| recover(chat_id, given.clone(), saved.as_ref())).await.map(Some),
             };
             browser::forget_fragment();
             match entered {
@@ -89,12 +91,12 @@ pub(super) fn ConversationView(chat_id: Uuid) -> impl IntoView {
             conversation.follow();
         }
     });
-    // A seat that cannot be got back leads to the join form where there is a key to it, else home.
+    // If a lost seat cannot be recovered, redirect to where the user can join again if possible, else home.
     Effect::new(move || {
         let Some(lost) = conversation.lost.get() else { return };
         spawn_local(async move {
             let problem = match Notice::of(&lost) {
-                Some(Notice::SessionExpired) | None => match conversation.regain().await {
+                Some(Notice::SessionExpired) | None => match conversation.recover_seat().await {
                     Ok(()) => return conversation.resume(),
                     Err(problem) => problem,
                 },
@@ -102,26 +104,26 @@ pub(super) fn ConversationView(chat_id: Uuid) -> impl IntoView {
             };
             let saved = storage::chat(chat_id);
             let key = saved.as_ref().and_then(|saved| saved.key.clone());
-            let farewell = conversation.farewell.try_get_value().flatten();
-            let again = Some(farewell.unwrap_or(Notice::SessionExpired).name());
-            let entrance = saved.as_ref().and_then(|saved| saved.entrance(chat_id, again));
+            let departure_notice = conversation.departure_notice.try_get_value().flatten();
+            let again = Some(departure_notice.unwrap_or(Notice::SessionExpired).name());
+            let entrance = saved.as_ref().and_then(|saved| saved.entry_address(chat_id, again));
             match (Notice::of(&problem).unwrap_or(Notice::SessionExpired), entrance) {
-                // What waits to be sent waits for the next seat.
+                // Unsent messages wait for the next seat.
                 (Notice::SessionExpired | Notice::InvalidRecovery, Some(entrance)) => replace(&entrance),
                 (Notice::ChatFull, _) if key.is_some() => {
                     replace(&Notice::home_to_wait(chat_id, &key.unwrap_or_default()));
                 }
                 (notice, _) => {
-                    // An owner who still has a code may try again with it.
+                    // An owner who still has a recovery code may try it again.
                     if saved.is_none_or(|saved| saved.recovery_code.is_none()) || notice == Notice::ChatNotFound {
                         if notice == Notice::ChatNotFound {
                             storage::forget_chat(chat_id);
                         } else {
-                            // A guest who was removed does not come back as someone new.
+                            // The join id stays, so a removed guest does not come back as a new one.
                             storage::forget_seat(chat_id);
                         }
                     }
-                    replace(&farewell.unwrap_or(notice).home());
+                    replace(&departure_notice.unwrap_or(notice).home());
                 }
             }
         });
@@ -135,13 +137,13 @@ pub(super) fn ConversationView(chat_id: Uuid) -> impl IntoView {
         let from_roster = conversation.roster.with(|roster| roster.as_ref().map(|roster| roster.name.clone()));
         from_roster.unwrap_or_else(|| seat.with(|seat| seat.as_ref().and_then(|seat| seat.name.clone())))
     };
-    let title = move || name().unwrap_or_else(|| "Chat".into());
+    let title = move || name().unwrap_or_else(|| texts::CHAT.into());
     let page_title = move || {
         let knocking = conversation.knocks.with(|knocks| knocks.last().map(|knock| knock.username.clone()));
         match (knocking, conversation.unread.get()) {
-            (Some(name), _) => format!("{name} wants to come in · {}", title()),
+            (Some(name), _) => texts::chat::title_with_knock(&name, &title()),
             (None, 0) => title(),
-            (None, unread) => format!("({unread}) {}", title()),
+            (None, unread) => texts::chat::title_with_unread(unread, &title()),
         }
     };
     Effect::new(move || {
@@ -152,9 +154,9 @@ pub(super) fn ConversationView(chat_id: Uuid) -> impl IntoView {
     let is_alone = move || conversation.roster.with(|roster| roster.as_ref().is_some_and(|r| r.members.len() == 1));
     let is_empty = move || conversation.messages.with(Vec::is_empty) && conversation.unsent.with(Vec::is_empty);
     let opening = move || match (conversation.is_loaded.get(), is_empty(), is_alone()) {
-        (false, ..) => Some("Opening the chat…"),
-        (true, true, true) => Some("Nobody else is here yet. Send them the link under Invite."),
-        (true, true, false) => Some("Nothing has been said yet."),
+        (false, ..) => Some(texts::OPENING_CHAT),
+        (true, true, true) => Some(texts::chat::ALONE),
+        (true, true, false) => Some(texts::NO_MESSAGES),
         _ => None,
     };
     let chat = move || {
@@ -162,8 +164,8 @@ pub(super) fn ConversationView(chat_id: Uuid) -> impl IntoView {
             <Title text=page_title/>
             <div class="chat">
                 <header class="bar">
-                    <a class="brand" href="./" aria-label="Watch Party, start page">
-                        <span class="arrow" aria-hidden="true">"‹"</span><span class="word">"Watch Party"</span>
+                    <a class="brand" href="./" aria-label=texts::chat::START_PAGE>
+                        <span class="arrow" aria-hidden="true">"‹"</span><span class="word">{texts::WATCH_PARTY}</span>
                     </a>
                     <h1><bdi>{title}</bdi></h1>
                     <RetentionPanel conversation/>
@@ -179,8 +181,8 @@ pub(super) fn ConversationView(chat_id: Uuid) -> impl IntoView {
                     <p class="connection" role="status">
                         {move || match conversation.link.get() {
                             Link::Connecting | Link::Live => None,
-                            Link::Polling => Some("Messages may come a second late."),
-                            Link::Offline => Some("Not connected. Trying again…"),
+                            Link::Polling => Some(texts::chat::POLLING),
+                            Link::Offline => Some(texts::chat::OFFLINE),
                         }}
                     </p>
                     <Composer conversation/>

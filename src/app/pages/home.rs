@@ -1,4 +1,4 @@
-//! Where chats are started, and found again.
+//! The home page: starts chats, and lists those that this browser is in.
 
 use leptos::ev::SubmitEvent;
 use leptos::html::Input;
@@ -15,27 +15,18 @@ use crate::app::components::{
 };
 use crate::app::notice::NoticeFromAddress;
 use crate::app::server_fns;
+use crate::app::texts;
 use crate::domain::{Admission, PublicAccess, Settings};
 use crate::wire::Problem;
 use crate::wire::addresses;
 use crate::wire::chat_app::NewChatroom;
 
-/// The ways in: as the form names them, as people do, and what that means.
+/// The kinds of admission: each with its value in the form, its label, and its hint.
 const ADMISSIONS: [(Admission, &str, &str, &str); 4] = [
-    (Admission::Link, "link", "Anyone with the link", "You send a magic link, and can make more."),
-    (Admission::Approval, "approval", "Ask me first", "Whoever has the link knocks, and you let them in."),
-    (
-        Admission::Account,
-        "account",
-        "Members with a password",
-        "They register in this chat alone, and come back to it.",
-    ),
-    (
-        Admission::Open,
-        "open",
-        "Anyone who picks a name",
-        "The chat's address is enough. You pick yours when you enter.",
-    ),
+    (Admission::Link, "link", texts::home::BY_LINK, texts::home::BY_LINK_HINT),
+    (Admission::Approval, "approval", texts::home::BY_APPROVAL, texts::home::BY_APPROVAL_HINT),
+    (Admission::Account, "account", texts::home::BY_ACCOUNT, texts::home::BY_ACCOUNT_HINT),
+    (Admission::Open, "open", texts::home::OPEN, texts::home::OPEN_HINT),
 ];
 
 #[component]
@@ -44,11 +35,9 @@ pub(crate) fn HomePage() -> impl IntoView {
         <Title text=""/>
         <PageFrame>
             <NoticeFromAddress/>
-            <h1>"Talk in private. Leave nothing behind."</h1>
+            <h1>{texts::home::HEADING}</h1>
             <p class="lead">
-                {format!(
-                    "Start a chat, send its magic link to up to {} people, and talk. The last {} messages are kept, \
-                     and everyone's session ends within {} hours. No account, no app.",
+                {texts::home::lead(
                     Admission::Link.default_capacity() - 1,
                     Admission::Link.default_history(),
                     Settings::DEFAULT_SESSION_LIFETIME.as_secs() / 3600,
@@ -70,9 +59,9 @@ fn StartChat() -> impl IntoView {
     let is_open = move || admission.get() == Admission::Open;
     let has_accounts = move || admission.get() == Admission::Account;
     let problem = RwSignal::new(None::<Problem>);
-    // Until the page is alive a form would be sent without it, and what was typed lost.
+    // Before hydration, the browser itself would submit the form, and the typed text would be lost.
     let is_ready = RwSignal::new(false);
-    // A browser may have kept what was chosen before the page was alive.
+    // The browser may have kept a choice from before hydration.
     let read_admission = move || {
         let chosen = browser::chosen("admission");
         let known = ADMISSIONS.iter().find(|(_, name, ..)| chosen.as_deref() == Some(*name));
@@ -96,11 +85,11 @@ fn StartChat() -> impl IntoView {
         let is_public = anyone_reads.get_untracked().is_some_and(|input| input.checked());
         let public_access = if is_public { PublicAccess::Read } else { PublicAccess::None };
         let (admission, password) = (admission.get_untracked(), value(password));
-        let chat = Wish { username, name, admission, capacity, history, public_access, password };
+        let chat = NewChatForm { username, name, admission, capacity, history, public_access, password };
         is_ready.set(false);
         problem.set(None);
         spawn_local(async move {
-            match chat.fulfil().await {
+            match chat.create().await {
                 Ok(address) => push(&address),
                 Err(refusal) => {
                     problem.try_set(Some(refusal));
@@ -119,43 +108,43 @@ fn StartChat() -> impl IntoView {
     });
     view! {
         <form class="card" method="post" on:submit=start>
-            // Where the address is enough, people say who they are when they enter.
+            // In an open chat, everyone picks a name when they join.
             <fieldset class="bare" disabled=is_open hidden=is_open>
-                <TextField name="username" label="Your name" node=username problem autocomplete="nickname" is_required=true/>
+                <TextField name="username" label=texts::YOUR_NAME node=username problem autocomplete="nickname" is_required=true/>
             </fieldset>
             <TextField name="name" node=name problem autocomplete="off"
-                label=Signal::derive(move || if is_open() { "Name of the chat" } else { "Name of the chat (optional)" })/>
+                label=Signal::derive(move || if is_open() { texts::home::CHAT_NAME } else { texts::home::CHAT_NAME_OPTIONAL })/>
             <fieldset class="choices">
-                <legend>"Who may come in"</legend>
+                <legend>{texts::home::ADMISSION}</legend>
                 {choices.into_iter().collect_view()}
             </fieldset>
             <fieldset class="bare" disabled=move || !has_accounts() hidden=move || !has_accounts()>
-                <TextField name="password" label="Your password" node=password problem autocomplete="new-password"
+                <TextField name="password" label=texts::home::PASSWORD node=password problem autocomplete="new-password"
                     is_required=true is_secret=true
-                    hint="At least 8 characters, any script. You log in with it from other browsers."/>
+                    hint=texts::home::PASSWORD_HINT/>
                 <label class="choice">
                     <input node_ref=anyone_reads type="checkbox" name="public_access"/>
-                    "Anyone with the address may read along"
+                    {texts::home::PUBLIC_ACCESS}
                 </label>
             </fieldset>
             <details class="more">
-                <summary>"More choices"</summary>
+                <summary>{texts::home::MORE}</summary>
                 <div class="fields">
-                    <NumberField name="capacity" label="Seats" node=capacity problem
+                    <NumberField name="capacity" label=texts::home::CAPACITY node=capacity problem
                         max=Signal::derive(move || admission.get().max_capacity())
                         placeholder=Signal::derive(move || admission.get().default_capacity().to_string())/>
-                    <NumberField name="history" label="Messages kept" node=history problem max=Settings::MAX_HISTORY
+                    <NumberField name="history" label=texts::home::HISTORY node=history problem max=Settings::MAX_HISTORY
                         placeholder=Signal::derive(move || admission.get().default_history().to_string())/>
                 </div>
             </details>
             <GeneralProblem problem/>
-            <button type="submit" class="main-button" disabled=move || !is_ready.get()>"Start a chat"</button>
+            <button type="submit" class="main-button" disabled=move || !is_ready.get()>{texts::home::START}</button>
         </form>
     }
 }
 
-/// The chat that someone wishes for.
-struct Wish {
+/// The values of the form.
+struct NewChatForm {
     username: String,
     name: String,
     admission: Admission,
@@ -165,9 +154,9 @@ struct Wish {
     password: String,
 }
 
-impl Wish {
-    /// Starts the chat, and gives its page's address.
-    async fn fulfil(self) -> Result<String, Problem> {
+impl NewChatForm {
+    /// Creates the chat, and returns the address of its page.
+    async fn create(self) -> Result<String, Problem> {
         let Self { username, name, admission, capacity, history, public_access, password } = self;
         if admission == Admission::Open {
             let chatroom = browser_sessions::create(&NewChatroom { name, capacity, history }).await?;

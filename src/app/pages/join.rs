@@ -1,5 +1,5 @@
-//! Where a magic link leads: asks for a name, then enters, or waits to be let in. Opening it changes
-//! nothing.
+//! The page of a magic link: asks for a name, then joins the chat or waits for an owner's approval. Opening the page
+//! changes nothing.
 
 use std::ops::ControlFlow;
 
@@ -17,9 +17,10 @@ use crate::app::client::browser;
 use crate::app::client::events::listen;
 use crate::app::client::storage::{self, SavedChat, SavedKnock};
 use crate::app::client::task::Task;
-use crate::app::components::{GeneralProblem, PageFrame, TextField, remembered_username};
+use crate::app::components::{GeneralProblem, PageFrame, TextField, bdi, remembered_username, sentence};
 use crate::app::notice::{Notice, NoticeFromAddress, RedirectHome};
 use crate::app::server_fns;
+use crate::app::texts;
 use crate::wire::addresses;
 use crate::wire::{Code, Entered, Joined, KnockUpdate, Problem};
 
@@ -27,7 +28,7 @@ use crate::wire::{Code, Entered, Joined, KnockUpdate, Problem};
 pub(crate) fn JoinPage() -> impl IntoView {
     let chat_id = chat_in_address();
     view! {
-        <Title text="Join"/>
+        <Title text=texts::join::TITLE/>
         <PageFrame>
             {move || match chat_id.get() {
                 Some(chat_id) => view! { <JoinChat chat_id/> }.into_any(),
@@ -41,7 +42,7 @@ pub(crate) fn JoinPage() -> impl IntoView {
 #[derive(Clone, PartialEq, Eq)]
 enum Step {
     AskName,
-    /// Waits for an owner's answer.
+    /// Waiting for an owner's decision.
     Wait(SavedKnock),
 }
 
@@ -52,7 +53,7 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
     let chat_name = RwSignal::new(None::<String>);
     let asks_first = RwSignal::new(false);
     let step = RwSignal::new(Step::AskName);
-    // The key is known only in the browser; until then, and while joining, nothing can be sent.
+    // Only the browser knows the key. Until it has read the key, and while it joins, the form cannot be sent.
     let key = RwSignal::new(None::<String>);
     let is_joining = RwSignal::new(false);
     remembered_username(username);
@@ -60,7 +61,7 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
     let query = use_query_map();
     let lead_home = move |notice: Notice, key: &str| match notice {
         Notice::ChatFull => replace(&Notice::home_to_wait(chat_id, key)),
-        // Whose link was revoked when they were removed had better be told of that.
+        // If the link was revoked when its guest was removed, the removal is the better reason to show.
         Notice::InvalidInvite if query.read_untracked().get("notice").as_deref() == Some(Notice::Removed.name()) => {
             replace(&Notice::Removed.home());
         }
@@ -76,7 +77,7 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
     let hash = use_location().hash;
 
     Effect::new(move || {
-        // A newer link to the same chat changes only what stands after the `#`.
+        // Opening another link to the same chat changes only the fragment.
         hash.track();
         spawn_local(async move {
             if held_seat(chat_id).await.is_some() {
@@ -85,9 +86,9 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
             let Some(found) = browser::fragment() else {
                 return replace(&Notice::InviteNeeded.home());
             };
-            // Made before anything is sent, so that all tabs say the same.
+            // Created before the first request, so that all tabs send the same id.
             let join_id = storage::join_id(chat_id);
-            // Who waits here already goes on waiting, in whichever tab.
+            // A guest who is already waiting keeps waiting, in any tab.
             if let Some(waiting) = storage::knock(chat_id).filter(|waiting| waiting.key == found) {
                 step.try_set(Step::Wait(waiting));
                 return;
@@ -123,7 +124,7 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
                     step.try_set(Step::Wait(waiting));
                 }
                 Err(refusal) => {
-                    // Another tab may have been quicker.
+                    // Another tab may have joined first.
                     if storage::chat(chat_id).is_some_and(|saved| Some(&saved) != seat_before.as_ref()) {
                         return replace(&addresses::chat(chat_id));
                     }
@@ -137,8 +138,8 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
             }
         });
     };
-    // The knock is over, without a seat. By the same link this browser is known again: an owner may have
-    // removed or declined whoever uses it.
+    // The knock has ended without a seat. The join id stays, so that the server recognises this browser if it uses the
+    // link again: an owner may have removed or declined this guest.
     let give_up = Callback::new(move |notice: Notice| {
         storage::forget_knock(chat_id);
         replace(&notice.home());
@@ -148,19 +149,19 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
         <NoticeFromAddress/>
         <h1>
             {move || chat_name.get().map_or_else(
-                || "Join the chat".into_any(),
-                |name| view! { "Join "<bdi>{name}</bdi> }.into_any(),
+                || texts::join::JOIN_CHAT.into_any(),
+                |name| sentence(texts::join::JOIN_NAMED_CHAT, [("{chat}", bdi(name))]).into_any(),
             )}
         </h1>
         {move || match step.get() {
             Step::AskName => view! {
-                <p class="lead">"Someone invited you to a private chat. Choose the name that the others will see."</p>
+                <p class="lead">{texts::join::LEAD}</p>
                 <form class="card" method="post" on:submit=join>
-                    <TextField name="username" label="Your name" node=username problem autocomplete="nickname" is_required=true/>
-                    <p class="hint" hidden=move || !asks_first.get()>"The owner of the chat lets people in: they will see this name."</p>
+                    <TextField name="username" label=texts::YOUR_NAME node=username problem autocomplete="nickname" is_required=true/>
+                    <p class="hint" hidden=move || !asks_first.get()>{texts::join::ASKS_FIRST}</p>
                     <GeneralProblem problem/>
                     <button type="submit" class="main-button" disabled=move || key.get().is_none() || is_joining.get()>
-                        {move || if asks_first.get() { "Ask to join" } else { "Join" }}
+                        {move || if asks_first.get() { texts::join::ASK } else { texts::join::JOIN }}
                     </button>
                 </form>
             }
@@ -170,7 +171,7 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
     }
 }
 
-/// Waits until an owner has answered, then enters without anything more to do.
+/// Waits for an owner's decision, and joins as soon as the knock is approved.
 #[component]
 fn WaitForOwner(
     chat_id: Uuid,
@@ -182,7 +183,7 @@ fn WaitForOwner(
     let listening = Task::new();
     let api = ChatApi::new(chat_id, &knock.ticket);
     let address = format!("{chat_id}/knocks/{}", knock.knock_id);
-    // A connection may have died while nobody looked.
+    // The connection may have died while the page was hidden.
     let woken = Trigger::new();
     browser::on_wake(move || woken.notify());
     Effect::new(move || {
@@ -197,7 +198,7 @@ fn WaitForOwner(
                     ControlFlow::Break(())
                 }
             });
-            // A refusal means that the knock is not there any more.
+            // A refusal means that the knock no longer exists.
             let _ = heard.await;
             match answer {
                 KnockUpdate::Approved { session: Some(seat) } => let_in.try_run((seat, key)),
@@ -211,8 +212,8 @@ fn WaitForOwner(
         let api = api.clone();
         spawn_local(async move {
             match api.withdraw_knock(knock.knock_id).await {
-                // As long as the knock may stand, an owner may still let one in.
-                Err(refusal) if api::is_passing(&refusal) => {
+                // The knock may still exist, and then an owner may still approve it.
+                Err(refusal) if api::is_transient(&refusal) => {
                     problem.try_set(Some(refusal));
                 }
                 _ => {
@@ -223,9 +224,9 @@ fn WaitForOwner(
     };
     view! {
         <div class="card waiting-room">
-            <p class="lead" role="status">"Waiting for the owner to let you in…"</p>
-            <p class="hint">"They were told at once. Keep this page open: you enter by yourself."</p>
-            <button type="button" on:click=withdraw>"Stop waiting"</button>
+            <p class="lead" role="status">{texts::join::WAITING}</p>
+            <p class="hint">{texts::join::WAITING_HINT}</p>
+            <button type="button" on:click=withdraw>{texts::join::WITHDRAW}</button>
             <p class="wrong" role="alert">{move || problem.get().map(|problem| problem.detail)}</p>
         </div>
     }

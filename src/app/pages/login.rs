@@ -1,4 +1,4 @@
-//! Where members with a password come in: registers, logs in.
+//! The page where members with a password register and log in.
 
 use leptos::ev::SubmitEvent;
 use leptos::html::Input;
@@ -14,6 +14,7 @@ use crate::app::client::visit::{Reader, Visit};
 use crate::app::components::{GeneralProblem, PageFrame, TextField, Visited, remembered_username};
 use crate::app::notice::{Notice, NoticeFromAddress, RedirectHome};
 use crate::app::server_fns;
+use crate::app::texts;
 use crate::domain::{Admission, PublicAccess};
 use crate::wire::addresses;
 use crate::wire::{Code, Preview, Problem};
@@ -36,7 +37,7 @@ fn LoginForm(chat_id: Uuid) -> impl IntoView {
     let (username, password, again) = (NodeRef::<Input>::new(), NodeRef::<Input>::new(), NodeRef::<Input>::new());
     let problem = RwSignal::new(None::<Problem>);
     let is_new = RwSignal::new(false);
-    // Until the page is alive a form would be sent without it.
+    // Before hydration, the browser itself would submit the form.
     let is_ready = RwSignal::new(false);
     remembered_username(username);
     let replace = use_replace();
@@ -52,7 +53,7 @@ fn LoginForm(chat_id: Uuid) -> impl IntoView {
                     preview.try_set(Some(found));
                 }
                 Err(refusal) if refusal.code == Code::ChatNotFound => replace(&Notice::ChatNotFound.home()),
-                // The form does without.
+                // The form works without the preview.
                 Err(_) => {}
             }
         });
@@ -62,7 +63,7 @@ fn LoginForm(chat_id: Uuid) -> impl IntoView {
         let value = |node: NodeRef<Input>| node.get_untracked().map(|input| input.value()).unwrap_or_default();
         let (name, word) = (value(username), value(password));
         if is_new.get_untracked() && value(again) != word {
-            let differs = Problem::new(Code::InvalidRequest, "The two passwords are not the same.");
+            let differs = Problem::new(Code::InvalidRequest, texts::login::PASSWORDS_DIFFER);
             return problem.set(Some(differs.about_field("again")));
         }
         is_ready.set(false);
@@ -76,7 +77,7 @@ fn LoginForm(chat_id: Uuid) -> impl IntoView {
                 is_ready.try_set(true);
                 return;
             }
-            // The account is there from here on.
+            // The account exists from here on.
             is_new.try_set(false);
             match server_fns::log_in(chat_id, name, word, storage::join_id(chat_id), Some(ends_oldest)).await {
                 Ok(seat) => {
@@ -99,11 +100,11 @@ fn LoginForm(chat_id: Uuid) -> impl IntoView {
     let is_readable = Memo::new(move |_| {
         preview.with(|preview| preview.as_ref().is_some_and(|preview| preview.public_access >= PublicAccess::Read))
     });
-    let verb = move || if is_new.get() { "Register and enter" } else { "Log in" };
-    let heading = move || if is_new.get() { "Register" } else { "Log in" };
+    let verb = move || if is_new.get() { texts::login::REGISTER_AND_JOIN } else { texts::login::LOG_IN };
+    let heading = move || if is_new.get() { texts::login::REGISTER } else { texts::login::LOG_IN };
     view! {
         <NoticeFromAddress/>
-        <Title text=move || name().unwrap_or_else(|| "Log in".into())/>
+        <Title text=move || name().unwrap_or_else(|| texts::login::LOG_IN.into())/>
         <h1>{move || name().map_or_else(|| heading().into_any(), |name| view! { <bdi>{name}</bdi> }.into_any())}</h1>
         <div class="room">
             {move || is_readable.get().then(|| view! { <Visited visit=Visit::new(chat_id, Reader::Anyone)/> })}
@@ -114,22 +115,22 @@ fn LoginForm(chat_id: Uuid) -> impl IntoView {
                 {move || name().map(|_| view! { <h2>{heading}</h2> })}
                 <p class="hint">
                     {move || if is_readable.get() {
-                        "Anyone with the address can read along. To write, log in. Accounts belong to this chat alone."
+                        texts::login::READABLE
                     } else {
-                        "The members of this chat have a password. Accounts belong to this chat alone."
+                        texts::login::MEMBERS_ONLY
                     }}
                 </p>
-                <TextField name="username" label="Your name" node=username problem autocomplete="username" is_required=true/>
-                <TextField name="password" label="Password" node=password problem is_required=true is_secret=true
+                <TextField name="username" label=texts::YOUR_NAME node=username problem autocomplete="username" is_required=true/>
+                <TextField name="password" label=texts::login::PASSWORD node=password problem is_required=true is_secret=true
                     autocomplete=Signal::derive(move || if is_new.get() { "new-password" } else { "current-password" })/>
                 <div hidden=move || !is_new.get()>
-                    <TextField name="again" label="Password, once more" node=again problem autocomplete="new-password" is_secret=true
-                        hint="At least 8 characters, any script. Nobody can tell you a forgotten one."/>
+                    <TextField name="again" label=texts::login::REPEAT_PASSWORD node=again problem autocomplete="new-password" is_secret=true
+                        hint=texts::login::PASSWORD_HINT/>
                 </div>
                 <GeneralProblem problem/>
                 {move || has_too_many().then(|| view! {
                     <button type="button" disabled=move || !is_ready.get() on:click=move |_| enter(true)>
-                        "Log out the first of them, and log in here"
+                        {texts::login::END_OLDEST}
                     </button>
                 })}
                 <button type="submit" class="main-button" disabled=move || !is_ready.get()>{verb}</button>
@@ -137,7 +138,7 @@ fn LoginForm(chat_id: Uuid) -> impl IntoView {
                     problem.set(None);
                     is_new.update(|is_new| *is_new = !*is_new);
                 }>
-                    {move || if is_new.get() { "I have an account" } else { "I have no account yet" }}
+                    {move || if is_new.get() { texts::login::HAS_ACCOUNT } else { texts::login::HAS_NO_ACCOUNT }}
                 </button>
             </form>
         </div>

@@ -1,18 +1,19 @@
-//! The page for an address that leads nowhere.
+//! The page for unknown addresses.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
 
 use crate::app::components::PageFrame;
+use crate::app::texts;
 
 #[component]
 pub(crate) fn NotFoundPage() -> impl IntoView {
     view! {
-        <Title text="Not found"/>
+        <Title text=texts::not_found::TITLE/>
         <PageFrame>
-            <h1>"There is nothing here"</h1>
-            <p>"This address leads nowhere. If someone sent you a link, copy all of it and try again."</p>
-            <p><a href="./">"Go to the start page"</a></p>
+            <h1>{texts::not_found::HEADING}</h1>
+            <p>{texts::not_found::ADVICE}</p>
+            <p><a href="./">{texts::not_found::HOME}</a></p>
         </PageFrame>
     }
 }

@@ -1,4 +1,4 @@
-//! A chat that is entered by its address: whoever has said who they are is in.
+//! The page of an open chat: a browser with a browser session joins by opening it.
 
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
@@ -7,12 +7,13 @@ use uuid::Uuid;
 
 use super::address::{chat_in_address, use_replace};
 use super::chat::ConversationView;
-use crate::app::client::seat::persist_telling;
+use crate::app::client::seat::retry_reporting;
 use crate::app::client::task::Task;
 use crate::app::client::visit::{Reader, Visit};
 use crate::app::client::{api, browser_sessions, storage};
 use crate::app::components::{PageFrame, Visited};
 use crate::app::notice::{Notice, RedirectHome};
+use crate::app::texts;
 use crate::wire::addresses;
 use crate::wire::{Code, Problem};
 
@@ -35,7 +36,7 @@ fn EnterOpenChat(chat_id: Uuid) -> impl IntoView {
         let ask_name = addresses::session_for(chat_id);
         match (refusal.code, Notice::of(&refusal)) {
             (Code::SessionRequired, _) => replace(&ask_name),
-            // Whoever has said who they are can read all the same.
+            // A browser session is enough to read the chat.
             (Code::ChatFull, _) => {
                 is_full.try_set(true);
             }
@@ -54,7 +55,7 @@ fn EnterOpenChat(chat_id: Uuid) -> impl IntoView {
     let entering = Task::new();
     Effect::new(move || {
         entering.begin(async move {
-            let found = persist_telling(
+            let found = retry_reporting(
                 || browser_sessions::find_seat(chat_id),
                 |passing| {
                     problem.try_set(Some(passing));
@@ -78,9 +79,9 @@ fn EnterOpenChat(chat_id: Uuid) -> impl IntoView {
             return view! { <FullOpenChat chat_id is_in refused/> }.into_any();
         }
         view! {
-            <Title text="Chat"/>
+            <Title text=texts::CHAT/>
             <PageFrame>
-                <p class="lead" role="status">"Opening the chat…"</p>
+                <p class="lead" role="status">{texts::OPENING_CHAT}</p>
                 <p class="wrong" role="alert">{move || problem.get().map(|problem| problem.detail)}</p>
             </PageFrame>
         }
@@ -88,15 +89,15 @@ fn EnterOpenChat(chat_id: Uuid) -> impl IntoView {
     }
 }
 
-/// How often it is tried to take a seat in a full chat, in milliseconds.
+/// Interval between attempts to take a seat in a full chat, in milliseconds.
 const ENTER_EVERY: u32 = 20_000;
 
-/// A chat without a free seat: it can be read, and is entered as soon as there is one.
+/// An open chat without a free seat. The visitor can read it, and joins as soon as a seat is free.
 #[component]
 fn FullOpenChat(
     chat_id: Uuid,
     is_in: RwSignal<bool>,
-    /// Called when waiting is of no use any more.
+    /// Called with the refusal that makes waiting pointless.
     refused: Callback<Problem>,
 ) -> impl IntoView {
     let visit = Visit::new(chat_id, Reader::Named);
@@ -114,7 +115,7 @@ fn FullOpenChat(
                         is_in.try_set(true);
                         return;
                     }
-                    Err(refusal) if refusal.code == Code::ChatFull || api::is_passing(&refusal) => {}
+                    Err(refusal) if refusal.code == Code::ChatFull || api::is_transient(&refusal) => {}
                     Err(refusal) => {
                         refused.try_run(refusal);
                         return;
@@ -123,14 +124,12 @@ fn FullOpenChat(
             }
         });
     });
-    let title = move || name.get().unwrap_or_else(|| "Chat".into());
+    let title = move || name.get().unwrap_or_else(|| texts::CHAT.into());
     view! {
         <Title text=title/>
         <PageFrame>
             <h1><bdi>{title}</bdi></h1>
-            <p class="notice" role="status">
-                "Every seat in this chat is taken. You can read along here, and you enter as soon as a seat is free."
-            </p>
+            <p class="notice" role="status">{texts::open_chat::FULL}</p>
             <Visited visit/>
         </PageFrame>
     }

@@ -1,4 +1,4 @@
-//! A chat whose address is enough to read it, and perhaps to post, for someone without a seat.
+//! A chat that anyone with the address can read, and perhaps write in, as visitors without a seat see it.
 
 use leptos::ev::SubmitEvent;
 use leptos::html::Input;
@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::app::client::api;
 use crate::app::client::visit::{Reader, Visit};
 use crate::app::components::{GeneralProblem, PageFrame, TextField, Visited};
+use crate::app::texts;
 use crate::domain::PublicAccess;
 use crate::wire::{Preview, Problem};
 
@@ -33,25 +34,19 @@ pub(super) fn PublicChat(chat_id: Uuid, preview: Preview) -> impl IntoView {
             is_sending.try_set(false);
         });
     };
-    let name = preview.name.unwrap_or_else(|| "Chat".into());
+    let name = preview.name.unwrap_or_else(|| texts::CHAT.into());
     let may_post = preview.public_access == PublicAccess::Post;
     view! {
         <Title text=name.clone()/>
         <PageFrame>
             <h1><bdi>{name}</bdi></h1>
-            <p class="hint">
-                {if may_post {
-                    "Anyone with the address can read and write here. What you write is signed Anonymous."
-                } else {
-                    "Anyone with the address can read along here."
-                }}
-            </p>
+            <p class="hint">{if may_post { texts::public_chat::CAN_POST } else { texts::public_chat::CAN_READ }}</p>
             <Visited visit/>
             {may_post.then(|| view! {
                 <form class="card" method="post" on:submit=post>
-                    <TextField name="text" label="Message" node=text problem autocomplete="off" is_required=true/>
+                    <TextField name="text" label=texts::MESSAGE node=text problem autocomplete="off" is_required=true/>
                     <GeneralProblem problem/>
-                    <button type="submit" class="main-button" disabled=move || is_sending.get()>"Send"</button>
+                    <button type="submit" class="main-button" disabled=move || is_sending.get()>{texts::SEND}</button>
                 </form>
             })}
         </PageFrame>

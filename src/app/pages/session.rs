@@ -1,4 +1,4 @@
-//! Where a browser says who it is, once for all chats that are entered by their address.
+//! The page where the user picks a name for the browser session, which all open chats use.
 
 use leptos::ev::SubmitEvent;
 use leptos::html::Input;
@@ -13,26 +13,27 @@ use crate::app::client::api::{ChatApi, held_seat};
 use crate::app::client::{browser_sessions, storage};
 use crate::app::components::{GeneralProblem, PageFrame, TextField, remembered_username};
 use crate::app::notice::{Notice, NoticeFromAddress};
+use crate::app::texts;
 use crate::wire::addresses;
 use crate::wire::{Code, Problem};
 
 #[component]
 pub(crate) fn SessionPage() -> impl IntoView {
     let query = use_query_map();
-    // Where one comes from, and is led back to.
+    // The chat that the user comes from, and returns to.
     let chatroom = move || query.read_untracked().get("chatroom").and_then(|id| id.parse::<Uuid>().ok());
-    // Whether someone who is in already chooses another name.
+    // Whether a member of that chat changes their name.
     let renames = move || query.read_untracked().get("rename").is_some();
     let username = NodeRef::<Input>::new();
     let problem = RwSignal::new(None::<Problem>);
-    // Until the page is alive a form would be sent without it.
+    // Before hydration, the browser itself would submit the form.
     let is_ready = RwSignal::new(false);
     remembered_username(username);
     let replace = use_replace();
     Effect::new(move || {
         let chatroom = chatroom().filter(|_| !renames());
         spawn_local(async move {
-            // Who is in already has a name there.
+            // A member of the chat already has a name there.
             if let Some(chat_id) = chatroom
                 && let Some(saved) = held_seat(chat_id).await
             {
@@ -49,17 +50,15 @@ pub(crate) fn SessionPage() -> impl IntoView {
         is_ready.set(false);
         problem.set(None);
         spawn_local(async move {
-            let refusal = match say_name(name, chatroom, renames).await {
+            let refusal = match choose_name(name, chatroom, renames).await {
                 Ok(()) => return replace(&chatroom.map_or_else(|| "/".into(), addresses::chatroom)),
                 Err(refusal) => refusal,
             };
             let shown = match (refusal.code, Notice::of(&refusal)) {
-                // The cookie that was given just now did not come back.
-                (Code::SessionRequired, _) => {
-                    Problem::new(Code::SessionRequired, "This needs a cookie, and your browser keeps none from here.")
-                }
+                // The browser did not send back the cookie that it has just received.
+                (Code::SessionRequired, _) => Problem::new(Code::SessionRequired, texts::session::NO_COOKIE),
                 (Code::UsernameTaken, _) => refusal.about_field("username"),
-                // The name is given; a full chat can be read.
+                // The session has its name, and a full chat can be read.
                 (Code::ChatFull, _) => return replace(&chatroom.map_or_else(|| "/".into(), addresses::chatroom)),
                 (_, Some(notice)) => return replace(&notice.home()),
                 (_, None) => refusal,
@@ -69,25 +68,23 @@ pub(crate) fn SessionPage() -> impl IntoView {
         });
     };
     view! {
-        <Title text="Your name"/>
+        <Title text=texts::session::TITLE/>
         <PageFrame>
             <NoticeFromAddress/>
-            <h1>"Who are you?"</h1>
-            <p class="lead">
-                "Choose the name that the others will see. It is yours in every chat where anyone picks a name, also in those that you are in already, as long as this browser's session lasts."
-            </p>
+            <h1>{texts::session::HEADING}</h1>
+            <p class="lead">{texts::session::LEAD}</p>
             <form class="card" method="post" on:submit=push>
-                <TextField name="username" label="Your name" node=username problem autocomplete="nickname" is_required=true/>
+                <TextField name="username" label=texts::YOUR_NAME node=username problem autocomplete="nickname" is_required=true/>
                 <GeneralProblem problem/>
-                <button type="submit" class="main-button" disabled=move || !is_ready.get()>"Go on"</button>
+                <button type="submit" class="main-button" disabled=move || !is_ready.get()>{texts::session::CONTINUE}</button>
             </form>
         </PageFrame>
     }
 }
 
-/// Says who is here, and takes the seat: whether the name is free shows where it can be changed.
-async fn say_name(username: String, chatroom: Option<Uuid>, renames: bool) -> Result<(), Problem> {
-    // Another tab may have been quicker.
+/// Gives the browser session this name and takes the seat, so that a taken name is reported where it can be changed.
+async fn choose_name(username: String, chatroom: Option<Uuid>, renames: bool) -> Result<(), Problem> {
+    // Another tab may have joined first.
     if let Some(chat_id) = chatroom
         && !renames
         && held_seat(chat_id).await.is_some()
@@ -99,10 +96,10 @@ async fn say_name(username: String, chatroom: Option<Uuid>, renames: bool) -> Re
     let Some(chat_id) = chatroom else { return Ok(()) };
     if renames && let Some(saved) = storage::chat(chat_id) {
         if had_session {
-            // The seat is there, and goes by the new name.
+            // The seat exists, and now has the new name.
             return Ok(());
         }
-        // It has outlived the session under whose name it was taken, so another takes its place.
+        // The seat has outlived the browser session that took it, so this one takes a new seat instead.
         ChatApi::new(chat_id, &saved.token).remove_member(saved.member_id, false).await?;
         storage::forget_seat(chat_id);
     }

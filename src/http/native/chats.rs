@@ -1,4 +1,4 @@
-//! Opening a chat, entering it, and ending it.
+//! Creating a chat, joining it, and ending it.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,19 +10,21 @@ use crate::http::body::{OptionalRequestBody, RequestBody};
 use crate::http::origin::SiteUrl;
 use crate::http::path::ChatInPath;
 use crate::http::problem::Answer;
-use crate::service::{Caller, Creator, Entrance, Joiner, Password, Service};
+use crate::service::{Caller, Creator, JoinOutcome, Joiner, Password, Service};
 use crate::wire::{self, Created, Entered, Joined, Preview, Problem, Retention};
 
-/// Open a chat. The caller becomes its owner.
+/// Create a chat.
+///
+/// The caller becomes its owner.
 #[utoipa::path(post, path = "/create", tag = "chats", request_body(content = Option<wire::CreateChat>),
     responses(
-        (status = 201, description = "The chat, its owner's session and its first invite", body = Created),
-        (status = 400, description = "`invalid_request`: not JSON", body = Problem),
-        (status = 409, description = "`username_taken`: a name that stands for nobody, where nobody needs one", body = Problem),
-        (status = 413, description = "`payload_too_large`", body = Problem),
-        (status = 422, description = "`invalid_request`: a field is wrong", body = Problem),
-        (status = 429, description = "`too_many_requests`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 201, description = "The new chat, its owner's session and its first invite", body = Created),
+        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
+        (status = 409, description = "`username_taken`: reserved for posts without a session", body = Problem),
+        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
+        (status = 422, description = "`invalid_request`: a field is missing or invalid", body = Problem),
+        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn create_chat(
     State(service): State<Service>,
@@ -45,25 +47,25 @@ pub(super) async fn create_chat(
     Ok((StatusCode::CREATED, Json(created)))
 }
 
-/// Enter a chat by an invite's key.
+/// Join a chat with an invite's key.
 ///
-/// Where the invite asks first, this knocks: show the `ticket` at `/{chat_id}/knocks/{knock_id}` to
-/// learn what an owner says. With a `join_id`, the same call made again gives the same seat, or the
-/// same knock, and spends no second use of the invite.
+/// Returns a seat, or a knock if an owner must approve the guest first: poll or stream
+/// `GET /{chat_id}/knocks/{knock_id}` with the knock's `ticket` for the decision. A call with a `join_id` can be
+/// repeated: with the same key, it returns the same seat or the same knock, and counts as one use of the invite.
 #[utoipa::path(post, path = "/{chat_id}/join", tag = "chats",
-    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    params(("chat_id" = uuid::Uuid, Path, description = "The id of the chat")),
     request_body = wire::JoinChat,
     responses(
-        (status = 201, description = "A seat and its session", body = Joined),
-        (status = 202, description = "A knock, for an owner to answer", body = wire::Knocked),
-        (status = 400, description = "`invalid_request`: not JSON", body = Problem),
-        (status = 403, description = "`invalid_invite`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 409, description = "`chat_full` or `username_taken`", body = Problem),
-        (status = 413, description = "`payload_too_large`", body = Problem),
-        (status = 422, description = "`invalid_request`: a field is wrong", body = Problem),
-        (status = 429, description = "`too_many_requests`: from here, or too many wait already", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 201, description = "The seat and its session", body = Joined),
+        (status = 202, description = "The knock, which waits for an owner", body = wire::Knocked),
+        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
+        (status = 403, description = "`invalid_invite`: the key is unknown, used up, expired or revoked", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 409, description = "`chat_full`: no seat is free; or `username_taken`", body = Problem),
+        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
+        (status = 422, description = "`invalid_request`: a field is missing or invalid", body = Problem),
+        (status = 429, description = "`too_many_requests`: too many from this address, or too many waiting guests", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn join_chat(
     State(service): State<Service>,
@@ -75,22 +77,22 @@ pub(super) async fn join_chat(
     let joiner = request.join_id.map_or(Joiner::Unknown, Joiner::JoinId);
     let entrance = service.join(caller, chat_id, &key, username, joiner).await?;
     let status = match entrance {
-        Entrance::Seated(_) => StatusCode::CREATED,
-        Entrance::Knocked { .. } => StatusCode::ACCEPTED,
+        JoinOutcome::Seated(_) => StatusCode::CREATED,
+        JoinOutcome::Knocked { .. } => StatusCode::ACCEPTED,
     };
     Ok((status, Json(Entered::from(&entrance))))
 }
 
-/// What stands behind a chat's address, for someone who has not entered.
+/// Preview a chat.
 ///
-/// Of a chat that is entered by a magic link, only what can be read without a session is shown.
+/// Anyone with the address can preview a chat that is joined by its address or can be read without a session.
 #[utoipa::path(get, path = "/{chat_id}/preview", tag = "chats",
-    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    params(("chat_id" = uuid::Uuid, Path, description = "The id of the chat")),
     responses(
-        (status = 200, description = "What the chat is called, and how one enters it", body = Preview),
-        (status = 401, description = "`session_required`: only members see what the chat is called", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 200, description = "The chat's name, and how people join it", body = Preview),
+        (status = 401, description = "`session_required`: only members may see the chat's name", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn preview_chat(
     State(service): State<Service>,
@@ -104,15 +106,15 @@ pub(super) async fn preview_chat(
     }))
 }
 
-/// What the server still holds of the chat, and until when.
+/// Show what the server still stores of the chat, and until when.
 #[utoipa::path(get, path = "/{chat_id}/retention", tag = "chats",
-    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    params(("chat_id" = uuid::Uuid, Path, description = "The id of the chat")),
     security(("session_token" = [])),
     responses(
-        (status = 200, description = "What is kept", body = Retention),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 200, description = "What the server stores", body = Retention),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn show_retention(
     State(service): State<Service>,
@@ -129,16 +131,18 @@ pub(super) async fn show_retention(
     }))
 }
 
-/// End the chat for everyone. Nothing of it is kept.
+/// End the chat.
+///
+/// Ends the chat for everyone, and deletes all of it. Owners only.
 #[utoipa::path(delete, path = "/{chat_id}", tag = "chats",
-    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    params(("chat_id" = uuid::Uuid, Path, description = "The id of the chat")),
     security(("session_token" = [])),
     responses(
-        (status = 204, description = "The chat is gone"),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 403, description = "`owner_only`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 204, description = "The chat has ended"),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn end_chat(
     State(service): State<Service>,

@@ -1,4 +1,4 @@
-//! The owner's magic links.
+//! Magic links: created, listed and revoked by owners.
 
 use axum::Json;
 use axum::extract::{Query, State};
@@ -14,21 +14,23 @@ use crate::http::query::chosen;
 use crate::service::{Service, SharedInvite};
 use crate::wire::{self, Invite, InviteList, InviteSummary, InviteWithMembers, Member, Problem};
 
-/// Make another magic link.
+/// Create a magic link.
+///
+/// A chat has at most 100 open links. Owners only.
 #[utoipa::path(post, path = "/{chat_id}/invite", tag = "invites",
-    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    params(("chat_id" = uuid::Uuid, Path, description = "The id of the chat")),
     request_body(content = Option<wire::CreateInvite>),
     security(("session_token" = [])),
     responses(
-        (status = 201, description = "The invite; the only answer that holds its key", body = Invite),
-        (status = 400, description = "`invalid_request`: not JSON", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 403, description = "`owner_only`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 409, description = "`wrong_admission`: a chat that is not entered by links", body = Problem),
-        (status = 413, description = "`payload_too_large`", body = Problem),
-        (status = 422, description = "`invalid_request`: a field is wrong", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 201, description = "The invite; no other response contains its key", body = Invite),
+        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 409, description = "`wrong_admission`: people do not join this chat with links", body = Problem),
+        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
+        (status = 422, description = "`invalid_request`: a field is missing or invalid", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn create_invite(
     State(service): State<Service>,
@@ -41,16 +43,18 @@ pub(super) async fn create_invite(
     Ok((StatusCode::CREATED, Json(open_invite(&site, chat_id, &invite))))
 }
 
-/// List the magic links, without their keys, each with those who came by it and are here.
+/// List the magic links.
+///
+/// Each link is listed without its key, and with the current members who joined with it. Owners only.
 #[utoipa::path(get, path = "/{chat_id}/invites", tag = "invites",
-    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    params(("chat_id" = uuid::Uuid, Path, description = "The id of the chat")),
     security(("session_token" = [])),
     responses(
         (status = 200, description = "The invites, oldest first", body = InviteList),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 403, description = "`owner_only`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn list_invites(
     State(service): State<Service>,
@@ -65,21 +69,24 @@ pub(super) async fn list_invites(
     Ok(Json(InviteList { invites: invites.iter().map(with_members).collect() }))
 }
 
-/// Revoke a magic link. Who waits by it is declined; who came by it stays, or goes with it.
+/// Revoke a magic link.
+///
+/// Declines the guests who are waiting by it. The members who joined with it stay, unless `members` is `go`. Owners
+/// only.
 #[utoipa::path(delete, path = "/{chat_id}/invites/{invite_id}", tag = "invites",
     params(
-        ("chat_id" = uuid::Uuid, Path, description = "The chat"),
-        ("invite_id" = uuid::Uuid, Path, description = "The invite"),
-        ("members" = Option<String>, Query, description = "`stay`, which it is where left out, or `go`: the guests who came by it lose their seats"),
+        ("chat_id" = uuid::Uuid, Path, description = "The id of the chat"),
+        ("invite_id" = uuid::Uuid, Path, description = "The id of the invite"),
+        ("members" = Option<String>, Query, description = "`stay` (the default), or `go`: the guests who joined with it lose their seats"),
     ),
     security(("session_token" = [])),
     responses(
-        (status = 204, description = "The link opens nothing any more"),
+        (status = 204, description = "The link is revoked"),
         (status = 400, description = "`invalid_request`: `members` is neither `stay` nor `go`", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 403, description = "`owner_only`", body = Problem),
-        (status = 404, description = "`chat_not_found` or `not_found`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
+        (status = 404, description = "`chat_not_found`, or `not_found`: no such invite", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn revoke_invite(
     State(service): State<Service>,

@@ -1,4 +1,4 @@
-//! Those who ask to be let in, and those who wait for a seat.
+//! Knocks, and waiting for a free seat.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -15,16 +15,18 @@ use crate::http::sse;
 use crate::service::{Caller, Service, knock_view};
 use crate::wire::{DecideKnock, Joined, Knock, KnockList, KnockState, KnockUpdate, Problem, Seats};
 
-/// List who waits to be let in, longest-waiting first.
+/// List the waiting knocks.
+///
+/// Longest-waiting first. Owners only.
 #[utoipa::path(get, path = "/{chat_id}/knocks", tag = "knocks",
-    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    params(("chat_id" = uuid::Uuid, Path, description = "The id of the chat")),
     security(("session_token" = [])),
     responses(
-        (status = 200, description = "The knocks", body = KnockList),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 403, description = "`owner_only`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 200, description = "The waiting knocks", body = KnockList),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn list_knocks(
     State(service): State<Service>,
@@ -35,24 +37,26 @@ pub(super) async fn list_knocks(
     Ok(Json(KnockList { knocks: knocks.iter().map(Knock::from).collect() }))
 }
 
-/// Let someone in who waits, or do not.
+/// Approve or decline a knock.
+///
+/// An approved guest gets a seat. Owners only.
 #[utoipa::path(post, path = "/{chat_id}/knocks/{knock_id}", tag = "knocks",
     params(
-        ("chat_id" = uuid::Uuid, Path, description = "The chat"),
-        ("knock_id" = uuid::Uuid, Path, description = "The knock; the member that comes of it has the same id"),
+        ("chat_id" = uuid::Uuid, Path, description = "The id of the chat"),
+        ("knock_id" = uuid::Uuid, Path, description = "The id of the knock; an approved guest's `member_id` is the same"),
     ),
     request_body = DecideKnock,
     security(("session_token" = [])),
     responses(
-        (status = 200, description = "The knock as it is now", body = Knock),
-        (status = 400, description = "`invalid_request`: not JSON", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 403, description = "`owner_only`", body = Problem),
-        (status = 404, description = "`chat_not_found`, or `not_found`: unknown, or answered before", body = Problem),
-        (status = 409, description = "`chat_full`", body = Problem),
-        (status = 413, description = "`payload_too_large`", body = Problem),
-        (status = 422, description = "`invalid_request`: a field is wrong", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 200, description = "The decided knock", body = Knock),
+        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
+        (status = 404, description = "`chat_not_found`, or `not_found`: unknown, or already decided", body = Problem),
+        (status = 409, description = "`chat_full`: no seat is free", body = Problem),
+        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
+        (status = 422, description = "`invalid_request`: a field is missing or invalid", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn decide_knock(
     State(service): State<Service>,
@@ -65,22 +69,23 @@ pub(super) async fn decide_knock(
     Ok(Json(Knock::from(&knock)))
 }
 
-/// How a knock stands; once approved, with the session.
+/// Show a knock.
 ///
-/// With `Accept: text/event-stream`, each change comes as a server-sent event at once.
+/// For the guest, with the knock's ticket. An approved knock includes the session, until that is renewed. With
+/// `Accept: text/event-stream`, each change is sent at once as a server-sent event.
 #[utoipa::path(get, path = "/{chat_id}/knocks/{knock_id}", tag = "knocks",
     params(
-        ("chat_id" = uuid::Uuid, Path, description = "The chat"),
-        ("knock_id" = uuid::Uuid, Path, description = "The knock"),
+        ("chat_id" = uuid::Uuid, Path, description = "The id of the chat"),
+        ("knock_id" = uuid::Uuid, Path, description = "The id of the knock"),
     ),
     security(("ticket" = [])),
     responses(
-        (status = 200, description = "The knock; as a stream, what becomes of it", content(
+        (status = 200, description = "The knock; as a stream, each change of its status", content(
             (KnockState = "application/json"), (KnockUpdate = "text/event-stream"))),
-        (status = 401, description = "`session_required`: no ticket, or another's", body = Problem),
-        (status = 404, description = "`chat_not_found`, or `not_found`: withdrawn, expired, or never there", body = Problem),
-        (status = 429, description = "`too_many_streams`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 401, description = "`session_required`: no ticket, or another knock's", body = Problem),
+        (status = 404, description = "`chat_not_found`, or `not_found`: withdrawn, expired or unknown", body = Problem),
+        (status = 429, description = "`too_many_streams`: too many streams are open already", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn show_knock(
     State(service): State<Service>,
@@ -109,17 +114,19 @@ pub(super) async fn show_knock(
 }
 
 /// Withdraw a knock.
+///
+/// For the guest, with the knock's ticket. If an owner has already approved it, the guest leaves the seat.
 #[utoipa::path(delete, path = "/{chat_id}/knocks/{knock_id}", tag = "knocks",
     params(
-        ("chat_id" = uuid::Uuid, Path, description = "The chat"),
-        ("knock_id" = uuid::Uuid, Path, description = "The knock"),
+        ("chat_id" = uuid::Uuid, Path, description = "The id of the chat"),
+        ("knock_id" = uuid::Uuid, Path, description = "The id of the knock"),
     ),
     security(("ticket" = [])),
     responses(
-        (status = 204, description = "Nobody waits there any more"),
-        (status = 401, description = "`session_required`: no ticket, or another's", body = Problem),
-        (status = 404, description = "`chat_not_found` or `not_found`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 204, description = "The knock is withdrawn"),
+        (status = 401, description = "`session_required`: no ticket, or another knock's", body = Problem),
+        (status = 404, description = "`chat_not_found`, or `not_found`: no such knock", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn withdraw_knock(
     State(service): State<Service>,
@@ -131,20 +138,20 @@ pub(super) async fn withdraw_knock(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// How many seats are free, for whoever holds a magic link's key.
+/// Show how many seats are free.
 ///
-/// With `Accept: text/event-stream`, each change comes as a server-sent event at once: so one who
-/// was refused because the chat is full waits for a seat. No seat is held meanwhile.
+/// For anyone with an invite's key. With `Accept: text/event-stream`, each change is sent at once as a server-sent
+/// event, so that a guest who was refused because the chat is full can wait for a seat. Waiting reserves no seat.
 #[utoipa::path(get, path = "/{chat_id}/seats", tag = "knocks",
-    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
-    security(("invite_key" = [])),
+    params(("chat_id" = uuid::Uuid, Path, description = "The id of the chat")),
+    security((), ("invite_key" = [])),
     responses(
-        (status = 200, description = "The seats; as a stream, each time they change", content(
+        (status = 200, description = "The seats; as a stream, each change of them", content(
             (Seats = "application/json"), (Seats = "text/event-stream"))),
-        (status = 403, description = "`invalid_invite`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 429, description = "`too_many_requests` or `too_many_streams`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 403, description = "`invalid_invite`: the key is unknown, used up, expired or revoked", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 429, description = "`too_many_requests`, or `too_many_streams`", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn show_seats(
     State(service): State<Service>,

@@ -1,5 +1,5 @@
-//! The live stream of a chat, as server-sent events and over a WebSocket. Both write what
-//! [`Follower`] reads; they differ only in how.
+//! A chat's live stream, as server-sent events and over a WebSocket. Both send what [`Follower`] reads, and differ only
+//! in the format.
 
 use std::time::Duration;
 
@@ -22,37 +22,38 @@ use crate::http::sse::{self, KEEP_ALIVE};
 use crate::service::{Caller, Ending, Follower, Service, Update};
 use crate::wire::{LiveEvent, Problem};
 
-/// How long a frame may wait for a reader who takes nothing.
-const SEND_PATIENCE: Duration = Duration::from_secs(20);
-/// The subprotocol that is spoken, and what the token stands behind in another, for browsers can
-/// send no header of their own.
+/// How long a frame may wait for a reader that accepts no data.
+const SEND_TIMEOUT: Duration = Duration::from_secs(20);
+/// The subprotocol that the server selects, and the prefix of the one that contains the token: browsers cannot send
+/// headers of their own with a WebSocket.
 const PROTOCOL: &str = "watch-party";
 const BEARER: &str = "bearer.";
-/// How many pings in a row a reader may leave unanswered; the next is not sent any more.
+/// How many pings in a row a reader may leave unanswered. After that the stream ends instead of sending another.
 const UNANSWERED_PINGS: u32 = 2;
-/// Readers say nothing, so little is read; what is written is small as well.
+/// Size of the read buffer and of a received message, in bytes. Readers send almost nothing, and what is written is
+/// small too.
 const BUFFER: usize = 4 * 1024;
 
-/// Follow the chat over a WebSocket: the messages after a cursor, then everything that happens.
+/// Follow the chat over a WebSocket.
 ///
-/// Each text frame is one event. Offer the subprotocols `watch-party` and `bearer.<session_token>`,
-/// or send the token as for any call. The server closes with 1000 after `chat_ended` and
-/// `session_ended`, with 1012 when it restarts, and with 1013 when the reader was too slow: come
-/// back with the last id as `after`.
+/// Sends the messages after a cursor, then every event as it happens; each text frame is one event. Offer the
+/// subprotocols `watch-party` and `bearer.<session_token>`, or send the token in the `Authorization` header. The server
+/// closes with 1000 after `chat_ended` and `session_ended`, with 1012 when it restarts, and with 1013 when the reader
+/// was too slow: reconnect with the last id as `after`.
 #[utoipa::path(get, path = "/{chat_id}/live", tag = "messages",
     params(
-        ("chat_id" = uuid::Uuid, Path, description = "The chat"),
-        ("after" = Option<u64>, Query, description = "The last message id seen; 0, or left out, for all that are kept"),
+        ("chat_id" = uuid::Uuid, Path, description = "The id of the chat"),
+        ("after" = Option<u64>, Query, description = "The id of the last message seen; by default 0, which returns all stored messages"),
     ),
     security(("session_token" = [])),
     responses(
-        (status = 101, description = "A WebSocket of events", body = LiveEvent),
-        (status = 400, description = "`invalid_request`: `after` is no number, or no WebSocket is asked for", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 403, description = "`origin_not_allowed`: a page of another site asks", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 429, description = "`too_many_streams`: the newest gives way", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 101, description = "A WebSocket that sends events", body = LiveEvent),
+        (status = 400, description = "`invalid_request`: `after` is not a number, or the request is no WebSocket upgrade", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 403, description = "`origin_not_allowed`: sent by a page of another site", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 429, description = "`too_many_streams`: too many streams are open already", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn follow_chat(
     State(service): State<Service>,
@@ -66,13 +67,13 @@ pub(super) async fn follow_chat(
     check_origin(&headers, &site)?;
     let token = offered_token(&headers)?;
     let after = cursor(&query)?;
-    let upgrade = upgrade.map_err(|_| Problem::unreadable("This address speaks WebSocket: ask for an upgrade."))?;
+    let upgrade = upgrade.map_err(|_| Problem::unreadable("This address accepts only WebSocket upgrade requests."))?;
     let follower = service.follow(caller, chat_id, &token, after).await?;
     let upgrade = upgrade.protocols([PROTOCOL]).read_buffer_size(BUFFER).write_buffer_size(0).max_message_size(BUFFER);
-    Ok(upgrade.on_upgrade(|socket| carry(socket, follower)))
+    Ok(upgrade.on_upgrade(|socket| run_socket(socket, follower)))
 }
 
-/// The same as server-sent events. `Last-Event-ID` stands before `after`.
+/// The same as server-sent events. `Last-Event-ID` takes precedence over `after`.
 pub(super) async fn event_stream(
     service: &Service,
     caller: Caller,
@@ -88,7 +89,7 @@ pub(super) async fn event_stream(
         match next_event(&mut follower).await {
             Ok(event) => Some((written(&event), Some(follower))),
             Err(ending) => {
-                let last = last_event_of(ending).map_or_else(sse::come_back, |event| written(&event));
+                let last = last_event_of(ending).map_or_else(sse::reconnect_delay, |event| written(&event));
                 Some((last, None))
             }
         }
@@ -104,7 +105,7 @@ fn written(event: &LiveEvent) -> Event {
     }
 }
 
-async fn carry(mut socket: WebSocket, mut follower: Follower) {
+async fn run_socket(mut socket: WebSocket, mut follower: Follower) {
     let mut pings = interval(KEEP_ALIVE);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut unanswered = 0;
@@ -114,14 +115,14 @@ async fn carry(mut socket: WebSocket, mut follower: Follower) {
                 Ok(event) => (text(&event), false),
                 Err(ending) => {
                     if let Some(event) = last_event_of(ending) {
-                        let _ = timeout(SEND_PATIENCE, socket.send(text(&event))).await;
+                        let _ = timeout(SEND_TIMEOUT, socket.send(text(&event))).await;
                     }
                     (close(ending), true)
                 }
             },
             received = socket.recv() => match received {
                 Some(Ok(ws::Message::Close(_)) | Err(_)) | None => return,
-                // A pong, or something that nobody asked for.
+                // A pong, or a frame that has no meaning here.
                 Some(Ok(_)) => {
                     unanswered = 0;
                     continue;
@@ -129,7 +130,7 @@ async fn carry(mut socket: WebSocket, mut follower: Follower) {
             },
             _ = pings.tick() => {
                 if unanswered >= UNANSWERED_PINGS {
-                    // What came while a frame could not be sent may wait to be read.
+                    // A frame that arrived while another could not be sent may still be unread.
                     match socket.recv().now_or_never() {
                         Some(Some(Ok(_))) => unanswered = 0,
                         _ => return,
@@ -139,7 +140,7 @@ async fn carry(mut socket: WebSocket, mut follower: Follower) {
                 (ws::Message::Ping(Vec::new().into()), false)
             }
         };
-        if !matches!(timeout(SEND_PATIENCE, socket.send(frame)).await, Ok(Ok(()))) || is_last {
+        if !matches!(timeout(SEND_TIMEOUT, socket.send(frame)).await, Ok(Ok(()))) || is_last {
             return;
         }
     }
@@ -160,7 +161,7 @@ fn close(ending: Ending) -> ws::Message {
     ws::Message::Close(Some(CloseFrame { code, reason: reason.into() }))
 }
 
-/// The next event that has a form on the wire; dropped before it answers, it loses nothing.
+/// The next event that has a wire format. Cancel safe: dropping the future loses nothing.
 async fn next_event(follower: &mut Follower) -> Result<LiveEvent, Ending> {
     loop {
         let event = match follower.next().await? {
@@ -175,7 +176,7 @@ async fn next_event(follower: &mut Follower) -> Result<LiveEvent, Ending> {
     }
 }
 
-/// What is said before the stream ends for good; one that may be taken up again just ends.
+/// The event that is sent before a stream ends for good. A stream that can be resumed ends without one.
 fn last_event_of(ending: Ending) -> Option<LiveEvent> {
     match ending {
         Ending::ChatEnded => Some(LiveEvent::ChatEnded),
@@ -184,7 +185,7 @@ fn last_event_of(ending: Ending) -> Option<LiveEvent> {
     }
 }
 
-/// The token among the offered subprotocols, or in the header that every call takes.
+/// The token from the offered subprotocols, or from the `Authorization` header.
 fn offered_token(headers: &HeaderMap) -> Result<SessionToken, Refusal> {
     let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
     let mut offered = offered.filter_map(|value| value.to_str().ok()).flat_map(|line| line.split(','));

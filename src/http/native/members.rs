@@ -1,4 +1,4 @@
-//! Who is in a chat.
+//! The members of a chat.
 
 use axum::Json;
 use axum::extract::{Query, State};
@@ -12,15 +12,17 @@ use crate::http::query::chosen;
 use crate::service::Service;
 use crate::wire::{self, Member, MemberList, MemberSummary, Problem};
 
-/// List who holds a seat, longest-seated first.
+/// List the members.
+///
+/// Longest-seated first, with the chat's name and settings.
 #[utoipa::path(get, path = "/{chat_id}/members", tag = "members",
-    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    params(("chat_id" = uuid::Uuid, Path, description = "The id of the chat")),
     security(("session_token" = [])),
     responses(
         (status = 200, description = "The members", body = MemberList),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn list_members(
     State(service): State<Service>,
@@ -38,26 +40,27 @@ pub(super) async fn list_members(
     }))
 }
 
-/// Free a seat: leave with one's own id, or remove a guest as an owner.
+/// Remove a member.
 ///
-/// Whoever was removed and comes back by the same link is not let in by it alone: they knock, and an owner
-/// decides. They may hold the link under another name or in another browser, so `invite=revoke` revokes it as
-/// well; `GET /{chat_id}/invites` says by which link they came and who else did.
+/// Members may remove themselves, which leaves the chat. Owners may remove any guest. A removed guest who uses the same
+/// link with the same `join_id` again must wait for an owner's approval. The link still works for them under another
+/// `join_id`, as in another browser, so `invite=revoke` revokes it too. `GET /{chat_id}/invites` shows which link they
+/// joined with, and who else did.
 #[utoipa::path(delete, path = "/{chat_id}/members/{member_id}", tag = "members",
     params(
-        ("chat_id" = uuid::Uuid, Path, description = "The chat"),
-        ("member_id" = uuid::Uuid, Path, description = "The member"),
-        ("invite" = Option<String>, Query, description = "`keep`, which it is where left out, or `revoke`: the link that the member came by opens nothing any more"),
+        ("chat_id" = uuid::Uuid, Path, description = "The id of the chat"),
+        ("member_id" = uuid::Uuid, Path, description = "The id of the member"),
+        ("invite" = Option<String>, Query, description = "`keep` (the default), or `revoke`: also revokes the link that the member joined with"),
     ),
     security(("session_token" = [])),
     responses(
-        (status = 204, description = "The seat is free and its session has ended"),
+        (status = 204, description = "The seat is free, and its sessions have ended"),
         (status = 400, description = "`invalid_request`: `invite` is neither `keep` nor `revoke`", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 403, description = "`owner_only`", body = Problem),
-        (status = 404, description = "`chat_not_found` or `not_found`", body = Problem),
-        (status = 422, description = "`invalid_request`: the member is an owner too", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
+        (status = 404, description = "`chat_not_found`, or `not_found`: no such member", body = Problem),
+        (status = 422, description = "`invalid_request`: the member is another owner", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn remove_member(
     State(service): State<Service>,
@@ -71,23 +74,25 @@ pub(super) async fn remove_member(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Make a member an owner too, or give up being one oneself.
+/// Change a member's role.
+///
+/// Owners may make a member an owner, and may become guests themselves while the chat has another owner.
 #[utoipa::path(patch, path = "/{chat_id}/members/{member_id}", tag = "members",
     params(
-        ("chat_id" = uuid::Uuid, Path, description = "The chat"),
-        ("member_id" = uuid::Uuid, Path, description = "The member"),
+        ("chat_id" = uuid::Uuid, Path, description = "The id of the chat"),
+        ("member_id" = uuid::Uuid, Path, description = "The id of the member"),
     ),
     request_body = wire::ChangeMember,
     security(("session_token" = [])),
     responses(
-        (status = 200, description = "The member as they are now", body = Member),
-        (status = 400, description = "`invalid_request`: not JSON", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 403, description = "`owner_only`", body = Problem),
-        (status = 404, description = "`chat_not_found` or `not_found`", body = Problem),
-        (status = 413, description = "`payload_too_large`", body = Problem),
-        (status = 422, description = "`invalid_request`: another's ownership, or the only one", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 200, description = "The changed member", body = Member),
+        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
+        (status = 404, description = "`chat_not_found`, or `not_found`: no such member", body = Problem),
+        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
+        (status = 422, description = "`invalid_request`: the member is another owner, or the only one", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn change_member(
     State(service): State<Service>,

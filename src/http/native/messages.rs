@@ -1,4 +1,4 @@
-//! Reading and writing.
+//! Reading and posting messages.
 
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -17,30 +17,31 @@ use crate::service::{Caller, Service};
 use crate::wire::addresses;
 use crate::wire::{Code, LiveEvent, Message, Messages, Problem};
 
-/// The longest `Idempotency-Key` that is taken.
-const MAX_IDEMPOTENCY_KEY: usize = 255;
+/// Maximum length of an `Idempotency-Key`, in characters.
+pub(in crate::http) const MAX_IDEMPOTENCY_KEY: usize = 255;
 
-/// Read the messages after a cursor, oldest first.
+/// List the messages after a cursor.
 ///
-/// A chat whose `public_access` allows it is read without a session.
+/// Oldest first. For members, and for anyone if the chat's `public_access` allows it.
 ///
-/// With `Accept: text/event-stream`, the same messages come as server-sent events, and after them
-/// everything that happens; a `Last-Event-ID` stands before `after`. A browser that asks for HTML without a token is sent on to the chat's page.
+/// With `Accept: text/event-stream`, a member receives the same messages as server-sent events, and then every event as
+/// it happens; `Last-Event-ID` takes precedence over `after`. A browser that asks for HTML without a token is
+/// redirected to the chat's page.
 #[utoipa::path(get, path = "/{chat_id}", tag = "messages",
     params(
-        ("chat_id" = uuid::Uuid, Path, description = "The chat"),
-        ("after" = Option<u64>, Query, description = "The last message id seen; 0, or left out, for all that are kept"),
+        ("chat_id" = uuid::Uuid, Path, description = "The id of the chat"),
+        ("after" = Option<u64>, Query, description = "The id of the last message seen; by default 0, which returns all stored messages"),
     ),
-    security(("session_token" = [])),
+    security((), ("session_token" = [])),
     responses(
-        (status = 200, description = "What the reader has not seen; as a stream, events", content(
+        (status = 200, description = "The messages after the cursor; as a stream, events", content(
             (Messages = "application/json"), (LiveEvent = "text/event-stream"))),
-        (status = 303, description = "The chat's page, for a browser"),
-        (status = 400, description = "`invalid_request`: `after` is no number", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 429, description = "`too_many_streams`: the newest gives way", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 303, description = "Redirect to the chat's page, for browsers"),
+        (status = 400, description = "`invalid_request`: `after` is not a number", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 429, description = "`too_many_streams`: too many streams are open already", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn read_messages(
     State(service): State<Service>,
@@ -71,28 +72,28 @@ pub(super) async fn read_messages(
     Ok(Json(Messages::from(&unseen)).into_response())
 }
 
-/// Say something.
+/// Post a message.
 ///
-/// With a `client_id`, or an `Idempotency-Key` header, the same call made again makes no second
-/// message. A chat whose `public_access` allows it takes messages without a session, and without a
-/// `client_id`: nobody could tell whose it is.
+/// For members, and for anyone if the chat's `public_access` allows it. A repeated call with the same `client_id` or
+/// `Idempotency-Key` header creates no second message. A post without a session cannot have either, because nobody
+/// could tell whose it is.
 #[utoipa::path(post, path = "/{chat_id}", tag = "messages",
     params(
-        ("chat_id" = uuid::Uuid, Path, description = "The chat"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Stands for a `client_id`; 1 to 255 visible characters"),
+        ("chat_id" = uuid::Uuid, Path, description = "The id of the chat"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Replaces `client_id`; 1 to 255 visible ASCII characters"),
     ),
     request_body(content((crate::wire::PostMessage = "application/json"), (String = "text/plain"))),
-    security(("session_token" = [])),
+    security((), ("session_token" = [])),
     responses(
-        (status = 201, description = "The message", body = Message),
-        (status = 200, description = "The message that this client id made before", body = Message),
-        (status = 400, description = "`invalid_request`: not JSON, or not UTF-8", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 413, description = "`payload_too_large`", body = Problem),
-        (status = 422, description = "`invalid_request`: a field is wrong", body = Problem),
-        (status = 429, description = "`too_many_requests`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 201, description = "The new message", body = Message),
+        (status = 200, description = "The message that was posted before with this `client_id`", body = Message),
+        (status = 400, description = "`invalid_request`: the body is not JSON, or not UTF-8", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
+        (status = 422, description = "`invalid_request`: a field is missing or invalid", body = Problem),
+        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn post_message(
     State(service): State<Service>,
@@ -103,7 +104,7 @@ pub(super) async fn post_message(
     MessageBody(request): MessageBody,
 ) -> Answer<(StatusCode, Json<Message>)> {
     let (text, client_id) = request.parse()?;
-    let client_id = one_client_id(client_id, idempotency_key(&headers)?)?;
+    let client_id = merge_client_ids(client_id, idempotency_key(&headers)?)?;
     let posted = match asker {
         Asker::Member(token) => service.post(chat_id, &token, text, client_id).await?,
         Asker::Nobody => {
@@ -115,16 +116,18 @@ pub(super) async fn post_message(
     Ok((status, Json(Message::from(&posted.message))))
 }
 
-/// Say that one is writing. The others are told; it is kept nowhere.
+/// Show the other members that you are typing.
+///
+/// Their streams are notified; nothing is stored.
 #[utoipa::path(post, path = "/{chat_id}/typing", tag = "messages",
-    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    params(("chat_id" = uuid::Uuid, Path, description = "The id of the chat")),
     security(("session_token" = [])),
     responses(
-        (status = 204, description = "The others are told"),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 429, description = "`too_many_requests`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 204, description = "The other members are notified"),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn notify_typing(
     State(service): State<Service>,
@@ -148,9 +151,9 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<ClientId>, Failure> {
     }
 }
 
-fn one_client_id(body: Option<ClientId>, header: Option<ClientId>) -> Result<Option<ClientId>, Failure> {
+fn merge_client_ids(body: Option<ClientId>, header: Option<ClientId>) -> Result<Option<ClientId>, Failure> {
     if body.is_some() && header.is_some() && body != header {
-        let detail = "client_id and Idempotency-Key name two different messages.";
+        let detail = "client_id and Idempotency-Key identify different messages. Send one of them.";
         return Err(Problem::new(Code::InvalidRequest, detail).about_field("client_id").into());
     }
     Ok(body.or(header))

@@ -1,4 +1,4 @@
-//! The native API: one chat at `/{chat_id}`.
+//! The native API: each chat is at `/{chat_id}`.
 
 mod chats;
 mod invites;
@@ -11,9 +11,11 @@ mod sessions;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(super) use messages::MAX_IDEMPOTENCY_KEY;
+
 use super::AppState;
 use crate::domain::ChatId;
-use crate::service::{Entrance, KnockView, OpenInvite, OwnSession, Seat};
+use crate::service::{JoinOutcome, KnockView, OpenInvite, OwnSession, Seat};
 use crate::wire;
 use crate::wire::addresses;
 
@@ -41,7 +43,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(knocks::show_knock, knocks::decide_knock, knocks::withdraw_knock))
 }
 
-/// An invite with its magic link. The key stands in the fragment, which no browser sends.
+/// An invite with its magic link. The key is in the fragment, which browsers never send.
 fn open_invite(site: &str, chat_id: ChatId, OpenInvite { key, invite }: &OpenInvite) -> wire::Invite {
     let key = key.reveal();
     let magic_link = format!("{site}{}", addresses::join(chat_id, &key));
@@ -55,11 +57,11 @@ impl From<&Seat> for wire::Joined {
     }
 }
 
-impl From<&Entrance> for wire::Entered {
-    fn from(entrance: &Entrance) -> Self {
+impl From<&JoinOutcome> for wire::Entered {
+    fn from(entrance: &JoinOutcome) -> Self {
         match entrance {
-            Entrance::Seated(seat) => Self::Seated(seat.into()),
-            Entrance::Knocked { knock, ticket } => Self::Knocked(wire::Knocked {
+            JoinOutcome::Seated(seat) => Self::Seated(seat.into()),
+            JoinOutcome::Knocked { knock, ticket } => Self::Knocked(wire::Knocked {
                 knock_id: knock.id.as_uuid(),
                 ticket: ticket.reveal(),
                 status: knock.status,

@@ -1,4 +1,4 @@
-//! Staying, and coming back.
+//! A member's sessions, and the recovery of an owner's seat.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,15 +11,17 @@ use crate::http::problem::Answer;
 use crate::service::{Caller, Service};
 use crate::wire::{self, Joined, OwnSeat, OwnSession, OwnSessions, Problem, Recovered, RecoveryCode};
 
-/// Whose session it is, and how long it holds.
+/// Show the current session.
+///
+/// Returns its member, and when it expires.
 #[utoipa::path(get, path = "/{chat_id}/session", tag = "sessions",
-    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    params(("chat_id" = uuid::Uuid, Path, description = "The id of the chat")),
     security(("session_token" = [])),
     responses(
-        (status = 200, description = "One's own seat", body = OwnSeat),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 200, description = "The caller's seat", body = OwnSeat),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn show_session(
     State(service): State<Service>,
@@ -30,15 +32,17 @@ pub(super) async fn show_session(
     Ok(Json(OwnSeat { expires_at, member: (&member).into() }))
 }
 
-/// End the session that asks. With the last of a seat, the seat is free.
+/// End the current session.
+///
+/// Ending the last session of a seat frees the seat.
 #[utoipa::path(delete, path = "/{chat_id}/session", tag = "sessions",
-    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    params(("chat_id" = uuid::Uuid, Path, description = "The id of the chat")),
     security(("session_token" = [])),
     responses(
         (status = 204, description = "The session has ended"),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn end_own_session(
     State(service): State<Service>,
@@ -49,15 +53,17 @@ pub(super) async fn end_own_session(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// List the sessions of one's own seat: the browsers in which an account is used.
+/// List the sessions of your seat.
+///
+/// These are the browsers in which an account is used.
 #[utoipa::path(get, path = "/{chat_id}/sessions", tag = "sessions",
-    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    params(("chat_id" = uuid::Uuid, Path, description = "The id of the chat")),
     security(("session_token" = [])),
     responses(
         (status = 200, description = "The sessions, in the order in which they started", body = OwnSessions),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn list_sessions(
     State(service): State<Service>,
@@ -68,21 +74,21 @@ pub(super) async fn list_sessions(
     Ok(Json(OwnSessions { sessions: sessions.iter().map(OwnSession::from).collect() }))
 }
 
-/// End one of the sessions of one's own seat. With the last, the seat is free.
+/// End a session of your seat.
 ///
-/// Where it is not the session that asks, an owner's recovery code ends as well: the browser that is logged
-/// out may hold it.
+/// Ending the last session of a seat frees the seat. Ending another session than the current one also ends an owner's
+/// recovery code, because the browser that is logged out may have it.
 #[utoipa::path(delete, path = "/{chat_id}/sessions/{session_id}", tag = "sessions",
     params(
-        ("chat_id" = uuid::Uuid, Path, description = "The chat"),
-        ("session_id" = uuid::Uuid, Path, description = "The session"),
+        ("chat_id" = uuid::Uuid, Path, description = "The id of the chat"),
+        ("session_id" = uuid::Uuid, Path, description = "The id of the session"),
     ),
     security(("session_token" = [])),
     responses(
         (status = 204, description = "The session has ended"),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 404, description = "`chat_not_found`, or `not_found`: no such session of one's own", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 404, description = "`chat_not_found`, or `not_found`: your seat has no such session", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn end_session(
     State(service): State<Service>,
@@ -94,17 +100,18 @@ pub(super) async fn end_session(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Get a new token for the same seat, good for a whole session lifetime. The old one ends.
+/// Renew the current session.
 ///
-/// Asked again with the old one within five minutes, it gives the same new one.
+/// Returns a new token with a full lifetime, and ends the old one. A repeated call with the old token within five
+/// minutes returns the same new token.
 #[utoipa::path(post, path = "/{chat_id}/session", tag = "sessions",
-    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    params(("chat_id" = uuid::Uuid, Path, description = "The id of the chat")),
     security(("session_token" = [])),
     responses(
         (status = 200, description = "The new session", body = wire::Session),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn renew_session(
     State(service): State<Service>,
@@ -115,16 +122,18 @@ pub(super) async fn renew_session(
     Ok(Json(wire::Session { session_token: token.reveal(), expires_at }))
 }
 
-/// Get a new recovery code; the one before brings nobody back any more.
+/// Create a recovery code.
+///
+/// It replaces the previous code. Owners only.
 #[utoipa::path(post, path = "/{chat_id}/recovery", tag = "sessions",
-    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    params(("chat_id" = uuid::Uuid, Path, description = "The id of the chat")),
     security(("session_token" = [])),
     responses(
-        (status = 200, description = "The code, to be kept where it is safe", body = RecoveryCode),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 403, description = "`owner_only`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 200, description = "The code; keep it in a safe place", body = RecoveryCode),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn renew_recovery(
     State(service): State<Service>,
@@ -135,23 +144,24 @@ pub(super) async fn renew_recovery(
     Ok(Json(RecoveryCode { recovery_code: code.reveal() }))
 }
 
-/// Come back as an owner whose session is lost, with the code that was given to keep.
+/// Recover an owner's seat.
 ///
-/// The seat is the same if it is still held, else a free one. Each use gives a new code; asked again
-/// with the old one within five minutes, the answer is the same.
+/// For an owner who has lost the session, with a recovery code. The seat is the same if it is still taken, otherwise a
+/// free one. Each use returns a new code. A repeated call with the old code within five minutes returns the same
+/// answer.
 #[utoipa::path(post, path = "/{chat_id}/recover", tag = "sessions",
-    params(("chat_id" = uuid::Uuid, Path, description = "The chat")),
+    params(("chat_id" = uuid::Uuid, Path, description = "The id of the chat")),
     request_body = wire::Recover,
     responses(
-        (status = 200, description = "The owner's seat, its session, and the code for the next time", body = Recovered),
-        (status = 400, description = "`invalid_request`: not JSON", body = Problem),
-        (status = 403, description = "`invalid_recovery`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 409, description = "`chat_full`, or `username_taken`: give another `username`", body = Problem),
-        (status = 413, description = "`payload_too_large`", body = Problem),
-        (status = 422, description = "`invalid_request`: a field is wrong", body = Problem),
-        (status = 429, description = "`too_many_requests`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 200, description = "The owner's seat, its session, and the next recovery code", body = Recovered),
+        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
+        (status = 403, description = "`invalid_recovery`: the code is unknown or already used", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 409, description = "`chat_full`, or `username_taken`: send another `username`", body = Problem),
+        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
+        (status = 422, description = "`invalid_request`: a field is missing or invalid", body = Problem),
+        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn recover(
     State(service): State<Service>,

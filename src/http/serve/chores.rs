@@ -1,4 +1,4 @@
-//! What the server does at intervals: sweeps and scrubs, which go on after a failure or a panic.
+//! The server's periodic chores, sweeps and scrubs, which continue after a failure or a panic.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -10,24 +10,24 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::super::layers::panic_message;
 use crate::service::{Error, Service};
 
-/// Sweeps and scrubs until the set is shut down. They run beside each other, because a sweep may take
-/// long after a long silence.
+/// Sweeps and scrubs until the set is shut down. The two run concurrently, because a sweep may take long when many
+/// chats are due.
 pub(super) fn start(service: &Service, every: Duration) -> JoinSet<()> {
     let mut chores = JoinSet::new();
     let swept = service.clone();
-    chores.spawn(repeat(every, "a sweep did not finish; the next one goes on", move || {
+    chores.spawn(repeat(every, "a sweep failed; the next one continues", move || {
         let service = swept.clone();
         async move { service.sweep().await }
     }));
     let scrubbed = service.clone();
-    chores.spawn(repeat(every, "what was deleted is not erased yet; the next scrub tries again", move || {
+    chores.spawn(repeat(every, "deleted data is not erased yet; the next scrub tries again", move || {
         let service = scrubbed.clone();
         async move { service.scrub().await }
     }));
     chores
 }
 
-/// Does `chore` at every tick. One that fails or panics is logged with `complaint`.
+/// Runs `chore` at every tick. Logs `complaint` if it fails or panics.
 async fn repeat<F: Future<Output = Result<(), Error>> + Send>(
     every: Duration,
     complaint: &'static str,

@@ -1,4 +1,4 @@
-//! The connections that are open, and which of them can be closed without breaking an answer off.
+//! The open connections, and which of them can be closed without interrupting a response.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -13,23 +13,23 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Permission to keep one connection open, until this is dropped.
+/// Permission for one open connection, until it is dropped.
 pub(super) type Permit = OwnedSemaphorePermit;
 
-/// How long a new connection waits for an idle one to close; the idle one's task must run once.
+/// How long a new connection waits for an idle one to close, whose task must run once for that.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(50);
-/// How many are told to close for one that is new; nothing else is accepted meanwhile.
+/// How many idle connections are told to close for a new one. Nothing else is accepted in the meantime.
 const CLOSE_TRIES: usize = 20;
 
 pub(super) struct Connections {
     max: u32,
     permits: Arc<Semaphore>,
-    /// Locked twice a request, for one look into the map.
+    /// Locked twice per request, each time for one operation on the map.
     idle: Mutex<Idle>,
 }
 
-/// The connections with no request under way: new ones, those with half the head of a request, and
-/// those that were answered and wait for the next request.
+/// The connections without a request in progress: new ones, those that have sent part of a request head, and those that
+/// wait for the next request.
 #[derive(Default)]
 struct Idle {
     /// In the order in which they became idle.
@@ -44,8 +44,8 @@ impl Connections {
         Self { max, permits: Arc::new(Semaphore::new(max as usize)), idle: Mutex::default() }
     }
 
-    /// A permit for one more connection. When none is left, the connection that has been idle for
-    /// longest is closed to free its own; `None` when every connection has a request under way.
+    /// Returns a permit for one more connection. If none is left, closes the connection that has been idle for longest
+    /// to free its permit. `None` if every connection has a request in progress.
     pub(super) async fn admit(&self) -> Option<Permit> {
         if let Ok(permit) = self.permits.clone().try_acquire_owned() {
             return Some(permit);
@@ -54,7 +54,7 @@ impl Connections {
             if !self.close_longest_idle() {
                 return None;
             }
-            // A request may come by that connection at the same moment: then the next one is closed.
+            // A request may arrive on that connection at the same time. Then close the next one.
             if let Ok(permit) = timeout(CLOSE_TIMEOUT, self.permits.clone().acquire_owned()).await {
                 return permit.ok();
             }
@@ -74,13 +74,13 @@ impl Connections {
         connection
     }
 
-    /// Tells the connection that has been idle for longest to close, if one is idle.
+    /// Tells the connection that has been idle for longest to close. Returns whether there is one.
     pub(super) fn close_longest_idle(&self) -> bool {
         let longest = self.idle.lock().connections.pop_first();
         longest.map(|(_, connection)| connection.close.notify_one()).is_some()
     }
 
-    /// Closes idle connections at once and the others after their answers, and waits for the last.
+    /// Closes idle connections at once and the others after their responses, and waits for the last.
     pub(super) async fn drain(&self) {
         let idle = {
             let mut idle = self.idle.lock();
@@ -92,24 +92,24 @@ impl Connections {
     }
 }
 
-/// What `turn` is while a request is under way.
+/// The value of `turn` while a request is in progress.
 const BUSY: u64 = 0;
 
-/// The state of one connection. Only the connection's own task touches the atomics, so they need no
-/// order; what others tell it goes through `close`.
+/// The state of one connection. Only the connection's own task touches the atomics, so they need no ordering. Other
+/// tasks signal it through `close`.
 pub(super) struct Connection {
     connections: Arc<Connections>,
     /// Its key among the idle connections, or [`BUSY`].
     turn: AtomicU64,
-    /// Whether hyper has taken the whole answer, which may wait to be written still.
+    /// Whether hyper has read the whole response, which may not be written yet.
     is_answered: AtomicBool,
     close: Notify,
 }
 
 impl Connection {
-    /// Called when the head of a request has come.
+    /// Called when the head of a request has arrived.
     pub(super) fn begin_request(&self) {
-        // The next head may come before the last answer is written.
+        // The next head may arrive before the last response is written.
         self.is_answered.store(false, Ordering::Relaxed);
         let turn = self.turn.swap(BUSY, Ordering::Relaxed);
         if turn != BUSY {
@@ -117,7 +117,7 @@ impl Connection {
         }
     }
 
-    /// Called when nothing waits to be written.
+    /// Called when no data waits to be written.
     pub(super) fn flushed(self: &Arc<Self>) {
         if self.is_answered.load(Ordering::Relaxed) {
             self.is_answered.store(false, Ordering::Relaxed);
@@ -137,12 +137,12 @@ impl Connection {
         }
     }
 
-    /// Whether it can be closed without breaking an answer off.
+    /// Whether it can be closed without interrupting a response.
     pub(super) fn is_idle(&self) -> bool {
         self.turn.load(Ordering::Relaxed) != BUSY
     }
 
-    pub(super) async fn told_to_close(&self) {
+    pub(super) async fn close_requested(&self) {
         self.close.notified().await;
     }
 
@@ -152,7 +152,7 @@ impl Connection {
     }
 }
 
-/// The body of an answer; its connection learns when hyper drops it, having taken all of it.
+/// A response body. It tells its connection when hyper drops it, which hyper does after reading all of it.
 pub(super) struct AnswerBody {
     body: Body,
     connection: Arc<Connection>,

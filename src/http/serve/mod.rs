@@ -1,5 +1,4 @@
-//! The server over a listener that is already bound: accepts connections, does the chores beside
-//! them, and stops when it is told to.
+//! The server on a listener that is already bound: accepts connections, runs the periodic chores, and shuts down.
 
 mod chores;
 mod connections;
@@ -33,37 +32,37 @@ use socket::Socket;
 
 pub use open_files::{connections_within, raise_open_files};
 
-/// How many peers the server serves at once, and how long it waits for them.
+/// How many connections the server has at once, and how long it waits for their peers.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections that are open at once, WebSockets and streams among them.
+    /// Maximum number of open connections, including WebSockets and streams.
     pub max_connections: usize,
-    /// How long the head of a request may take, counted from when the connection was accepted or the
-    /// answer before it was written: so long an idle connection is kept.
+    /// Time limit for the head of a request, counted from when the connection was accepted or the previous response was
+    /// written. An idle connection is kept for as long.
     pub head_timeout: Duration,
-    /// How long the body of a request may take, counted from its head.
+    /// Time limit for the body of a request, counted from its head.
     pub body_timeout: Duration,
-    /// How long a peer may take no byte while there is something to write.
+    /// How long a peer may accept no data while data waits to be written.
     pub write_timeout: Duration,
-    /// How long answers that are under way may take after the shutdown signal.
+    /// How long responses in progress may take after the shutdown signal.
     pub drain_timeout: Duration,
-    /// How often what time has brought about is looked for, and what was deleted is erased.
+    /// Interval of the chores, which remove expired data and erase deleted data.
     pub chore_interval: Duration,
 }
 
 impl Limits {
-    /// Some 500 MiB of memory, if all of them follow a chat.
+    /// About 500 MiB of memory, if all of them follow a chat.
     pub const MAX_CONNECTIONS: usize = 65_536;
-    /// Longer than the 20 seconds after which a page that follows a chat asks again, so that it finds
-    /// its connection open.
+    /// Longer than the 20 seconds after which a page that follows a chat polls again, so that its connection is still
+    /// open.
     pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-    /// The largest body then needs 2 KiB a second, which slow mobile networks carry.
+    /// The largest body then needs 2 KiB per second, which slow mobile networks can carry.
     pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-    /// What docs/live.md promises; a frame of a WebSocket has as long.
+    /// As promised in docs/live.md; a WebSocket frame has as long.
     pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
-    /// Answers take milliseconds; what may take longer is the rest of a body, or a slow reader.
+    /// Responses take milliseconds. Only the rest of a request body or a slow reader may take longer.
     pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-    /// How long what was deleted may stay in the files.
+    /// How long deleted data may stay in the files.
     pub const CHORE_INTERVAL: Duration = Duration::from_secs(30);
 }
 
@@ -80,21 +79,21 @@ impl Default for Limits {
     }
 }
 
-/// hyper's buffers of a connection: the largest head of a request, and how much of an answer waits in
+/// Size of hyper's buffers for a connection: the maximum size of a request head, and how much of a response waits in
 /// memory for a slow reader.
 const MAX_BUFFER_BYTES: usize = 32 * 1024;
-/// How long the accept loop waits after an error of the system, such as no free file.
+/// How long the accept loop waits after a system error, such as no free file descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often the log repeats that connections are refused, or cannot be accepted.
+/// How often the log repeats that connections are refused or cannot be accepted.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Serves until `shutdown` is done, then finishes what is under way.
+/// Serves until `shutdown` completes, then finishes the requests in progress.
 pub async fn serve(state: AppState, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) {
     let max_connections = state.config.max_connections.unwrap_or(Limits::MAX_CONNECTIONS);
     serve_within(Limits { max_connections, ..Limits::default() }, state, listener, shutdown).await;
 }
 
-/// [`serve`] with the given limits; `max_connections` of the configuration does not count here.
+/// [`serve`] with the given limits, ignoring `max_connections` of the configuration.
 pub async fn serve_within(
     limits: Limits,
     state: AppState,
@@ -110,14 +109,14 @@ pub async fn serve_within(
         () = server.accept_forever(&listener) => {}
     }
     drop(listener);
-    tracing::info!("stopping: finishing what is under way");
+    tracing::info!("stopping: finishing the requests in progress");
     let drained = async { tokio::join!(server.connections.drain(), service.end_streams()) };
     if timeout(limits.drain_timeout, drained).await.is_err() {
-        tracing::warn!("some answers were still under way");
+        tracing::warn!("some responses were still in progress");
     }
     chores.shutdown().await;
     if let Err(error) = service.scrub().await {
-        tracing::warn!(%error, "what was deleted may have left traces until the next start");
+        tracing::warn!(%error, "deleted data may stay in the files until the next start");
     }
 }
 
@@ -131,8 +130,8 @@ struct Server {
 
 impl Server {
     fn new(limits: Limits, router: Router) -> Self {
-        // HTTP/1.1 alone: it is what proxies speak to the programs behind them, and with one request
-        // at a time on a connection, the limit of connections bounds the requests too.
+        // HTTP/1.1 only. Proxies speak it to the programs behind them, and because a connection has one request at a
+        // time, the limit on connections also limits requests.
         let mut protocol = http1::Builder::new();
         protocol.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_buf_size(MAX_BUFFER_BYTES);
         let connections = Arc::new(Connections::new(limits.max_connections));
@@ -155,7 +154,7 @@ impl Server {
                     }
                 }
                 Err(error) if is_connection_error(&error) => {}
-                // Most often no file is free: closing an idle connection frees one.
+                // Usually no file descriptor is free. Closing an idle connection frees one.
                 Err(error) => {
                     if failing.is_due() {
                         tracing::error!(%error, "cannot accept connections");
@@ -167,7 +166,7 @@ impl Server {
         }
     }
 
-    /// Answers the requests that come by `stream`, in a task of its own.
+    /// Serves the requests on `stream` in a new task.
     fn serve_connection(&self, stream: TcpStream, peer: SocketAddr, permit: Permit) {
         let connection = self.connections.open();
         let socket = Socket::new(stream, self.limits.write_timeout, connection.clone(), permit);
@@ -189,8 +188,8 @@ impl Server {
             tokio::select! {
                 biased;
                 ended = served.as_mut() => log_end(ended),
-                () = connection.told_to_close() => if !connection.is_idle() {
-                    // A request came at the same moment: its answer is finished first.
+                () = connection.close_requested() => if !connection.is_idle() {
+                    // A request arrived at the same time. Finish its response first.
                     served.as_mut().graceful_shutdown();
                     log_end(served.await);
                 }
@@ -200,20 +199,20 @@ impl Server {
     }
 }
 
-/// At debug level: peers break connections off all the time.
+/// Logs how a connection ended, at debug level because peers drop connections all the time.
 fn log_end(ended: hyper::Result<()>) {
     if let Err(error) = ended {
-        tracing::debug!(%error, "a connection broke off");
+        tracing::debug!(%error, "a connection ended with an error");
     }
 }
 
-/// Whether the error is of the connection that was to be accepted, and not of the listener.
+/// Whether the error belongs to the incoming connection, and not to the listener.
 fn is_connection_error(error: &io::Error) -> bool {
     use ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Keeps a line that would be logged over and over to once every [`LOG_INTERVAL`].
+/// Limits a repeated log line to one every [`LOG_INTERVAL`].
 #[derive(Default)]
 struct LogThrottle {
     logged_at: Option<Instant>,

@@ -1,23 +1,21 @@
-//! The limit of open files, which bounds the connections: each is an open file.
+//! The limit on open files, which bounds the connections, because each of them is an open file.
 
 use super::Limits;
 
-/// Files kept for the store, and for what is sent from the disk, at least.
+/// Minimum number of files that are reserved for the store and for files that are served.
 const RESERVED: u64 = 64;
 
-/// Raises the process's soft limit of open files to its hard one, and gives it; `None` where it could
-/// not be raised.
+/// Raises the process's soft limit on open files to its hard limit, and returns it. `None` if it could not be raised.
 pub fn raise_open_files() -> Option<u64> {
     let raised = rlimit::increase_nofile_limit(u64::MAX);
-    raised.inspect_err(|error| tracing::warn!(%error, "the limit of open files stays as it is")).ok()
+    raised.inspect_err(|error| tracing::warn!(%error, "cannot raise the limit on open files")).ok()
 }
 
-/// How many connections fit into the limit of open files: `asked` or [`Limits::MAX_CONNECTIONS`], or
-/// less.
+/// How many connections fit within the limit on open files: at most `asked`, by default [`Limits::MAX_CONNECTIONS`].
 pub fn connections_within(open_files: Option<u64>, asked: Option<usize>) -> usize {
     let wanted = asked.unwrap_or(Limits::MAX_CONNECTIONS);
     let Some(open_files) = open_files else { return wanted };
-    // An answer that is sent from the disk has its file open beside its connection.
+    // A response that is served from disk has a file open in addition to its connection.
     let room = open_files.saturating_sub(RESERVED.max(open_files / 8)).max(1);
     wanted.min(usize::try_from(room).unwrap_or(usize::MAX))
 }

@@ -1,4 +1,4 @@
-//! The answer to connections beyond the limit.
+//! The response to connections beyond the limit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use tokio::time::timeout;
 
 use crate::wire::{Code, Problem};
 
-/// How soon it is worth trying again, in seconds.
+/// The value of `Retry-After`, in seconds.
 const RETRY_AFTER: u32 = 2;
-/// How many are answered at the same time; more are closed without an answer.
-const AT_ONCE: usize = 32;
-/// How long a refused connection waits for its peer to close. Closed with a request unread, it would
-/// be reset, and the peer would lose the answer.
+/// How many connections are refused at the same time. Others are closed without a response.
+const MAX_CONCURRENT: usize = 32;
+/// How long a refused connection waits for its peer to close. If it were closed with an unread request, it would be
+/// reset, and the peer would lose the response.
 const LINGER: Duration = Duration::from_secs(1);
 
 pub(super) struct Refusals {
@@ -25,17 +25,17 @@ pub(super) struct Refusals {
 
 impl Refusals {
     pub(super) fn new() -> Self {
-        let problem = Problem::new(Code::Unavailable, "Too many are connected just now. Try again shortly.");
+        let problem = Problem::new(Code::Unavailable, "Too many connections are open right now. Try again shortly.");
         let body = serde_json::to_string(&problem).expect("a problem is JSON");
         let answer = format!(
             "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: {RETRY_AFTER}\r\n\
              cache-control: no-store\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
-        Self { answer: answer.into(), permits: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { answer: answer.into(), permits: Arc::new(Semaphore::new(MAX_CONCURRENT)) }
     }
 
-    /// Answers 503 whatever the request, and closes.
+    /// Responds with 503 to any request, and closes the connection.
     pub(super) fn refuse(&self, mut stream: TcpStream) {
         let Ok(permit) = self.permits.clone().try_acquire_owned() else { return };
         let answer = self.answer.clone();

@@ -1,4 +1,4 @@
-//! The socket of one connection, with a time-out for a peer that takes nothing.
+//! The socket of one connection, with a timeout for a peer that accepts no data.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -12,12 +12,12 @@ use tokio::time::{Sleep, sleep};
 
 use super::connections::{Connection, Permit};
 
-/// hyper reads and writes through it, and so does the WebSocket that a connection may become: the
-/// time-out and the permit hold as long as the socket is open.
+/// The socket that hyper reads and writes, and then the WebSocket that the connection may become. The timeout and the
+/// permit apply as long as the socket is open.
 pub(super) struct Socket {
     stream: TcpStream,
     write_timeout: Duration,
-    /// The time-out, which runs from the first write that the peer did not take until one that it does.
+    /// The timeout, which runs from the first write that the peer does not accept until one that it accepts.
     stalled: Option<Pin<Box<Sleep>>>,
     connection: Arc<Connection>,
     _permit: Permit,
@@ -26,12 +26,12 @@ pub(super) struct Socket {
 impl Socket {
     pub(super) fn new(stream: TcpStream, write_timeout: Duration, connection: Arc<Connection>, permit: Permit) -> Self {
         if let Err(error) = set_options(&stream, write_timeout) {
-            tracing::debug!(%error, "a connection goes without an option");
+            tracing::debug!(%error, "cannot set an option of a connection");
         }
         Self { stream, write_timeout, stalled: None, connection, _permit: permit }
     }
 
-    /// What a write gave, or an error when the peer has taken nothing for too long.
+    /// Returns the result of a write, or an error if the peer has accepted no data for too long.
     fn check_stall(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_ready() {
             self.stalled = None;
@@ -39,16 +39,16 @@ impl Socket {
         }
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(self.write_timeout)));
         ready!(stalled.as_mut().poll(cx));
-        Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "the peer takes nothing")))
+        Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "the peer accepts no data")))
     }
 }
 
 fn set_options(stream: &TcpStream, write_timeout: Duration) -> io::Result<()> {
-    // Each event is a small frame, and is sent at once.
+    // An event is a small frame, which must be sent at once.
     stream.set_nodelay(true)?;
-    // The same for what the system has taken from us and the peer has not taken from it, so that a
-    // peer that is gone is found. Probes (TCP keep-alive) would find no more: a stream writes every
-    // 20 seconds, and every other connection waits for a request, which has a time-out.
+    // The same timeout for data that the system has accepted and the peer has not acknowledged, to detect a peer that
+    // is gone. Probes (TCP keep-alive) would detect no more: a stream writes every 20 seconds, and every other
+    // connection waits for a request, which has a timeout.
     #[cfg(any(target_os = "android", target_os = "linux"))]
     socket2::SockRef::from(stream).set_tcp_user_timeout(Some(write_timeout))?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Chats: created, read, listened to, written in.
+//! Chats: created, read, followed, and posted to.
 
 use std::collections::VecDeque;
 
@@ -24,19 +24,20 @@ use crate::http::sse;
 use crate::service::{Caller, Error, Follower, Owner, Service, Update};
 use crate::wire::Problem;
 use crate::wire::addresses;
-use crate::wire::silly::{ChatTerms, Conversation, GuestRequest, NewChat, NewMessage, Said};
+use crate::wire::silly::{ChatMessage, ChatTerms, Conversation, GuestRequest, NewChat, NewMessage};
 
-/// Create a chat. Its owner approves those who come by its links.
+/// Create a chat.
 ///
-/// With `approval: false`, nobody is asked: whoever knows the chat URL reads and posts.
+/// The owner approves the guests who join with its links. With `approval: false`, nobody needs approval: anyone with the
+/// chat URL can read and post.
 #[utoipa::path(post, path = "/v1/chats", tag = "silly chat", operation_id = "silly_create_chat", request_body(content = Option<ChatTerms>),
     responses(
         (status = 201, description = "The chat URL and the owner's credential", body = NewChat),
-        (status = 400, description = "`invalid_request`: not JSON", body = Problem),
-        (status = 413, description = "`payload_too_large`", body = Problem),
-        (status = 422, description = "`invalid_request`: not an object, or `approval` is neither true nor false", body = Problem),
-        (status = 429, description = "`too_many_requests`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
+        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
+        (status = 422, description = "`invalid_request`: the body is not an object, or `approval` is neither true nor false", body = Problem),
+        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn create_chat(
     State(service): State<Service>,
@@ -51,7 +52,7 @@ pub(super) async fn create_chat(
     let settings = Settings::new(admission, Some(admission.max_capacity()), Some(Settings::MAX_HISTORY))?;
     let settings = Settings { public_access, ..settings };
     let author_id = service.draw_uuid();
-    // The same id brings the owner back when the session has ended.
+    // The same id recovers the seat when the session has ended.
     let (token, recovery) = (SessionToken::from_uuid(author_id), RecoveryCode::from_uuid(author_id));
     let owner = Owner { username: Username::parse("Owner")?, password: None, token: &token, recovery: &recovery };
     let chat_id = service.open_chat(caller, Some(owner), None, settings).await?;
@@ -59,23 +60,25 @@ pub(super) async fn create_chat(
     Ok((StatusCode::CREATED, Json(NewChat { chat_url, author_id })))
 }
 
-/// Read all messages that are kept. In a chat without approval, the URL alone is enough.
+/// List the messages.
 ///
-/// With `Accept: text/event-stream`, the same messages come as events named `message`, then each new
-/// one; the owner is told of every `approval_request` at once. A browser that asks for HTML is sent
-/// on to the chat's page.
+/// Returns all stored messages, oldest first. In a chat without approval, the URL alone is enough.
+///
+/// With `Accept: text/event-stream`, the same messages are sent as events named `message`, followed by each new one.
+/// The owner also receives each `approval_request` at once. A browser that asks for HTML is redirected to the chat's
+/// page.
 #[utoipa::path(get, path = "/v1/chats/{opaque}", tag = "silly chat", operation_id = "silly_read_chat",
     params(
-        ("opaque" = String, Path, description = "The end of a chat URL"),
-        ("author_id" = Option<Uuid>, Query, description = "The reader's credential; better as `Authorization: Bearer`"),
+        ("opaque" = String, Path, description = "The last part of a chat URL"),
+        ("author_id" = Option<Uuid>, Query, description = "The reader's credential; safer as `Authorization: Bearer`"),
     ),
     responses(
         (status = 200, description = "The messages, oldest first", content(
             (Conversation = "application/json"), (GuestRequest = "text/event-stream"))),
-        (status = 303, description = "The chat's page, for a browser"),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 303, description = "Redirect to the chat's page, for browsers"),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn read_chat(
     State(service): State<Service>,
@@ -97,7 +100,9 @@ pub(super) async fn read_chat(
             None => service.read_publicly(chat_id, 0).await,
         };
         let unseen = unseen.map_err(as_author)?;
-        return Ok(Json(Conversation { messages: unseen.messages.iter().map(Said::from).collect() }).into_response());
+        return Ok(
+            Json(Conversation { messages: unseen.messages.iter().map(ChatMessage::from).collect() }).into_response()
+        );
     }
     let token = token.ok_or_else(not_an_author)?;
     let follower = service.follow(caller, chat_id, &token, 0).await.map_err(as_author)?;
@@ -110,15 +115,15 @@ pub(super) async fn read_chat(
     Ok(sse::answer(stream::unfold(owner, |mut owner| async move { Some((owner.next().await?, owner)) })))
 }
 
-/// What is told to one who listens to a chat.
+/// The stream of one reader of a chat.
 struct OwnerStream {
     service: Service,
     chat_id: ChatId,
     token: SessionToken,
     follower: Follower,
-    /// The requests that were told already.
+    /// The requests that were already sent.
     told: Vec<KnockId>,
-    /// Those that are to be told next.
+    /// The requests to send next.
     next: VecDeque<Knock>,
 }
 
@@ -133,11 +138,11 @@ impl OwnerStream {
             }
             match self.follower.next().await.ok()? {
                 Update::Event(Event::MessagePosted { message }) => {
-                    return Some(sse::event("message", &Said::from(&message)));
+                    return Some(sse::event("message", &ChatMessage::from(&message)));
                 }
                 Update::Event(Event::Knocked { knock }) => self.next.push_back(knock),
                 Update::Event(Event::KnockEnded { knock_id, .. }) => self.told.retain(|told| *told != knock_id),
-                // There may be requests that nothing has told of, or that one may see only now.
+                // There may be requests without an event, or requests that the reader may see only now.
                 Update::MembersChanged | Update::Event(Event::RoleChanged { .. }) => {
                     self.next.extend(self.service.list_knocks(self.chat_id, &self.token).await.unwrap_or_default());
                 }
@@ -147,26 +152,28 @@ impl OwnerStream {
     }
 }
 
-/// Say something. In a chat without approval, the URL alone is enough.
+/// Post a message.
+///
+/// In a chat without approval, the URL alone is enough.
 #[utoipa::path(post, path = "/v1/chats/{opaque}", tag = "silly chat", operation_id = "silly_post_message",
-    params(("opaque" = String, Path, description = "The end of a chat URL")),
+    params(("opaque" = String, Path, description = "The last part of a chat URL")),
     request_body = NewMessage,
     responses(
-        (status = 201, description = "The message", body = Said),
-        (status = 400, description = "`invalid_request`: not JSON", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 413, description = "`payload_too_large`", body = Problem),
-        (status = 422, description = "`invalid_request`: a field is wrong", body = Problem),
-        (status = 429, description = "`too_many_requests`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 201, description = "The new message", body = ChatMessage),
+        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
+        (status = 422, description = "`invalid_request`: a field is missing or invalid", body = Problem),
+        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn post_message(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     OpaqueInPath(opaque): OpaqueInPath,
     AnyCaseBody(request): AnyCaseBody<NewMessage>,
-) -> Answer<(StatusCode, Json<Said>)> {
+) -> Answer<(StatusCode, Json<ChatMessage>)> {
     let chat_id = chat_in(&opaque)?;
     let text = MessageText::parse(&request.message).map_err(|refusal| refusal.of_field("message"))?;
     let posted = match request.author_id.map(SessionToken::from_uuid) {
@@ -174,5 +181,5 @@ pub(super) async fn post_message(
         None => service.post_publicly(caller, chat_id, text, None).await,
     };
     let posted = posted.map_err(as_author)?;
-    Ok((StatusCode::CREATED, Json(Said::from(&posted.message))))
+    Ok((StatusCode::CREATED, Json(ChatMessage::from(&posted.message))))
 }

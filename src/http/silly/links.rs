@@ -1,4 +1,4 @@
-//! Links: created, and exchanged for the chat they lead to.
+//! Links: created, and exchanged for the URL of their chat.
 
 use axum::Json;
 use axum::extract::{Extension, State};
@@ -19,31 +19,32 @@ use crate::http::path::OpaqueInPath;
 use crate::http::problem::{Answer, Failure};
 use crate::http::query::AnyCaseQuery;
 use crate::http::sse;
-use crate::service::{Caller, Error, Joiner, Service, Standing};
+use crate::service::{Caller, Error, JoinStatus, Joiner, Service};
 use crate::wire::addresses;
 use crate::wire::silly::{Exchange, Link, NewLink};
 use crate::wire::{Code, Problem};
 
-/// Guests have no name of their own here: they are Guest, Guest 2, Guest 3 …
+/// Guests choose no name here: they are Guest, Guest 2, Guest 3 …
 const GUEST: &str = "Guest";
 const MAX_GUESTS: u32 = Admission::Approval.max_capacity() + 20;
 
 /// Create a link to a chat.
 ///
-/// The chat URL alone is enough for a link whose guests the owner approves; one that asks nobody is the
-/// owner's to create. At most 20 such links stand at one time that were created without `author_id`.
+/// The chat URL alone is enough for a link whose guests the owner approves, and for any link to a chat without
+/// approval. Other links need the owner's `author_id`. A chat has at most 20 open links that were created without
+/// `author_id`.
 #[utoipa::path(post, path = "/v1/links", tag = "silly chat", operation_id = "silly_create_link", request_body = NewLink,
     responses(
-        (status = 201, description = "The link", body = Link),
-        (status = 400, description = "`invalid_request`: not JSON", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`", body = Problem),
-        (status = 403, description = "`owner_only`", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 409, description = "`wrong_admission`: a chat that is not entered by links", body = Problem),
-        (status = 413, description = "`payload_too_large`", body = Problem),
-        (status = 422, description = "`invalid_request`: a field is wrong, the URL is of another site, or there are too many links", body = Problem),
-        (status = 429, description = "`too_many_requests`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 201, description = "The new link", body = Link),
+        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
+        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
+        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 409, description = "`wrong_admission`: people do not join this chat with links", body = Problem),
+        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
+        (status = 422, description = "`invalid_request`: a field is missing or invalid, the URL is of another site, or too many links are open", body = Problem),
+        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn create_link(
     State(service): State<Service>,
@@ -65,28 +66,29 @@ pub(super) async fn create_link(
     Ok((StatusCode::CREATED, Json(link)))
 }
 
-/// Exchange a link for the chat URL: the first time, this asks the owner, where the chat has approval.
+/// Exchange a link for the chat URL.
 ///
-/// The answer names the guest's `client_id`: ask again with it, or listen with
-/// `Accept: text/event-stream`, and learn of the approval at once. Browsers are sent to the page
-/// where people join, and what only previews the link asks nobody anything.
+/// In a chat with approval, the first call asks the owner. The response contains the guest's `client_id`: repeat the
+/// call with it to ask whether the request is approved, or add `Accept: text/event-stream` to receive the approval at
+/// once. Browsers are redirected to the page where people join. Programs that only preview the link ask the owner
+/// nothing.
 #[utoipa::path(get, path = "/v1/links/{opaque}", tag = "silly chat", operation_id = "silly_exchange_link",
     params(
-        ("opaque" = String, Path, description = "The end of a link URL"),
-        ("client_id" = Option<Uuid>, Query, description = "The guest's credential; better as `Authorization: Bearer`"),
+        ("opaque" = String, Path, description = "The last part of a link URL"),
+        ("client_id" = Option<Uuid>, Query, description = "The guest's credential; safer as `Authorization: Bearer`"),
     ),
     responses(
-        (status = 200, description = "Approved: with the chat URL", content(
+        (status = 200, description = "Approved, with the chat URL", content(
             (Exchange = "application/json"), (Exchange = "text/event-stream"))),
-        (status = 202, description = "The owner was asked, and has not approved yet", body = Exchange),
-        (status = 204, description = "For what only previews the link"),
-        (status = 303, description = "The page where people join, for a browser"),
-        (status = 403, description = "`invalid_invite`: no such link any more, or the owner has declined", body = Problem),
-        (status = 404, description = "`chat_not_found`", body = Problem),
-        (status = 409, description = "`chat_full`", body = Problem),
-        (status = 422, description = "`invalid_request`: `client_id` is no UUID", body = Problem),
-        (status = 429, description = "`too_many_requests`: from here, or too many wait already; `too_many_streams`", body = Problem),
-        (status = 503, description = "`unavailable`", body = Problem),
+        (status = 202, description = "The owner was asked, and has not approved the request yet", body = Exchange),
+        (status = 204, description = "Nothing, for a program that only previews the link"),
+        (status = 303, description = "Redirect to the page where people join, for browsers"),
+        (status = 403, description = "`invalid_invite`: the link does not work, or the owner has declined", body = Problem),
+        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
+        (status = 409, description = "`chat_full`: no seat is free", body = Problem),
+        (status = 422, description = "`invalid_request`: `client_id` is not a UUID", body = Problem),
+        (status = 429, description = "`too_many_requests`: too many from this address, or too many waiting guests; or `too_many_streams`", body = Problem),
+        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
 pub(super) async fn exchange_link(
     State(service): State<Service>,
@@ -99,7 +101,7 @@ pub(super) async fn exchange_link(
 ) -> Answer<Response> {
     let (chat_id, key) = link_in(&opaque)?;
     if wants_page(&headers) {
-        // The key goes to where no server sees it.
+        // The key moves into the fragment, which no server sees.
         return Ok(Redirect::to(&addresses::join(chat_id, &key.reveal())).into_response());
     }
     let given = credential(&query, "client_id", &headers)?;
@@ -134,24 +136,24 @@ pub(super) async fn exchange_link(
         client_id: Some(client_id),
     };
     if wants_events(&headers) {
-        let watcher = service.watch_standing(caller, chat_id, &key, Joiner::Credential(client_id)).await?;
-        return Ok(sse::watched(watcher, move |standing| match standing {
-            Ok(Standing::Seated) => (sse::event("approved", &exchange(true)), true),
-            Ok(Standing::Knocked { status: KnockStatus::Declined, .. }) => {
+        let watcher = service.watch_join_status(caller, chat_id, &key, Joiner::Credential(client_id)).await?;
+        return Ok(sse::watched(watcher, move |join_status| match join_status {
+            Ok(JoinStatus::Seated) => (sse::event("approved", &exchange(true)), true),
+            Ok(JoinStatus::Knocked { status: KnockStatus::Declined, .. }) => {
                 (sse::event("declined", &exchange(false)), true)
             }
-            Ok(Standing::Knocked { .. }) => (sse::event("pending", &exchange(false)), false),
+            Ok(JoinStatus::Knocked { .. }) => (sse::event("pending", &exchange(false)), false),
             Err(_) => (sse::event("ended", &exchange(false)), true),
         }));
     }
-    match service.find_standing(chat_id, &key, Joiner::Credential(client_id)).await? {
-        Some(Standing::Seated) => Ok(Json(exchange(true)).into_response()),
-        Some(Standing::Knocked { status: KnockStatus::Declined, .. }) => Err(declined()),
+    match service.find_join_status(chat_id, &key, Joiner::Credential(client_id)).await? {
+        Some(JoinStatus::Seated) => Ok(Json(exchange(true)).into_response()),
+        Some(JoinStatus::Knocked { status: KnockStatus::Declined, .. }) => Err(declined()),
         _ => Ok((StatusCode::ACCEPTED, Json(exchange(false))).into_response()),
     }
 }
 
-/// Whether the chat's URL is all that anyone needs.
+/// Whether the chat's URL alone is enough to read and post.
 pub(super) async fn is_public(service: &Service, chat_id: ChatId) -> Answer<bool> {
     match service.preview_chat(chat_id).await {
         Ok(preview) => Ok(preview.public_access == PublicAccess::Post),
@@ -160,7 +162,7 @@ pub(super) async fn is_public(service: &Service, chat_id: ChatId) -> Answer<bool
     }
 }
 
-/// Knocks for someone new, under the first name that is free, and gives their credential.
+/// Knocks for a new guest, under the first free name, and returns the guest's credential.
 async fn ask(service: &Service, caller: Caller, chat_id: ChatId, key: &InviteKey) -> Answer<Uuid> {
     let numbered = |number| if number == 1 { GUEST.to_owned() } else { format!("{GUEST} {number}") };
     let names = || (1..=MAX_GUESTS).filter_map(|number| Username::parse(&numbered(number)).ok());
@@ -168,7 +170,7 @@ async fn ask(service: &Service, caller: Caller, chat_id: ChatId, key: &InviteKey
     loop {
         let name = service.first_free_name(chat_id, names()).await?;
         match service.join(caller, chat_id, key, name, Joiner::Credential(client_id)).await {
-            // Someone was quicker.
+            // Another guest has taken the name in the meantime.
             Err(Error::Refused(Refusal::UsernameTaken)) => {}
             Err(error) => return Err(error.into()),
             Ok(_) => return Ok(client_id),
@@ -176,7 +178,7 @@ async fn ask(service: &Service, caller: Caller, chat_id: ChatId, key: &InviteKey
     }
 }
 
-/// The guest's credential, if it is one: whoever has made one up, or waited too long, asks anew.
+/// Returns `client_id` if the chat knows it. A guest with an invented or expired one asks again.
 async fn known_client(
     service: &Service,
     chat_id: ChatId,
@@ -184,12 +186,11 @@ async fn known_client(
     client_id: Option<Uuid>,
 ) -> Answer<Option<Uuid>> {
     let Some(client_id) = client_id else { return Ok(None) };
-    let known = service.find_standing(chat_id, key, Joiner::Credential(client_id)).await?;
+    let known = service.find_join_status(chat_id, key, Joiner::Credential(client_id)).await?;
     Ok(known.map(|_| client_id))
 }
 
-/// Whether a program asks that shows people what stands behind a link before they follow it. They
-/// say so themselves, by name.
+/// Whether the caller is a program that previews or prefetches links. Such programs say so in their headers.
 fn is_preview(headers: &HeaderMap) -> bool {
     const NAMES: [&str; 18] = [
         "applebot",

@@ -1,8 +1,8 @@
 //! Silly Chat's dialect: chat URLs, link URLs, and an owner who approves guests.
 //!
-//! Thin over the same use cases. `author_id` and `client_id` are random UUIDs that stand for a
-//! session (and for the right to one), so they are credentials: nobody else is ever shown them.
-//! Messages and requests name members and knocks by their public ids.
+//! A thin layer over the same use cases. `author_id` and `client_id` are random UUIDs that replace a session token, and
+//! also the ticket or the recovery code that leads to one. They are therefore credentials, and are never shown to
+//! others. Messages and requests identify members and knocks by their public ids.
 
 mod approval;
 mod chats;
@@ -42,7 +42,7 @@ fn invalid(field: &'static str, problem: &str) -> Refusal {
 }
 
 fn not_an_author() -> Failure {
-    let detail = "author_id is nobody's in this chat. A guest's client_id counts once the owner has approved it.";
+    let detail = "author_id is unknown in this chat. A guest's client_id is valid once the owner has approved it.";
     Problem::new(Code::SessionRequired, detail).about_field("author_id").into()
 }
 

@@ -1,4 +1,4 @@
-//! Chat URLs and link URLs: an opaque end after a path of this site.
+//! Chat URLs and link URLs: a path of this site with an opaque end.
 
 use axum::http::Uri;
 
@@ -22,9 +22,9 @@ pub(super) fn link_url(site: &str, chat_id: ChatId, key: &InviteKey) -> String {
     format!("{site}{LINKS}{chat_id}.{}", key.reveal())
 }
 
-/// What stands after `path` in a URL of this very site.
+/// The part after `path` in a URL of this site.
 pub(super) fn opaque_of<'a>(field: &'static str, url: &'a str, site: &str, path: &str) -> Result<&'a str, Refusal> {
-    let wrong = || invalid(field, "must be a URL that this site has given");
+    let wrong = || invalid(field, "must be a URL issued by this site");
     let parsed: Uri = url.trim().parse().map_err(|_| wrong())?;
     let own: Uri = site.parse().map_err(|_| wrong())?;
     if !is_same_host(&parsed, &own) {

@@ -1,8 +1,8 @@
-//! The browsers' sessions as rows.
+//! Reads and writes browser sessions as rows.
 
 use rusqlite::{Connection, OptionalExtension as _, Result};
 
-use super::columns::moment;
+use super::columns::timestamp;
 use crate::domain::{BrowserDigest, BrowserSession, Salt, SealedChatId, Timestamp, Username};
 
 pub(super) fn save(connection: &Connection, session: &BrowserSession) -> Result<()> {
@@ -18,7 +18,7 @@ pub(super) fn find(connection: &Connection, token: BrowserDigest) -> Result<Opti
         .prepare_cached("SELECT username, expires_at FROM browser_session WHERE token = ?1")?
         .query_row([token.as_bytes()], |row| {
             let username = Username::from_stored(row.get_ref(0)?.as_str()?);
-            Ok(BrowserSession { token, username, expires_at: moment(row, 1)? })
+            Ok(BrowserSession { token, username, expires_at: timestamp(row, 1)? })
         })
         .optional()
 }
@@ -30,7 +30,7 @@ pub(super) fn rename(connection: &Connection, token: BrowserDigest, username: &U
         .map(drop)
 }
 
-/// Keeps that the browser has entered a chat, if its session is still there.
+/// Records that the browser has entered a chat, if its session still exists.
 pub(super) fn add_entered_chat(connection: &Connection, token: BrowserDigest, chat: &SealedChatId) -> Result<()> {
     let added = connection
         .prepare_cached(

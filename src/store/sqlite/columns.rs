@@ -1,4 +1,4 @@
-//! How the domain's values stand in columns.
+//! Converts the domain's values to and from columns.
 
 use std::time::Duration;
 
@@ -72,11 +72,12 @@ pub(super) fn optional_id<T: From<Uuid>>(row: &Row<'_>, column: usize) -> Result
     Ok(bytes.map(|bytes| Uuid::from_bytes(bytes).into()))
 }
 
-pub(super) fn moment(row: &Row<'_>, column: usize) -> Result<Timestamp> {
+pub(super) fn timestamp(row: &Row<'_>, column: usize) -> Result<Timestamp> {
     row.get(column).map(Timestamp::from_millis)
 }
 
-/// Counters are unsigned, SQLite's integers signed; none ever comes near the difference.
+/// Reads a counter. Counters are unsigned and SQLite's integers signed; no counter grows large enough for that to
+/// matter.
 pub(super) fn counter(row: &Row<'_>, column: usize) -> Result<u64> {
     row.get(column).map(i64::cast_unsigned)
 }

@@ -1,5 +1,5 @@
-//! Chats kept in one SQLite file. What is acknowledged survives a crash and a power cut; what is
-//! deleted is gone from every byte of the database's files after the next scrub.
+//! A store in one SQLite file. Acknowledged writes survive a crash and a power cut; the next scrub erases deleted
+//! data from every byte of the database's files.
 
 mod browser_sessions;
 mod columns;
@@ -29,12 +29,12 @@ pub use open::OpenError;
 use readers::Readers;
 use writer::Writer;
 
-/// How the writer works; the defaults are right for all but comparisons.
+/// Settings of the writer. Only benchmarks and tests need anything but the defaults.
 #[derive(Clone, Copy, Debug)]
 pub struct SqliteOptions {
-    /// The most commits that share one transaction, and so one wait for the disk.
+    /// Maximum number of commits that share one transaction, and so one wait for the disk.
     pub max_batch: usize,
-    /// How many bytes of the write-ahead log are scrubbed at once, before the schedule would.
+    /// Size of the write-ahead log in bytes above which the writer scrubs it without waiting for the schedule.
     pub max_log_bytes: u64,
 }
 
@@ -44,21 +44,21 @@ impl Default for SqliteOptions {
     }
 }
 
-/// One file, and the `-wal`, `-shm` and `-lock` files beside it.
+/// A store in one database file, with the `-wal`, `-shm` and `-lock` files beside it.
 pub struct SqliteStore {
     path: PathBuf,
-    // Dropped in this order: the lock is let go when nothing uses the file any more.
+    // Fields drop in this order: the lock is released last, when nothing uses the file.
     readers: Readers,
     writer: Writer,
     _lock: File,
 }
 
 impl SqliteStore {
-    /// Opens the database at `path`, making it where there is none and bringing an older one up
-    /// to date. Blocks while it does.
+    /// Opens the database at `path`. Creates it if there is none, and migrates an older one. Blocks the calling
+    /// thread.
     ///
     /// # Errors
-    /// [`OpenError`]; then the file is as it was.
+    /// [`OpenError`]; the file is then unchanged.
     pub fn open(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
         let (path, lock, connection) = open::open(path)?;
         let writer =
@@ -87,7 +87,7 @@ impl ChatStore for SqliteStore {
     }
 
     async fn ping(&self) -> Result<(), Unavailable> {
-        self.readers.ask(read::anything).await
+        self.readers.ask(read::probe).await
     }
 }
 
@@ -131,18 +131,17 @@ impl fmt::Debug for SqliteStore {
     }
 }
 
-/// What the name of the write-ahead log ends with.
+/// The suffix of the write-ahead log's file name.
 const LOG: &str = "-wal";
 
-/// The file beside the database whose name ends with `end`.
+/// Returns the path of the file beside the database with the suffix `end`.
 fn beside(database: &Path, end: &str) -> PathBuf {
     let mut name = OsString::from(database);
     name.push(end);
     name.into()
 }
 
-/// The failure as the service knows it. SQLite's own words name files and statements, never
-/// what is stored.
+/// Converts a failure for the service. SQLite's messages name files and statements, never stored data.
 fn unavailable(error: impl fmt::Display) -> Unavailable {
     Unavailable { cause: error.to_string() }
 }

@@ -1,4 +1,4 @@
-//! Opening the database: first look, and touch nothing that is not ours or not whole.
+//! Opens the database. It is inspected first, so that a damaged file or another program's file stays untouched.
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -14,26 +14,26 @@ use super::schema::{APPLICATION_ID, MIGRATIONS, NEWEST};
 use super::scrub::scrub;
 use super::{LOG, beside};
 
-/// How long the file is looked through for damage at the start; a larger one is looked at in part.
+/// Time limit of the check for damage at startup. In a large file, the check covers only a part.
 const INSPECTION: Duration = Duration::from_secs(2);
-/// A database begins with so many bytes, and the id of its program stands among them.
+/// Length in bytes of the header of a SQLite file, and the offset of the application id in it.
 const HEADER: usize = 100;
 const APPLICATION_ID_AT: usize = 68;
-/// Steps of SQLite's machine between two looks at the clock.
+/// Instructions of SQLite's virtual machine between two checks of the clock.
 const STEPS: i32 = 10_000;
 
-/// Why the database cannot be used; its text is one line.
+/// Why the database cannot be opened. The message is one line.
 #[derive(Debug, Error)]
 pub enum OpenError {
     #[error("{}: the file is in use by another program", .0.display())]
     InUse(PathBuf),
-    #[error("{}: the file is no SQLite database, or it is damaged from its first byte; it was not touched", .0.display())]
+    #[error("{}: the file is not a SQLite database, or its header is damaged; it was not touched", .0.display())]
     NotADatabase(PathBuf),
-    #[error("{}: the file is a database of another program; it was not touched", .0.display())]
+    #[error("{}: the file is another program's database; it was not touched", .0.display())]
     NotOurs(PathBuf),
-    #[error("{}: the database is of version {found}, made by a newer program; this one knows up to {NEWEST}", path.display())]
+    #[error("{}: the database has version {found}, from a newer program; this program supports versions up to {NEWEST}", path.display())]
     Newer { path: PathBuf, found: usize },
-    #[error("{}: the database is damaged ({damage}); it was not touched. Restore a backup, or move it away to begin anew", path.display())]
+    #[error("{}: the database is damaged ({damage}); it was not touched. Restore a backup, or move the file away to start empty", path.display())]
     Damaged { path: PathBuf, damage: String },
     #[error("{}: {cause}", path.display())]
     Failed { path: PathBuf, cause: String },
@@ -55,7 +55,8 @@ impl OpenError {
     }
 }
 
-/// The whole path, the claim on the file, and the connection that writes, all up to date.
+/// Opens the database, migrated to the newest version. Returns its canonical path, the lock on it, and the
+/// connection that writes.
 pub(super) fn open(path: &Path) -> Result<(PathBuf, File, Connection), OpenError> {
     let path = find_or_make(path).map_err(|error| OpenError::failed(path, error))?;
     check_header(&path)?;
@@ -72,8 +73,8 @@ pub(super) fn open(path: &Path) -> Result<(PathBuf, File, Connection), OpenError
     Ok((path, lock, connection))
 }
 
-/// How files are made: for their owner's eyes alone. Those that SQLite puts beside the database
-/// follow suit.
+/// Returns options that create files which only their owner can read. SQLite gives the files that it creates beside
+/// the database the same mode.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true);
@@ -89,7 +90,7 @@ fn find_or_make(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// Turns away what cannot be ours before anything is put beside it.
+/// Rejects a file that cannot be ours before anything is created beside it.
 fn check_header(path: &Path) -> Result<(), OpenError> {
     let mut header = Vec::with_capacity(HEADER);
     let read = File::open(path).and_then(|file| file.take(HEADER as u64).read_to_end(&mut header));
@@ -100,16 +101,15 @@ fn check_header(path: &Path) -> Result<(), OpenError> {
     if header.len() < HEADER || !header.starts_with(b"SQLite format 3\0") {
         return Err(OpenError::NotADatabase(path.to_owned()));
     }
-    // After a crash in its first moments, what makes a file ours is still in its log alone.
+    // If the program crashed right after it created the file, the application id is only in the log.
     if header[APPLICATION_ID_AT..][..4] != APPLICATION_ID.to_be_bytes() && !beside(path, LOG).exists() {
         return Err(OpenError::NotOurs(path.to_owned()));
     }
     Ok(())
 }
 
-/// What this node holds in memory is true only while nobody else writes, so a second program on
-/// the same file is kept out. The system lets go of the claim when the program ends, however it
-/// ends.
+/// Locks the file against a second program, because a chat in this node's memory is current only while no other
+/// program writes. The operating system releases the lock when the program ends, even after a crash.
 fn claim(path: &Path) -> Result<File, OpenError> {
     let place = beside(path, "-lock");
     let lock = private().create(true).truncate(false).open(&place);
@@ -121,14 +121,14 @@ fn claim(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Looks without writing a byte into the file.
+/// Checks the database without writing a byte to it.
 fn inspect(path: &Path) -> Result<(), OpenError> {
     let is_new = path.metadata().map_err(|error| OpenError::failed(path, error))?.len() == 0;
     if is_new {
         return Ok(());
     }
     let sqlite = |error| OpenError::of(path, &error);
-    let connection = open_to_look(path).map_err(sqlite)?;
+    let connection = open_read_only(path).map_err(sqlite)?;
     let number = |query| connection.query_row(query, [], |row| row.get::<_, i32>(0)).map_err(sqlite);
     if number("PRAGMA application_id")? != APPLICATION_ID {
         return Err(OpenError::NotOurs(path.to_owned()));
@@ -138,15 +138,15 @@ fn inspect(path: &Path) -> Result<(), OpenError> {
         return Err(OpenError::Newer { path: path.to_owned(), found: version });
     }
     if number("PRAGMA auto_vacuum")? != 0 {
-        let cause = "it has auto_vacuum, under which deleted rows cannot be erased; \
-            run 'PRAGMA auto_vacuum = NONE; VACUUM' on it";
+        let cause = "auto_vacuum is on, and with it deleted rows cannot be erased; \
+            run 'PRAGMA auto_vacuum = NONE; VACUUM' on the database";
         return Err(OpenError::failed(path, cause));
     }
     let damage = find_damage(&connection).map_err(sqlite)?;
     damage.map_or(Ok(()), |damage| Err(OpenError::Damaged { path: path.to_owned(), damage }))
 }
 
-fn open_to_look(path: &Path) -> rusqlite::Result<Connection> {
+fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     keep_log_on_close(&connection, true)?;
     Ok(connection)
@@ -158,14 +158,14 @@ fn find_damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
     match found {
         Ok(word) if word == "ok" => Ok(None),
-        // The last line says what, those before it where.
+        // The last line says what is damaged, the lines before it say where.
         Ok(damage) => Ok(Some(damage.lines().last().unwrap_or_default().to_owned())),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Whether the SQLite in this program has the table by which pages are scrubbed.
+/// Whether this program's SQLite has the `dbpage` table, through which pages are scrubbed.
 fn can_scrub() -> bool {
     let option = Connection::open_in_memory().and_then(|connection| {
         connection.query_row("SELECT sqlite_compileoption_used('ENABLE_DBPAGE_VTAB')", [], |row| row.get(0))
@@ -175,12 +175,12 @@ fn can_scrub() -> bool {
 
 fn prepare(path: &Path) -> Result<Connection, rusqlite_migration::Error> {
     let mut connection = open_writer(path)?;
-    // Someone who writes without claiming the file is found out here.
+    // Fails if another program writes to the database without having taken the lock on the file.
     connection.transaction_with_behavior(TransactionBehavior::Immediate)?.commit()?;
     MIGRATIONS.to_latest(&mut connection)?;
-    // What a crash left in the log. On a full disk it waits, and what can be read is served.
+    // Erases what a crash left in the log. On a full disk this has to wait, but chats can still be read.
     if let Err(error) = scrub(&mut connection, path) {
-        tracing::warn!(%error, "what was deleted before the last end of the program is not erased yet");
+        tracing::warn!(%error, "data deleted before the program last ended is not erased yet");
     }
     Ok(connection)
 }

@@ -1,17 +1,17 @@
-//! From rows to chats.
+//! Reads chats from rows.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Result, Row};
 
-use super::columns::{admission, counter, id, knock_status, millis, moment, optional_id, public_access, role};
+use super::columns::{admission, counter, id, knock_status, millis, optional_id, public_access, role, timestamp};
 use crate::domain::{
     Account, Chat, ChatId, ChatName, Digest, Invite, InviteLabel, Knock, Member, MemberId, Message, MessageText,
     PasswordHash, Receipt, Recovery, Salt, Session, Settings, Snapshot, Source, Timestamp, Username,
 };
 
-/// The whole chat, read in one transaction.
+/// Reads the whole chat in one transaction.
 pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Option<Chat>> {
     let transaction = connection.transaction()?;
     let key = chat_id.as_uuid().into_bytes();
@@ -80,7 +80,7 @@ pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Optio
     Ok(Some(Chat::restore(kept)))
 }
 
-/// The chats that have a session or a knock which has expired, or that were empty for too long.
+/// Returns chats that have an expired session or knock, or that were empty for too long.
 pub(super) fn due(
     connection: &mut Connection,
     now: Timestamp,
@@ -89,7 +89,7 @@ pub(super) fn due(
 ) -> Result<Vec<ChatId>> {
     let emptied_before = now.as_millis().saturating_sub(millis(forget_after));
     let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
-    // The cross joins make the indexes of expiries lead, so that the limit ends the search early.
+    // The cross joins make SQLite start with the indexes on `expires_at`, so that the limit ends the search early.
     let due: Vec<ChatId> = all(
         connection,
         "SELECT DISTINCT hash_key FROM session CROSS JOIN chat ON chat.id = session.chat_id WHERE expires_at <= ?1
@@ -106,8 +106,8 @@ pub(super) fn due(
     Ok(due.into_iter().filter(|chat_id| seen.insert(*chat_id)).collect())
 }
 
-/// Asks for as little as there is.
-pub(super) fn anything(connection: &mut Connection) -> Result<()> {
+/// Runs a minimal query.
+pub(super) fn probe(connection: &mut Connection) -> Result<()> {
     connection.query_row("SELECT count(*) FROM (SELECT 1 FROM chat LIMIT 1)", [], |_| Ok(()))
 }
 
@@ -132,7 +132,7 @@ fn bare_chat(chat_id: ChatId, row: &Row<'_>) -> Result<Snapshot> {
             session_lifetime: Duration::from_millis(counter(row, 6)?),
             public_access: public_access(row, 8)?,
         },
-        vacant_since: moment(row, 7)?,
+        vacant_since: timestamp(row, 7)?,
         last_id: 0,
         members: Vec::new(),
         invites: Vec::new(),
@@ -146,7 +146,7 @@ fn bare_chat(chat_id: ChatId, row: &Row<'_>) -> Result<Snapshot> {
     })
 }
 
-/// The members with their sessions.
+/// Reads the members with their sessions.
 fn members(connection: &Connection, chat_row: i64) -> Result<Vec<Member>> {
     let mut members: Vec<Member> = all(
         connection,
@@ -174,7 +174,7 @@ fn member(row: &Row<'_>) -> Result<Member> {
         id: id(row, 0)?,
         username: Username::from_stored(row.get_ref(1)?.as_str()?),
         role: role(row, 2)?,
-        joined_at: moment(row, 3)?,
+        joined_at: timestamp(row, 3)?,
         invite_id: optional_id(row, 4)?,
         join: row.get::<_, Option<_>>(5)?.map(Digest::from_stored),
         sessions: Vec::new(),
@@ -184,8 +184,8 @@ fn member(row: &Row<'_>) -> Result<Member> {
 fn session(row: &Row<'_>) -> Result<(MemberId, Session)> {
     let session = Session {
         digest: Digest::from_stored(row.get(1)?),
-        started_at: moment(row, 2)?,
-        expires_at: moment(row, 3)?,
+        started_at: timestamp(row, 2)?,
+        expires_at: timestamp(row, 3)?,
         source: source(row.get(4)?, row.get(5)?),
     };
     Ok((id(row, 0)?, session))
@@ -204,9 +204,9 @@ fn knock(row: &Row<'_>) -> Result<Knock> {
         session: Digest::from_stored(row.get(4)?),
         invite_id: id(row, 5)?,
         username: Username::from_stored(row.get_ref(6)?.as_str()?),
-        knocked_at: moment(row, 7)?,
+        knocked_at: timestamp(row, 7)?,
         status: knock_status(row, 8)?,
-        expires_at: moment(row, 9)?,
+        expires_at: timestamp(row, 9)?,
     })
 }
 
@@ -234,7 +234,7 @@ fn invite(row: &Row<'_>) -> Result<Invite> {
         label: row.get::<_, Option<String>>(2)?.map(|label| InviteLabel::from_stored(&label)),
         max_uses: row.get(3)?,
         uses: row.get(4)?,
-        created_at: moment(row, 5)?,
+        created_at: timestamp(row, 5)?,
         expires_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_millis),
         asks_first: row.get(7)?,
         is_by_address: row.get(8)?,
@@ -247,7 +247,7 @@ fn message(row: &Row<'_>) -> Result<Message> {
         member_id: id(row, 1)?,
         username: Username::from_stored(row.get_ref(2)?.as_str()?),
         text: MessageText::from_stored(row.get_ref(3)?.as_str()?),
-        sent_at: moment(row, 4)?,
+        sent_at: timestamp(row, 4)?,
         client_id: optional_id(row, 5)?,
     })
 }
@@ -257,6 +257,6 @@ fn receipt(row: &Row<'_>) -> Result<Receipt> {
         member_id: id(row, 0)?,
         client_id: id(row, 1)?,
         message_id: counter(row, 2)?,
-        sent_at: moment(row, 3)?,
+        sent_at: timestamp(row, 3)?,
     })
 }

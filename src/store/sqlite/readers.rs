@@ -1,4 +1,4 @@
-//! The connections that read. Chats in use are in memory, so few are ever wanted.
+//! A pool of connections that read. Chats in use are in memory, so a few connections are enough.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::connection::open_reader;
 use super::unavailable;
 use crate::store::Unavailable;
 
-/// How many read at one time.
+/// Maximum number of concurrent reads.
 const READERS: usize = 4;
 
 /// Clones share the connections, which close when the last clone is dropped.
@@ -28,7 +28,7 @@ impl Readers {
         Self { path: Arc::new(path), idle: Arc::default(), places: Arc::new(Semaphore::new(READERS)) }
     }
 
-    /// Asks the database, off the threads that serve.
+    /// Runs `query` on a blocking thread, not on the threads that serve requests.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         query: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
@@ -40,7 +40,7 @@ impl Readers {
             let kept = idle.lock().pop();
             let mut connection = kept.map_or_else(|| open_reader(&path), Ok)?;
             let answer = query(&mut connection);
-            // A connection that failed once is not asked again: a new one may fare better.
+            // A connection that failed is not used again: a new one may work.
             if answer.is_ok() {
                 idle.lock().push(connection);
             }

@@ -5,7 +5,7 @@ use rusqlite_migration::{M, Migrations};
 /// Marks a SQLite file as ours: "WPTY".
 pub(super) const APPLICATION_ID: i32 = 0x5750_5459;
 
-/// In the order in which they came; what stands here once is never changed, only added to.
+/// Oldest first. An existing migration never changes; new ones are appended.
 const ALL: &[M<'_>] = &[
     M::up(include_str!("migrations/0001_chats.sql")),
     M::up(include_str!("migrations/0002_entry.sql")),

@@ -1,10 +1,9 @@
-//! Leaves no trace of what was deleted in any of the database's files.
+//! Erases deleted data from all of the database's files.
 //!
-//! `secure_delete` overwrites a deleted row where it lies. Two kinds of copies are left: older
-//! versions of a page in the write-ahead log, and the copies that stay behind, in the unused
-//! middle of a page, when SQLite moves rows from page to page to balance a tree. So the middle
-//! of every page in the log (that is, of every page that has changed since the last scrub) is
-//! filled with zeros; then the log is brought into the database and cut to nothing.
+//! `secure_delete` overwrites a deleted row in place. Two kinds of copies remain: older versions of a page in the
+//! write-ahead log, and the copies that SQLite leaves in the unused middle of a page when it moves rows from page
+//! to page to balance a tree. The scrub therefore fills the middle of every page in the log (that is, of every page
+//! that has changed since the last scrub) with zeros, then checkpoints the log into the database and truncates it.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -16,13 +15,13 @@ use rusqlite::{Connection, Error, Result, TransactionBehavior, ffi};
 
 use super::{LOG, beside};
 
-/// The log begins with a header, and each page in it with one of its own; both are described in
-/// SQLite's "WAL-mode File Format".
+/// Sizes in bytes of the log's header and of the header before each page in it. SQLite's "WAL-mode File Format"
+/// describes both.
 const LOG_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
 
-/// From this many pages on, an overflow page may begin with a byte that looks like a tree page's.
-/// It is 137 GB; past it the middles are left as they are.
+/// From this many pages on (137 GB), an overflow page may begin with the same byte as a tree page, so the middles
+/// are not erased.
 const MAX_PAGES: u32 = 0x0200_0000;
 
 pub(super) fn scrub(connection: &mut Connection, database: &Path) -> Result<()> {
@@ -36,7 +35,7 @@ pub(super) fn scrub(connection: &mut Connection, database: &Path) -> Result<()> 
     if page_count < MAX_PAGES {
         let mut read = transaction.prepare("SELECT data FROM sqlite_dbpage WHERE pgno = ?1")?;
         let mut write = transaction.prepare("UPDATE sqlite_dbpage SET data = ?2 WHERE pgno = ?1")?;
-        // A power cut may leave zeros at the end of the log, and what was never committed.
+        // After a power cut, the log may end with zeros, and with pages that were never committed.
         for number in changed.range(1..=page_count) {
             let mut page: Vec<u8> = read.query_row([number], |row| row.get(0))?;
             if let Some(middle) = unused_middle(&page)
@@ -47,18 +46,18 @@ pub(super) fn scrub(connection: &mut Connection, database: &Path) -> Result<()> 
             }
         }
     } else {
-        tracing::warn!("the database is so large that copies which balancing leaves behind are not searched for");
+        tracing::warn!("the database is too large to erase the copies of rows that SQLite leaves in pages");
     }
     transaction.commit()?;
     let is_blocked: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     if is_blocked {
-        let held = "another program holds the database, so what was deleted stays in its log".to_owned();
+        let held = "another program has locked the database, so deleted data stays in its log".to_owned();
         return Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), Some(held)));
     }
     Ok(())
 }
 
-/// The numbers of all pages in the log, and its length in bytes.
+/// Returns the numbers of all pages in the log, and its length in bytes.
 fn pages_in(log: &Path, page_size: u32) -> io::Result<(BTreeSet<u32>, u64)> {
     let mut pages = BTreeSet::new();
     let mut log = match File::open(log) {
@@ -78,10 +77,9 @@ fn pages_in(log: &Path, page_size: u32) -> io::Result<(BTreeSet<u32>, u64)> {
     Ok((pages, length))
 }
 
-/// What lies between the cell pointers and the cells of a tree's page; `None` where the page is
-/// of another kind. The first page begins with the file's header, so it counts as none: it holds
-/// the schema alone. A page that maps pointers for `auto_vacuum` could be taken for a tree's, so
-/// no database with that is opened.
+/// Returns the range between the cell pointers and the cells of a tree page, or `None` for a page of another kind.
+/// The first page begins with the file's header, so it counts as another kind; it contains only the schema. A page
+/// of `auto_vacuum`'s pointer map could be mistaken for a tree page, so a database with `auto_vacuum` is not opened.
 fn unused_middle(page: &[u8]) -> Option<Range<usize>> {
     let header = match page.first()? {
         0x02 | 0x05 => 12,
@@ -90,7 +88,7 @@ fn unused_middle(page: &[u8]) -> Option<Range<usize>> {
     };
     let number = |at: usize| page.get(at..at + 2).map(|bytes| usize::from(u16::from_be_bytes([bytes[0], bytes[1]])));
     let begin = header + 2 * number(3)?;
-    // A page of 65,536 bytes without cells says so with a zero.
+    // In a page of 65,536 bytes without cells, zero means 65,536.
     let end = Some(number(5)?).filter(|end| *end != 0).unwrap_or(0x1_0000);
     (begin <= end && end <= page.len()).then_some(begin..end)
 }

@@ -1,5 +1,5 @@
-//! From changes to rows. What is to go is read off the chat as the change leaves it, so that how
-//! much is kept stays a rule of the domain alone.
+//! Writes changes as rows. The chat's state after a change determines which rows are deleted, so that only the
+//! domain decides how much is kept.
 
 use rusqlite::{Connection, Error, OptionalExtension as _, Params, Result};
 
@@ -9,15 +9,15 @@ use crate::domain::{
     MemberId, Message, Recovery, Role, Session, SessionDigest, Settings, Timestamp, Transition, Username,
 };
 
-/// What became of a change.
+/// The result of writing a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Written,
-    /// The chat is not at the revision that the change was decided on; nothing was written.
+    /// The chat is not at the revision on which the change was decided; nothing was written.
     Conflict,
 }
 
-/// Writes `change` within the transaction that is open.
+/// Writes `change` within the open transaction.
 pub(super) fn write_transition(connection: &Connection, change: &Transition) -> Result<Outcome> {
     let Transition { before, events, after } = change;
     let chat_id = match find(connection, after)? {
@@ -26,7 +26,7 @@ pub(super) fn write_transition(connection: &Connection, change: &Transition) -> 
         _ => return Ok(Outcome::Conflict),
     };
     if after.has_ended() {
-        // All else goes with it.
+        // The foreign keys delete all other rows of the chat.
         execute(connection, "DELETE FROM chat WHERE id = ?1", [chat_id])?;
         return Ok(Outcome::Written);
     }
@@ -34,16 +34,16 @@ pub(super) fn write_transition(connection: &Connection, change: &Transition) -> 
     for (event, revision) in events.iter().zip(before + 1..) {
         writer.event(event, revision)?;
     }
-    // A member's message changes nothing but itself.
+    // A member's message changes nothing in the chat's row: `chat_now` takes the revision from the newest message.
     let is_by_member =
-        |event: &Event| matches!(event, Event::MessagePosted { message } if message.member_id != MemberId::NOBODY);
+        |event: &Event| matches!(event, Event::MessagePosted { message } if message.member_id != MemberId::ANONYMOUS);
     if !events.iter().all(is_by_member) {
         writer.update_chat()?;
     }
     Ok(Outcome::Written)
 }
 
-/// The chat's row and its revision.
+/// Returns the id of the chat's row and the chat's revision.
 fn find(connection: &Connection, chat: &Chat) -> Result<Option<(i64, u64)>> {
     connection
         .prepare_cached("SELECT id, revision FROM chat_now WHERE hash_key = ?1")?
@@ -74,7 +74,7 @@ fn insert(connection: &Connection, after: &Chat) -> Result<i64> {
     Ok(connection.last_insert_rowid())
 }
 
-/// Writes what happened to one chat.
+/// Writes the events of one chat.
 struct RowWriter<'a> {
     connection: &'a Connection,
     after: &'a Chat,
@@ -84,7 +84,7 @@ struct RowWriter<'a> {
 impl RowWriter<'_> {
     fn event(&self, event: &Event, revision: u64) -> Result<()> {
         match event {
-            // Its row is there; an end is no row at all.
+            // The chat's row is already inserted, and a chat that has ended has no rows.
             Event::ChatCreated { .. } | Event::ChatEnded => Ok(()),
             Event::InviteCreated { invite } => self.add_invite(invite),
             Event::InviteRevoked { invite_id } => self.remove_invite(*invite_id),
@@ -99,16 +99,16 @@ impl RowWriter<'_> {
                 }
                 self.remember_sessions(*member_id)?;
                 self.remove_member(*member_id)?;
-                self.keep_knocks()?;
-                self.keep_recoveries()
+                self.rewrite_knocks()?;
+                self.rewrite_recoveries()
             }
             Event::RoleChanged { member_id, role } => {
                 self.set_role(*member_id, *role)?;
-                self.keep_recoveries()
+                self.rewrite_recoveries()
             }
             Event::Registered { account } => self.add_account(account),
-            Event::RecoverySet { .. } | Event::RecoveryEnded { .. } => self.keep_recoveries(),
-            Event::Knocked { .. } | Event::KnockDecided { .. } | Event::KnockEnded { .. } => self.keep_knocks(),
+            Event::RecoverySet { .. } | Event::RecoveryEnded { .. } => self.rewrite_recoveries(),
+            Event::Knocked { .. } | Event::KnockDecided { .. } | Event::KnockEnded { .. } => self.rewrite_knocks(),
             Event::MemberRenamed { member_id, username } => self.rename_member(*member_id, username),
             Event::SessionStarted { member_id, session } => self.add_session(*member_id, session),
             Event::SessionRenewed { ended, session, .. } => {
@@ -191,7 +191,7 @@ impl RowWriter<'_> {
         member.sessions.iter().try_for_each(|session| self.add_session(member.id, session))
     }
 
-    /// The sessions and the receipts go with the member.
+    /// Deletes the member. The foreign keys delete the member's sessions and receipts.
     fn remove_member(&self, member_id: MemberId) -> Result<()> {
         let columns = (self.chat_id, member_id.as_uuid().into_bytes());
         self.execute("DELETE FROM member WHERE chat_id = ?1 AND member_id = ?2", columns)
@@ -240,8 +240,8 @@ impl RowWriter<'_> {
         self.execute("UPDATE account SET role = ?3 WHERE chat_id = ?1 AND member_id = ?2", columns)
     }
 
-    /// Writes all knocks anew: they are few, and seldom.
-    fn keep_knocks(&self) -> Result<()> {
+    /// Rewrites all knocks: there are few, and they seldom change.
+    fn rewrite_knocks(&self) -> Result<()> {
         self.execute("DELETE FROM knock WHERE chat_id = ?1", [self.chat_id])?;
         self.after.knocks().iter().try_for_each(|knock| self.add_knock(knock))
     }
@@ -282,8 +282,8 @@ impl RowWriter<'_> {
         )
     }
 
-    /// Writes all ways back anew, as with knocks.
-    fn keep_recoveries(&self) -> Result<()> {
+    /// Rewrites all recovery codes, for the same reason as knocks.
+    fn rewrite_recoveries(&self) -> Result<()> {
         self.execute("DELETE FROM recovery WHERE chat_id = ?1", [self.chat_id])?;
         self.after.recoveries().iter().try_for_each(|recovery| self.add_recovery(recovery))
     }
@@ -318,7 +318,7 @@ impl RowWriter<'_> {
         self.trim_ended_sessions()
     }
 
-    /// All of the member's sessions end.
+    /// Records all of the member's sessions as ended.
     fn remember_sessions(&self, member_id: MemberId) -> Result<()> {
         let columns = (self.chat_id, member_id.as_uuid().into_bytes());
         self.execute(

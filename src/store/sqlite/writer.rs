@@ -1,5 +1,5 @@
-//! The thread that writes. All commits that wait go into one transaction, so that one wait for
-//! the disk serves them all; each is answered when it is on the disk.
+//! The thread that writes. It puts all waiting commits into one transaction, so that they share one wait for the
+//! disk, and answers them when the transaction is on the disk.
 
 use std::fs;
 use std::io;
@@ -17,10 +17,10 @@ use super::{LOG, SqliteOptions, beside, unavailable};
 use crate::domain::Transition;
 use crate::store::{CommitError, Unavailable};
 
-/// Jobs that may wait in the queue; whoever adds more waits for room in it.
+/// Capacity of the job queue. A caller that adds a job to a full queue waits.
 const QUEUE_LENGTH: usize = 1024;
 
-/// The way to the thread. Dropping it ends the thread, after all that waits is done.
+/// A handle to the thread. Dropping it stops the thread after all queued jobs are done.
 pub(super) struct Writer {
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
@@ -39,7 +39,7 @@ struct Commit {
 
 type Statement = Box<dyn FnOnce(&Connection) -> Result<()> + Send>;
 
-/// A change of what belongs to no chat, in a transaction of its own: rare, and of one statement.
+/// A change to data that belongs to no chat. It is rare, so it does not share a transaction with commits.
 struct StatementJob {
     statement: Statement,
     reply: oneshot::Sender<Result<(), Unavailable>>,
@@ -50,9 +50,10 @@ impl Writer {
         let (jobs, mut queue) = mpsc::channel(QUEUE_LENGTH);
         let mut writer = WriterThread { path, connection, options, log_limit: options.max_log_bytes };
         let thread = thread::Builder::new().name("sqlite-writer".into()).spawn(move || {
-            // Who waited for the job that broke hears that it is lost; the next are served.
+            // A panic drops the replies of the jobs under way, so their callers get an error. The thread then
+            // continues with the next jobs.
             while catch_unwind(AssertUnwindSafe(|| writer.work(&mut queue))).is_err() {
-                tracing::error!("the writer broke, and goes on anew");
+                tracing::error!("the writer thread panicked and starts again");
                 writer.reconnect();
             }
             writer.close();
@@ -93,22 +94,22 @@ impl Drop for Writer {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the writer broke at its end");
+            tracing::error!("the writer thread panicked while it stopped");
         }
     }
 }
 
-/// What the thread works with.
+/// The state of the thread.
 struct WriterThread {
     path: PathBuf,
     connection: Connection,
     options: SqliteOptions,
-    /// A log that is longer is scrubbed before the schedule would.
+    /// Size of the log in bytes above which it is scrubbed without waiting for the schedule.
     log_limit: u64,
 }
 
 impl WriterThread {
-    /// Works until nobody can hand in anything any more.
+    /// Runs jobs until the queue is closed and empty.
     fn work(&mut self, queue: &mut mpsc::Receiver<Job>) {
         while let Some(first) = queue.blocking_recv() {
             let mut commits = Vec::new();
@@ -128,14 +129,15 @@ impl WriterThread {
             if !scrubs.is_empty() || self.log_bytes() > self.log_limit {
                 let cause = self.scrub().err();
                 for reply in scrubs {
-                    // Who has gone away needs no answer, here and below.
+                    // If the caller has gone away, the reply is dropped, here and below.
                     let _ = reply.send(cause.as_ref().map_or(Ok(()), |cause| Err(unavailable(cause))));
                 }
             }
         }
     }
 
-    /// One transaction for all; where it fails, one for each, so that only those fail which must.
+    /// Writes all commits in one transaction. If one commit makes it fail, writes each in a transaction of its own,
+    /// so that the others succeed.
     fn commit(&mut self, commits: Vec<Commit>) {
         if commits.is_empty() {
             return;
@@ -150,7 +152,7 @@ impl WriterThread {
                     let _ = commit.reply.send(answer);
                 }
             }
-            Err(error) if commits.len() > 1 && is_of_one(&error) => {
+            Err(error) if commits.len() > 1 && is_caused_by_one_commit(&error) => {
                 commits.into_iter().for_each(|commit| self.commit(vec![commit]));
             }
             Err(error) => {
@@ -185,16 +187,16 @@ impl WriterThread {
         if scrubbed.is_ok() {
             self.log_limit = self.options.max_log_bytes;
         } else {
-            // Not again after each commit: when as much has come again, or when it is asked for.
+            // Do not try again after each commit, but once the log has grown by as much again, or on request.
             self.reconnect();
             self.log_limit = self.log_bytes() + self.options.max_log_bytes;
         }
         scrubbed
     }
 
-    /// What was put right outside may need a new connection to be right here too. The old one
-    /// closes after the new one is open: while there is one, SQLite trusts its index of the log,
-    /// and does not find in the log what has failed to be committed.
+    /// Opens a new connection, because the old one may keep failing after the cause is fixed. The old one closes only
+    /// after the new one is open: while any connection is open, SQLite trusts its index of the log, and does not read
+    /// changes from the log that failed to commit.
     fn reconnect(&mut self) {
         if let Ok(connection) = open_writer(&self.path) {
             self.connection = connection;
@@ -208,13 +210,13 @@ impl WriterThread {
     fn close(mut self) {
         let closed = self.scrub().and_then(|()| keep_log_on_close(&self.connection, false));
         if let Err(error) = closed {
-            tracing::warn!(%error, "the database's log stays until the next start");
+            tracing::warn!(%error, "the database's write-ahead log stays until the next start");
         }
     }
 }
 
-/// The next job in the queue. If there is none, this yields once, so that jobs that are about to arrive share
-/// the wait for the disk, which takes a hundred times as long.
+/// Returns the next job in the queue. If there is none, yields the thread once, so that jobs that are about to
+/// arrive share the wait for the disk, which takes a hundred times as long.
 fn next_in(queue: &mut mpsc::Receiver<Job>) -> Option<Job> {
     queue.try_recv().ok().or_else(|| {
         thread::yield_now();
@@ -222,8 +224,8 @@ fn next_in(queue: &mut mpsc::Receiver<Job>) -> Option<Job> {
     })
 }
 
-/// Whether a transaction has failed by what one of its commits holds. What the disk or another
-/// program did would fail each of them, after as long a wait.
-fn is_of_one(error: &Error) -> bool {
+/// Whether the contents of one commit made the transaction fail. If the disk or another program is the cause, each
+/// commit alone would fail too, after as long a wait.
+fn is_caused_by_one_commit(error: &Error) -> bool {
     !matches!(error, Error::SqliteFailure(..)) || error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
 }

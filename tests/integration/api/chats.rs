@@ -1,4 +1,4 @@
-//! Opening, entering and ending chats.
+//! Creating, joining and ending chats.
 
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -152,7 +152,7 @@ async fn an_invite_asks_first_as_the_chat_does_or_as_it_is_told() {
     assert_eq!(problem["field"], "asks_first");
 }
 
-/// Those who came by each invite.
+/// Returns the usernames of the members who joined with each invite.
 async fn came_by(owner: &Member<'_>) -> Vec<Vec<String>> {
     let list = owner.get("/invites").await_status(200).await.json();
     let invites = list["invites"].as_array().unwrap().iter();

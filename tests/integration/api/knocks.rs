@@ -1,4 +1,4 @@
-//! Asking to be let in, and being answered.
+//! Knocks, and owners' decisions on them.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use uuid::Uuid;
 use watch_party::domain::{
     Admission, ChatId, Decision, Event, Knock, KnockEnd, KnockId, KnockStatus, Refusal, Settings, Ticket, Username,
 };
-use watch_party::service::{Entrance, Follower, Joiner, NewChat, Update, WatchEnd, Watcher};
+use watch_party::service::{Follower, JoinOutcome, Joiner, NewChat, Update, WatchEnd, Watcher};
 use watch_party::wire::LiveEvent;
 
 use crate::app::{Chat, Knocker, Member, Options, TestApp, caller, live};
 use crate::live::{Events, Site};
 
-/// A moment less than a knock waits, and than it is heard of after that.
+/// A moment before a knock expires, and before the result of a decided knock does.
 const JUST_BEFORE: Duration = Duration::from_millis(15 * 60 * 1_000 - 1);
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// A chat whose invites ask first, and Ann who owns it.
+/// Creates a chat whose invites ask first, with Ann as its owner.
 async fn asking_chat(app: &TestApp) -> (Chat<'_>, Member<'_>) {
     app.chat(json!({"username": "Ann", "admission": "approval"})).await
 }
@@ -352,7 +352,7 @@ async fn a_name_is_taken_by_a_member_and_by_who_waits() {
     let open = ann.post("/invite").json(&json!({"asks_first": false})).await_status(201).await.json();
     let open = open["key"].as_str().unwrap();
     let bob = chat.knock("Bob").await;
-    // Whoever comes by a link that asks nobody cannot take the name away either.
+    // A guest with a link that needs no approval cannot take the name either.
     for (key, name) in [(&*chat.key, "Ann"), (&*chat.key, "BOB"), (open, "ann"), (open, "Bob")] {
         chat.join_with(key, name).await_problem(409, "username_taken").await;
     }
@@ -503,7 +503,7 @@ fn ended(knocker: &Knocker<'_>, why: KnockEnd) -> LiveEvent {
     LiveEvent::KnockEnded { knock_id: knock_id(knocker).as_uuid(), reason: why }
 }
 
-/// Expects that a follower is told of this one's knock.
+/// Expects that the follower receives this guest's knock.
 async fn hears_of(follower: &mut Follower, knocker: &Knocker<'_>, username: &str) {
     match follower.next().await {
         Ok(Update::Event(Event::Knocked { knock: Knock { id, username: seen, status: KnockStatus::Pending, .. } })) => {
@@ -561,7 +561,7 @@ async fn who_becomes_an_owner_is_told_of_knocks_from_then_on() {
 
 type KnockWatcher = Watcher<(Knock, Option<watch_party::domain::Member>)>;
 
-/// Watches what becomes of a knock, and has seen that it waits.
+/// Watches a knock, and checks that it is pending at first.
 async fn watch(app: &TestApp, chat: &Chat<'_>, knocker: &Knocker<'_>) -> KnockWatcher {
     let ticket = Ticket::parse(&knocker.ticket).unwrap();
     let mut watcher =
@@ -653,7 +653,7 @@ async fn a_server_that_stops_tells_those_who_wait_to_come_back_and_is_gone() {
     site.server.await.unwrap();
 }
 
-/// A chat whose invites ask first, at a site with a port.
+/// Creates a chat whose invites ask first, on a server with a real port.
 async fn asking_chat_at(site: &Site) -> NewChat {
     let settings = Settings::new(Admission::Approval, None, None).unwrap();
     site.service.create_chat(caller(), Username::parse("Ann").unwrap(), None, settings).await.unwrap()
@@ -667,19 +667,19 @@ async fn knock_at(site: &Site, chat: &NewChat, username: &str) -> (Knock, Ticket
         .await
         .unwrap()
     {
-        Entrance::Knocked { knock, ticket } => (knock, ticket),
-        Entrance::Seated(_) => panic!("the invite asks first"),
+        JoinOutcome::Knocked { knock, ticket } => (knock, ticket),
+        JoinOutcome::Seated(_) => panic!("the invite asks first"),
     }
 }
 
-/// The stream of a knock, of which it is seen that it waits.
+/// Opens the stream of a knock, and checks that it is pending at first.
 async fn stream_of(site: &Site, chat_id: ChatId, knock: &Knock, ticket: &Ticket) -> Events {
     let mut events = Events::open(site, &format!("/{chat_id}/knocks/{}", knock.id), &ticket.reveal(), None).await;
     assert_eq!(events.next().await.unwrap(), "event: pending\ndata: {\"type\":\"pending\"}");
     events
 }
 
-/// The data of the next event, which has this name.
+/// Returns the data of the next event, which must have this name.
 async fn data(events: &mut Events, name: &str) -> Value {
     let event = events.next().await.unwrap();
     let data = event.strip_prefix(&format!("event: {name}\ndata: "));

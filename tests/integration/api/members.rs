@@ -1,4 +1,4 @@
-//! Who is in a chat.
+//! The members of a chat.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ async fn whoever_was_removed_comes_back_by_the_same_link_only_when_an_owner_lets
     let browser = Uuid::from_u128(7);
     let bob = chat.member(&chat.join_as(&chat.key, "Bob", browser).await_status(201).await.json());
     ann.delete(&format!("/members/{}", bob.id)).await_status(204).await;
-    // The page is told before the name is asked for.
+    // The page knows this before it asks for a name.
     let look = format!("chat_id={}&key={}&join_id={browser}", chat.id, chat.key);
     let look = || {
         let call = app.post("/sf/preview_invite").header("content-type", "application/x-www-form-urlencoded");
@@ -66,7 +66,7 @@ async fn whoever_was_removed_comes_back_by_the_same_link_only_when_an_owner_lets
     chat.join("Cem").await;
     ann.approves(&knock).await;
     assert_eq!(ann.usernames().await, ["Ann", "Cem", "Robert"]);
-    // An owner has let them in: from then on they are as anyone.
+    // Once an owner has approved them, they can join again like anyone else.
     let back = knock.state().await["session"].clone();
     let back = chat.member(&back);
     back.delete(&format!("/members/{}", back.id)).await_status(204).await;
@@ -103,7 +103,7 @@ async fn removing_may_revoke_the_link_that_the_member_came_by() {
     chat.join_with(&chat.key, "Eve").await_problem(403, "invalid_invite").await;
     let invites = ann.get("/invites").await_status(200).await.json();
     assert_eq!(invites["invites"].as_array().unwrap().len(), 1);
-    // Who else came by it stays; their link is gone already, which is no mistake.
+    // Others who joined with the link stay. Revoking their link again, although it is gone, is no error.
     assert_eq!(ann.usernames().await, ["Ann", "Cem", "Dan"]);
     ann.delete(&revoking(&cem)).await_status(204).await;
     ann.delete(&format!("/members/{}?invite=keep", dan.id)).await_status(204).await;

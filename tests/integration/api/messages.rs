@@ -1,4 +1,4 @@
-//! Reading and writing.
+//! Reading and posting messages.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ async fn plain_text_is_a_message_too() {
 async fn json_that_a_browser_calls_plain_text_is_read_as_json() {
     let app = TestApp::new();
     let (_, ann) = app.chat(json!({})).await;
-    // What `fetch` says of a body that is a string, and nothing at all.
+    // The content type that `fetch` sends for a string body, and none at all.
     for (number, kind) in ["text/plain;charset=UTF-8", ""].into_iter().enumerate() {
         let fetch = |body: String| match kind {
             "" => ann.post("").body(body),
@@ -71,7 +71,7 @@ async fn plain_text_that_only_looks_like_json_is_said_as_it_stands() {
     for text in words {
         let said = ann.post("").header("content-type", "text/plain").body(text).await_status(201).await.json();
         assert_eq!(said["text"], text);
-        // Where nothing says that it is plain text, it is refused, and whoever sent it is told.
+        // Without the content type of plain text, the body is refused with a client error.
         assert!(ann.post("").body(text).answer().await.status.is_client_error(), "{text}");
     }
     assert_eq!(ann.texts().await, words);

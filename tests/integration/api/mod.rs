@@ -1,4 +1,4 @@
-//! Every call of the native API and every one of its refusals, through the public router.
+//! Every call of the native API and each of its refusals, through the public router.
 
 mod chats;
 mod invites;

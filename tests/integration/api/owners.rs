@@ -1,4 +1,4 @@
-//! Sharing the ownership, handing it on, and coming back to it.
+//! Sharing, transferring and recovering ownership.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use crate::app::{Call, Chat, Member, TestApp, live};
 use crate::live::{Events, Site};
 
 const LIFETIME: Duration = Duration::from_hours(6);
-/// How long a secret that was exchanged is answered with the same one.
+/// How long an exchanged secret returns the same new secret.
 const RETRY: Duration = Duration::from_mins(5);
-/// A moment less than that.
+/// One moment less than [`RETRY`].
 const JUST_BEFORE: Duration = Duration::from_millis(5 * 60 * 1_000 - 1);
 const MOMENT: Duration = Duration::from_millis(1);
 
@@ -24,7 +24,7 @@ fn remove<'a>(by: &Member<'a>, whom: &Member<'_>) -> Call<'a> {
     by.delete(&format!("/members/{}", whom.id))
 }
 
-/// Everyone's name, and whether they own the chat.
+/// Returns each member's name, and whether they own the chat.
 async fn owners(member: &Member<'_>) -> Vec<(String, bool)> {
     let list = member.get("/members").await_status(200).await.json();
     let members = list["members"].as_array().unwrap().iter();

@@ -1,4 +1,4 @@
-//! What every call has in common: bodies, methods, limits, failures, headers.
+//! Behaviour that all calls share: bodies, methods, limits, failures, headers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +50,7 @@ async fn a_body_over_64_kib_is_refused() {
     {
         let call = app.post(&path).bearer(&ann.token).body(large.clone());
         call.await_problem(413, "payload_too_large").await;
-        // The same without a length announced.
+        // The same without a `Content-Length`.
         let chunks = futures_util::stream::iter(
             large.chunks(1_000).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec())).collect::<Vec<_>>(),
         );
@@ -73,10 +73,10 @@ async fn unknown_addresses_and_methods_are_named() {
     app.get("/a/b").await_problem(404, "not_found").await;
     let answer = app.call(Method::PUT, "/create").await_status(405).await;
     assert_eq!((answer.header("allow"), &answer.json()["code"]), (Some("POST"), &json!("method_not_allowed")));
-    assert_eq!(answer.json()["detail"], "This address knows only POST.");
+    assert_eq!(answer.json()["detail"], "This address supports only POST.");
     let problem = ann.call(Method::PATCH, "").await_problem(405, "method_not_allowed").await;
-    assert_eq!(problem["detail"], "This address knows only GET, HEAD, POST and DELETE.");
-    // Pages, their files and the functions behind their forms say so too.
+    assert_eq!(problem["detail"], "This address supports only GET, HEAD, POST and DELETE.");
+    // Pages, their files and their forms' server functions do the same.
     for (path, allowed) in
         [("/", "GET,HEAD"), ("/docs/", "GET,HEAD"), ("/robots.txt", "GET,HEAD"), ("/sf/join_chat", "POST")]
     {
@@ -129,7 +129,7 @@ async fn what_is_wrong_in_a_form_is_named_and_nothing_is_done() {
         assert_eq!(call.await_problem(422, "invalid_request").await["field"], field);
     }
     assert!(ann.texts().await.is_empty());
-    // What may be left out with JSON may be left out here.
+    // Fields that are optional in JSON are optional here.
     form(app.post("/create"), "").await_status(201).await;
 }
 
@@ -153,12 +153,12 @@ async fn what_a_slash_at_the_end_changes_is_only_the_way_from_there() {
         let answer = app.get(&path).header("accept", "text/html").await_status(303).await;
         assert_eq!(led(&path, &location(&answer)), target, "{path}");
     }
-    // The query stays.
+    // The query is kept.
     ann.says("one").await;
     assert_eq!(ann.get("/members/?x=1").await_status(200).await.json()["members"][0]["username"], "Owner");
     ann.post("/").json(&json!({"text": "two"})).await_status(201).await;
     assert_eq!(ann.reads(1).await["messages"][0]["text"], "two");
-    // Two slashes are another address.
+    // Two slashes make a different address.
     for path in ["//", "/create//", &format!("/{}//", chat.id)] {
         app.get(path).await_status(404).await;
     }
@@ -169,7 +169,7 @@ async fn a_session_that_is_opened_by_either_form_holds_on_the_whole_site() {
     let app = TestApp::new();
     let open = |path: &str| app.post(path).json(&json!({"username": "Ann"}));
     let cookie = |answer: &Answer| answer.header("set-cookie").unwrap().to_owned();
-    // A cookie without a path is of the folder of the address that gives it.
+    // A cookie without a path applies to the folder of the address that sets it.
     assert!(!cookie(&open("/sessions").await_status(201).await).contains("Path"));
     assert!(cookie(&open("/sessions/").await_status(201).await).contains("Path=/;"));
 }
@@ -214,7 +214,7 @@ async fn too_much_at_once_is_slowed_down_and_told_how_long() {
     ann.says("slower").await;
 }
 
-/// A store that is away.
+/// A store that is unavailable.
 #[derive(Debug)]
 struct AwayStore;
 
@@ -289,13 +289,13 @@ async fn a_store_that_is_away_is_told_without_its_internals() {
         assert_eq!(answer.json()["code"], "unavailable");
         assert!(!answer.text().contains("secret"), "{answer:?}");
     }
-    // Nobody is told to say once more who they are: the page waits, and asks by itself.
+    // Nobody has to log in again: the page waits, and retries by itself.
     let page = app.get(format!("/chatrooms/{id}/")).header("cookie", &format!("watch-party-session={token}"));
     assert!(page.await_status(200).await.text().contains("Opening the chat"));
     app.get("/healthz").await_status(200).await;
 }
 
-/// A store with a mistake in it.
+/// A store with a bug.
 #[derive(Debug)]
 struct BrokenStore;
 

@@ -1,4 +1,4 @@
-//! What the server still holds of a chat.
+//! What the server still stores of a chat.
 
 use std::time::Duration;
 

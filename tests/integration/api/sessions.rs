@@ -1,4 +1,4 @@
-//! Tokens: required, expiring, renewed.
+//! Session tokens: requirement, expiry, renewal.
 
 use std::time::Duration;
 

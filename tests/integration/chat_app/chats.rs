@@ -1,4 +1,4 @@
-//! Chats that are entered by their address: made, read, written to.
+//! Chats that people enter by their address: creating them, reading them, and posting in them.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Browser, FORM, NOWHERE, browser, room, room_with, said, text_of};
 use crate::app::{Call, TestApp};
 
-/// Every call of a chat at `key`, as `browser` makes it.
+/// Returns every call for the chat `key`, made by `browser`.
 fn calls<'a>(browser: &Browser<'a>, key: &str) -> [Call<'a>; 3] {
     [
         browser.get(format!("/chats/{key}/")),
@@ -38,9 +38,9 @@ async fn a_chatroom_has_fifty_seats_and_a_thousand_messages_or_as_many_as_are_as
         let retention = room.native(Method::GET, "/retention", &seat).await_status(200).await.json();
         (members["capacity"].clone(), members["admission"].clone(), retention["history"].clone())
     };
-    // "Fills in the chatroom name and hits submit": a name is all that it takes.
+    // "Fills in the chatroom name and hits submit": only a name is needed.
     assert_eq!(kept(json!({"name": "Large"})).await, (json!(50), json!("open"), json!(1_000)));
-    // The same kind of chat has the same defaults where the native API creates it.
+    // A chat of the same kind that the native API creates has the same defaults.
     let (key, owner) = created(&app, "open").await;
     let members = app.get(format!("/{key}/members")).bearer(&owner).await_status(200).await.json();
     assert_eq!((&members["capacity"], &members["history"]), (&json!(50), &json!(1_000)));
@@ -157,7 +157,7 @@ async fn an_address_that_no_chat_has_is_told_so_whoever_asks() {
     for call in calls(&ann, NOWHERE) {
         call.await_problem(404, "chat_not_found").await;
     }
-    // Whether there is one at an address that may be a chat's, is for those with a session.
+    // Only callers with a session are told whether a chat exists.
     for call in calls(&nobody, NOWHERE) {
         call.await_problem(401, "session_required").await;
     }
@@ -191,14 +191,14 @@ async fn a_chat_of_another_admission_is_neither_read_nor_entered_by_its_address(
         let members = app.get(format!("/{key}/members")).bearer(&token).await_status(200).await.json();
         assert_eq!(members["members"].as_array().unwrap().len(), 1, "{admission}");
     }
-    // Flask-Chat's rooms are read by whoever knows them, but in its own dialect.
+    // Anyone who knows the id of a Flask-Chat room can read it, but not through this dialect.
     let flask = app.post("/createroom").json(&json!({"alias": "A room"})).await_status(200).await.json();
     for call in calls(&ann, &text_of(&flask["roomid"])) {
         call.await_problem(409, "wrong_admission").await;
     }
 }
 
-/// A chat of the native API; its id and its owner's token.
+/// Creates a chat with the native API, and returns its id and its owner's token.
 async fn created(app: &TestApp, admission: &str) -> (String, String) {
     let request = json!({"username": "Owner", "admission": admission});
     let created = app.post("/create").json(&request).await_status(201).await.json();

@@ -1,4 +1,4 @@
-//! Sessions outlive the server, and their tokens are written nowhere.
+//! Sessions survive a restart of the server, and their tokens are never written.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ fn app_at(path: &Path) -> TestApp {
     TestApp::with(Options { stores: store.into(), ..Options::default() })
 }
 
-/// Whether any file of `folder` holds the bytes.
+/// Whether any file in `folder` contains the bytes.
 fn holds(folder: &Path, bytes: &[u8]) -> bool {
     let files = std::fs::read_dir(folder).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
     files.into_iter().any(|file| file.windows(bytes.len()).any(|window| window == bytes))
@@ -43,7 +43,7 @@ async fn a_session_and_its_seat_are_the_same_after_a_restart() {
     ann.says(&room, "after").await;
     assert_eq!(ann.enters(&room).await, seat);
     assert_eq!(ann.reads(&room).await, said(&[("Ann", "before"), ("Ann", "after")]));
-    // And it ends when it would have ended.
+    // The session still ends at its original expiry.
     app.clock.advance(Duration::from_hours(6));
     ann.get("/sessions/me").await_problem(401, "session_required").await;
 }
@@ -77,7 +77,7 @@ async fn only_a_digest_of_the_token_is_written() {
         assert!(!holds(folder.path(), token.as_bytes()));
         assert!(!holds(folder.path(), &URL_SAFE_NO_PAD.decode(token).unwrap()));
     }
-    // What has expired and is swept is gone.
+    // An expired session is erased after a sweep and a scrub.
     app.clock.advance(Duration::from_hours(6));
     app.service.sweep().await.unwrap();
     app.service.scrub().await.unwrap();

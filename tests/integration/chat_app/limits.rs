@@ -1,4 +1,4 @@
-//! How much at once is too much.
+//! Rate limits.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ async fn rooms_and_entering_and_talk_have_their_limits_too() {
         ann.says(&first, "fast").await;
     }
     ann.say(&first, "too fast").await_problem(429, "too_many_requests").await;
-    // The first message has taken the seat, and that was one attempt.
+    // The first message took the seat, which counted as one attempt.
     for _ in 1..60 {
         ann.enters(&first).await;
     }

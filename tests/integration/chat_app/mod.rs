@@ -1,4 +1,4 @@
-//! Chat App's dialect: its document's steps, and every refusal.
+//! Chat App's dialect: the steps of its document, and every refusal.
 
 mod chats;
 mod keeping;
@@ -19,13 +19,13 @@ use serde_json::{Value, json};
 use crate::app::{Answer, Call, TestApp};
 
 pub const COOKIE: &str = "watch-party-session";
-/// Where the pages are that ask.
+/// The origin of the site's own pages.
 pub const SITE: &str = "http://chat.test";
 pub const FORM: &str = "application/x-www-form-urlencoded";
-/// An id that no chat has.
+/// The id of no chat.
 pub const NOWHERE: &str = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
 
-/// A chatroom as its link tells of it.
+/// A chatroom, as described by the answer that created it.
 pub struct Room<'a> {
     app: &'a TestApp,
     pub key: String,
@@ -42,7 +42,7 @@ pub async fn room_with(app: &TestApp, request: Value) -> Room<'_> {
 }
 
 impl<'a> Room<'a> {
-    /// Where the chat's messages are read.
+    /// The path from which the chat's messages are read.
     pub fn path(&self) -> String {
         format!("/chats/{}/", self.key)
     }
@@ -51,12 +51,12 @@ impl<'a> Room<'a> {
         format!("/chatrooms/{}/", self.key)
     }
 
-    /// A call of the native API, from a seat in the room.
+    /// A call of the native API with the seat's token.
     pub fn native(&self, method: Method, path: &str, seat: &Seat) -> Call<'a> {
         self.app.call(method, format!("/{}{path}", self.key)).bearer(&seat.token)
     }
 
-    /// What those are called who have a seat, as one of them is told.
+    /// Returns the usernames of the members, as `seat` sees them.
     pub async fn usernames(&self, seat: &Seat) -> Vec<String> {
         let list = self.native(Method::GET, "/members", seat).await_status(200).await.json();
         list["members"].as_array().unwrap().iter().map(|member| text_of(&member["username"])).collect()
@@ -71,14 +71,14 @@ pub struct Seat {
     pub role: String,
 }
 
-/// A browser: it keeps the cookies that it is given, and says which site's page asks. All its tabs
-/// share it; another browser, or a private window, knows nothing of them.
+/// A browser. It keeps the cookies that it receives, and sends the origin of the requesting page. All its tabs share
+/// the cookies; another browser or a private window does not have them.
 pub struct Browser<'a> {
     app: &'a TestApp,
     pub cookies: BTreeMap<String, String>,
 }
 
-/// A browser whose people are called `username`.
+/// Opens a browser and logs in as `username`.
 pub async fn browser<'a>(app: &'a TestApp, username: &str) -> Browser<'a> {
     let mut browser = Browser::new(app);
     browser.log_in(username).await;
@@ -90,13 +90,13 @@ impl<'a> Browser<'a> {
         Self { app, cookies: BTreeMap::new() }
     }
 
-    /// Asks as a page of the site does.
+    /// A call as a page of the site makes it.
     pub fn call(&self, method: Method, path: impl Into<String>) -> Call<'a> {
         let origin = Some(SITE).filter(|_| !method.is_safe());
         self.asks_from(origin, method, path).header("sec-fetch-site", "same-origin")
     }
 
-    /// Asks as a page of whatever site does, with the cookies that the browser would send along.
+    /// A call as a page of any site makes it, with the cookies that the browser would send.
     pub fn asks_from(&self, origin: Option<&str>, method: Method, path: impl Into<String>) -> Call<'a> {
         let mut call = self.app.call(method, path);
         if !self.cookies.is_empty() {
@@ -121,12 +121,12 @@ impl<'a> Browser<'a> {
         self.call(Method::DELETE, path)
     }
 
-    /// Goes to an address as a person does.
+    /// Opens an address in the browser.
     pub fn visit(&self, path: impl Into<String>) -> Call<'a> {
         self.get(path).header("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
     }
 
-    /// Does with the cookies what the answer says.
+    /// Stores and deletes cookies as the answer says.
     pub fn keep_cookies(&mut self, answer: &Answer) {
         for cookie in cookies(answer) {
             if cookie.attributes.iter().any(|attribute| attribute == "Max-Age=0") {
@@ -148,12 +148,12 @@ impl<'a> Browser<'a> {
         self.keep_cookies(&answer);
     }
 
-    /// The token in the cookie.
+    /// The session token in the cookie.
     pub fn token(&self) -> &str {
         &self.cookies[COOKIE]
     }
 
-    /// Who the browser's people are.
+    /// Returns the username of the browser session.
     pub async fn name(&self) -> String {
         text_of(&self.get("/sessions/me").await_status(200).await.json()["username"])
     }
@@ -174,7 +174,7 @@ impl<'a> Browser<'a> {
         self.say(room, content).await_status(201).await.json()
     }
 
-    /// Who said what in the room.
+    /// Returns the author and the text of each message in the room.
     pub async fn reads(&self, room: &Room<'_>) -> Vec<(String, String)> {
         let read = self.read(room).await_status(200).await.json();
         let messages = read["messages"].as_array().unwrap().iter();
@@ -191,7 +191,7 @@ impl<'a> Browser<'a> {
     }
 }
 
-/// A `Set-Cookie` header, taken apart.
+/// A parsed `Set-Cookie` header.
 #[derive(Debug)]
 pub struct SetCookie {
     pub name: String,
@@ -213,7 +213,7 @@ pub fn cookies(answer: &Answer) -> Vec<SetCookie> {
         .collect()
 }
 
-/// The one cookie of the answer.
+/// Returns the only cookie of the answer.
 pub fn cookie(answer: &Answer) -> SetCookie {
     let mut cookies = cookies(answer);
     assert_eq!(cookies.len(), 1, "{answer:?}");
@@ -224,7 +224,7 @@ pub fn text_of(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
 }
 
-/// Who said what, in short.
+/// Converts pairs of author and text to owned strings.
 pub fn said(lines: &[(&str, &str)]) -> Vec<(String, String)> {
     lines.iter().map(|(username, content)| ((*username).to_owned(), (*content).to_owned())).collect()
 }

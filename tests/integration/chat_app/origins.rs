@@ -1,4 +1,4 @@
-//! What another site's page may do with its visitor's cookie: nothing.
+//! A page of another site can do nothing with its visitor's cookie.
 
 use axum::http::Method;
 use serde_json::json;
@@ -37,7 +37,7 @@ async fn another_sites_page_changes_nothing_by_the_cookie() {
             let call = ann.asks_from(None, method.clone(), *path).header("sec-fetch-site", from);
             call.json(&body).await_problem(403, "origin_not_allowed").await;
         }
-        // A form of another site needs no script and no permission.
+        // A form of another site needs no script and no CORS permission.
         let call = ann.asks_from(Some("https://evil.test"), method.clone(), *path);
         let call = call.header("content-type", "application/x-www-form-urlencoded").body("content=made+to+say+this");
         call.await_problem(403, "origin_not_allowed").await;
@@ -46,7 +46,7 @@ async fn another_sites_page_changes_nothing_by_the_cookie() {
     assert_eq!(room.usernames(&seat).await, ["Bob"], "no seat was taken");
     assert_eq!(ann.name().await, "Ann", "the session has not ended");
 
-    // From the site's own pages, all of it happens.
+    // From the site's own pages, all of these calls work.
     ann.says(&room, "I say this").await;
     assert_eq!(bob.reads(&room).await, said(&[("Ann", "I say this")]));
     ann.log_out().await;
@@ -67,7 +67,7 @@ async fn another_site_gives_no_browser_a_name() {
             open(browser.asks_from(None, Method::POST, "/sessions").header("sec-fetch-site", from)).await;
         }
     }
-    // Not even with a token.
+    // A token does not help either.
     let call = app.post("/sessions").header("origin", "https://evil.test").bearer(ann.token());
     let answer = call.json(&json!({"username": "Eve"})).await_status(403).await;
     assert!(answer.header("set-cookie").is_none(), "{answer:?}");
@@ -92,7 +92,7 @@ async fn who_shows_the_token_itself_may_ask_from_anywhere() {
 async fn the_sites_own_pages_are_known_however_the_site_is_reached() {
     let own = [
         (None, "chat.test", Some("http://chat.test"), None),
-        // A proxy may have taken the encryption off.
+        // A proxy may have terminated TLS.
         (None, "chat.test", Some("https://chat.test"), None),
         (None, "chat.test:80", Some("http://chat.test"), None),
         (None, "CHAT.test", Some("http://chat.test"), None),
@@ -100,7 +100,7 @@ async fn the_sites_own_pages_are_known_however_the_site_is_reached() {
         (None, "127.0.0.1:3000", Some("http://127.0.0.1:3000"), None),
         (None, "[::1]:3000", Some("http://[::1]:3000"), None),
         (Some("https://chat.example/some/path"), "inner:3000", Some("https://chat.example"), None),
-        // Programs say nothing of it, and neither does who types an address.
+        // Programs send no `Origin`, and neither does a browser when its user types an address.
         (None, "chat.test", None, None),
         (None, "chat.test", None, Some("none")),
         (None, "chat.test", None, Some("same-origin")),
@@ -127,7 +127,7 @@ async fn reading_asks_for_no_origin() {
     let room = room(&app).await;
     let ann = browser(&app, "Ann").await;
     for path in ["/sessions/me".to_owned(), room.path()] {
-        // Another site's page may ask, and is not let to see the answer.
+        // Another site's page may send the request, but the browser does not let it read the answer.
         let answer = ann.asks_from(Some("https://evil.test"), Method::GET, path).await_status(200).await;
         assert!(answer.headers.keys().all(|name| !name.as_str().starts_with("access-control-")), "{answer:?}");
     }

@@ -1,4 +1,4 @@
-//! The chatroom's page, and where it leads who has not said who they are.
+//! The chatroom's page, and its redirect for visitors without a session.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ async fn what_cannot_be_a_chatroom_has_no_page() {
             browser.get(format!("/chatrooms/{key}/")).await_problem(404, "chat_not_found").await;
         }
     }
-    // Whether there is one, is not told to who has no session.
+    // Visitors without a session are not told whether the chat exists.
     nobody.visit(format!("/chatrooms/{NOWHERE}/")).await_status(303).await;
 }
 

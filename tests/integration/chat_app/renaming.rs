@@ -1,4 +1,4 @@
-//! One username for a session, used between chatrooms: another name holds in all of them.
+//! A session has one username in all chatrooms, so a name change applies in all of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +56,7 @@ async fn a_name_that_is_someone_elses_in_one_chatroom_is_taken_nowhere() {
     assert!(problem["detail"].as_str().unwrap().contains("“Club”"), "{problem}");
     assert_eq!(ann.name().await, "Ann");
     assert_eq!(first.usernames(&seat).await, ["Ann"], "not there either");
-    // In the same letters but other cases, it is one's own.
+    // The same letters in another case count as your own name.
     ann.post("/sessions").json(&json!({"username": "ANN"})).await_status(201).await;
     assert_eq!(first.usernames(&seat).await, ["ANN"]);
 }
@@ -78,7 +78,7 @@ async fn two_who_choose_one_name_at_the_same_moment_do_not_both_get_it() {
     assert_eq!(statuses, [201, 409]);
     let names = shared.usernames(&seat).await;
     assert_eq!(names.iter().filter(|name| *name == "Cleo").count(), 1, "{names:?}");
-    // Whoever got it has it everywhere, and the other has theirs everywhere.
+    // The browser that got the name has it in every chatroom, and the other keeps its old name in every chatroom.
     assert_eq!(anns_own.usernames(&anns).await, [ann.name().await]);
     assert_eq!(bobs_own.usernames(&bobs).await, [bob.name().await]);
     assert_eq!(names, [ann.name().await, bob.name().await]);
@@ -121,7 +121,7 @@ async fn another_name_holds_after_a_restart_and_which_chatrooms_those_are_is_not
     let masked: Vec<u8> = database.query_row("SELECT masked_chat FROM entered_chat", [], |row| row.get(0)).unwrap();
     assert_ne!(masked, key.parse::<uuid::Uuid>().unwrap().as_bytes());
     drop(database);
-    // With the session, it is forgotten.
+    // The list of entered chats is deleted with the session.
     let app = open();
     app.clock.advance(Duration::from_hours(6));
     app.service.sweep().await.unwrap();
@@ -142,7 +142,7 @@ async fn a_guest_who_was_removed_stays_removed_under_another_name() {
     bob.log_in("Robert").await;
     bob.enter(&room).await_problem(403, "removed").await;
     bob.say(&room, "it is me").await_problem(403, "removed").await;
-    // Another session, as in a private window, is another browser's.
+    // A new session, as in a private window, counts as another browser.
     bob.log_out().await;
     bob.log_in("Robert").await;
     bob.enters(&room).await;

@@ -1,4 +1,4 @@
-//! Seats: who takes one, who owns the chat, and what the native API makes of it.
+//! Seats: what takes one, who owns the chat, and how the native API sees them.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn reading_takes_no_seat_and_the_first_message_takes_one() {
     bob.says(&room, "hello").await;
     bob.says(&room, "again").await;
     assert_eq!(room.usernames(&seat).await, ["Ann", "Bob"]);
-    // Whoever has no seat reads still.
+    // Browsers without a seat can still read.
     let cem = browser(&app, "Cem").await;
     assert_eq!(cem.reads(&room).await, said(&[("Bob", "hello"), ("Bob", "again")]));
 }
@@ -125,7 +125,7 @@ async fn one_name_goes_with_a_browser_between_chats_that_have_nothing_else_in_co
     ann.says(&second, "there").await;
     assert_eq!(ann.reads(&first).await, said(&[("Ann", "here")]));
     assert_eq!(ann.reads(&second).await, said(&[("Ann", "there")]));
-    // The seat of one is none in the other.
+    // A seat in one chat gives none in the other.
     second.native(Method::GET, "", &here).await_problem(401, "session_required").await;
 }
 
@@ -143,7 +143,7 @@ async fn names_that_people_would_confuse_are_one_name() {
     }
     assert_eq!(room.usernames(&seat).await, ["Ann"]);
     assert!(ann.reads(&room).await.is_empty());
-    // Another name gets in, and once Ann has left, hers is free.
+    // Another name is accepted, and once Ann has left, her name is free.
     let mut other = browser(&app, "Anna").await;
     other.says(&room, "hello").await;
     room.native(Method::DELETE, &format!("/members/{}", seat.member_id), &seat).await_status(204).await;
@@ -161,7 +161,7 @@ async fn a_full_chat_lets_nobody_in_until_a_seat_is_free() {
     bob.says(&room, "hello").await;
     cem.enter(&room).await_problem(409, "chat_full").await;
     cem.say(&room, "hello").await_problem(409, "chat_full").await;
-    // Those who are in are not asked again.
+    // Members do not need to enter again.
     bob.says(&room, "still here").await;
     assert_eq!(ann.enters(&room).await, seat);
     assert_eq!(cem.reads(&room).await.len(), 2);
@@ -229,7 +229,7 @@ async fn a_session_that_was_renewed_natively_stays_as_people_post_by_the_address
     room.native(Method::POST, "", &renewed).json(&json!({"text": "by the seat"})).await_status(201).await;
     assert_eq!(ann.reads(&room).await, said(&[("Ann", "by the address"), ("Ann", "by the seat")]));
     assert_eq!(room.usernames(&renewed).await, ["Ann"]);
-    // Entering takes the seat back, by another token.
+    // Entering takes the seat back with a new token.
     let again = ann.enters(&room).await;
     assert_eq!(again.member_id, seat.member_id);
     assert_ne!(again.token, renewed.token);
@@ -238,7 +238,7 @@ async fn a_session_that_was_renewed_natively_stays_as_people_post_by_the_address
     assert_eq!(ann.enters(&room).await, again);
 }
 
-/// The seat, to be given another token.
+/// Returns a copy of the seat without its token.
 fn ann_like(seat: &Seat) -> Seat {
     Seat { token: String::new(), member_id: seat.member_id.clone(), role: seat.role.clone() }
 }
@@ -270,7 +270,7 @@ async fn the_native_api_reads_and_follows_the_same_messages() {
         (&json!(anns.member_id), &json!(bobs.member_id))
     );
     assert_eq!(here[1]["timestamp"], "2027-01-15T08:00:05Z");
-    // Only what is new, as the native API has it.
+    // The native API returns only newer messages.
     let new = room.native(Method::GET, "?after=1", &anns).await_status(200).await.json();
     assert_eq!(new["messages"][0]["text"], "by the seat");
     assert_eq!(new["last_id"], 2);

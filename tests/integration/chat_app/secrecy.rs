@@ -1,4 +1,4 @@
-//! What nobody else is ever shown.
+//! Secrets that nobody else is ever shown.
 
 use axum::http::Method;
 use serde_json::json;
@@ -76,7 +76,7 @@ async fn answers_about_a_session_are_kept_by_nobody_on_the_way() {
         let answer = call.answer().await;
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{answer:?}");
     }
-    // The page is another for who has a session than for who has none.
+    // The page differs for visitors with and without a session, so a cache must not reuse it.
     let page = ann.visit(room.page()).await_status(200).await;
     assert!(page.header("cache-control").is_some_and(|how| how.contains("no-")), "{page:?}");
 }

@@ -1,4 +1,4 @@
-//! Who a browser's people are.
+//! Browser sessions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +50,7 @@ async fn the_cookie_is_for_encrypted_connections_alone_where_the_site_is_reached
         let is = |attributes: &[String]| attributes.contains(&"Secure".to_owned());
         assert_eq!(is(&cookie(&answer).attributes), is_secure, "{public_url:?} {trusted_proxies:?} {scheme:?}");
         browser.keep_cookies(&answer);
-        // Only a cookie of the same kind takes its place.
+        // Only a cookie with the same attribute replaces it.
         let answer = forwarded(browser.delete("/sessions/me"), scheme).await_status(204).await;
         assert_eq!(is(&cookie(&answer).attributes), is_secure);
     }
@@ -86,7 +86,7 @@ async fn a_token_in_the_header_does_what_the_cookie_does() {
     }
     assert_eq!(ann.reads(&room).await.len(), 3);
     assert_eq!(room.usernames(&ann.enters(&room).await).await, ["Ann"], "the same seat each time");
-    // It stands before the cookie, whether or not it is good.
+    // The header takes precedence over the cookie, even if its token is invalid.
     let bob = browser(&app, "Bob").await;
     let me = ann.get("/sessions/me").bearer(bob.token()).await_status(200).await.json();
     assert_eq!(me["username"], "Bob");
@@ -110,7 +110,7 @@ async fn whoever_has_no_session_is_told_to_say_who_they_are() {
         "A".repeat(43),
         "nonsense".into(),
         "%00".into(),
-        // What is good for something else.
+        // Valid credentials for other purposes.
         seat.token.clone(),
         owner.token.clone(),
         chat.key.clone(),
@@ -134,10 +134,10 @@ async fn whoever_has_no_session_is_told_to_say_who_they_are() {
             call(Some((COOKIE, wrong))).await_problem(401, "session_required").await;
             call(None).bearer(wrong).await_problem(401, "session_required").await;
         }
-        // A cookie of another name is none.
+        // A cookie with another name does not count.
         call(Some(("session", token))).await_problem(401, "session_required").await;
     }
-    // And a browser's token is no seat's.
+    // A browser's token does not authenticate a seat.
     app.get(format!("/{}", room.key)).bearer(token).await_problem(401, "session_required").await;
     assert!(ann.reads(&room).await.is_empty());
     assert_eq!(room.usernames(&seat).await, ["Ann"]);
@@ -156,7 +156,7 @@ async fn a_cookie_is_found_among_others() {
 async fn of_two_cookies_of_one_name_the_one_of_the_inner_folder_counts() {
     let app = TestApp::new();
     let ann = browser(&app, "Ann").await;
-    // Another site like this one stands further up on the same host. Browsers name the cookie of the
+    // Another installation of this site is in a parent folder on the same host. Browsers send the cookie with the
     // longer path first (RFC 6265, section 5.4).
     let both = format!("{COOKIE}={}; {COOKIE}={}", ann.token(), "A".repeat(43));
     let call = app.get("/sessions/me").header("cookie", &both);
@@ -198,14 +198,14 @@ async fn a_session_that_is_ended_is_nobodys_and_the_cookie_goes() {
     assert!(answer.body.is_empty());
     let cookie = cookie(&answer);
     assert_eq!((cookie.name.as_str(), cookie.value.as_str()), (COOKIE, ""));
-    // It names its folder: this call's own is another.
+    // The cookie names its folder, because the folder of this call's address is a different one.
     assert_eq!(cookie.attributes, ["HttpOnly", "Max-Age=0", "Path=/", "SameSite=Lax"]);
     app.get("/sessions/me").bearer(&token).await_problem(401, "session_required").await;
     ann.delete("/sessions/me").await_problem(401, "session_required").await;
     ann.say(&room, "still here?").await_problem(401, "session_required").await;
     ann.keep_cookies(&answer);
     assert!(ann.cookies.is_empty());
-    // The seat that was taken stays until it is left.
+    // The seat stays taken until its member leaves.
     assert_eq!(room.usernames(&seat).await, ["Ann"]);
 }
 
@@ -214,17 +214,17 @@ async fn a_session_goes_on_under_another_name() {
     let app = TestApp::new();
     let mut browser = browser(&app, "Ann").await;
     let token = browser.token().to_owned();
-    // What is refused changes nothing.
+    // A refused name changes nothing.
     browser.post("/sessions").json(&json!({"username": " "})).await_problem(422, "invalid_request").await;
     assert_eq!(browser.name().await, "Ann");
     app.clock.advance(Duration::from_hours(1));
     let renamed = browser.log_in("Bob").await;
     assert_eq!(renamed, json!({"token": token, "username": "Bob", "expires_at": "2027-01-15T14:00:00Z"}));
     assert_eq!(browser.name().await, "Bob");
-    // The same by the header.
+    // The same with the header.
     let third = app.post("/sessions").bearer(&token).json(&json!({"username": "Cem"})).await_status(201).await.json();
     assert_eq!((&third["token"], browser.name().await.as_str()), (&json!(token), "Cem"));
-    // Whoever wants another session ends this one first. A cookie that is nobody's is no obstacle.
+    // To get another session, a browser ends this one first. An invalid cookie does not prevent a new session.
     browser.log_out().await;
     browser.cookies.insert(COOKIE.into(), token.clone());
     browser.log_in("Ann").await;
@@ -277,7 +277,7 @@ async fn who_says_the_same_name_again_is_the_same() {
     let room = room(&app).await;
     let mut ann = browser(&app, "Ann").await;
     let (token, seat) = (ann.cookies[COOKIE].clone(), ann.enters(&room).await);
-    // The answer was lost, or another tab asks.
+    // The answer was lost, or another tab sends the request.
     ann.log_in("ＡＮＮ").await;
     assert_eq!(ann.cookies[COOKIE], token);
     assert_eq!(ann.enters(&room).await, seat);

@@ -1,4 +1,4 @@
-//! The document's own steps, word for word.
+//! The steps of the document, word for word.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The calls, as the API's document has them.
+//! The calls in the API's document.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,28 +7,28 @@ use leptos::server_fn::axum::server_fn_paths;
 use serde_json::Value;
 use watch_party::http::api_document;
 
-/// A call.
+/// A call of the API.
 #[derive(Debug)]
 pub struct Operation {
     pub name: String,
     pub method: Method,
-    /// With the names of what is to be filled in: `/{chat_id}/members`.
+    /// With parameter names in braces: `/{chat_id}/members`.
     pub path: String,
     pub in_path: Vec<String>,
     pub query: Vec<String>,
-    /// The fields of its body, each with its schema.
+    /// The fields of the body, each with its schema.
     pub fields: BTreeMap<String, Value>,
-    /// What may prove that one may make it, as the document calls it.
+    /// The names of the security schemes that the document lists for the call.
     pub proofs: Vec<String>,
     pub takes_json: bool,
     pub takes_forms: bool,
-    /// The kinds of body that each status may come with.
+    /// The content types that each status can have.
     pub answers: BTreeMap<u16, BTreeSet<String>>,
-    /// Whether it refuses in a shape of its own: `succeeded` and `explanation`.
+    /// Whether it refuses in its own format: `succeeded` and `explanation`.
     pub is_of_dialect: bool,
 }
 
-/// What a reference in the document leads to.
+/// Resolves a reference in the document.
 fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     match schema["$ref"].as_str() {
         Some(reference) => document.pointer(reference.strip_prefix('#').unwrap()).unwrap(),
@@ -36,7 +36,7 @@ fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     }
 }
 
-/// The schema without references, as far down as values are made of it.
+/// Returns the schema without references, down to the depth at which values are generated.
 fn whole(document: &Value, schema: &Value) -> Value {
     let mut schema = resolved(document, schema).clone();
     for choice in ["oneOf", "anyOf", "allOf"] {
@@ -55,7 +55,7 @@ fn fields(document: &Value, body: &Value) -> BTreeMap<String, Value> {
 }
 
 pub fn operations() -> Vec<Operation> {
-    let document = serde_json::to_value(api_document()).unwrap();
+    let document = api_document();
     let mut operations = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, call) in methods.as_object().unwrap() {
@@ -90,7 +90,7 @@ pub fn operations() -> Vec<Operation> {
     operations
 }
 
-/// What the pages' forms call; which fields each takes stands in no document, so it may be any.
+/// Returns the calls of the pages' forms. Their fields are not documented, so each may get any field.
 pub fn server_functions(operations: &[Operation]) -> Vec<Operation> {
     let any = Value::Null;
     let known = operations.iter().flat_map(|operation| operation.fields.clone());

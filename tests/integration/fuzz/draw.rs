@@ -1,4 +1,4 @@
-//! What is drawn by chance, the same in every run.
+//! Random values, the same in every run.
 
 use std::cell::Cell;
 use std::fmt::Write as _;
@@ -11,8 +11,7 @@ use crate::app::CountingEntropy;
 
 pub const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Draws what is random. Half of all requests are valid as far as is known: nothing in them is wrong
-/// on purpose.
+/// Draws random values. Half of all requests are meant to be valid: nothing in them is wrong on purpose.
 #[derive(Default)]
 pub struct Dice {
     entropy: CountingEntropy,
@@ -24,12 +23,12 @@ impl Dice {
         self.is_valid.set(self.one_in(2));
     }
 
-    /// Whether something is to be wrong here: once in so many times, and never in a valid request.
+    /// Whether to make something wrong here: once in `one_in` times, and never in a valid request.
     pub fn strays(&self, one_in: usize) -> bool {
         !self.is_valid.get() && self.one_in(one_in)
     }
 
-    /// From 0 up to, and without, `below`.
+    /// Draws a number from 0 up to, but not including, `below`.
     pub fn number(&self, below: usize) -> usize {
         let mut drawn = [0; 8];
         self.entropy.fill(&mut drawn);
@@ -49,7 +48,7 @@ pub fn bytes(dice: &Dice, at_most: usize) -> Vec<u8> {
     (0..dice.number(at_most)).map(|_| u8::try_from(dice.number(256)).unwrap()).collect()
 }
 
-/// Words that people, and others, may write.
+/// Draws a text that a person or an attacker might send.
 pub fn text(dice: &Dice) -> String {
     const GOOD: [&str; 6] = ["Ann", "Bob", "Zoë 王 👩🏽‍🚀", "correct horse", "مرحبا", "<script>"];
     const BAD: [&str; 5] = ["a\nb", "\u{202e}x", "\u{0}", "", "e\u{301}\u{200b}"];
@@ -63,7 +62,7 @@ pub fn text(dice: &Dice) -> String {
     if dice.one_in(2) { format!("Guest {}", dice.number(1_000)) } else { (*dice.pick(&GOOD)).to_owned() }
 }
 
-/// What may stand in an address, and means nothing there.
+/// Draws text that can be part of an address but has no meaning there.
 pub fn nonsense(dice: &Dice) -> String {
     const NONSENSE: [&str; 16] = [
         "nonsense",
@@ -86,7 +85,7 @@ pub fn nonsense(dice: &Dice) -> String {
     (*dice.pick(&NONSENSE)).to_owned()
 }
 
-/// `text` so that it may stand in a path or a query.
+/// Escapes `text` for a path or a query.
 pub fn escaped(text: &str) -> String {
     text.bytes().fold(String::new(), |mut escaped, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -98,7 +97,7 @@ pub fn escaped(text: &str) -> String {
     })
 }
 
-/// The same as one segment of a path, seldom written as it mostly is.
+/// Escapes `text` as one segment of a path, sometimes in an unusual way.
 pub fn in_path(text: &str, dice: &Dice) -> String {
     let escaped = if text.is_empty() { "%20".into() } else { escaped(text) };
     if !dice.strays(8) {
@@ -119,7 +118,7 @@ pub fn form(fields: &Map<String, Value>) -> Vec<u8> {
     pairs.join("&").into_bytes()
 }
 
-/// With one byte changed, taken out, or put in.
+/// Changes, removes or inserts one byte.
 pub fn spoilt(mut text: Vec<u8>, dice: &Dice) -> Vec<u8> {
     if text.is_empty() {
         return text;
@@ -135,7 +134,7 @@ pub fn spoilt(mut text: Vec<u8>, dice: &Dice) -> Vec<u8> {
     text
 }
 
-/// Any value, that no field asks for.
+/// Draws an arbitrary value that fits no field.
 pub fn json(dice: &Dice) -> Value {
     match dice.number(10) {
         0 => json!(null),
@@ -150,7 +149,7 @@ pub fn json(dice: &Dice) -> Value {
     }
 }
 
-/// A value of the kind that `schema` asks for.
+/// Draws a value of the kind that `schema` describes.
 pub fn of_schema(schema: &Value, dice: &Dice) -> Value {
     if let Some(choices) = ["oneOf", "anyOf", "allOf"].iter().find_map(|choice| schema[*choice].as_array()) {
         return of_schema(dice.pick(choices), dice);
@@ -179,7 +178,7 @@ pub fn method(dice: &Dice) -> Method {
     dice.pick(&methods).parse().unwrap()
 }
 
-/// A header that means something to the server, or to others.
+/// Draws a header that has a meaning for this or other servers.
 pub fn header(dice: &Dice) -> (HeaderName, Vec<u8>) {
     const HEADERS: [(&str, &[&str]); 17] = [
         ("accept", &["text/event-stream", "text/html", "application/json", "*/*"]),

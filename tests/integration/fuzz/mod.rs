@@ -1,7 +1,7 @@
 //! Random requests: the server answers as its document says, never fails, and loses nothing.
 //!
-//! They are made from that document and from what the server has answered before, so a new call gets
-//! its share without a change here.
+//! The requests are generated from that document and from earlier answers, so a new call is covered without a change
+//! here.
 
 mod document;
 mod draw;
@@ -24,10 +24,10 @@ use document::{Operation, operations, server_functions};
 use draw::{Dice, FORM, header, spoilt};
 use world::World;
 
-/// So many at least, and then as many as it takes until each call has succeeded once.
+/// The minimum number of requests. Further requests follow until each call has succeeded once.
 const REQUESTS: usize = 4_000;
 const MOST_REQUESTS: usize = 5 * REQUESTS;
-/// How much later each is than the one before. All are over before a session ends.
+/// Time between two requests. All requests end before a session expires.
 const PACE: Duration = Duration::from_millis(500);
 
 /// A request as it was sent.
@@ -36,12 +36,12 @@ struct RandomRequest {
     path: String,
     headers: Vec<(HeaderName, Vec<u8>)>,
     body: Vec<u8>,
-    /// What was filled in, by name.
+    /// The values that were filled in, by name.
     filled: BTreeMap<String, String>,
 }
 
 impl RandomRequest {
-    /// `None` for what no client could send.
+    /// Builds the request, or returns `None` if no client could send it.
     fn request(&self) -> Option<Request<Body>> {
         let mut request = Request::builder().method(self.method.clone()).uri(&self.path);
         if self.headers.iter().all(|(name, _)| name != "host") {
@@ -65,7 +65,7 @@ impl RandomRequest {
     }
 }
 
-/// A request to the call, mostly with values that are known of one chat, and with nonsense in other places.
+/// Draws a request to the call, mostly with known values of one chat, and with nonsense in other places.
 fn draw_request_to(operation: &Operation, world: &World, dice: &Dice) -> RandomRequest {
     let chat = world.pick_for(operation, dice);
     let mut filled = BTreeMap::new();
@@ -119,7 +119,7 @@ fn draw_request_to(operation: &Operation, world: &World, dice: &Dice) -> RandomR
     RandomRequest { method, path, headers, body, filled }
 }
 
-/// At any address, with whatever the server has told of.
+/// Draws a request to any address, with values from earlier answers.
 fn draw_request_anywhere(operations: &[Operation], world: &World, dice: &Dice) -> RandomRequest {
     let pages = ["chat", "join", "room", "chatrooms", "sessions", "new", "sf", "pkg", "assets", "robots.txt", "docs"];
     let chat = world.pick(dice);
@@ -140,14 +140,14 @@ fn draw_request_anywhere(operations: &[Operation], world: &World, dice: &Dice) -
     RandomRequest { method: draw::method(dice), path, headers, body, filled: BTreeMap::new() }
 }
 
-/// What is wrong with an answer.
+/// The result of a check of an answer: an error says what is wrong.
 type Fault = Result<(), String>;
 
 fn holds(condition: bool, otherwise: &str) -> Fault {
     if condition { Ok(()) } else { Err(otherwise.to_owned()) }
 }
 
-/// A refusal is a problem with a code that is known, and a sentence for people.
+/// Checks that a refusal is a problem with a known code and a sentence for people.
 fn check_problem(answer: &Answer) -> Fault {
     let problem: Problem = serde_json::from_slice(&answer.body).map_err(|error| format!("no problem: {error}"))?;
     let is_unreadable = problem.status == 400 && problem.code == Code::InvalidRequest;
@@ -159,21 +159,21 @@ fn check_problem(answer: &Answer) -> Fault {
     holds(answer.header("retry-after") == wait.as_deref(), "two waits that differ")
 }
 
-/// An answer of a call that the document knows is one that it tells of.
+/// Checks that a documented call gives a documented answer.
 fn check_documented(operation: &Operation, answer: &Answer, sent: &RandomRequest) -> Fault {
     let status = answer.status.as_u16();
     if sent.method == Method::HEAD {
         return holds(answer.body.is_empty(), "a body for HEAD");
     }
     if sent.method != operation.method {
-        // Else another call of the same address has answered.
+        // Otherwise another call at the same address answered.
         if status == 405 {
             holds(answer.header("allow").is_some_and(|allowed| !allowed.is_empty()), "no method is allowed")?;
             return check_problem(answer);
         }
         return Ok(());
     }
-    // Of whatever call, for it is not even read.
+    // Any call may answer this, because the body is refused before it is read.
     if status == 413 {
         return check_problem(answer);
     }
@@ -193,7 +193,8 @@ fn check_documented(operation: &Operation, answer: &Answer, sent: &RandomRequest
     Ok(())
 }
 
-/// A refusal at any address is a problem, a page for who asks for one, or of a file and without words.
+/// Checks that a refusal at any address is a problem, a page if the request asks for one, or an empty answer for a
+/// file.
 fn check_shape(answer: &Answer, sent: &RandomRequest) -> Fault {
     if answer.status.as_u16() < 400 || sent.method == Method::HEAD {
         return Ok(());
@@ -205,8 +206,8 @@ fn check_shape(answer: &Answer, sent: &RandomRequest) -> Fault {
     }
 }
 
-/// A server function refuses with a problem too, whatever its body is called; a form that is sent
-/// without script is led back.
+/// Checks that a server function also refuses with a problem, whatever its content type. A form that is sent without
+/// script is redirected back.
 fn check_function(answer: &Answer, sent: &RandomRequest) -> Fault {
     let is_refused = answer.status.as_u16() >= 400 && answer.header("location").is_none();
     if is_refused && sent.method != Method::HEAD { check_problem(answer) } else { Ok(()) }
@@ -215,7 +216,7 @@ fn check_function(answer: &Answer, sent: &RandomRequest) -> Fault {
 #[tokio::test]
 async fn random_requests_are_answered_as_documented_and_lose_nothing() {
     let store = Arc::new(MemoryStore::default());
-    // The test is the proxy, so what it says of where others are counts.
+    // The test acts as a trusted proxy, so its headers set the callers' addresses.
     let app = TestApp::with(Options {
         stores: store.clone().into(),
         trusted_proxies: &["127.0.0.0/8"],
@@ -225,11 +226,11 @@ async fn random_requests_are_answered_as_documented_and_lose_nothing() {
     let operations = operations();
     let functions = server_functions(&operations);
     let mut world = World::new(&app, store).await;
-    // One of each, to see all in one run.
+    // One example of each fault, so that a run shows all kinds.
     let mut faults: BTreeMap<String, String> = BTreeMap::new();
     let mut is_reached: BTreeSet<String> = BTreeSet::new();
     let mut all: BTreeSet<String> = operations.iter().map(|operation| operation.name.clone()).collect();
-    // A WebSocket needs a connection, and here is none.
+    // A WebSocket needs a real connection, which this test does not have.
     assert!(all.remove("follow_chat"));
 
     let mut number = 0;
@@ -249,7 +250,7 @@ async fn random_requests_are_answered_as_documented_and_lose_nothing() {
         };
         let Some(request) = sent.request() else { continue };
         let response = app.respond(IpAddr::from([127, 0, 0, 1]), request).await;
-        // A stream has no end.
+        // A stream has no end, so its body is not read.
         let is_stream = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
         let response = if is_stream { response.map(|_| Body::empty()) } else { response };
         let answer = Answer::read(response).await;

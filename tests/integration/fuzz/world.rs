@@ -1,4 +1,4 @@
-//! What is known of the chats that requests are made to, and what must hold of them.
+//! The chats that receive the requests: what is known about them, and their invariants.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use super::document::Operation;
 use super::draw::{self, Dice};
 use crate::app::{Answer, TestApp};
 
-/// Requests are made to so many chats at one time, and so many values of one name are remembered of each.
+/// The number of chats that receive requests at one time, and the number of values of one name kept for each chat.
 const CHATS: usize = 5;
 const VALUES: usize = 4;
-/// What a chat's id is called, by the dialects.
+/// The names that the dialects have for a chat's id.
 const NAMES_OF_CHAT: [&str; 4] = ["chat_id", "roomid", "hash_key", "opaque"];
-/// What is shown as a proof of something.
+/// The names of fields that contain credentials.
 const SECRETS: &[&str] = &["session_token", "token", "ticket", "key", "author_id", "client_id", "browser"];
 
-/// Under which names that is told which the document calls so.
+/// Returns the names of the fields that contain credentials for this security scheme.
 fn secrets_of(proof: &str) -> &'static [&'static str] {
     match proof {
         "session_token" => &["session_token", "token"],
@@ -33,7 +33,7 @@ fn secrets_of(proof: &str) -> &'static [&'static str] {
     }
 }
 
-/// What was told of a chat, by the names of the fields: the newest last.
+/// Known values of a chat by field name, newest last.
 type Known = BTreeMap<String, Vec<String>>;
 
 fn remember(known: &mut Known, name: &str, value: &str) {
@@ -45,24 +45,24 @@ fn remember(known: &mut Known, name: &str, value: &str) {
     }
 }
 
-/// What the server has acknowledged of a chat.
+/// What the server has acknowledged for a chat.
 #[derive(Default)]
 struct Acknowledged {
     messages: BTreeMap<u64, String>,
-    /// Messages whose ids were not told.
+    /// The number of messages whose ids are unknown.
     unnumbered: u64,
     has_ended: bool,
 }
 
 pub struct World {
     store: Arc<MemoryStore>,
-    /// Chats of which no secret is known, as they were before.
+    /// Chats whose secrets are unknown, in their original state.
     untouched: Vec<Arc<Chat>>,
     chats: Vec<(ChatId, Known)>,
-    /// What is of no chat.
+    /// Known values that belong to no chat.
     browser: Known,
     acknowledged: BTreeMap<ChatId, Acknowledged>,
-    /// How many chats were added.
+    /// The number of added chats.
     made: u16,
 }
 
@@ -87,8 +87,8 @@ impl World {
         world
     }
 
-    /// One more chat, with someone in it or waiting to be let in, in place of the oldest. Random requests
-    /// end chats, and empty them.
+    /// Replaces the oldest chat by a new one that has a member or a waiting guest, because random requests end and
+    /// empty chats.
     pub async fn add_chat(&mut self, app: &TestApp) {
         self.made += 1;
         let kind = self.made % 5;
@@ -129,12 +129,12 @@ impl World {
         self.note_chat(&Value::Array(told));
     }
 
-    /// One of the chats.
+    /// Picks one of the chats.
     pub fn pick(&self, dice: &Dice) -> usize {
         dice.number(self.chats.len())
     }
 
-    /// One of the chats of which most is known that the call needs.
+    /// Picks one of the chats with the most known values that the call needs.
     pub fn pick_for(&self, operation: &Operation, dice: &Dice) -> usize {
         let proofs = operation.proofs.iter().flat_map(|proof| secrets_of(proof)).copied();
         let names = operation.in_path.iter().chain(&operation.query).chain(operation.fields.keys());
@@ -151,9 +151,9 @@ impl World {
         Some(dice.pick(values).clone())
     }
 
-    /// What stands for `name` in a path.
+    /// Draws the value of `name` in a path.
     pub fn id(&self, name: &str, chat: usize, dice: &Dice) -> String {
-        // What is good for one chat is worth nothing in another.
+        // Credentials of one chat must not work in another.
         if NAMES_OF_CHAT.contains(&name) && dice.one_in(6) {
             return dice.pick(&self.untouched).id().to_string();
         }
@@ -161,13 +161,13 @@ impl World {
         known.unwrap_or_else(|| if dice.one_in(2) { draw::text(dice) } else { self.any(chat, dice) })
     }
 
-    /// What stands for `name` in a query.
+    /// Draws the value of `name` in a query.
     pub fn text(&self, name: &str, chat: usize, dice: &Dice) -> String {
         let known = self.known(name, chat, dice).filter(|_| !dice.strays(3));
         known.unwrap_or_else(|| if dice.one_in(2) { dice.number(40).to_string() } else { draw::text(dice) })
     }
 
-    /// What stands for `name` in a body.
+    /// Draws the value of `name` in a body.
     pub fn value(&self, name: &str, schema: &Value, chat: usize, dice: &Dice) -> Value {
         if dice.strays(8) {
             return if dice.one_in(2) { draw::json(dice) } else { json!(self.any(chat, dice)) };
@@ -178,13 +178,13 @@ impl World {
         self.known(name, chat, dice).filter(|_| is_text && is_known).map_or(drawn, Value::String)
     }
 
-    /// Anything that is known of the chat.
+    /// Picks any known value of the chat.
     fn any(&self, chat: usize, dice: &Dice) -> String {
         let all: Vec<&String> = self.chats[chat].1.values().flatten().collect();
         (*dice.pick(&all)).clone()
     }
 
-    /// Who says to be asking.
+    /// Draws a header with credentials.
     pub fn credentials(&self, proofs: &[String], chat: usize, dice: &Dice) -> Option<(HeaderName, Vec<u8>)> {
         let proof = if proofs.is_empty() { "" } else { dice.pick(proofs) };
         let names = if dice.strays(2) { SECRETS } else { secrets_of(proof) };
@@ -204,7 +204,7 @@ impl World {
         Some((AUTHORIZATION, format!("Bearer {secret}").into_bytes()))
     }
 
-    /// Notes what was sent, and what came of it; whether it was done.
+    /// Records a request and its answer, and returns whether the request succeeded.
     pub fn learn(&mut self, sent: &RandomRequest, answer: &Answer) -> bool {
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
         if answer.status.as_u16() >= 400 || body["succeeded"] == false {
@@ -220,7 +220,7 @@ impl World {
         }
         let (address, _) = sent.path.split_once('?').unwrap_or((&sent.path, ""));
         if address == "/sessions" {
-            // A browser's token is of all chats.
+            // A browser's token belongs to all chats.
             if let Some(token) = body["token"].as_str() {
                 remember(&mut self.browser, "browser", token);
             }
@@ -230,7 +230,7 @@ impl World {
         let in_body = NAMES_OF_CHAT.iter().filter_map(|name| sent.filled.get(*name));
         let named = segments.iter().map(|(segment, _)| segment).chain(in_body).find_map(|id| parse(id));
         let Some(id) = named else { return self.note_chat(body) };
-        // A page may be of no chat at all.
+        // A page may belong to no chat.
         let Some(acknowledged) = self.acknowledged.get_mut(&id) else { return };
         if sent.method == Method::DELETE && segments.len() == 1 {
             acknowledged.has_ended = true;
@@ -250,7 +250,7 @@ impl World {
         }
     }
 
-    /// Remembers a chat that was made, if there is a place for it.
+    /// Remembers a created chat, if there is room for it.
     fn note_chat(&mut self, created: &Value) {
         let mut known = Known::new();
         note(&mut known, created);
@@ -271,7 +271,7 @@ impl World {
         }
     }
 
-    /// What was acknowledged is there, and nothing else; chats of others are as they were.
+    /// Checks that everything acknowledged is stored, and nothing else, and that the untouched chats are unchanged.
     pub async fn check(&self) {
         for chat in &self.untouched {
             assert_eq!(self.store.load(chat.id()).await.unwrap().as_ref(), Some(chat));
@@ -291,7 +291,7 @@ impl World {
         }
     }
 
-    /// How many messages were acknowledged.
+    /// Returns the number of acknowledged messages.
     pub fn said(&self) -> usize {
         self.acknowledged.values().map(|chat| chat.messages.len()).sum()
     }
@@ -301,7 +301,7 @@ fn parse(id: &str) -> Option<ChatId> {
     id.split('.').next()?.parse().ok()
 }
 
-/// Remembers every text in `told` by the name of its field, and what stands last in an address.
+/// Remembers every text in `told` by the name of its field, and the last segment of each URL.
 fn note(known: &mut Known, told: &Value) {
     match told {
         Value::Array(items) => items.iter().for_each(|item| note(known, item)),
@@ -311,7 +311,7 @@ fn note(known: &mut Known, told: &Value) {
                 let Some(text) = value.as_str() else { continue };
                 remember(known, name, text);
                 if let (true, Ok(id)) = (["author_id", "client_id"].contains(&name.as_str()), text.parse()) {
-                    // What it stands for in the native API.
+                    // The equivalent credentials of the native API.
                     remember(known, "session_token", &SessionToken::from_uuid(id).reveal());
                     remember(known, "ticket", &Ticket::from_uuid(id).reveal());
                 }

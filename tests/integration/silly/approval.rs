@@ -1,4 +1,4 @@
-//! Whether a guest is approved, and who may say so.
+//! Approval of guests, and who can see and grant it.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Link, chat, path, text_of, texts};
 use crate::app::TestApp;
 
-const NOBODY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+const UNKNOWN_ID: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
 #[tokio::test]
 async fn the_approval_is_shown_before_and_after() {
@@ -18,11 +18,11 @@ async fn the_approval_is_shown_before_and_after() {
     assert!(!link.is_approved(&app, &guest).await);
     owned.approves(&link, None).await;
     assert!(link.is_approved(&app, &guest).await);
-    // With the credential in a header, and the URL escaped.
+    // The credential in a header, and the URL escaped.
     let escaped = link.url.replace(':', "%3A").replace('/', "%2F");
     let call = app.get(format!("/v1/approval/?link_url={escaped}")).bearer(&guest);
     assert_eq!(call.await_status(200).await.json(), json!({"approval_status": true}));
-    // It is so after the request itself is forgotten.
+    // The guest stays approved after the request itself is deleted.
     app.clock.advance(Duration::from_hours(1));
     assert!(link.is_approved(&app, &guest).await);
 }
@@ -32,8 +32,8 @@ async fn the_approval_is_shown_to_those_who_asked() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
-    link.status(&app, NOBODY).await_problem(404, "not_found").await;
-    let missing = app.get(format!("/v1/approval/?client_id={NOBODY}")).await_problem(422, "invalid_request").await;
+    link.status(&app, UNKNOWN_ID).await_problem(404, "not_found").await;
+    let missing = app.get(format!("/v1/approval/?client_id={UNKNOWN_ID}")).await_problem(422, "invalid_request").await;
     assert_eq!(missing["field"], "link_url");
     for query in ["&client_id=", "&client_id=nonsense"] {
         let call = app.get(format!("/v1/approval/?link_url={}{query}", link.url));
@@ -75,11 +75,11 @@ async fn a_guest_is_approved_by_request_id_or_by_client_id() {
     owned.approves(&link, Some(&third)).await;
     assert!(link.is_approved(&app, &third).await);
     assert!(!link.is_approved(&app, &first).await);
-    // It may be done twice, which changes nothing.
+    // A second approval changes nothing.
     owned.approves(&link, Some(&third)).await;
     owned.approves(&link, Some(&request_ids[1])).await;
     assert_eq!(owned.knocks().await.len(), 1);
-    owned.approve(&link, Some(NOBODY)).await_problem(409, "nothing_to_approve").await;
+    owned.approve(&link, Some(UNKNOWN_ID)).await_problem(409, "nothing_to_approve").await;
     assert!(!link.is_approved(&app, &first).await);
 }
 
@@ -90,7 +90,7 @@ async fn there_is_nothing_to_approve_where_nobody_asks() {
     let (link, other) = (owned.link().await, owned.link().await);
     owned.approve(&link, None).await_problem(409, "nothing_to_approve").await;
     let guest = other.ask(&app).await;
-    // Someone asks, but by another link.
+    // A guest has asked, but with another link.
     owned.approve(&link, None).await_problem(409, "nothing_to_approve").await;
     owned.approve(&link, Some(&guest)).await_problem(409, "nothing_to_approve").await;
     let request_id = text_of(&owned.knocks().await[0]["knock_id"]);
@@ -125,7 +125,7 @@ async fn names_and_booleans_are_read_as_the_document_spells_them() {
         let link = Link { url: text_of(&link["link_url"]), id: text_of(&link["link_id"]) };
         let asked = link.exchange(&app).await_status(202).await.json();
         let guest = text_of(&asked["client_id"]);
-        // Answers are spelt in one way.
+        // Answers always have the same spelling.
         let mut names: Vec<&String> = asked.as_object().unwrap().keys().collect();
         names.sort();
         assert_eq!(names, ["approval_status", "chat", "client_id", "link_url", "request_sent_status"]);
@@ -199,7 +199,7 @@ async fn only_the_owner_approves() {
     let request_id = text_of(&requests[0]["knock_id"]);
     for client_id in [None, Some(&*waiting), Some(&*request_id)] {
         owned.approve_as(&seated, &link, client_id).await_problem(403, "owner_only").await;
-        for forged in [NOBODY, &waiting, &request_id, &other.author_id] {
+        for forged in [UNKNOWN_ID, &waiting, &request_id, &other.author_id] {
             let problem = owned.approve_as(forged, &link, client_id).await_problem(401, "session_required").await;
             assert_eq!(problem["field"], "author_id");
         }

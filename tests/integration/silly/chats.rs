@@ -1,4 +1,4 @@
-//! Milestone 0, and what is said in a chat.
+//! Milestone 0, and the messages of a chat.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{chat, opaque, path, text_of, texts};
 use crate::app::{BETWEEN_POSTS, Options, TestApp};
 
-const NOBODY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+const UNKNOWN_ID: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
 #[tokio::test]
 async fn milestone_0_two_users_chat_by_a_link() {
@@ -116,7 +116,7 @@ async fn a_chat_keeps_its_last_thousand_messages() {
 async fn only_authors_post_and_read() {
     let app = TestApp::new();
     let (owned, other) = (chat(&app).await, chat(&app).await);
-    for forged in [NOBODY, &other.author_id, opaque(&owned.chat_url)] {
+    for forged in [UNKNOWN_ID, &other.author_id, opaque(&owned.chat_url)] {
         let problem = owned.say_as(forged, "let me in").await_problem(401, "session_required").await;
         assert_eq!(problem["field"], "author_id");
         owned.read_as(forged).await_problem(401, "session_required").await;
@@ -135,7 +135,7 @@ async fn only_authors_post_and_read() {
 async fn an_unknown_chat_is_not_found() {
     let app = TestApp::new();
     let owned = chat(&app).await;
-    for id in [NOBODY, "nonsense", "%20"] {
+    for id in [UNKNOWN_ID, "nonsense", "%20"] {
         let body = json!({"author_id": owned.author_id, "message": "hi"});
         app.post(format!("/v1/chats/{id}")).json(&body).await_problem(404, "chat_not_found").await;
         let read = app.get(format!("/v1/chats/{id}?author_id={}", owned.author_id));
@@ -200,7 +200,7 @@ async fn fields_that_are_missing_or_wrong_are_named() {
             assert_eq!(problem["field"], field, "{path} {body}: {problem}");
         };
         for field in &required {
-            // What the URL alone may do, it is told elsewhere.
+            // Other tests cover what the URL alone allows.
             let may_be_left_out = field == "author_id" && path != "/v1/approval/";
             if !may_be_left_out {
                 let mut without = body.clone();
@@ -236,7 +236,7 @@ async fn a_browser_is_sent_from_the_chat_url_to_the_chats_page() {
     assert_eq!(answer.header("location"), Some(&*format!("../../chat/{}", owned.id())));
     let answer = app.get("/v1/chats/nonsense").header("accept", accept).await_status(303).await;
     assert_eq!(answer.header("location"), Some("../../?notice=chat_not_found"));
-    // Whoever shows a credential asks for the messages.
+    // A request with a credential gets the messages.
     owned.read_as(&owned.author_id).header("accept", accept).await_status(200).await;
 }
 
@@ -253,7 +253,7 @@ async fn urls_are_those_of_the_site_as_its_visitors_reach_it() {
     assert!(!link.is_approved(&app, &guest).await);
     owned.approves(&link, None).await;
     assert_eq!(link.exchange_as(&app, &guest).await_status(200).await.json()["chat"], owned.chat_url);
-    // The host that a request happens to name counts for nothing.
+    // The host that a request names does not count.
     let inside = format!("http://chat.test{}", path(&owned.chat_url));
     let body = json!({"chat_url": inside, "author_id": owned.author_id});
     let problem = app.post("/v1/links").json(&body).await_problem(422, "invalid_request").await;

@@ -1,4 +1,4 @@
-//! One chat, two dialects: what begins in one goes on in the other.
+//! One chat in two dialects: steps in one dialect continue in the other.
 
 use axum::http::Method;
 use reqwest::Client;
@@ -85,7 +85,7 @@ async fn a_native_knock_shows_to_the_v1_owner_at_once() {
     let request = told_of(&mut owner_sees, "approval_request").await;
     assert_eq!(request["username"], "Bob");
     assert_eq!((&request["request_id"], &request["link_id"]), (&knocked["knock_id"], &invite["invite_id"]));
-    // The same key makes a link of this dialect, by which the owner answers.
+    // The same key gives a link of this dialect, with which the owner answers.
     let link_url = open.link_url.rsplit_once('.').unwrap().0.to_owned() + "." + &key;
     open.approve(&link_url, Some(&text_of(&request["request_id"]))).await;
     let knock = Client::new().get(open.native(&format!("/knocks/{}", text_of(&knocked["knock_id"]))));
@@ -95,7 +95,7 @@ async fn a_native_knock_shows_to_the_v1_owner_at_once() {
     let said = answered(say, 201).await;
     let heard = told_of(&mut owner_sees, "message").await;
     assert_eq!((&heard["message"], &heard["author"]), (&json!("hi"), &said["member_id"]));
-    // And a guest of this dialect comes by it just as well.
+    // A guest of this dialect can use that link too.
     get(&link_url, 202).await;
     assert_eq!(told_of(&mut owner_sees, "approval_request").await["username"], "Guest");
 }

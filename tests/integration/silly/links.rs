@@ -1,4 +1,4 @@
-//! Links, and who asks by them.
+//! Links, and the requests made with them.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Link, chat, opaque, path, text_of};
 use crate::app::{Options, TestApp};
 
-const NOBODY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+const UNKNOWN_ID: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
 #[tokio::test]
 async fn a_link_is_the_owners_to_make() {
@@ -88,7 +88,7 @@ async fn a_url_counts_however_its_host_and_scheme_are_written() {
         format!(" {} ", owned.chat_url),
         format!("{}/", owned.chat_url),
         format!("{}?author_id=x", owned.chat_url),
-        // As the owner opens it in a browser.
+        // The address with which the owner opens the chat in a browser.
         format!("{}#{}", owned.chat_url, owned.author_id),
     ] {
         let body = json!({"chat_url": url, "author_id": owned.author_id});
@@ -109,9 +109,9 @@ async fn a_link_that_opens_nothing_is_refused() {
     }
     app.get("/v1/links/nonsense").await_problem(403, "invalid_invite").await;
     app.get(format!("/v1/links/{}", owned.id())).await_problem(403, "invalid_invite").await;
-    let nowhere = Link { url: format!("http://chat.test/v1/links/{NOBODY}.{}", link.key()), id: String::new() };
+    let nowhere = Link { url: format!("http://chat.test/v1/links/{UNKNOWN_ID}.{}", link.key()), id: String::new() };
     nowhere.exchange(&app).await_problem(404, "chat_not_found").await;
-    nowhere.status(&app, NOBODY).await_problem(404, "chat_not_found").await;
+    nowhere.status(&app, UNKNOWN_ID).await_problem(404, "chat_not_found").await;
     owned.approve(&nowhere, None).await_problem(404, "chat_not_found").await;
     assert!(owned.knocks().await.is_empty());
 }
@@ -153,10 +153,10 @@ async fn a_client_id_that_nobody_has_asks_anew_and_gets_another() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
-    let asked = link.exchange_as(&app, NOBODY).await_status(202).await.json();
-    assert_ne!(asked["client_id"], NOBODY, "credentials are drawn here, never chosen");
+    let asked = link.exchange_as(&app, UNKNOWN_ID).await_status(202).await.json();
+    assert_ne!(asked["client_id"], UNKNOWN_ID, "credentials are drawn here, never chosen");
     assert_eq!(owned.knocks().await.len(), 1);
-    // Nor does one link's client_id count at another.
+    // A link's `client_id` is not valid for another link.
     let guest = text_of(&asked["client_id"]);
     let elsewhere = owned.link().await.exchange_as(&app, &guest).await_status(202).await.json();
     assert_ne!(elsewhere["client_id"], json!(guest));
@@ -201,7 +201,7 @@ async fn what_only_previews_a_link_asks_nobody() {
     assert!(owned.knocks().await.is_empty());
     let members = owned.native(app.get(format!("/{}/members", owned.id()))).await_status(200).await.json();
     assert_eq!(members["members"].as_array().unwrap().len(), 1, "{members}");
-    // What people ask with does ask.
+    // Clients that people use do create a request.
     owned.link().await.exchange(&app).header("user-agent", "curl/8.5.0").await_status(202).await;
 }
 
@@ -223,7 +223,7 @@ async fn a_browser_is_sent_from_the_link_to_where_people_join_and_asks_nobody_ye
 #[tokio::test]
 async fn a_guest_who_is_declined_is_told_so_and_stays_out() {
     let app = TestApp::new();
-    // "The owner can't decline the guest": not by this dialect, but by the native API and the page.
+    // "The owner can't decline the guest": not through this dialect, but through the native API and on the page.
     let owned = chat(&app).await;
     let link = owned.link().await;
     let guest = link.ask(&app).await;
@@ -261,7 +261,7 @@ async fn a_revoked_link_opens_nothing_and_declines_who_waits_by_it() {
 async fn a_request_that_nobody_answers_is_given_up_and_may_be_made_anew() {
     let app = TestApp::new();
     // "They may leave the request pending forever. If the request is left pending, we'll trust that the guest
-    // gives up eventually": here the request does so, after 15 minutes.
+    // gives up eventually": here the request expires after 15 minutes.
     let owned = chat(&app).await;
     let link = owned.link().await;
     let guest = link.ask(&app).await;
@@ -350,6 +350,6 @@ async fn one_place_asks_only_so_often_under_the_limits() {
         }
     }
     assert!(refused.is_some(), "and it is said when to come back");
-    // Whoever is known already asks for how it stands as before.
+    // A guest with a request can still ask for its status.
     link.exchange_as(&app, &guest).await_status(202).await;
 }

@@ -1,4 +1,4 @@
-//! Silly Chat's dialect: its two milestones as its document tells them, and every refusal.
+//! Silly Chat's dialect: the two milestones of its document, and every refusal.
 
 mod approval;
 mod chats;
@@ -14,7 +14,7 @@ use watch_party::domain::SessionToken;
 
 use crate::app::{Answer, Call, TestApp};
 
-/// A chat as its owner has it.
+/// A chat with its owner's credential.
 pub struct Owned<'a> {
     app: &'a TestApp,
     pub chat_url: String,
@@ -31,23 +31,23 @@ pub fn text_of(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
 }
 
-/// The path of a URL that the server gave.
+/// Returns the path of a URL that the server returned.
 pub fn path(url: &str) -> String {
     let at = url.find("/v1/").unwrap_or_else(|| panic!("{url} is no URL of this dialect"));
     url[at..].to_owned()
 }
 
-/// What stands last in a URL.
+/// Returns the last segment of a URL.
 pub fn opaque(url: &str) -> &str {
     url.rsplit('/').next().unwrap()
 }
 
-/// The native session token that an `author_id`, or a `client_id` that is approved, stands for.
+/// Returns the native session token for an `author_id` or an approved `client_id`.
 pub fn native_token(credential: &str) -> String {
     SessionToken::from_uuid(credential.parse::<Uuid>().unwrap()).reveal()
 }
 
-/// The owner's chat.
+/// Creates a chat.
 pub async fn chat(app: &TestApp) -> Owned<'_> {
     let created = app.post("/v1/chats").await_status(201).await.json();
     Owned { app, chat_url: text_of(&created["chat_url"]), author_id: text_of(&created["author_id"]) }
@@ -66,17 +66,17 @@ impl<'a> Owned<'a> {
         self.app.get(format!("{}?author_id={author_id}", path(&self.chat_url)))
     }
 
-    /// The words that the owner reads.
+    /// Returns the texts that the owner reads.
     pub async fn texts(&self) -> Vec<String> {
         texts(&self.read_as(&self.author_id).await_status(200).await)
     }
 
-    /// A link by which guests must be approved.
+    /// Creates a link whose guests need approval.
     pub async fn link(&self) -> Link {
         self.link_with(&json!({})).await
     }
 
-    /// A link by which guests come in at once.
+    /// Creates a link whose guests join at once.
     pub async fn open_link(&self) -> Link {
         self.link_with(&json!({"approval": false})).await
     }
@@ -109,7 +109,7 @@ impl<'a> Owned<'a> {
         call.bearer(&native_token(&self.author_id))
     }
 
-    /// Those who wait, as the native API lists them.
+    /// Returns the waiting guests, as the native API lists them.
     pub async fn knocks(&self) -> Vec<Value> {
         let call = self.native(self.app.get(format!("/{}/knocks", self.id())));
         call.await_status(200).await.json()["knocks"].as_array().unwrap().clone()
@@ -144,13 +144,13 @@ impl Link {
         answer["approval_status"].as_bool().unwrap()
     }
 
-    /// Someone new asks by the link; their `client_id`.
+    /// Asks as a new guest with the link, and returns the guest's `client_id`.
     pub async fn ask(&self, app: &TestApp) -> String {
         text_of(&self.exchange(app).await_status(202).await.json()["client_id"])
     }
 }
 
-/// The words of a conversation.
+/// Returns the texts of a conversation.
 pub fn texts(conversation: &Answer) -> Vec<String> {
     let conversation = conversation.json();
     conversation["messages"].as_array().unwrap().iter().map(|said| text_of(&said["message"])).collect()

@@ -1,5 +1,5 @@
-//! What is told at once, over a real port: a stream is open before anything happens, and what
-//! happens comes by it, without another request.
+//! Real-time notifications, over a real port: a stream is open before anything happens, and delivers every event
+//! without another request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use super::{native_token, opaque, path, text_of};
 use crate::app::policy;
 use crate::live::{Events, Site};
 
-/// A safety net only: nothing here waits for time to pass.
+/// Limits the wait, as a safety net only: no test waits for time to pass.
 async fn soon<T>(happening: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(30), happening).await.expect("it happens at all")
 }
 
-/// The body of an answer of this status.
+/// Sends a request, and returns the body of the answer, which must have this status.
 pub async fn post(url: &str, body: &Value, status: u16) -> Value {
     answered(Client::new().post(url).json(body), status).await
 }
@@ -39,13 +39,13 @@ pub async fn listen(url: &str) -> Events {
     soon(Events::of(Client::new().get(url))).await
 }
 
-/// The next event's name and data; `None` at the end.
+/// Returns the next event's name and data, or `None` at the end.
 pub async fn told(events: &mut Events) -> Option<(String, Value)> {
     soon(async {
         loop {
             let event = events.next().await?;
             let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
-            // What has no data only keeps the connection alive.
+            // A comment without data only keeps the connection alive.
             if let (Some(name), Some(data)) = (field("event: "), field("data: ")) {
                 return Some((name, serde_json::from_str(&data).unwrap()));
             }
@@ -54,7 +54,7 @@ pub async fn told(events: &mut Events) -> Option<(String, Value)> {
     .await
 }
 
-/// The next event's data, which has this name.
+/// Returns the data of the next event, which must have this name.
 pub async fn told_of(events: &mut Events, name: &str) -> Value {
     let (found, data) = told(events).await.expect("there is more to come");
     assert_eq!(found, name, "{data}");
@@ -65,12 +65,12 @@ fn texts(conversation: &Value) -> Vec<&str> {
     conversation["messages"].as_array().unwrap().iter().map(|said| said["message"].as_str().unwrap()).collect()
 }
 
-/// A request of the native API by whoever `credential` stands for.
+/// Adds the native token for `credential` to a request.
 pub fn by(credential: &str, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
     request.bearer_auth(native_token(credential))
 }
 
-/// A chat on a real port, with a link by which guests must be approved.
+/// A chat on a real port, with a link whose guests need approval.
 pub struct Open {
     pub site: Site,
     pub chat_url: String,
@@ -109,7 +109,7 @@ impl Open {
         post(&self.chat_url, &json!({"author_id": author_id, "message": message}), status).await
     }
 
-    /// Someone new asks by the link; their `client_id`.
+    /// Asks as a new guest with the link, and returns the guest's `client_id`.
     pub async fn ask(&self) -> String {
         text_of(&get(&self.link_url, 202).await["client_id"])
     }
@@ -215,7 +215,7 @@ async fn the_owner_is_told_of_each_request_once_and_guests_of_none() {
     let first = open.ask().await;
     let request = told_of(&mut owner_sees, "approval_request").await;
     assert_eq!((&request["username"], &request["link_id"]), (&json!("Guest 2"), &json!(open.link_id)));
-    // The same guest asks again, and listens; then another asks.
+    // The same guest asks again, and opens a stream. Then another guest asks.
     get(&open.exchange_url(&first), 202).await;
     let _listening = listen(&open.exchange_url(&first)).await;
     open.ask().await;
@@ -238,7 +238,7 @@ async fn an_owner_who_comes_back_is_told_who_waits() {
     let mut owner_sees = listen(&open.read_url(&open.author_id)).await;
     assert_eq!(told_of(&mut owner_sees, "approval_request").await["username"], "Guest 2");
     assert_eq!(told_of(&mut owner_sees, "message").await["message"], "one");
-    // The credential may come in a header as well.
+    // The credential can also be in a header.
     let request = Client::new().get(&open.chat_url).bearer_auth(&open.author_id);
     let mut by_header = soon(Events::of(request)).await;
     assert_eq!(told_of(&mut by_header, "approval_request").await["username"], "Guest 2");
@@ -257,7 +257,7 @@ async fn to_listen_by_a_link_is_to_ask() {
     open.approve(&open.link_url, Some(&text_of(&request["request_id"]))).await;
     let approved = told_of(&mut guest_sees, "approved").await;
     assert_eq!((&approved["client_id"], &approved["chat"]), (&json!(guest), &json!(open.chat_url)));
-    // Whoever listens after that learns it as well.
+    // A stream that opens after the approval reports it too.
     let mut again = listen(&open.exchange_url(&guest)).await;
     assert_eq!(told_of(&mut again, "approved").await, approved);
     assert_eq!(told(&mut again).await, None);
@@ -317,7 +317,7 @@ async fn an_owner_is_told_of_a_request_that_was_made_at_another_node() {
     let other = Site::of(node()).await;
     let mut owner_sees = listen(&open.read_url(&open.author_id)).await;
     get(&format!("http://{}{}", other.address, path(&open.link_url)), 202).await;
-    // No store carries events between these nodes: one learns of the other when it writes.
+    // The nodes share no events. A node sees the other's changes when it writes.
     open.say(&open.author_id, "is anybody there?", 201).await;
     let knocks = by(&open.author_id, Client::new().get(open.native("/knocks")));
     assert_eq!(answered(knocks, 200).await["knocks"].as_array().unwrap().len(), 1, "the node knows by now");

@@ -1,4 +1,4 @@
-//! `author_id`, `client_id` and a link's key are credentials: nobody but their holder sees them.
+//! `author_id`, `client_id` and a link's key are credentials: only their holder sees them.
 
 use reqwest::Client;
 use serde_json::json;
@@ -7,7 +7,7 @@ use super::realtime::{Open, by, get, listen, post, told};
 use super::{native_token, opaque, text_of};
 use crate::live::Events;
 
-/// All that one side gets to see, as it is written.
+/// Everything that one side receives, verbatim.
 #[derive(Default)]
 struct Seen(Vec<(String, String)>);
 
@@ -19,7 +19,7 @@ impl Seen {
         self.0.push((what.to_owned(), headers + &answer.text().await.unwrap()));
     }
 
-    /// Every event up to the message that says `last`.
+    /// Receives every event up to the message with the text `last`.
     async fn hear(&mut self, what: &str, events: &mut Events, last: &str) {
         loop {
             let (name, data) = told(events).await.expect("it has not ended");
@@ -41,7 +41,7 @@ impl Seen {
         }
     }
 
-    /// Neither the credential itself, however it is written, nor what it stands for.
+    /// Asserts that neither the credential, in any spelling, nor its native token was seen.
     fn assert_without_credential(&self, credential: &str) {
         self.assert_without(credential);
         self.assert_without(&credential.replace('-', ""));
@@ -58,7 +58,7 @@ async fn credentials_are_shown_to_their_holders_alone() {
     let mut owner_hears = listen(&open.read_url(&open.author_id)).await;
     let mut owner_hears_natively = native_stream(&open.author_id).await;
 
-    // Two guests ask, each by a link of their own.
+    // Two guests ask, each with their own link.
     let body = json!({"chat_url": open.chat_url, "author_id": open.author_id});
     let made = post(&open.url("/v1/links"), &body, 201).await;
     let other_link = text_of(&made["link_url"]);
@@ -68,7 +68,7 @@ async fn credentials_are_shown_to_their_holders_alone() {
     other.0.push(("exchange".into(), asked.to_string()));
     owner.get("waiting", native("/knocks", &open.author_id)).await;
 
-    // Both are approved, and everyone talks.
+    // Both are approved, and everyone posts.
     let mut guest_waits = listen(&open.exchange_url(&guest_id)).await;
     let approve = |link_url: &str, client_id: Option<&str>| {
         let body = json!({
@@ -90,7 +90,7 @@ async fn credentials_are_shown_to_their_holders_alone() {
     }
     open.say(&open.author_id, "the last", 201).await;
 
-    // Everything that is to be seen is looked at.
+    // Everyone reads everything that they can see.
     owner.hear("stream", &mut owner_hears, "the last").await;
     owner.hear("native stream", &mut owner_hears_natively, "the last").await;
     guest.hear("stream", &mut guest_hears, "the last").await;
@@ -114,14 +114,14 @@ async fn credentials_are_shown_to_their_holders_alone() {
     guest.assert_without_credential(&other_id);
     other.assert_without_credential(&open.author_id);
     other.assert_without_credential(&guest_id);
-    // A link's key is shown to whoever makes the link, and to whoever comes with it.
+    // Only the creator of a link and a guest who uses it see its key.
     let key = |link_url: &str| opaque(link_url).split_once('.').unwrap().1.to_owned();
     for link_url in [&open.link_url, &other_link] {
         owner.assert_without(&key(link_url));
     }
     guest.assert_without(&key(&other_link));
     other.assert_without(&key(&open.link_url));
-    // Nor is one's own credential shown in the chat, where it could be copied from.
+    // The chat does not show members their own credentials either, because they could be copied from there.
     let in_chat = |seen: &Seen| Seen(seen.0.iter().filter(|(what, _)| !is_exchange(what)).cloned().collect());
     in_chat(&owner).assert_without(&open.author_id);
     in_chat(&guest).assert_without(&guest_id);

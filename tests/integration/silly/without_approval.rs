@@ -1,11 +1,11 @@
-//! The document's Milestone 0: the chat's id is all that anyone needs.
+//! The document's Milestone 0: the chat's URL is enough to use it.
 
 use serde_json::{Value, json};
 
 use super::{chat, opaque, path, text_of, texts};
 use crate::app::{Options, TestApp};
 
-/// A chat of Milestone 0; its URL.
+/// Creates a chat of Milestone 0, and returns its URL.
 async fn open_chat(app: &TestApp) -> String {
     let created = app.post("/v1/chats").json(&json!({"approval": false})).await_status(201).await.json();
     text_of(&created["chat_url"])
@@ -38,7 +38,7 @@ async fn the_first_milestone_is_followed_from_the_chat_url_to_the_talk() {
             "client_id": null,
         })
     );
-    // Asked for by events, the same comes as one; and nobody needs approval.
+    // A request for events gets the same answer as an event, and nobody needs approval.
     let events = app.get(path(&link_url)).header("accept", "text/event-stream").await_status(200).await;
     assert!(events.text().starts_with("event: approved\n"), "{}", events.text());
     let status = app.get(format!("/v1/approval/?link_url={link_url}")).await_status(200).await.json();
@@ -47,9 +47,9 @@ async fn the_first_milestone_is_followed_from_the_chat_url_to_the_talk() {
     say("Hello back").await_status(201).await;
     let read = app.get(path(&text_of(&exchange["chat"]))).await_status(200).await;
     assert_eq!(texts(&read), ["Hello", "Hello back"]);
-    // "a chat message is just text": the native API reads it too, under the name of nobody.
+    // "a chat message is just text": the native API returns it too, with an anonymous author.
     let read = app.get(format!("/{}", opaque(&chat_url))).await_status(200).await.json();
-    // And takes messages so; none that it would have to know again.
+    // The native API also accepts such posts, but without a `client_id`, which it would have to recognize again.
     let post = |body: Value| app.post(format!("/{}", opaque(&chat_url))).json(&body);
     let problem = post(json!({"text": "hi", "client_id": link["link_id"]})).await_problem(422, "invalid_request").await;
     assert_eq!(problem["field"], "client_id");
@@ -67,7 +67,7 @@ async fn elsewhere_the_chat_url_alone_neither_reads_nor_posts() {
     let problem =
         app.post(path(&owned.chat_url)).json(&json!({"message": "hi"})).await_problem(401, "session_required").await;
     assert_eq!(problem["field"], "author_id");
-    // A credential that is wrong is no better than none, and no worse in a chat that needs none.
+    // A wrong credential is refused, even in a chat that needs none.
     let open = open_chat(&app).await;
     let stranger = "8e03978e-40d5-43dd-bc93-6894a57f9324";
     let body = json!({"message": "hi", "author_id": stranger});
@@ -78,14 +78,14 @@ async fn elsewhere_the_chat_url_alone_neither_reads_nor_posts() {
 #[tokio::test]
 async fn the_chat_url_alone_creates_a_link_whose_guests_the_owner_approves() {
     let app = TestApp::new();
-    // "`POST /v1/links` with chat URL, create and returns a link URL for this chat": Milestone 1 changes nothing
-    // in that.
+    // "`POST /v1/links` with chat URL, create and returns a link URL for this chat": Milestone 1 does not change
+    // this.
     let owned = chat(&app).await;
     let link = app.post("/v1/links").json(&json!({"chat_url": owned.chat_url})).await_status(201).await.json();
     let link_url = text_of(&link["link_url"]);
     let asked = app.get(path(&link_url)).await_status(202).await.json();
     assert_eq!(owned.knocks().await.len(), 1, "the owner is asked");
-    // "`GET /v1/approval/` … by supply link URL": the newest request's.
+    // "`GET /v1/approval/` … by supply link URL": the status of the newest request.
     let status = async || app.get(format!("/v1/approval/?link_url={link_url}")).await_status(200).await.json();
     assert_eq!(status().await, json!({"approval_status": false}));
     let body = json!({"link_url": link_url, "author_id": owned.author_id, "approval_status": true});
@@ -95,7 +95,7 @@ async fn the_chat_url_alone_creates_a_link_whose_guests_the_owner_approves() {
     let later = app.get(path(&link_url)).await_status(202).await.json();
     assert_ne!(later["client_id"], asked["client_id"]);
     assert_eq!(status().await, json!({"approval_status": false}), "of the newest");
-    // It is the newest request that counts, not who was let in last.
+    // The newest request counts, not the guest who was approved last.
     app.clock.advance(std::time::Duration::from_secs(1));
     let third = app.get(path(&link_url)).await_status(202).await.json();
     let body = json!({
@@ -104,10 +104,10 @@ async fn the_chat_url_alone_creates_a_link_whose_guests_the_owner_approves() {
     app.post("/v1/approval/").json(&body).await_status(200).await;
     assert_ne!(third["client_id"], later["client_id"]);
     assert_eq!(status().await, json!({"approval_status": false}));
-    // Nobody but the owner creates a link that asks nobody.
+    // Only the owner can create a link that needs no approval.
     let open = json!({"chat_url": owned.chat_url, "approval": false});
     app.post("/v1/links").json(&open).await_problem(401, "session_required").await;
-    // The owner sees which link was made so.
+    // The owner sees which link was created this way.
     let list = owned.native(app.get(format!("/{}/invites", owned.id()))).await_status(200).await.json();
     assert_eq!(list["invites"][0]["by_address"], true);
 }
@@ -123,7 +123,7 @@ async fn links_that_no_owner_creates_leave_room_for_the_owners() {
     let problem = app.post("/v1/links").json(&body).await_problem(422, "invalid_request").await;
     assert!(problem["detail"].as_str().unwrap().contains("20"), "{problem}");
     owned.link().await;
-    // They lapse after a day, as nobody may be left to revoke them.
+    // They expire after a day, because there may be nobody left to revoke them.
     let list = owned.native(app.get(format!("/{}/invites", owned.id()))).await_status(200).await.json();
     assert_eq!(list["invites"][0]["expires_at"], "2027-01-16T08:00:00Z");
 }
@@ -137,8 +137,7 @@ async fn posting_without_a_session_has_a_limit_and_keeps_a_chat_in_use() {
         say().await_status(201).await;
     }
     say().await_problem(429, "too_many_requests").await;
-    // The owner's session has ended long ago; the day after which the chat is forgotten begins with
-    // what was said last.
+    // The owner's session ended long ago. The day after which the chat is deleted starts with the last message.
     app.clock.advance(std::time::Duration::from_hours(20));
     app.service.sweep().await.unwrap();
     say().await_status(201).await;
@@ -160,6 +159,6 @@ async fn nobody_who_enters_is_called_what_nobody_is() {
     app.post(format!("/{}/join", opaque(&chat_url))).json(&join).await_problem(409, "username_taken").await;
     let create = json!({"username": "Anonymous", "public_access": "post"});
     app.post("/create").json(&create).await_problem(409, "username_taken").await;
-    // Where nobody posts without a name, it is one like any other.
+    // In a chat without anonymous posts, "Anonymous" is a name like any other.
     app.post("/create").json(&json!({"username": "Anonymous"})).await_status(201).await;
 }

@@ -1,4 +1,4 @@
-//! The contract itself: each function takes an empty store.
+//! The contract of all stores. Each function takes an empty store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ fn id(number: u8) -> ChatId {
     ChatId::from_random_bytes([number; 16])
 }
 
-/// The owner of chat `number`.
+/// The session token of the owner of chat `number`.
 fn token(number: u8) -> SessionToken {
     SessionToken::from_random_bytes([number; 32])
 }
@@ -156,7 +156,7 @@ pub async fn a_room_without_an_owner_keeps_its_accounts(stores: Stores) {
         chat = change.after;
     }
     assert_eq!(chat.live_members(NOW).count(), 2);
-    // Again from the same one: there is nothing to change.
+    // Another login from the same browser changes nothing.
     assert_eq!(chat.decide(&log_in("Ann", 6), NOW, fresh(7)).unwrap(), []);
     assert_eq!(chat.live_sessions(NOW).count(), 3);
 }
@@ -211,7 +211,7 @@ pub async fn a_commit_that_fails_does_not_fail_its_neighbours(stores: Stores) {
     let created: Vec<Transition> = (1..=40).map(create).collect();
     let answers = join_all(created.iter().map(|change| stores.chats.commit(change))).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-    // Every third is decided on a state that never was.
+    // Every third post is decided on a revision that does not exist.
     let posts: Vec<Transition> = created
         .iter()
         .zip(1..)
@@ -293,7 +293,7 @@ pub async fn a_browsers_session_is_kept_until_it_ends(stores: Stores) {
         username: Username::parse(name).unwrap(),
         expires_at: NOW.after(Duration::from_hours(hours)),
     };
-    // A name may be used by many, and a chat is none of them.
+    // Several sessions can have the same name, and no chat is needed.
     let (ann, bob, other) = (session(1, "Ann", 1), session(2, "Bob 王", 6), session(3, "Ann", 6));
     assert_eq!(stores.browser_sessions.load_browser_session(ann.token).await.unwrap(), None);
     for session in [&ann, &bob, &other] {
@@ -317,7 +317,7 @@ pub async fn a_browsers_name_and_the_chats_that_it_entered_are_kept_with_its_ses
     let session =
         BrowserSession { token: token.digest(), username: name("Ann"), expires_at: NOW.after(Duration::from_hours(1)) };
     let sealed = |number: u8| SealedChatId::seal(id(number), &token, Salt([number; 32]));
-    // Of a session that is not there, nothing is kept.
+    // For a session that does not exist, nothing is stored.
     stores.browser_sessions.add_entered_chat(session.token, &sealed(1)).await.unwrap();
     stores.browser_sessions.rename_browser_session(session.token, &name("Bob")).await.unwrap();
     assert_eq!(stores.browser_sessions.load_entered_chats(session.token).await.unwrap(), []);
@@ -330,10 +330,10 @@ pub async fn a_browsers_name_and_the_chats_that_it_entered_are_kept_with_its_ses
     assert_eq!(stores.browser_sessions.load_browser_session(session.token).await.unwrap(), Some(renamed));
     let entered = stores.browser_sessions.load_entered_chats(session.token).await.unwrap();
     assert_eq!(entered.iter().map(|chat| chat.open(&token)).collect::<Vec<_>>(), [id(1), id(2), id(3)]);
-    // They are another's to whom the token is not known.
+    // Another token does not reveal the chats.
     let other = BrowserToken::from_random_bytes([2; 32]);
     assert!(entered.iter().all(|chat| chat.open(&other) != chat.open(&token)));
-    // The first go where they are too many.
+    // Beyond the limit, the oldest are dropped.
     for _ in 0..BrowserSession::MAX_CHATS {
         stores.browser_sessions.add_entered_chat(session.token, &sealed(4)).await.unwrap();
     }

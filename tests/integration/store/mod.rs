@@ -1,4 +1,4 @@
-//! What every store must keep to, run on each of them; and what each promises beyond.
+//! The contract of all stores, run on each of them, and the further guarantees of each.
 
 mod contract;
 mod sqlite;

@@ -1,4 +1,4 @@
-//! What the file promises beyond the contract.
+//! Guarantees of the SQLite store beyond the contract.
 
 use std::collections::HashSet;
 use std::fs;
@@ -20,7 +20,7 @@ use watch_party::store::{ChatStore as _, CommitError, OpenError, SqliteOptions, 
 
 use crate::app::{BETWEEN_CHATS, BETWEEN_POSTS, CountingEntropy, ManualClock, Options, TestApp, policy};
 
-/// The chat of `first_schema.sql`, and its owner's session.
+/// The chat in `first_schema.sql`, and its owner's session token.
 const FIRST_CHAT: &str = "00000000-0000-4000-afcd-1d7b39a820e2";
 const FIRST_TOKEN: &str = "b6aGHZQVAtuoZ8MDgufNXIYXwR5qvLzxUUWV7s5PBe8";
 
@@ -44,20 +44,20 @@ fn app(folder: &TempDir) -> TestApp {
     TestApp::with(Options { stores: Arc::new(open(folder)).into(), ..Options::default() })
 }
 
-/// Every byte of every file that belongs to the database, by the file's name.
+/// Returns the name and all bytes of every file of the database.
 fn bytes(folder: &TempDir) -> Vec<(String, Vec<u8>)> {
     let files = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
     files.map(|file| (file.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&file).unwrap())).collect()
 }
 
-/// Sweeps, and erases what that deleted.
+/// Sweeps, and erases the deleted data.
 async fn tidy(service: &Service) {
     service.sweep().await.unwrap();
     service.scrub().await.unwrap();
 }
 
 fn holds(bytes: &[u8], needle: &str) -> bool {
-    // The first byte is looked for alone, which is what makes this quick.
+    // Searching for the first byte alone makes this fast.
     let needle = needle.as_bytes();
     let mut rest = bytes;
     while let Some(at) = rest.iter().position(|byte| *byte == needle[0]) {
@@ -70,7 +70,7 @@ fn holds(bytes: &[u8], needle: &str) -> bool {
     false
 }
 
-/// The files in which `needle` is found.
+/// Returns the names of the files that contain `needle`.
 fn found(folder: &TempDir, needle: &str) -> Vec<String> {
     bytes(folder).into_iter().filter(|(_, bytes)| holds(bytes, needle)).map(|(name, _)| name).collect()
 }
@@ -83,7 +83,7 @@ async fn nothing_forgotten_is_left_in_any_file() {
     for text in ["TrimmedMarker", "two", "three", "KeptMarker"] {
         ann.says(text).await;
     }
-    // One that needs pages of its own.
+    // A message that needs its own pages.
     ann.says(&format!("LongMarker{}", "x".repeat(1_900))).await;
     for text in ["KeptMarker", "six", "seven"] {
         ann.says(text).await;
@@ -115,12 +115,12 @@ async fn nothing_forgotten_is_left_in_any_file() {
         assert_eq!(found(&folder, kept), ["chats.db"], "{kept}");
     }
     for gone in forgotten {
-        // Names are kept folded too.
+        // Names are also stored in folded form.
         for gone in [gone.to_owned(), gone.to_lowercase()] {
             assert_eq!(found(&folder, &gone), [""; 0], "{gone}");
         }
     }
-    // The sessions expire, and nobody comes back before the grace is over.
+    // The sessions expire, and nobody returns within the grace period.
     app.clock.advance(Duration::from_hours(6));
     tidy(&app.service).await;
     for gone in ["Cleo", "cleo", "annmarker"] {
@@ -134,8 +134,8 @@ async fn nothing_forgotten_is_left_in_any_file() {
     }
 }
 
-/// Rows of many sizes in many chats come and go, so that the trees are balanced all the time;
-/// what balancing leaves behind in the middle of pages must go as well.
+/// Rows of many sizes in many chats are added and deleted, so that SQLite balances its trees all the time. The copies
+/// that balancing leaves in the middle of pages must be erased too.
 #[tokio::test]
 async fn nothing_forgotten_is_left_behind_by_moving_rows() {
     let folder = tempfile::tempdir().unwrap();
@@ -178,7 +178,7 @@ async fn nothing_forgotten_is_left_behind_by_moving_rows() {
     assert_only_kept(&folder, said.iter().map(|(_, _, marker)| (marker.as_str(), false)));
 }
 
-/// Each marker is `<12345>`.
+/// Markers look like `<12345>`.
 fn assert_only_kept<'a>(folder: &TempDir, markers: impl Iterator<Item = (&'a str, bool)>) {
     let mut present = HashSet::new();
     for (_, bytes) in bytes(folder) {
@@ -224,7 +224,7 @@ async fn everything_is_there_again_after_a_restart() {
     assert_eq!(get("/invites", &ann).await.json(), invites);
     let members = get("/members", &bob).await.json();
     assert_eq!((&members["name"], &members["members"][1]["username"]), (&json!("Film night"), &json!("Bob")));
-    // What was posted before the restart is not posted again.
+    // A message that was posted before the restart is not posted twice.
     let again = after.post(format!("/{id}")).bearer(&bob).json(&once).await_status(200).await.json();
     assert_eq!(again, posted);
     after.post(format!("/{id}")).bearer(&bob).json(&json!({"text": "more"})).await_status(201).await;
@@ -241,7 +241,7 @@ async fn what_many_stored_chats_cost_is_disk_and_not_memory() {
     clock.advance(Duration::from_mins(11));
     service.sweep().await.unwrap();
     assert_eq!(service.active_chats(), 0);
-    // All expire at once: sweeping them opens no room that stays.
+    // All sessions expire at once. Sweeping leaves no chat active in memory.
     clock.advance(Duration::from_hours(6));
     service.sweep().await.unwrap();
     assert_eq!(service.active_chats(), 0);
@@ -257,7 +257,7 @@ const COUNT_ROWS: &str = "SELECT (SELECT count(*) FROM chat) + (SELECT count(*) 
     + (SELECT count(*) FROM receipt) + (SELECT count(*) FROM knock) + (SELECT count(*) FROM recovery)
     + (SELECT count(*) FROM account) + (SELECT count(*) FROM removed)";
 
-/// The schema's own bounds: states that no rule allows cannot be written by hand either.
+/// The schema's own constraints: even direct SQL cannot write states that no rule allows.
 #[tokio::test]
 async fn the_tables_cannot_hold_what_no_rule_allows() {
     let folder = tempfile::tempdir().unwrap();
@@ -267,15 +267,15 @@ async fn the_tables_cannot_hold_what_no_rule_allows() {
     let database = Connection::open(path(&folder)).unwrap();
     database.execute_batch("PRAGMA foreign_keys = ON").unwrap();
     let wrong = [
-        // Two seats of one name, one token of two sessions, a session of nobody, a seat, a message and a
-        // receipt in no chat.
+        // Two members with one name, one token for two sessions, a session without a member, and a member, a message
+        // and a receipt without a chat.
         "INSERT INTO member SELECT NULL, chat_id, randomblob(16), 'aNN', 'ann', role, 0, NULL, NULL FROM member",
         "INSERT INTO session SELECT NULL, chat_id, member_id, token, 0, 0, NULL, NULL FROM session",
         "INSERT INTO session SELECT NULL, chat_id, randomblob(16), randomblob(32), 0, 0, NULL, NULL FROM session",
         "INSERT INTO member SELECT NULL, 99, randomblob(16), 'Bob', 'bob', role, 0, NULL, NULL FROM member",
         "INSERT INTO message VALUES (99, 1, 1, 0, randomblob(16), 'Ann', 'hello', NULL)",
         "INSERT INTO receipt VALUES (1, 1, randomblob(16), randomblob(16), 0)",
-        // A token in clear, an id that is none, an invite used too often, a chat that keeps nothing.
+        // A token in plain text, an invalid id, an invite with too many uses, a chat that keeps no messages.
         "UPDATE session SET token = 'secret'",
         "UPDATE chat SET hash_key = x'00'",
         "UPDATE invite SET max_uses = 1, uses = 2",
@@ -287,7 +287,7 @@ async fn the_tables_cannot_hold_what_no_rule_allows() {
     }
 }
 
-/// The schema as it was when a member had one session.
+/// The schema in which each member had one session.
 const SINGLE_SESSIONS: [&str; 5] = [
     include_str!("../../../src/store/sqlite/migrations/0001_chats.sql"),
     include_str!("../../../src/store/sqlite/migrations/0002_entry.sql"),
@@ -335,7 +335,7 @@ async fn a_database_of_single_sessions_opens_with_all_that_was_in_it() {
     assert_eq!(sessions["sessions"].as_array().unwrap().len(), 1);
     assert_eq!(sessions["sessions"][0]["started_at"], "2027-01-15T08:00:00Z");
     call("/members", 3).await_problem(401, "session_expired").await;
-    // The room is still read by its address, and what was sent before is not sent twice.
+    // The room is still readable by its address, and a message that was sent before is not posted twice.
     let read = app.get(format!("/{chat_id}/get_conversation")).await_status(200).await.json();
     assert_eq!(read.as_array().unwrap().len(), 1);
     let again = app.post(format!("/{chat_id}")).bearer(&secret(2).reveal());
@@ -367,7 +367,7 @@ async fn a_database_of_the_first_schema_opens_under_the_newest() {
     let invites = app.get(format!("/{id}/invites")).bearer(ann).await_status(200).await.json();
     assert_eq!(invites["invites"][0]["uses"], 1);
     drop(app);
-    // Brought up to date, it is what a new one is.
+    // After the migration, its schema equals that of a new database.
     let new = tempfile::tempdir().unwrap();
     drop(open(&new));
     assert_eq!(schema(&folder), schema(&new));
@@ -471,7 +471,7 @@ fn a_database_whose_rows_cannot_be_erased_is_refused() {
     open(&folder);
 }
 
-/// What a power cut may leave: the log's new length is on the disk, its last bytes are not.
+/// A power cut may leave the log's new length on the disk, but not its last bytes.
 #[tokio::test]
 async fn zeros_at_the_end_of_the_log_do_not_stop_the_scrub() {
     use std::io::Write as _;
@@ -490,7 +490,7 @@ async fn zeros_at_the_end_of_the_log_do_not_stop_the_scrub() {
     assert_eq!(found(&folder, "EndedMarker"), [""; 0]);
 }
 
-/// One of many that share a transaction breaks what the tables hold to.
+/// One of many commits in a transaction violates a constraint of the tables.
 #[tokio::test]
 async fn a_commit_that_the_tables_refuse_does_not_fail_its_neighbours() {
     let folder = tempfile::tempdir().unwrap();
@@ -509,7 +509,7 @@ async fn a_commit_that_the_tables_refuse_does_not_fail_its_neighbours() {
         let chat = Chat::new(ChatId::from_random_bytes([id; 16]));
         chat.transition(chat.decide(&create, Timestamp::EPOCH, fresh).unwrap())
     };
-    // The last has the first one's secret.
+    // The last commit has the same secret as the first.
     let changes: Vec<Transition> = (1..=60).map(|id| create(id, if id == 60 { 1 } else { id })).collect();
     let answers = join_all(changes.iter().map(|change| store.commit(change))).await;
     let (last, others) = answers.split_last().unwrap();

@@ -1,4 +1,4 @@
-//! Links that the API hands out, and takes back.
+//! Links that the API returns and accepts.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::{OnTheWay, PROXY, SITE, as_it_is, forwarded, forwarded_from, proxied,
 use crate::app::{BETWEEN_CHATS, Options, TestApp};
 use crate::silly;
 
-/// Asks for every link that the API hands out, hands them back, and gives them all.
+/// Requests every link that the API returns, sends them back, and returns them all.
 async fn links_of(app: &TestApp, add: OnTheWay) -> Vec<String> {
     let created = add(app.post("/create")).await_status(201).await.json();
     let (id, token) = (text_of(&created["chat_id"]), text_of(&created["session_token"]));
@@ -41,7 +41,7 @@ async fn links_of(app: &TestApp, add: OnTheWay) -> Vec<String> {
     ]
 }
 
-/// That each link leads to where it should on the site.
+/// Asserts that each link has the right address on the site.
 fn assert_all_lead_to(site: &str, links: &[String]) {
     let places = ["/join/", "/join/", "/v1/chats/", "/v1/links/", "/v1/chats/", "/chatrooms/"];
     for (link, place) in links.iter().zip(places) {
@@ -54,7 +54,7 @@ fn assert_all_lead_to(site: &str, links: &[String]) {
 async fn every_link_begins_where_the_site_is_published() {
     assert_all_lead_to(SITE, &links_of(&published(), as_it_is).await);
     assert_all_lead_to("http://chat.test", &links_of(&TestApp::new(), as_it_is).await);
-    // What a request says does not count then, whoever says it.
+    // With a public URL, the headers of a request do not count, even from a trusted proxy.
     let app = TestApp::with(Options {
         public_url: Some("https://a.example"),
         trusted_proxies: &[PROXY],
@@ -134,7 +134,7 @@ async fn a_prefix_that_is_no_folder_is_ignored() {
 async fn the_cookie_that_is_taken_back_is_the_one_of_the_sites_folder() {
     for (app, add) in [(published(), as_it_is as OnTheWay), (proxied(), forwarded)] {
         let opened = add(app.post("/sessions")).json(&json!({"username": "Ann"})).await_status(201).await;
-        // Without a path it is of the folder that its address stands in: the site's.
+        // A cookie without a path applies to the folder of its address, which is the site's folder.
         assert!(!opened.header("set-cookie").unwrap().contains("Path"), "{opened:?}");
         let token = text_of(&opened.json()["token"]);
         let ended = add(app.delete("/sessions/me")).bearer(&token).await_status(204).await;

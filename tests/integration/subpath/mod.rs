@@ -1,5 +1,5 @@
-//! The site in a folder of its host: every link begins there, and every redirect and every page's
-//! address is relative to where its reader is.
+//! The site in a folder of its host: every link starts with the folder, and the addresses in redirects and pages are
+//! relative to the reader's address.
 
 mod links;
 mod pages;
@@ -16,20 +16,20 @@ pub fn published() -> TestApp {
     TestApp::with(Options { public_url: Some(SITE), ..Options::default() })
 }
 
-/// Behind a proxy that says where the site is.
+/// An app behind a proxy that sends the site's address.
 pub fn proxied() -> TestApp {
     TestApp::with(Options { trusted_proxies: &[PROXY], ..Options::default() })
 }
 
-/// What is done to a call on its way.
+/// Headers that are added to a call on its way.
 pub type OnTheWay = fn(Call<'_>) -> Call<'_>;
 
-/// The same site, reached in each way that there is.
+/// The same site, reached in each possible way.
 pub fn sites() -> [(TestApp, OnTheWay); 3] {
     [(TestApp::new(), as_it_is), (published(), as_it_is), (proxied(), forwarded)]
 }
 
-/// What such a proxy adds to a call.
+/// Adds the headers of such a proxy to a call.
 pub fn forwarded(call: Call<'_>) -> Call<'_> {
     forwarded_from(call, FOLDER)
 }

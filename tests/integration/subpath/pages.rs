@@ -1,4 +1,4 @@
-//! Where redirects and pages replace.
+//! Addresses in redirects and pages.
 
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ async fn a_form_that_is_sent_without_script_leads_back_into_the_site() {
     }
 }
 
-/// What in a page leads to the root of the host, where another site may be.
+/// Returns the addresses in a page that start at the root of the host, where another site may be.
 fn rooted(html: &str) -> Vec<String> {
     let attributes = ["href", "src", "srcset", "action", "formaction", "poster", "data", "content"];
     let quotes = ["=\"", "='", "="];
@@ -108,7 +108,7 @@ async fn every_page_knows_its_way_to_where_the_site_begins_and_names_no_address_
             let from = path.split('?').next().unwrap();
             assert_eq!(led(from, base), "/", "{path}");
             assert_eq!(led(&format!("{FOLDER}{from}"), base), format!("{FOLDER}/"), "{path}");
-            // Nothing may be loaded before it is known where from.
+            // The base address must come before anything that is loaded relative to it.
             let first = ["<link", "<script", "<img"].iter().filter_map(|tag| html.find(tag)).min();
             assert!(first.is_none_or(|first| html.find("<base").unwrap() < first), "{path}: {html}");
             wrong.extend(rooted(&html).into_iter().map(|address| format!("{path}: {address}")));

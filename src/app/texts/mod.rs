@@ -1,0 +1,84 @@
+//! Every text that the web page shows, in English. To translate the page, translate this module.
+//!
+//! The submodules have the names and the order of the files that use them. A text with a value is a function, so
+//! plural forms are here too. A text with a placeholder such as `{name}` is a template for
+//! [`sentence`](super::components::sentence), which replaces the placeholder with a view.
+
+mod client;
+mod components;
+mod pages;
+
+pub(crate) use client::{api, inbox, seat};
+pub(crate) use components::{
+    address_line, alerts, composer, copy, field, frame, invites, knocks, message_list, own_name, people, qr,
+    recovery_link, remove_member, retention_panel, session_end, sessions, share, typing, wait_for_seat, your_chats,
+};
+pub(crate) use pages::{chat, home, join, login, not_found, open_chat, public_chat, session};
+
+/// The site's name.
+pub(crate) const WATCH_PARTY: &str = "Watch Party";
+/// Shown instead of a name for a chat that has none.
+pub(crate) const CHAT: &str = "Chat";
+/// The label of the field for a username.
+pub(crate) const YOUR_NAME: &str = "Your name";
+/// The label of the field for a message.
+pub(crate) const MESSAGE: &str = "Message";
+pub(crate) const SEND: &str = "Send";
+/// Shown until the messages are loaded.
+pub(crate) const OPENING_CHAT: &str = "Opening the chat…";
+/// Shown in a chat without messages.
+pub(crate) const NO_MESSAGES: &str = "No messages yet.";
+/// Separates the names of a list.
+pub(crate) const LIST_SEPARATOR: &str = ", ";
+/// Separates short facts on one line.
+pub(crate) const FACT_SEPARATOR: &str = " · ";
+
+/// The page's description for search engines.
+pub(crate) const DESCRIPTION: &str = "Private group chat that leaves nothing behind.";
+
+/// The title of the browser's window; `page` is empty on the start page.
+pub(crate) fn window_title(page: &str) -> String {
+    if page.is_empty() { WATCH_PARTY.to_owned() } else { format!("{page} · {WATCH_PARTY}") }
+}
+
+pub(crate) mod notice {
+    pub(crate) const INVITE_NEEDED: &str =
+        "You need an invite link to join that chat. Ask someone in the chat for one.";
+    pub(crate) const WRONG_ADMISSION: &str =
+        "That chat can't be joined this way. Ask someone in the chat for the right link.";
+    pub(crate) const USERNAME_TAKEN: &str = "Someone in that chat already has your name. Choose another one.";
+    pub(crate) const INVALID_INVITE: &str =
+        "That invite link doesn't work. It may have been revoked, used up, or only partly copied. Ask for a new one.";
+    pub(crate) const INVALID_RECOVERY: &str =
+        "That owner link doesn't work. It may have been used already: each owner link works only once.";
+    pub(crate) const CHAT_FULL: &str = "That chat is full. Someone has to leave before you can join.";
+    pub(crate) const CHAT_NOT_FOUND: &str =
+        "That chat doesn't exist. It may have ended, in which case everything in it was deleted.";
+    pub(crate) const SESSION_EXPIRED: &str =
+        "Your session in that chat has ended. You can join again the same way as before.";
+    pub(crate) const KNOCK_DECLINED: &str = "The owner declined your request to join.";
+    pub(crate) const KNOCK_ENDED: &str =
+        "Your request to join ended without an answer. Open the invite link to ask again.";
+    pub(crate) const KNOCK_WITHDRAWN: &str = "You withdrew your request to join.";
+    pub(crate) const LEFT: &str = "You have left the chat.";
+    pub(crate) const LOGGED_OUT: &str = "You are logged out of that chat in this browser.";
+    pub(crate) const REMOVED: &str = "An owner removed you from that chat.";
+    pub(crate) const ENDED: &str = "The chat has ended. Everything in it was deleted.";
+}
+
+pub(crate) mod hydration {
+    pub(crate) const UNSCRIPTED: &str = "Chatting needs JavaScript, which isn't running here. Turn it on for this site. \
+         Programs can use the API instead.";
+    pub(crate) const SLOW: &str =
+        "The page is still loading. If this takes much longer, check your connection and reload the page.";
+    pub(crate) const FAILED: &str = "The page couldn't start. Check your connection and reload the page. If that doesn't \
+         help, something in this browser may be blocking it: turn off extensions, or try another browser.";
+    pub(crate) const UNSUPPORTED: &str = "This page needs WebAssembly, which is turned off in this browser. Turn it on for \
+         this site (Lockdown Mode on an iPhone turns it off), or open the page in another browser.";
+    pub(crate) const RELOAD: &str = "Reload the page";
+}
+
+pub(crate) mod server_fns {
+    pub(crate) const UNREADABLE: &str = "The request couldn't be read.";
+    pub(crate) const INTERNAL_ERROR: &str = "Something went wrong on our side.";
+}
