@@ -8,6 +8,7 @@ NODE_MAJOR := 20
 
 CARGO_BIN := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+VENV := $(TARGET)/schemathesis
 BUILT := target/.built
 BUILD_INPUTS := $(shell find src style public .cargo Cargo.toml Cargo.lock)
 export PATH := $(CURDIR)/end2end/node_modules/.bin:$(CARGO_BIN):$(PATH)
@@ -16,20 +17,25 @@ export PATH := $(CURDIR)/end2end/node_modules/.bin:$(CARGO_BIN):$(PATH)
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test bench watch lint e2e build format tools rust-tools page-tools browser clean unit always
+.PHONY: help serve test bench watch lint e2e build format tools rust-tools page-tools browser clean unit conformance always
 
 help: ## List the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 
 serve: build ## Install missing tools, build, and run on http://127.0.0.1:3000
 	@echo "==> Watch Party: open http://$${LEPTOS_SITE_ADDR:-127.0.0.1:3000}"
 	@$(TARGET)/release/watch-party
 
-test: unit e2e ## Install missing tools and run all tests, in three browsers too
+test: unit conformance e2e ## Install missing tools and run all tests, in three browsers too
 
 unit: rust-tools
 	@echo "==> Tests of the rules, the stores and the API"
 	cargo test --locked --features ssr
+
+conformance: export SCHEMATHESIS := $(abspath $(VENV))/bin/schemathesis
+conformance: rust-tools $(VENV)/.installed ## Send requests made from the API document, and check the answers
+	@echo "==> Requests made from the API document"
+	cargo test --locked --features ssr --test integration -- --ignored conformance::
 
 e2e: build browser ## Run the tests in Chromium, Firefox and WebKit
 	@echo "==> Tests in the browsers; pictures and report go to end2end/output"
@@ -69,6 +75,7 @@ rust-tools:
 	@command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs"; exit 1; }
 	@command -v cc >/dev/null || { \
 		echo "==> Installing a C compiler"; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy build-essential; }
+	@command -v curl >/dev/null || { echo "==> Installing curl"; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy curl; }
 	@command -v cargo-clippy >/dev/null && command -v cargo-fmt >/dev/null || { \
 		echo "==> Installing clippy and rustfmt"; rustup component add clippy rustfmt; }
 	@[ -d "$$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown" ] || { \
@@ -92,6 +99,14 @@ end2end/node_modules/.package-lock.json: end2end/package.json end2end/package-lo
 		arch=$$(uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/'); \
 		npm --prefix end2end install --no-save --no-package-lock --ignore-scripts --no-fund --no-audit node-linux-$$arch@$(NODE_MAJOR) && \
 		ln -sf ../node-linux-$$arch/bin/node end2end/node_modules/.bin/node; }
+	@touch $@
+
+$(VENV)/.installed: tests/requirements.txt
+	@python3 -c 'import ensurepip' 2>/dev/null || { \
+		echo "==> Installing Python"; $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy python3-venv; }
+	@echo "==> Installing Schemathesis"
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install -q -r $<
 	@touch $@
 
 browser: page-tools

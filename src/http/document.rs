@@ -9,7 +9,7 @@ use super::fields::keywords;
 use crate::domain::Admission;
 
 /// Stands in patterns for the site's URL, which each request names.
-const SITE: &str = "{site}";
+pub(super) const SITE: &str = "{site}";
 /// Marks a call that is documented at its other path already.
 pub(super) const SAME_AS: &str = "x-same-as";
 
@@ -23,6 +23,7 @@ pub(super) fn complete(generated: &OpenApi) -> Value {
         for parameter in items_mut(call.get_mut("parameters")) {
             let name = parameter["name"].as_str().unwrap_or_default().to_owned();
             let Some(schema) = parameter.get_mut("schema") else { continue };
+            remove_null(schema);
             extend(schema, keywords("", &name));
             extend(schema, address_pattern(&name));
         }
@@ -52,6 +53,12 @@ pub(super) fn complete(generated: &OpenApi) -> Value {
 pub(super) fn at_site(document: &str, site: &str) -> String {
     // Escaped for the pattern, and again for the JSON text.
     document.replace(SITE, &site.replace('.', "\\\\."))
+}
+
+/// Follows the reference of `schema`, if it is one.
+pub(super) fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    let target = schema["$ref"].as_str().and_then(|reference| document.pointer(reference.strip_prefix('#')?));
+    target.unwrap_or(schema)
 }
 
 fn calls_mut(document: &mut Value) -> impl Iterator<Item = &mut Value> {

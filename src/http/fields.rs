@@ -36,7 +36,7 @@ pub(super) fn keywords(schema: &str, name: &str) -> Option<Value> {
         }
         "password" => json!({
             "minLength": Password::MIN_GRAPHEMES, "maxLength": Password::MAX_BYTES,
-            "pattern": "^[\\p{L}\\p{M}\\p{N}\\p{P}\\p{S} ]+$", "example": "correct horse",
+            "pattern": "^[ -~\\p{L}\\p{N}\\p{S}]+$", "example": "correct horse",
         }),
         "key" | "token" | "recovery_code" => secret(),
         "approval_status" => json!({"enum": [true]}),
@@ -45,6 +45,9 @@ pub(super) fn keywords(schema: &str, name: &str) -> Option<Value> {
         "history" => number(Settings::MAX_HISTORY.into(), 100),
         "max_uses" => number(InviteTerms::MAX_USES.into(), 5),
         "expires_in" => number(InviteTerms::MAX_LIFETIME.as_secs(), 3_600),
+        "after" => json!({"maximum": u64::MAX, "format": "uint64", "example": 0}),
+        "members" if schema.is_empty() => json!({"enum": ["stay", "go"], "default": "stay"}),
+        "invite" if schema.is_empty() => json!({"enum": ["keep", "revoke"], "default": "keep"}),
         "Idempotency-Key" => json!({"minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY, "pattern": "^[!-~]+$"}),
         _ => return None,
     })

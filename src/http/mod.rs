@@ -7,6 +7,7 @@ mod calls;
 mod chat_app;
 mod docs;
 mod document;
+mod examples;
 mod fields;
 mod flask;
 mod health;

@@ -11,6 +11,7 @@ mod chaos;
 mod chat_app;
 mod clocks;
 mod configuration;
+mod conformance;
 mod crash;
 mod documents;
 mod domain;

@@ -141,7 +141,7 @@ pub(super) fn ConversationView(chat_id: Uuid) -> impl IntoView {
     let page_title = move || {
         let knocking = conversation.knocks.with(|knocks| knocks.last().map(|knock| knock.username.clone()));
         match (knocking, conversation.unread.get()) {
-            (Some(name), _) => texts::chat::title_with_knock(&name, &title()),
+            (Some(name), _) => texts::chat::title_with_knock(&texts::knocks::wants_to_join(&name), &title()),
             (None, 0) => title(),
             (None, unread) => texts::chat::title_with_unread(unread, &title()),
         }

@@ -84,7 +84,7 @@ pub(crate) mod knocks {
 
     /// The same as [`WANTS_TO_JOIN`], for plain text.
     pub(crate) fn wants_to_join(username: &str) -> String {
-        format!("{username} wants to join")
+        WANTS_TO_JOIN.replace("{name}", username)
     }
 
     pub(crate) fn approve(username: &str) -> String {
