@@ -3,9 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{
-    Admission, Chat, Event, JoinDigest, Member, MemberId, Randomness, Refusal, Role, Salt, Timestamp, Username,
-};
+use super::{Chat, Event, JoinDigest, Member, MemberId, Randomness, Refusal, Role, Salt, Timestamp, Username};
 
 /// A password as it is stored: an argon2id hash with its salt and cost, as one string (PHC format).
 #[derive(Clone, PartialEq, Eq)]
@@ -59,7 +57,7 @@ impl Chat {
     /// [`Refusal::WrongAdmission`], [`Refusal::UsernameTaken`], [`Refusal::Invalid`] if the chat has the maximum
     /// number of accounts, [`Refusal::ChatNotFound`].
     pub fn may_register(&self, username: &Username, now: Timestamp) -> Result<(), Refusal> {
-        self.enters_by(Admission::Account)?;
+        self.check_admission(|rules| rules.has_accounts)?;
         self.check_name(username, None, now)?;
         if self.accounts.len() >= Account::MAX as usize {
             let problem =
@@ -100,7 +98,7 @@ impl Chat {
         now: Timestamp,
         randomness: Randomness,
     ) -> Result<Vec<Event>, Refusal> {
-        self.enters_by(Admission::Account)?;
+        self.check_admission(|rules| rules.has_accounts)?;
         let account = self.account(username).ok_or(Refusal::WrongPassword)?;
         let session = self.session_given_for_join(join, now, randomness)?;
         let Some(member) = self.live_members(now).find(|member| member.id == account.member_id) else {

@@ -1,8 +1,8 @@
 //! Browser sessions: one username for all chats that people enter by their address.
 
 use super::{
-    Admission, BrowserDigest, BrowserToken, Chat, ChatId, Event, JoinDigest, Member, MemberId, Randomness, Refusal,
-    Salt, Session, Timestamp, Username,
+    BrowserDigest, BrowserToken, Chat, ChatId, Event, JoinDigest, Member, MemberId, Randomness, Refusal, Salt, Session,
+    Timestamp, Username,
 };
 
 /// A browser's session. It belongs to no chat and contains no chat id.
@@ -60,7 +60,7 @@ impl Chat {
         now: Timestamp,
         randomness: Randomness,
     ) -> Result<Option<Event>, Refusal> {
-        self.enters_by(Admission::Open)?;
+        self.check_admission(|rules| rules.is_open)?;
         let session = self.session_given_for_join(join, now, randomness)?;
         let session = Session { expires_at: session.expires_at.min(until), ..session };
         if let Some(member) = self.member_joined_as(join, now) {
@@ -92,7 +92,7 @@ impl Chat {
     /// # Errors
     /// [`Refusal::UsernameTaken`], [`Refusal::WrongAdmission`], [`Refusal::ChatNotFound`].
     pub fn check_rename(&self, join: JoinDigest, username: &Username, now: Timestamp) -> Result<(), Refusal> {
-        self.enters_by(Admission::Open)?;
+        self.check_admission(|rules| rules.is_open)?;
         match self.member_joined_as(join, now) {
             Some(member) => self.check_name(username, Some(member.id), now),
             None => Ok(()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Account, Admission, ChatId, ChatName, ClientId, Event, Invite, JoinDigest, Knock, Member, MemberId, Message,
+    Account, AdmissionRules, ChatId, ChatName, ClientId, Event, Invite, JoinDigest, Knock, Member, MemberId, Message,
     MessageId, PublicAccess, Recovery, Refusal, Role, Session, SessionDigest, Settings, Timestamp,
 };
 
@@ -305,11 +305,11 @@ impl Chat {
         last_expiry.map_or(self.vacant_since, |expiry| expiry.max(self.vacant_since)).after(forget_after)
     }
 
-    /// Checks the chat's kind of admission.
+    /// Checks how people enter the chat.
     ///
     /// # Errors
-    /// [`Refusal::WrongAdmission`] if people enter this chat in another way, [`Refusal::ChatNotFound`].
-    pub fn enters_by(&self, admission: Admission) -> Result<(), Refusal> {
-        if self.settings()?.admission == admission { Ok(()) } else { Err(Refusal::WrongAdmission) }
+    /// [`Refusal::WrongAdmission`] if the rules of the chat's admission fail `test`, [`Refusal::ChatNotFound`].
+    pub fn check_admission(&self, test: impl FnOnce(AdmissionRules) -> bool) -> Result<(), Refusal> {
+        if test(self.settings()?.admission.rules()) { Ok(()) } else { Err(Refusal::WrongAdmission) }
     }
 }

@@ -1,8 +1,8 @@
 //! Decides commands: the events that a command causes, or the rule that refuses it.
 
 use super::{
-    Account, Admission, Chat, ClientId, Command, Departure, Event, KnockEnd, Member, MemberId, Message, MessageText,
-    PublicAccess, Randomness, Recovery, Refusal, Role, Session, Timestamp, Username,
+    Account, Chat, ClientId, Command, Departure, Event, KnockEnd, Member, MemberId, Message, MessageText, PublicAccess,
+    Randomness, Recovery, Refusal, Role, Session, Timestamp, Username,
 };
 
 impl Chat {
@@ -41,7 +41,7 @@ impl Chat {
                 let account = Account { member_id, username, password: password.clone(), role: Role::Owner };
                 Event::Registered { account }
             });
-            if account.is_some() && settings.admission != Admission::Account {
+            if account.is_some() && !settings.admission.rules().has_accounts {
                 let problem = "is only for chats whose `admission` is `account`".into();
                 return Err(Refusal::Invalid { field: "password", problem });
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Admission, Chat, Departure, Event, InviteDigest, InviteId, InviteLabel, JoinDigest, Member, MemberId, PublicAccess,
+    Chat, Departure, Event, InviteDigest, InviteId, InviteLabel, JoinDigest, Member, MemberId, PublicAccess,
     Randomness, Refusal, Role, SessionDigest, Settings, Timestamp, Username,
 };
 
@@ -91,13 +91,14 @@ impl Chat {
         randomness: Randomness,
     ) -> Result<Event, Refusal> {
         let Settings { admission, public_access, .. } = self.settings()?;
-        let asks_first = terms.asks_first.unwrap_or(*admission == Admission::Approval);
+        let rules = admission.rules();
+        let asks_first = terms.asks_first.unwrap_or(rules.asks_first);
         match by {
             Some(by) => drop(self.authenticate_owner(by, now)?),
-            None if *public_access == PublicAccess::Post || (*admission == Admission::Approval && asks_first) => {}
+            None if *public_access == PublicAccess::Post || (rules.asks_first && asks_first) => {}
             None => return Err(Refusal::SessionRequired),
         }
-        if !admission.is_by_invite() {
+        if !rules.is_by_invite {
             return Err(Refusal::WrongAdmission);
         }
         let is_by_address = by.is_none();

@@ -42,5 +42,5 @@ pub use secret::{
     SECRET_BYTES, Salt, Secret, SessionDigest, SessionToken, SourceDigest, Ticket, TicketDigest, kind,
 };
 pub use sessions::{Session, Source};
-pub use settings::{Admission, PublicAccess, Settings};
+pub use settings::{Admission, AdmissionRules, PublicAccess, Settings};
 pub use timestamp::Timestamp;

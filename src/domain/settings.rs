@@ -22,40 +22,66 @@ pub enum Admission {
     Open,
 }
 
-impl Admission {
+/// What follows from an [`Admission`].
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools)] // each is one column of the table in `Admission::rules`
+pub struct AdmissionRules {
+    /// The name in JSON and in storage.
+    pub name: &'static str,
     /// Whether people enter with an invite.
-    #[must_use]
-    pub const fn is_by_invite(self) -> bool {
-        matches!(self, Self::Link | Self::Approval)
-    }
+    pub is_by_invite: bool,
+    /// Whether an owner approves each guest, unless the invite says otherwise.
+    pub asks_first: bool,
+    /// Whether people enter with an account of the chat.
+    pub has_accounts: bool,
+    /// Whether people enter under the name of their browser session, and need only the chat's address.
+    pub is_open: bool,
+    /// The default number of seats: six in a chat with invites, the maximum in the others, which people enter by their
+    /// address.
+    pub default_capacity: u32,
+    /// The maximum number of seats; with accounts, one for each account.
+    pub max_capacity: u32,
+    /// The default number of kept messages, as the document of the system behind each kind of admission defines it.
+    pub default_history: u32,
+}
 
-    /// Returns the default number of seats: six in a chat with invites, the maximum in the others, which people enter
-    /// by their address.
-    #[must_use]
-    pub const fn default_capacity(self) -> u32 {
-        match self {
-            Self::Link | Self::Approval => 6,
-            Self::Account | Self::Open => self.max_capacity(),
-        }
-    }
+impl Admission {
+    pub const ALL: [Self; 4] = [Self::Link, Self::Approval, Self::Account, Self::Open];
 
-    /// Returns the maximum number of seats; with accounts, one for each account.
+    /// Returns what follows from this kind of admission. The rest of the code asks these rules instead of comparing
+    /// kinds.
     #[must_use]
-    pub const fn max_capacity(self) -> u32 {
+    pub const fn rules(self) -> AdmissionRules {
+        let link = AdmissionRules {
+            name: "link",
+            is_by_invite: true,
+            asks_first: false,
+            has_accounts: false,
+            is_open: false,
+            default_capacity: 6,
+            max_capacity: 50,
+            default_history: 30,
+        };
         match self {
-            Self::Account => Account::MAX,
-            Self::Link | Self::Approval | Self::Open => 50,
-        }
-    }
-
-    /// Returns the default number of kept messages, as the document of the system behind each kind of admission
-    /// defines it.
-    #[must_use]
-    pub const fn default_history(self) -> u32 {
-        match self {
-            Self::Link | Self::Approval => 30,
-            Self::Account => 50,
-            Self::Open => Settings::MAX_HISTORY,
+            Self::Link => link,
+            Self::Approval => AdmissionRules { name: "approval", asks_first: true, ..link },
+            Self::Account => AdmissionRules {
+                name: "account",
+                is_by_invite: false,
+                has_accounts: true,
+                default_capacity: Account::MAX,
+                max_capacity: Account::MAX,
+                default_history: 50,
+                ..link
+            },
+            Self::Open => AdmissionRules {
+                name: "open",
+                is_by_invite: false,
+                is_open: true,
+                default_capacity: 50,
+                default_history: Settings::MAX_HISTORY,
+                ..link
+            },
         }
     }
 }
@@ -100,12 +126,25 @@ impl Settings {
             value if (1..=max).contains(&value) => Ok(value),
             _ => Err(Refusal::Invalid { field, problem: format!("must be from 1 to {max}") }),
         };
+        let rules = admission.rules();
         Ok(Self {
             admission,
-            capacity: within("capacity", capacity, admission.default_capacity(), admission.max_capacity())?,
-            history: within("history", history, admission.default_history(), Self::MAX_HISTORY)?,
+            capacity: within("capacity", capacity, rules.default_capacity, rules.max_capacity)?,
+            history: within("history", history, rules.default_history, Self::MAX_HISTORY)?,
             public_access: PublicAccess::None,
             session_lifetime: Self::DEFAULT_SESSION_LIFETIME,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_admission_has_one_name_everywhere() {
+        for admission in Admission::ALL {
+            assert_eq!(serde_json::to_value(admission).unwrap(), admission.rules().name);
+        }
     }
 }

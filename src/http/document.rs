@@ -110,7 +110,7 @@ fn address_pattern(field: &str) -> Option<Value> {
 
 /// What a new chat may have depends on its admission.
 fn by_admission() -> Value {
-    let others = Admission::Link.max_capacity();
+    let others = Admission::Link.rules().max_capacity;
     json!({
         "if": {"properties": {"admission": {"const": "account"}}, "required": ["admission"]},
         "else": {"properties": {"capacity": {"maximum": others}, "password": {"type": "null"}}},

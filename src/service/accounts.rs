@@ -1,9 +1,7 @@
 //! Accounts of one chat: register and log in.
 
 use super::{Caller, Password, Result, Seat, Service};
-use crate::domain::{
-    Admission, Chat, ChatId, Command, Departure, Event, JoinSecret, Member, Randomness, Refusal, Username,
-};
+use crate::domain::{Chat, ChatId, Command, Departure, Event, JoinSecret, Member, Randomness, Refusal, Username};
 
 /// A request to log in.
 #[derive(Debug)]
@@ -43,7 +41,7 @@ impl Service {
     ) -> Result<(Seat, bool)> {
         let kept = self
             .query(chat_id, |state, _| {
-                state.chat.enters_by(Admission::Account)?;
+                state.chat.check_admission(|rules| rules.has_accounts)?;
                 Ok(state.chat.account(&username).map(|account| account.password.clone()))
             })
             .await?;

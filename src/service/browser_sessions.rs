@@ -6,8 +6,8 @@ use tokio::sync::Mutex;
 
 use super::{Caller, Error, Posted, Result, Seat, Service, seen};
 use crate::domain::{
-    Admission, BrowserSession, BrowserToken, Chat, ChatId, ChatName, Command, Event, JoinSecret, Member, MessageId,
-    MessageText, MessagesAfter, Randomness, Refusal, SealedChatId, SessionDigest, Username,
+    BrowserSession, BrowserToken, Chat, ChatId, ChatName, Command, Event, JoinSecret, Member, MessageId, MessageText,
+    MessagesAfter, Randomness, Refusal, SealedChatId, SessionDigest, Username,
 };
 
 /// Held while a browser's name changes in all its chats, so that two changes do not interleave. All browsers
@@ -125,7 +125,7 @@ impl Service {
 
     /// Checks that the chat exists and that people join it by its address.
     pub async fn check_entered_by_address(&self, chat_id: ChatId) -> Result<()> {
-        self.query(chat_id, |state, _| state.chat.enters_by(Admission::Open)).await
+        self.query(chat_id, |state, _| state.chat.check_admission(|rules| rules.is_open)).await
     }
 
     /// Takes a seat under the session's name. A browser has one seat in a chat.
@@ -191,7 +191,7 @@ impl Service {
         self.show_browser_session(token).await?;
         let join = token.join(chat_id).digest();
         self.query(chat_id, |state, now| {
-            state.chat.enters_by(Admission::Open)?;
+            state.chat.check_admission(|rules| rules.is_open)?;
             if let Some(member) = state.chat.member_joined_as(join, now) {
                 state.touch_presence(member.id, now);
             }
@@ -213,7 +213,7 @@ impl Service {
         // The current session, which may have been renewed.
         let seated: Option<SessionDigest> = self
             .query(chat_id, |state, now| {
-                state.chat.enters_by(Admission::Open)?;
+                state.chat.check_admission(|rules| rules.is_open)?;
                 let member = state.chat.member_joined_as(join.digest(), now);
                 Ok(member.and_then(|member| member.sessions.first()).map(|session| session.digest))
             })

@@ -74,7 +74,7 @@ impl Service {
         let (token, recovery): (SessionToken, RecoveryCode) = (self.draw_secret(), self.draw_secret());
         let (key, randomness) = self.draw_invite();
         let terms = InviteTerms::default();
-        let by_invite = settings.admission.is_by_invite();
+        let by_invite = settings.admission.rules().is_by_invite;
         let first = by_invite.then(|| (Command::CreateInvite { by: Some(token.digest()), terms }, randomness));
         let owner = Owner { username, password, token: &token, recovery: &recovery };
         let (chat_id, chat, events) = self.open(caller, Some(owner), name, settings, first).await?;

@@ -19,7 +19,7 @@ impl Service {
     pub async fn preview_chat(&self, chat_id: ChatId) -> Result<Preview> {
         self.query(chat_id, |state, _| {
             let settings = state.chat.settings()?;
-            if settings.admission.is_by_invite() {
+            if settings.admission.rules().is_by_invite {
                 state.chat.allows_by_address(PublicAccess::Read)?;
             }
             Ok(Preview {

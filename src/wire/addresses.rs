@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use crate::domain::Admission;
+
 /// The start page with a notice that there is no such chat.
 pub const NO_SUCH_CHAT: &str = "/?notice=chat_not_found";
 
@@ -23,6 +25,15 @@ pub fn room(chat_id: impl Display) -> String {
 /// The page of a chat that people enter by its address, which is this one.
 pub fn chatroom(chat_id: impl Display) -> String {
     format!("/chatrooms/{chat_id}/")
+}
+
+/// The page where people enter a chat by its address; `None` for a chat that they enter with an invite.
+pub fn entry(admission: Admission, chat_id: impl Display) -> Option<String> {
+    match admission {
+        Admission::Link | Admission::Approval => None,
+        Admission::Account => Some(room(chat_id)),
+        Admission::Open => Some(chatroom(chat_id)),
+    }
 }
 
 /// The page where a user chooses the name of their browser session.

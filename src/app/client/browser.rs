@@ -143,11 +143,7 @@ pub(crate) fn on_wake(then: impl Fn() + Clone + 'static) {
 
 /// Returns the link with which others join the chat; `None` if they need an invite.
 pub(crate) fn entry_link(admission: Admission, chat_id: uuid::Uuid) -> Option<String> {
-    match admission {
-        Admission::Link | Admission::Approval => None,
-        Admission::Account => Some(format!("{}{}", site(), addresses::room(chat_id))),
-        Admission::Open => Some(format!("{}{}", site(), addresses::chatroom(chat_id))),
-    }
+    addresses::entry(admission, chat_id).map(|address| format!("{}{address}", site()))
 }
 
 /// Returns the value of the selected radio button with this name.

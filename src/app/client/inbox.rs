@@ -9,7 +9,7 @@ use super::conversation::Conversation;
 use super::storage::{self, SavedChat};
 use crate::app::notice::Notice;
 use crate::app::texts;
-use crate::domain::{Admission, Departure, MessageId, Refusal, Role};
+use crate::domain::{Departure, MessageId, Refusal, Role};
 use crate::wire::{LiveEvent, MemberList, Message, Messages};
 
 /// How long a member counts as typing after a typing event, in milliseconds.
@@ -68,7 +68,7 @@ impl Conversation {
                 self.note_lost_seat(&Refusal::ChatNotFound);
             }
             LiveEvent::SessionEnded { reason } => {
-                let is_account = self.saved().is_some_and(|saved| saved.admission == Some(Admission::Account));
+                let is_account = self.saved().is_some_and(|saved| saved.rules().has_accounts);
                 self.departure_notice.try_set_value(match reason {
                     Departure::Removed => Some(Notice::Removed),
                     Departure::Left if is_account => Some(Notice::LoggedOut),

@@ -11,7 +11,7 @@ use super::storage::{self, SavedChat};
 use super::{alert, api, browser};
 use crate::app::server_fns;
 use crate::app::texts;
-use crate::domain::{Admission, Decision, RecoveryCode, Refusal, Role, SessionToken};
+use crate::domain::{Admission, AdmissionRules, Decision, RecoveryCode, Refusal, Role, SessionToken};
 use crate::wire::{
     Code, CreateInvite, Invite, InviteWithMembers, Joined, Knock, MemberList, OwnSeat, OwnSession, Problem, Recovered,
     Retention,
@@ -116,7 +116,7 @@ impl Conversation {
         if role == Role::Owner {
             spawn_local(self.load_knocks());
             // An owner with an account returns with the password, and needs no code.
-            if roster.admission != Admission::Account {
+            if !roster.admission.rules().has_accounts {
                 self.get_recovery_code();
             }
         } else {
@@ -298,15 +298,15 @@ impl Conversation {
         }
     }
 
-    /// Whether new links of this chat need an owner's approval by default.
-    pub(crate) fn asks_first(self) -> bool {
-        self.admission() == Some(Admission::Approval)
-    }
-
     /// Returns how others join the chat, once that is known.
     pub(crate) fn admission(self) -> Option<Admission> {
         let from_roster = self.roster.with(|roster| roster.as_ref().map(|roster| roster.admission));
         from_roster.or_else(|| self.seat.with(|seat| seat.as_ref().and_then(|seat| seat.admission)))
+    }
+
+    /// Whether the rules of the chat's admission pass `test`; `false` until the admission is known.
+    pub(crate) fn has_rule(self, test: impl FnOnce(AdmissionRules) -> bool) -> bool {
+        self.admission().is_some_and(|admission| test(admission.rules()))
     }
 
     /// Alerts the user in the ways that they have chosen. Urgent alerts play the sound even while the page is visible.

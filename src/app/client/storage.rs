@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::app::folder::folder;
-use crate::domain::{Admission, MessageId, Role, Timestamp};
+use crate::domain::{Admission, AdmissionRules, MessageId, Role, Timestamp};
 use crate::wire::addresses;
 use crate::wire::{Joined, Knocked, Session};
 
@@ -81,21 +81,22 @@ impl SavedChat {
 
     /// Returns the address of the chat's page.
     pub(crate) fn page(&self, chat_id: Uuid) -> String {
-        match self.admission {
-            Some(Admission::Open) => addresses::chatroom(chat_id),
-            _ => addresses::chat(chat_id),
-        }
+        if self.rules().is_open { addresses::chatroom(chat_id) } else { addresses::chat(chat_id) }
+    }
+
+    /// Returns the rules of the chat's admission.
+    pub(crate) fn rules(&self) -> AdmissionRules {
+        self.admission.unwrap_or_default().rules()
     }
 
     /// Returns the address at which the user can join again after losing the seat, if this browser knows one.
     pub(crate) fn entry_address(&self, chat_id: Uuid, notice: Option<&str>) -> Option<String> {
-        let address = match (&self.key, self.admission, notice) {
-            (_, Some(Admission::Account), _) => addresses::room(chat_id),
-            (_, Some(Admission::Open), None) => self.page(chat_id),
+        let address = if self.rules().is_open && notice.is_some() {
             // Do not join again automatically, because an owner may have removed this member.
-            (_, Some(Admission::Open), Some(_)) => addresses::session_for(chat_id),
-            (Some(key), ..) => addresses::join(chat_id, key),
-            (None, ..) => return None,
+            addresses::session_for(chat_id)
+        } else {
+            let by_address = addresses::entry(self.admission.unwrap_or_default(), chat_id);
+            by_address.or_else(|| self.key.as_ref().map(|key| addresses::join(chat_id, key)))?
         };
         Some(notice.map_or_else(|| address.clone(), |notice| addresses::with_notice(&address, notice)))
     }

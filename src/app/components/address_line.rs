@@ -8,15 +8,14 @@ use super::copy::copy_link;
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
 use crate::app::texts;
-use crate::domain::Admission;
 
 #[component]
 pub(crate) fn AddressLine(chat_id: Uuid, conversation: Conversation) -> impl IntoView {
     let input = NodeRef::<Input>::new();
     let said = RwSignal::new("");
-    let is_open = Memo::new(move |_| conversation.admission() == Some(Admission::Open));
+    let open = Memo::new(move |_| conversation.admission().filter(|admission| admission.rules().is_open));
     // `None` on the server, where the admission is unknown: only the browser sees the site's address.
-    let link = move || is_open.get().then(|| browser::entry_link(Admission::Open, chat_id)).flatten();
+    let link = move || open.get().and_then(|admission| browser::entry_link(admission, chat_id));
     move || {
         link().map(|link| {
             view! {

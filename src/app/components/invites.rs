@@ -133,7 +133,7 @@ fn NewInvite(conversation: Conversation, made: Callback<String>) -> impl IntoVie
             </div>
             <label class="choice">
                 <input type="checkbox" name="asks_first"
-                    prop:checked=move || asks_first.get().unwrap_or_else(|| conversation.asks_first())
+                    prop:checked=move || asks_first.get().unwrap_or_else(|| conversation.has_rule(|rules| rules.asks_first))
                     on:change=move |event| asks_first.set(Some(event_target_checked(&event)))/>
                 {texts::invites::ASKS_FIRST}
             </label>

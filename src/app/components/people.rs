@@ -14,7 +14,7 @@ use crate::app::client::conversation::Conversation;
 use crate::app::client::storage::SavedChat;
 use crate::app::notice::Notice;
 use crate::app::texts;
-use crate::domain::{Admission, Role};
+use crate::domain::Role;
 use crate::wire::addresses;
 use crate::wire::{Member, MemberSummary, Problem};
 
@@ -29,8 +29,8 @@ pub(crate) fn People(
     let problem = RwSignal::new(None::<Problem>);
     let members =
         move || conversation.roster.with(|roster| roster.as_ref().map(|r| r.members.clone())).unwrap_or_default();
-    let has_accounts = Memo::new(move |_| conversation.admission() == Some(Admission::Account));
-    let is_open = Memo::new(move |_| conversation.admission() == Some(Admission::Open));
+    let has_accounts = Memo::new(move |_| conversation.has_rule(|rules| rules.has_accounts));
+    let is_open = Memo::new(move |_| conversation.has_rule(|rules| rules.is_open));
     let reload = Trigger::new();
     let load = Callback::new(move |()| reload.notify());
     let count = move || {

@@ -11,7 +11,6 @@ use super::qr::QrDrawing;
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
 use crate::app::texts;
-use crate::domain::Admission;
 
 #[component]
 pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal<String>) -> impl IntoView {
@@ -22,7 +21,7 @@ pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal
     let own = move || conversation.seat.with(|seat| seat.as_ref().and_then(|seat| seat.key.clone()));
     // Only the browser knows the key, and a seat may have none.
     let admission = Memo::new(move |_| conversation.admission());
-    let by_address = move || admission.get().is_some_and(|admission| !admission.is_by_invite());
+    let by_address = move || admission.get().is_some_and(|admission| !admission.rules().is_by_invite);
     let link = Memo::new(move |_| {
         let address = admission.get().and_then(|admission| browser::entry_link(admission, chat_id));
         address.or_else(|| made.get().or_else(own).map(|key| browser::magic_link(chat_id, &key)))
@@ -55,13 +54,7 @@ pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal
                 </div>
                 <p class="hint" role="status">{said}</p>
                 <QrDrawing text=link label=texts::qr::LABEL/>
-                <p class="hint">
-                    {move || match admission.get() {
-                        Some(Admission::Account) => texts::share::CAN_REGISTER,
-                        Some(Admission::Open) => texts::share::CAN_PICK_NAME,
-                        _ => texts::share::CAN_JOIN,
-                    }}
-                </p>
+                <p class="hint">{move || texts::admission(admission.get().unwrap_or_default()).link_hint}</p>
             </div>
             <p class="hint" hidden=move || link.with(Option::is_some)>
                 {move || if is_owner.get() { texts::share::NO_LINK_OWNER } else { texts::share::NO_LINK_GUEST }}

@@ -19,7 +19,6 @@ use crate::app::components::{
 };
 use crate::app::notice::{Notice, RedirectHome};
 use crate::app::texts;
-use crate::domain::Admission;
 use crate::wire::addresses;
 use crate::wire::{Code, Preview};
 
@@ -52,11 +51,12 @@ pub(super) fn ConversationView(chat_id: Uuid) -> impl IntoView {
             }
             spawn_local(async move {
                 match retry_transient(|| api::preview_chat(chat_id)).await {
-                    Ok(preview) if preview.admission == Admission::Account => replace(&addresses::room(chat_id)),
-                    Ok(preview) if preview.admission == Admission::Open => replace(&addresses::chatroom(chat_id)),
-                    Ok(preview) => {
-                        readable.try_set(Some(preview));
-                    }
+                    Ok(preview) => match addresses::entry(preview.admission, chat_id) {
+                        Some(address) => replace(&address),
+                        None => {
+                            readable.try_set(Some(preview));
+                        }
+                    },
                     Err(refusal) if refusal.code == Code::ChatNotFound => replace(&Notice::ChatNotFound.home()),
                     Err(_) => replace(&Notice::InviteNeeded.home()),
                 }

@@ -21,16 +21,9 @@ use crate::wire::Problem;
 use crate::wire::addresses;
 use crate::wire::chat_app::NewChatroom;
 
-/// The kinds of admission: each with its value in the form, its label, and its hint.
-const ADMISSIONS: [(Admission, &str, &str, &str); 4] = [
-    (Admission::Link, "link", texts::home::BY_LINK, texts::home::BY_LINK_HINT),
-    (Admission::Approval, "approval", texts::home::BY_APPROVAL, texts::home::BY_APPROVAL_HINT),
-    (Admission::Account, "account", texts::home::BY_ACCOUNT, texts::home::BY_ACCOUNT_HINT),
-    (Admission::Open, "open", texts::home::OPEN, texts::home::OPEN_HINT),
-];
-
 #[component]
 pub(crate) fn HomePage() -> impl IntoView {
+    let defaults = Admission::default().rules();
     view! {
         <Title text=""/>
         <PageFrame>
@@ -38,8 +31,8 @@ pub(crate) fn HomePage() -> impl IntoView {
             <h1>{texts::home::HEADING}</h1>
             <p class="lead">
                 {texts::home::lead(
-                    Admission::Link.default_capacity() - 1,
-                    Admission::Link.default_history(),
+                    defaults.default_capacity - 1,
+                    defaults.default_history,
                     Settings::DEFAULT_SESSION_LIFETIME.as_secs() / 3600,
                 )}
             </p>
@@ -55,17 +48,17 @@ fn StartChat() -> impl IntoView {
     let (username, name) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
     let (capacity, history) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
     let (password, anyone_reads) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
-    let admission = RwSignal::new(Admission::Link);
-    let is_open = move || admission.get() == Admission::Open;
-    let has_accounts = move || admission.get() == Admission::Account;
+    let admission = RwSignal::new(Admission::default());
+    let rules = move || admission.get().rules();
+    let (is_open, has_accounts) = (move || rules().is_open, move || rules().has_accounts);
     let problem = RwSignal::new(None::<Problem>);
     // Before hydration, the browser itself would submit the form, and the typed text would be lost.
     let is_ready = RwSignal::new(false);
     // The browser may have kept a choice from before hydration.
     let read_admission = move || {
         let chosen = browser::chosen("admission");
-        let known = ADMISSIONS.iter().find(|(_, name, ..)| chosen.as_deref() == Some(*name));
-        admission.set(known.map_or(Admission::Link, |(admission, ..)| *admission));
+        let known = Admission::ALL.into_iter().find(|known| chosen.as_deref() == Some(known.rules().name));
+        admission.set(known.unwrap_or_default());
     };
     Effect::new(move || {
         read_admission();
@@ -98,11 +91,12 @@ fn StartChat() -> impl IntoView {
             }
         });
     };
-    let choices = ADMISSIONS.map(|(choice, value, label, meaning)| {
+    let choices = Admission::ALL.map(|choice| {
+        let (value, is_default, texts) = (choice.rules().name, choice == Admission::default(), texts::admission(choice));
         view! {
             <label>
-                <input type="radio" name="admission" value=value checked=choice == Admission::Link on:change=move |_| read_admission()/>
-                <span>{label}<span class="hint">{meaning}</span></span>
+                <input type="radio" name="admission" value=value checked=is_default on:change=move |_| read_admission()/>
+                <span>{texts.choice}<span class="hint">{texts.choice_hint}</span></span>
             </label>
         }
     });
@@ -131,10 +125,10 @@ fn StartChat() -> impl IntoView {
                 <summary>{texts::home::MORE}</summary>
                 <div class="fields">
                     <NumberField name="capacity" label=texts::home::CAPACITY node=capacity problem
-                        max=Signal::derive(move || admission.get().max_capacity())
-                        placeholder=Signal::derive(move || admission.get().default_capacity().to_string())/>
+                        max=Signal::derive(move || rules().max_capacity)
+                        placeholder=Signal::derive(move || rules().default_capacity.to_string())/>
                     <NumberField name="history" label=texts::home::HISTORY node=history problem max=Settings::MAX_HISTORY
-                        placeholder=Signal::derive(move || admission.get().default_history().to_string())/>
+                        placeholder=Signal::derive(move || rules().default_history.to_string())/>
                 </div>
             </details>
             <GeneralProblem problem/>
@@ -158,13 +152,14 @@ impl NewChatForm {
     /// Creates the chat, and returns the address of its page.
     async fn create(self) -> Result<String, Problem> {
         let Self { username, name, admission, capacity, history, public_access, password } = self;
-        if admission == Admission::Open {
+        let rules = admission.rules();
+        if rules.is_open {
             let chatroom = browser_sessions::create(&NewChatroom { name, capacity, history }).await?;
             return Ok(addresses::chatroom(chatroom.hash_key));
         }
         let name = Some(name).filter(|name| !name.trim().is_empty());
-        let with_accounts = admission == Admission::Account;
-        let (public_access, password) = (with_accounts.then_some(public_access), with_accounts.then_some(password));
+        let (public_access, password) =
+            (rules.has_accounts.then_some(public_access), rules.has_accounts.then_some(password));
         let created = server_fns::create_chat(
             username,
             name.clone(),

@@ -254,11 +254,6 @@ pub(crate) mod share {
     pub(crate) const INVITE_LINK: &str = "Invite link";
     pub(crate) const COPY: &str = "Copy link";
     pub(crate) const SHARE: &str = "Share";
-    pub(crate) const CAN_REGISTER: &str =
-        "Anyone with this link can register. Send it only to people you want in this chat.";
-    pub(crate) const CAN_PICK_NAME: &str =
-        "Anyone with this link can pick a name and join. Send it only to people you want in this chat.";
-    pub(crate) const CAN_JOIN: &str = "Anyone with this link can join. Send it only to people you want in this chat.";
     pub(crate) const NO_LINK_OWNER: &str = "Create a link to invite someone.";
     pub(crate) const NO_LINK_GUEST: &str = "Ask an owner of the chat for a link.";
 }

@@ -15,6 +15,8 @@ pub(crate) use components::{
 };
 pub(crate) use pages::{chat, home, join, login, not_found, open_chat, public_chat, session};
 
+use crate::domain::Admission;
+
 /// The site's name.
 pub(crate) const WATCH_PARTY: &str = "Watch Party";
 /// Shown instead of a name for a chat that has none.
@@ -39,6 +41,41 @@ pub(crate) const DESCRIPTION: &str = "Private group chat that leaves nothing beh
 /// The title of the browser's window; `page` is empty on the start page.
 pub(crate) fn window_title(page: &str) -> String {
     if page.is_empty() { WATCH_PARTY.to_owned() } else { format!("{page} · {WATCH_PARTY}") }
+}
+
+/// The texts of one kind of admission.
+pub(crate) struct AdmissionTexts {
+    /// The choice on the home page.
+    pub(crate) choice: &'static str,
+    pub(crate) choice_hint: &'static str,
+    /// Shown under the link to share.
+    pub(crate) link_hint: &'static str,
+}
+
+pub(crate) const fn admission(admission: Admission) -> AdmissionTexts {
+    const CAN_JOIN: &str = "Anyone with this link can join. Send it only to people you want in this chat.";
+    match admission {
+        Admission::Link => AdmissionTexts {
+            choice: "Anyone with the link",
+            choice_hint: "You share an invite link, and can create more.",
+            link_hint: CAN_JOIN,
+        },
+        Admission::Approval => AdmissionTexts {
+            choice: "Ask me first",
+            choice_hint: "People with the link ask to join, and you approve them.",
+            link_hint: CAN_JOIN,
+        },
+        Admission::Account => AdmissionTexts {
+            choice: "Members with a password",
+            choice_hint: "They register for this chat only, and can log in again later.",
+            link_hint: "Anyone with this link can register. Send it only to people you want in this chat.",
+        },
+        Admission::Open => AdmissionTexts {
+            choice: "Anyone who picks a name",
+            choice_hint: "The chat's address is all they need. You pick a name when you join, too.",
+            link_hint: "Anyone with this link can pick a name and join. Send it only to people you want in this chat.",
+        },
+    }
 }
 
 pub(crate) mod notice {

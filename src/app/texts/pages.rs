@@ -19,14 +19,6 @@ pub(crate) mod chat {
 
 pub(crate) mod home {
     pub(crate) const HEADING: &str = "Talk in private. Leave nothing behind.";
-    pub(crate) const BY_LINK: &str = "Anyone with the link";
-    pub(crate) const BY_LINK_HINT: &str = "You share an invite link, and can create more.";
-    pub(crate) const BY_APPROVAL: &str = "Ask me first";
-    pub(crate) const BY_APPROVAL_HINT: &str = "People with the link ask to join, and you approve them.";
-    pub(crate) const BY_ACCOUNT: &str = "Members with a password";
-    pub(crate) const BY_ACCOUNT_HINT: &str = "They register for this chat only, and can log in again later.";
-    pub(crate) const OPEN: &str = "Anyone who picks a name";
-    pub(crate) const OPEN_HINT: &str = "The chat's address is all they need. You pick a name when you join, too.";
     pub(crate) const CHAT_NAME: &str = "Chat name";
     pub(crate) const CHAT_NAME_OPTIONAL: &str = "Chat name (optional)";
     pub(crate) const ADMISSION: &str = "Who can join";

@@ -49,7 +49,7 @@ pub(super) async fn create_chat(
         Some(false) => (Admission::Link, PublicAccess::Post),
         _ => (Admission::Approval, PublicAccess::None),
     };
-    let settings = Settings::new(admission, Some(admission.max_capacity()), Some(Settings::MAX_HISTORY))?;
+    let settings = Settings::new(admission, Some(admission.rules().max_capacity), Some(Settings::MAX_HISTORY))?;
     let settings = Settings { public_access, ..settings };
     let author_id = service.draw_uuid();
     // The same id recovers the seat when the session has ended.

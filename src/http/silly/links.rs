@@ -26,7 +26,7 @@ use crate::wire::{Code, Problem};
 
 /// Guests choose no name here: they are Guest, Guest 2, Guest 3 …
 const GUEST: &str = "Guest";
-const MAX_GUESTS: u32 = Admission::Approval.max_capacity() + 20;
+const MAX_GUESTS: u32 = Admission::Approval.rules().max_capacity + 20;
 
 /// Create a link to a chat.
 ///

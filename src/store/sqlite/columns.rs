@@ -8,15 +8,6 @@ use uuid::Uuid;
 
 use crate::domain::{Admission, KnockStatus, PublicAccess, Role, Timestamp};
 
-pub(super) fn admission_name(admission: Admission) -> &'static str {
-    match admission {
-        Admission::Link => "link",
-        Admission::Approval => "approval",
-        Admission::Account => "account",
-        Admission::Open => "open",
-    }
-}
-
 pub(super) fn public_access_name(access: PublicAccess) -> &'static str {
     match access {
         PublicAccess::None => "none",
@@ -46,7 +37,7 @@ pub(super) fn knock_status(row: &Row<'_>, column: usize) -> Result<KnockStatus> 
 }
 
 pub(super) fn admission(row: &Row<'_>, column: usize) -> Result<Admission> {
-    named(row, column, &[Admission::Link, Admission::Approval, Admission::Account, Admission::Open], admission_name)
+    named(row, column, &Admission::ALL, |admission| admission.rules().name)
 }
 
 pub(super) fn public_access(row: &Row<'_>, column: usize) -> Result<PublicAccess> {

@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, Error, OptionalExtension as _, Params, Result};
 
-use super::columns::{admission_name, counter, knock_status_name, millis, public_access_name, role_name};
+use super::columns::{counter, knock_status_name, millis, public_access_name, role_name};
 use crate::domain::{
     Account, Chat, ChatName, Departure, Digest, Event, Invite, InviteId, InviteLabel, JoinDigest, Knock, Member,
     MemberId, Message, Recovery, Role, Session, SessionDigest, Settings, Timestamp, Transition, Username,
@@ -63,7 +63,7 @@ fn insert(connection: &Connection, after: &Chat) -> Result<i64> {
             key(after),
             after.name().map(ChatName::as_str),
             after.revision().cast_signed(),
-            admission_name(*admission),
+            admission.rules().name,
             capacity,
             history,
             millis(*session_lifetime),
