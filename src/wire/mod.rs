@@ -2,22 +2,28 @@
 //! UTC.
 //!
 //! A request body holds unchecked values, which the domain's types validate. Response bodies are built from domain
-//! values here, so every transport sends the same JSON.
+//! values here, so every transport sends the same JSON. Everything public in a private module is public here.
 
 pub mod addresses;
-mod answers;
 pub mod chat_app;
+mod chats;
 pub mod flask;
+mod health;
+mod invites;
+mod knocks;
 mod live;
+mod members;
+mod messages;
 mod problem;
-mod requests;
+mod sessions;
 pub mod silly;
 
-pub use answers::{
-    Created, Entered, Health, Invite, InviteList, InviteSummary, InviteWithMembers, Joined, Knock, KnockList,
-    KnockState, KnockUpdate, Knocked, Member, MemberList, MemberSummary, Message, Messages, OwnSeat, OwnSession,
-    OwnSessions, Preview, Recovered, RecoveryCode, Retention, Seats, Session,
-};
-pub use live::LiveEvent;
-pub use problem::{Code, Problem};
-pub use requests::{ChangeMember, CreateChat, CreateInvite, DecideKnock, JoinChat, PostMessage, Recover};
+pub use chats::*;
+pub use health::*;
+pub use invites::*;
+pub use knocks::*;
+pub use live::*;
+pub use members::*;
+pub use messages::*;
+pub use problem::*;
+pub use sessions::*;

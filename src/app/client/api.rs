@@ -1,4 +1,5 @@
-//! Client for the native API. It sends the token in the `Authorization` header.
+//! Client for the native API. It sends the token in the `Authorization` header. The calls with a token are in the files
+//! of their features.
 
 use futures_util::future::{Either, select};
 use gloo_net::http::{Method, RequestBuilder, Response};
@@ -12,16 +13,13 @@ use uuid::Uuid;
 use super::browser;
 use super::storage::{self, SavedChat};
 use crate::app::texts;
-use crate::domain::{Decision, MessageId, Role};
-use crate::wire::{
-    ChangeMember, Code, CreateInvite, DecideKnock, Invite, InviteList, KnockList, LiveEvent, MemberList, Messages,
-    OwnSeat, OwnSessions, PostMessage, Preview, Problem, Recover, Recovered, RecoveryCode, Retention, Session,
-};
+use crate::domain::MessageId;
+use crate::wire::{Code, LiveEvent, Messages, PostMessage, Preview, Problem, Recover, Recovered};
 
 /// How long to wait for an answer, in milliseconds. A dead connection reports no error of its own.
 const TIMEOUT: u32 = 10_000;
 
-type Answer<T> = Result<T, Problem>;
+pub(super) type Answer<T> = Result<T, Problem>;
 
 /// The calls of one chat, authenticated with `token`.
 #[derive(Clone, Debug)]
@@ -35,106 +33,30 @@ impl ChatApi {
         Self { chat_id, token: token.to_owned() }
     }
 
-    pub(crate) async fn read_messages(&self, after: MessageId) -> Answer<Messages> {
-        self.get(&format!("?after={after}")).await
-    }
-
     /// Opens the chat's stream of events.
     pub(crate) fn open_stream(&self, after: MessageId) -> Option<WebSocket> {
         let address = browser::stream_address(&format!("{}/live?after={after}", self.chat_id));
         WebSocket::open_with_protocols(&address, &["watch-party", &format!("bearer.{}", self.token)]).ok()
     }
 
-    pub(crate) async fn notify_typing(&self) -> Answer<()> {
-        self.execute(Method::POST, "/typing").await
-    }
-
-    pub(crate) async fn list_members(&self) -> Answer<MemberList> {
-        self.get("/members").await
-    }
-
-    pub(crate) async fn show_retention(&self) -> Answer<Retention> {
-        self.get("/retention").await
-    }
-
-    pub(crate) async fn remove_member(&self, member_id: Uuid, revokes_invite: bool) -> Answer<()> {
-        let invite = if revokes_invite { "revoke" } else { "keep" };
-        self.execute(Method::DELETE, &format!("/members/{member_id}?invite={invite}")).await
-    }
-
-    pub(crate) async fn set_role(&self, member_id: Uuid, role: Role) -> Answer<()> {
-        let path = format!("/members/{member_id}");
-        in_time(self.call(Method::PATCH, &path, Some(&ChangeMember { role }))).await.map(drop)
-    }
-
-    pub(crate) async fn end_chat(&self) -> Answer<()> {
-        self.execute(Method::DELETE, "").await
-    }
-
-    pub(crate) async fn show_seat(&self) -> Answer<OwnSeat> {
-        self.get("/session").await
-    }
-
-    pub(crate) async fn renew_session(&self) -> Answer<Session> {
-        self.fetch(Method::POST, "/session", NOTHING).await
-    }
-
-    pub(crate) async fn end_own_session(&self) -> Answer<()> {
-        self.execute(Method::DELETE, "/session").await
-    }
-
-    pub(crate) async fn list_sessions(&self) -> Answer<OwnSessions> {
-        self.get("/sessions").await
-    }
-
-    pub(crate) async fn end_session(&self, session_id: Uuid) -> Answer<()> {
-        self.execute(Method::DELETE, &format!("/sessions/{session_id}")).await
-    }
-
-    pub(crate) async fn renew_recovery(&self) -> Answer<RecoveryCode> {
-        self.fetch(Method::POST, "/recovery", NOTHING).await
-    }
-
-    pub(crate) async fn list_knocks(&self) -> Answer<KnockList> {
-        self.get("/knocks").await
-    }
-
-    pub(crate) async fn decide_knock(&self, knock_id: Uuid, decision: Decision) -> Answer<()> {
-        let path = format!("/knocks/{knock_id}");
-        in_time(self.call(Method::POST, &path, Some(&DecideKnock { decision }))).await.map(drop)
-    }
-
-    /// Withdraws a knock. The token must be the knock's ticket.
-    pub(crate) async fn withdraw_knock(&self, knock_id: Uuid) -> Answer<()> {
-        self.execute(Method::DELETE, &format!("/knocks/{knock_id}")).await
-    }
-
-    pub(crate) async fn list_invites(&self) -> Answer<InviteList> {
-        self.get("/invites").await
-    }
-
-    pub(crate) async fn create_invite(&self, terms: &CreateInvite) -> Answer<Invite> {
-        self.fetch(Method::POST, "/invite", Some(terms)).await
-    }
-
-    pub(crate) async fn revoke_invite(&self, invite_id: Uuid, members_go: bool) -> Answer<()> {
-        let members = if members_go { "go" } else { "stay" };
-        self.execute(Method::DELETE, &format!("/invites/{invite_id}?members={members}")).await
-    }
-
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Answer<T> {
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Answer<T> {
         self.fetch(Method::GET, path, NOTHING).await
     }
 
-    async fn execute(&self, method: Method, path: &str) -> Answer<()> {
+    pub(super) async fn execute(&self, method: Method, path: &str) -> Answer<()> {
         in_time(self.call(method, path, NOTHING)).await.map(drop)
     }
 
-    async fn fetch<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Answer<T> {
+    pub(super) async fn fetch<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Answer<T> {
         in_time(async { read(self.call(method, path, body).await?).await }).await
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Answer<Response> {
+    pub(super) async fn call(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Answer<Response> {
         let address = format!("{}{path}", self.chat_id);
         send(request(&address, method).header("Authorization", &format!("Bearer {}", self.token)), body).await
     }

@@ -35,15 +35,7 @@ pub(crate) async fn own_name() -> Option<String> {
 /// Returns the messages after a cursor, authenticated by the browser session.
 pub(crate) async fn read(chat_id: Uuid, after: MessageId) -> Result<Messages, Problem> {
     let ChatroomMessages { messages, last_id, missed, .. } = get_at(&format!("chats/{chat_id}/?after={after}")).await?;
-    let messages = messages.into_iter().map(|message| Message {
-        id: message.id,
-        member_id: Uuid::nil(),
-        username: message.username,
-        text: message.content,
-        sent_at: message.timestamp,
-        client_id: None,
-    });
-    Ok(Messages { messages: messages.collect(), last_id, missed })
+    Ok(Messages { messages: messages.into_iter().map(Message::from).collect(), last_id, missed })
 }
 
 pub(crate) async fn create(chatroom: &NewChatroom) -> Result<Chatroom, Problem> {

@@ -1,21 +1,18 @@
-//! This browser's seat: renewing its session, recovering it, giving it up, and what an owner can do with it.
+//! This browser's seat and its sessions: renewing them, recovering the seat, giving it up.
 
+use gloo_net::http::Method;
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use uuid::Uuid;
 
-use super::api::ChatApi;
+use super::api::{Answer, ChatApi, NOTHING};
 use super::conversation::Conversation;
 use super::storage::{self, SavedChat};
 use super::{alert, api, browser};
-use crate::app::server_fns;
 use crate::app::texts;
-use crate::domain::{Admission, AdmissionRules, Decision, RecoveryCode, Refusal, Role, SessionToken};
-use crate::wire::{
-    Code, CreateInvite, Invite, InviteWithMembers, Joined, Knock, MemberList, OwnSeat, OwnSession, Problem, Recovered,
-    Retention,
-};
+use crate::domain::{Admission, AdmissionRules, RecoveryCode, Refusal, SessionToken};
+use crate::wire::{self, Code, Joined, OwnSeat, OwnSession, OwnSessions, Problem, Recovered, Retention, Session};
 
 /// How long the page counts as in use after the user did something on it, in milliseconds.
 const IN_USE_FOR: f64 = 10.0 * 60_000.0;
@@ -27,6 +24,40 @@ const WARN_AT_AGE: f64 = 1.0 - 10.0 / 360.0;
 const RETRY_EVERY: u32 = 2_000;
 /// Minimum interval between attempts to renew the session, in milliseconds.
 const RENEW_EVERY: f64 = 30_000.0;
+
+impl ChatApi {
+    pub(crate) async fn show_retention(&self) -> Answer<Retention> {
+        self.get("/retention").await
+    }
+
+    pub(crate) async fn end_chat(&self) -> Answer<()> {
+        self.execute(Method::DELETE, "").await
+    }
+
+    pub(crate) async fn show_seat(&self) -> Answer<OwnSeat> {
+        self.get("/session").await
+    }
+
+    pub(crate) async fn renew_session(&self) -> Answer<Session> {
+        self.fetch(Method::POST, "/session", NOTHING).await
+    }
+
+    pub(crate) async fn end_own_session(&self) -> Answer<()> {
+        self.execute(Method::DELETE, "/session").await
+    }
+
+    pub(crate) async fn list_sessions(&self) -> Answer<OwnSessions> {
+        self.get("/sessions").await
+    }
+
+    pub(crate) async fn end_session(&self, session_id: Uuid) -> Answer<()> {
+        self.execute(Method::DELETE, &format!("/sessions/{session_id}")).await
+    }
+
+    pub(crate) async fn renew_recovery(&self) -> Answer<wire::RecoveryCode> {
+        self.fetch(Method::POST, "/recovery", NOTHING).await
+    }
+}
 
 impl Conversation {
     /// Leaves the chat, which frees this browser's seat.
@@ -60,17 +91,6 @@ impl Conversation {
         Some(self.api()?.show_retention().await)
     }
 
-    /// Removes another member, and revokes the link that they joined with if `revokes_invite`. Only an owner can.
-    pub(crate) async fn remove(self, member_id: Uuid, revokes_invite: bool) -> Result<(), Problem> {
-        let Some(api) = self.api() else { return Ok(()) };
-        api.remove_member(member_id, revokes_invite).await?;
-        if revokes_invite {
-            self.check_key().await;
-        }
-        self.load_roster().await;
-        Ok(())
-    }
-
     /// Ends the chat for everyone. Only an owner can.
     pub(crate) async fn end(self) -> Result<(), Problem> {
         let Some(api) = self.api() else { return Ok(()) };
@@ -97,35 +117,8 @@ impl Conversation {
         }
     }
 
-    /// Updates the stored seat from the roster.
-    pub(super) fn note_role(self, roster: &MemberList) {
-        let Some(saved) = self.saved() else { return };
-        let own = roster.members.iter().find(|summary| summary.member.member_id == saved.member_id);
-        let Some(own) = own.map(|summary| &summary.member) else { return };
-        let role = own.role;
-        self.remember(|saved| {
-            saved.role = role;
-            saved.username.clone_from(&own.username);
-            saved.name.clone_from(&roster.name);
-            saved.admission = Some(roster.admission);
-            if role == Role::Guest {
-                // The code ended with the ownership.
-                saved.recovery_code = None;
-            }
-        });
-        if role == Role::Owner {
-            spawn_local(self.load_knocks());
-            // An owner with an account returns with the password, and needs no code.
-            if !roster.admission.rules().has_accounts {
-                self.get_recovery_code();
-            }
-        } else {
-            self.knocks.try_set(Vec::new());
-        }
-    }
-
     /// Makes sure that this owner has a recovery code.
-    fn get_recovery_code(self) {
+    pub(super) fn get_recovery_code(self) {
         let lacks_code = self.saved().is_some_and(|saved| saved.recovery_code.is_none() && !saved.is_borrowed);
         if !lacks_code || self.is_getting_code.try_get_value() != Some(false) {
             return;
@@ -226,76 +219,6 @@ impl Conversation {
     pub(crate) fn resume(self) {
         self.lost.try_set(None);
         self.ends_soon.try_set(false);
-    }
-
-    /// Makes a member an owner too, or this browser's own member a guest.
-    pub(crate) async fn set_role(self, member_id: Uuid, role: Role) -> Result<(), Problem> {
-        let Some(api) = self.api() else { return Ok(()) };
-        api.set_role(member_id, role).await?;
-        self.load_roster().await;
-        Ok(())
-    }
-
-    pub(super) async fn load_knocks(self) {
-        let Some(api) = self.api() else { return };
-        if let Ok(list) = api.list_knocks().await {
-            self.show_knocks(list.knocks);
-        }
-    }
-
-    /// Shows the waiting guests, and alerts the owner if one of them is new.
-    pub(super) fn show_knocks(self, waiting: Vec<Knock>) {
-        let new = self.knocks.try_with_untracked(|shown| {
-            let is_new = |knock: &&Knock| shown.iter().all(|known| known.knock_id != knock.knock_id);
-            waiting.iter().rfind(is_new).cloned()
-        });
-        if let Some(Some(knock)) = new {
-            self.alert(&texts::knocks::wants_to_join(&knock.username), true);
-        }
-        if self.knocks.try_with_untracked(|shown| *shown != waiting) == Some(true) {
-            self.knocks.try_set(waiting);
-        }
-    }
-
-    /// Approves or declines a knock.
-    pub(crate) async fn decide(self, knock_id: Uuid, decision: Decision) -> Result<(), Problem> {
-        let Some(api) = self.api() else { return Ok(()) };
-        match api.decide_knock(knock_id, decision).await {
-            // The knock was decided or withdrawn meanwhile, so it is gone either way.
-            Err(problem) if problem.code != Code::NotFound => return Err(problem),
-            _ => {}
-        }
-        self.forget_knock(knock_id);
-        Ok(())
-    }
-
-    pub(super) fn forget_knock(self, knock_id: Uuid) {
-        self.knocks.try_update(|knocks| knocks.retain(|knock| knock.knock_id != knock_id));
-    }
-
-    pub(crate) async fn invites(self) -> Result<Vec<InviteWithMembers>, Problem> {
-        let Some(api) = self.api() else { return Ok(Vec::new()) };
-        Ok(api.list_invites().await?.invites)
-    }
-
-    pub(crate) async fn create_invite(self, terms: CreateInvite) -> Result<Invite, Problem> {
-        let api = self.api().ok_or_else(api::unreachable)?;
-        api.create_invite(&terms).await
-    }
-
-    pub(crate) async fn revoke_invite(self, invite_id: Uuid, members_go: bool) -> Result<(), Problem> {
-        let Some(api) = self.api() else { return Ok(()) };
-        api.revoke_invite(invite_id, members_go).await
-    }
-
-    /// Forgets this browser's invite key if it no longer works.
-    pub(crate) async fn check_key(self) {
-        let Some(key) = self.saved().and_then(|saved| saved.key) else { return };
-        // With a new join id this asks as a stranger, because the question is whether others can join with the link.
-        let answer = server_fns::preview_invite(self.chat_id, key, Uuid::new_v4()).await;
-        if answer.is_err_and(|problem| problem.code == Code::InvalidInvite) {
-            self.remember(|saved| saved.key = None);
-        }
     }
 
     /// Returns how others join the chat, once that is known.

@@ -7,6 +7,7 @@ use linkify::{LinkFinder, LinkKind};
 use uuid::Uuid;
 
 use crate::app::client::browser;
+use crate::app::client::conversation::Conversation;
 use crate::app::client::storage::Unsent;
 use crate::app::texts;
 use crate::wire::Message;
@@ -37,8 +38,24 @@ fn rows(messages: &[Message]) -> Vec<Row> {
     messages.iter().zip(before).map(row).collect()
 }
 
+/// The messages of a conversation, and those that are still unsent.
 #[component]
-pub(crate) fn MessageList(
+pub(crate) fn Messages(conversation: Conversation) -> impl IntoView {
+    let Conversation { messages, missed, unsent, .. } = conversation;
+    let own_id = move || conversation.seat.with(|seat| seat.as_ref().map(|seat| seat.member_id));
+    let is_alone = move || conversation.roster.with(|roster| roster.as_ref().is_some_and(|r| r.members.len() == 1));
+    let is_empty = move || messages.with(Vec::is_empty) && unsent.with(Vec::is_empty);
+    let opening = move || match (conversation.is_loaded.get(), is_empty(), is_alone()) {
+        (false, ..) => Some(texts::OPENING_CHAT),
+        (true, true, true) => Some(texts::message_list::ALONE),
+        (true, true, false) => Some(texts::NO_MESSAGES),
+        _ => None,
+    };
+    view! { <MessageList messages missed unsent own_id=Signal::derive(own_id) opening=Signal::derive(opening)/> }
+}
+
+#[component]
+pub(super) fn MessageList(
     /// Oldest first.
     messages: RwSignal<Vec<Message>>,
     /// How many messages were deleted before this tab saw them.

@@ -31,7 +31,7 @@ pub(super) use composer::Composer;
 pub(super) use field::{GeneralProblem, NumberField, TextField, number_in, remembered_username};
 pub(super) use frame::PageFrame;
 pub(super) use knocks::Knocks;
-pub(super) use message_list::MessageList;
+pub(super) use message_list::Messages;
 pub(super) use own_name::OwnName;
 pub(super) use people::People;
 pub(super) use retention_panel::RetentionPanel;

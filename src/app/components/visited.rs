@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::MessageList;
+use super::message_list::MessageList;
 use crate::app::client::visit::Visit;
 use crate::app::texts;
 

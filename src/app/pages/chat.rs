@@ -15,7 +15,7 @@ use crate::app::client::conversation::Conversation;
 use crate::app::client::seat::{borrow, recover, retry_transient};
 use crate::app::client::storage;
 use crate::app::components::{
-    AddressLine, Composer, Knocks, MessageList, People, RetentionPanel, SessionEnd, ShareLink, Typing,
+    AddressLine, Composer, Knocks, Messages, People, RetentionPanel, SessionEnd, ShareLink, Typing,
 };
 use crate::app::notice::{Notice, RedirectHome};
 use crate::app::texts;
@@ -150,15 +150,6 @@ pub(super) fn ConversationView(chat_id: Uuid) -> impl IntoView {
         browser::mark_icon(conversation.unread.get() > 0 || conversation.knocks.with(|knocks| !knocks.is_empty()));
         on_cleanup(|| browser::mark_icon(false));
     });
-    let own_id = Signal::derive(move || seat.with(|seat| seat.as_ref().map(|seat| seat.member_id)));
-    let is_alone = move || conversation.roster.with(|roster| roster.as_ref().is_some_and(|r| r.members.len() == 1));
-    let is_empty = move || conversation.messages.with(Vec::is_empty) && conversation.unsent.with(Vec::is_empty);
-    let opening = move || match (conversation.is_loaded.get(), is_empty(), is_alone()) {
-        (false, ..) => Some(texts::OPENING_CHAT),
-        (true, true, true) => Some(texts::chat::ALONE),
-        (true, true, false) => Some(texts::NO_MESSAGES),
-        _ => None,
-    };
     let chat = move || {
         view! {
             <Title text=page_title/>
@@ -174,8 +165,7 @@ pub(super) fn ConversationView(chat_id: Uuid) -> impl IntoView {
                 </header>
                 <main>
                     <Knocks conversation/>
-                    <MessageList messages=conversation.messages missed=conversation.missed unsent=conversation.unsent
-                        own_id opening=Signal::derive(opening)/>
+                    <Messages conversation/>
                     <Typing conversation/>
                     <SessionEnd conversation/>
                     <p class="connection" role="status">

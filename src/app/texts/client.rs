@@ -4,7 +4,7 @@ pub(crate) mod api {
     pub(crate) const UNREACHABLE: &str = "The server can't be reached. Are you offline?";
 }
 
-pub(crate) mod inbox {
+pub(crate) mod messages {
     pub(crate) fn new_message(username: &str) -> String {
         format!("New message from {username}")
     }

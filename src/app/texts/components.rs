@@ -98,6 +98,7 @@ pub(crate) mod knocks {
 
 pub(crate) mod message_list {
     pub(crate) const LABEL: &str = "Messages";
+    pub(crate) const ALONE: &str = "Nobody else is here yet. To invite people, share the link under Invite.";
     pub(crate) const SENDING: &str = "Sending…";
     pub(crate) const NEW_MESSAGES: &str = "New messages";
     /// Follows the author's name of an own message.

@@ -8,7 +8,7 @@ mod client;
 mod components;
 mod pages;
 
-pub(crate) use client::{api, inbox, seat};
+pub(crate) use client::{api, messages, seat};
 pub(crate) use components::{
     address_line, alerts, composer, copy, field, frame, invites, knocks, message_list, own_name, people, qr,
     recovery_link, remove_member, retention_panel, session_end, sessions, share, typing, wait_for_seat, your_chats,

@@ -1,7 +1,6 @@
 //! The texts of the pages.
 
 pub(crate) mod chat {
-    pub(crate) const ALONE: &str = "Nobody else is here yet. To invite people, share the link under Invite.";
     pub(crate) const START_PAGE: &str = "Watch Party, start page";
     pub(crate) const POLLING: &str = "Messages may arrive a second late.";
     pub(crate) const OFFLINE: &str = "Not connected. Trying again…";

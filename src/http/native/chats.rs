@@ -3,8 +3,11 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::open_invite;
+use super::invites::open_invite;
+use crate::http::AppState;
 use crate::http::auth::Bearer;
 use crate::http::body::{OptionalRequestBody, RequestBody};
 use crate::http::origin::SiteUrl;
@@ -12,6 +15,15 @@ use crate::http::path::ChatInPath;
 use crate::http::problem::Answer;
 use crate::service::{Caller, Creator, JoinOutcome, Joiner, Password, Service};
 use crate::wire::{self, Created, Entered, Joined, Preview, Problem, Retention};
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(create_chat))
+        .routes(routes!(end_chat))
+        .routes(routes!(join_chat))
+        .routes(routes!(preview_chat))
+        .routes(routes!(show_retention))
+}
 
 /// Create a chat.
 ///
@@ -26,7 +38,7 @@ use crate::wire::{self, Created, Entered, Joined, Preview, Problem, Retention};
         (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn create_chat(
+async fn create_chat(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     SiteUrl(site): SiteUrl,
@@ -67,7 +79,7 @@ pub(super) async fn create_chat(
         (status = 429, description = "`too_many_requests`: too many from this address, or too many waiting guests", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn join_chat(
+async fn join_chat(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     ChatInPath(chat_id): ChatInPath,
@@ -94,10 +106,7 @@ pub(super) async fn join_chat(
         (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn preview_chat(
-    State(service): State<Service>,
-    ChatInPath(chat_id): ChatInPath,
-) -> Answer<Json<Preview>> {
+async fn preview_chat(State(service): State<Service>, ChatInPath(chat_id): ChatInPath) -> Answer<Json<Preview>> {
     let preview = service.preview_chat(chat_id).await?;
     Ok(Json(Preview {
         name: preview.name.map(|name| name.as_str().to_owned()),
@@ -116,7 +125,7 @@ pub(super) async fn preview_chat(
         (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn show_retention(
+async fn show_retention(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
@@ -144,11 +153,25 @@ pub(super) async fn show_retention(
         (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn end_chat(
+async fn end_chat(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
 ) -> Answer<StatusCode> {
     service.end_chat(chat_id, &token).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+impl From<&JoinOutcome> for Entered {
+    fn from(entrance: &JoinOutcome) -> Self {
+        match entrance {
+            JoinOutcome::Seated(seat) => Self::Seated(seat.into()),
+            JoinOutcome::Knocked { knock, ticket } => Self::Knocked(wire::Knocked {
+                knock_id: knock.id.as_uuid(),
+                ticket: ticket.reveal(),
+                status: knock.status,
+                expires_at: knock.expires_at,
+            }),
+        }
+    }
 }

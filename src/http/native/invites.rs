@@ -3,16 +3,24 @@
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::open_invite;
+use crate::domain::ChatId;
+use crate::http::AppState;
 use crate::http::auth::Bearer;
 use crate::http::body::OptionalRequestBody;
 use crate::http::origin::SiteUrl;
 use crate::http::path::{ChatInPath, InviteInPath};
 use crate::http::problem::Answer;
 use crate::http::query::chosen;
-use crate::service::{Service, SharedInvite};
+use crate::service::{OpenInvite, Service, SharedInvite};
+use crate::wire::addresses;
 use crate::wire::{self, Invite, InviteList, InviteSummary, InviteWithMembers, Member, Problem};
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(create_invite)).routes(routes!(list_invites)).routes(routes!(revoke_invite))
+}
 
 /// Create a magic link.
 ///
@@ -32,7 +40,7 @@ use crate::wire::{self, Invite, InviteList, InviteSummary, InviteWithMembers, Me
         (status = 422, description = "`invalid_request`: a field is missing or invalid", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn create_invite(
+async fn create_invite(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
@@ -56,7 +64,7 @@ pub(super) async fn create_invite(
         (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn list_invites(
+async fn list_invites(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
@@ -88,7 +96,7 @@ pub(super) async fn list_invites(
         (status = 404, description = "`chat_not_found`, or `not_found`: no such invite", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn revoke_invite(
+async fn revoke_invite(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
@@ -98,4 +106,11 @@ pub(super) async fn revoke_invite(
     let members_go = chosen(&query, "members", ["stay", "go"])? == "go";
     service.revoke_invite(chat_id, &token, invite_id, members_go).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// An invite with its magic link. The key is in the fragment, which browsers never send.
+pub(super) fn open_invite(site: &str, chat_id: ChatId, OpenInvite { key, invite }: &OpenInvite) -> Invite {
+    let key = key.reveal();
+    let magic_link = format!("{site}{}", addresses::join(chat_id, &key));
+    Invite { key, magic_link, invite: invite.into() }
 }

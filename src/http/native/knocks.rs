@@ -4,16 +4,26 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::domain::{InviteKey, KnockStatus, Refusal, Ticket};
+use crate::http::AppState;
 use crate::http::accept::wants_events;
 use crate::http::auth::{Bearer, secret};
 use crate::http::body::RequestBody;
 use crate::http::path::{ChatInPath, KnockInPath};
 use crate::http::problem::Answer;
 use crate::http::sse;
-use crate::service::{Caller, Service, knock_view};
+use crate::service::{Caller, KnockView, Service, knock_view};
 use crate::wire::{DecideKnock, Joined, Knock, KnockList, KnockState, KnockUpdate, Problem, Seats};
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_knocks))
+        .routes(routes!(show_knock, decide_knock, withdraw_knock))
+        .routes(routes!(show_seats))
+}
 
 /// List the waiting knocks.
 ///
@@ -28,7 +38,7 @@ use crate::wire::{DecideKnock, Joined, Knock, KnockList, KnockState, KnockUpdate
         (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn list_knocks(
+async fn list_knocks(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
@@ -58,7 +68,7 @@ pub(super) async fn list_knocks(
         (status = 422, description = "`invalid_request`: a field is missing or invalid", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn decide_knock(
+async fn decide_knock(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
@@ -87,7 +97,7 @@ pub(super) async fn decide_knock(
         (status = 429, description = "`too_many_streams`: too many streams are open already", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn show_knock(
+async fn show_knock(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     ChatInPath(chat_id): ChatInPath,
@@ -128,7 +138,7 @@ pub(super) async fn show_knock(
         (status = 404, description = "`chat_not_found`, or `not_found`: no such knock", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn withdraw_knock(
+async fn withdraw_knock(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     KnockInPath(knock_id): KnockInPath,
@@ -153,7 +163,7 @@ pub(super) async fn withdraw_knock(
         (status = 429, description = "`too_many_requests`, or `too_many_streams`", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn show_seats(
+async fn show_seats(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     ChatInPath(chat_id): ChatInPath,
@@ -168,6 +178,12 @@ pub(super) async fn show_seats(
         Ok(seen) => (sse::event("seats", &seats(seen)), false),
         Err(refusal) => (sse::event("ended", &Problem::from(refusal)), true),
     }))
+}
+
+impl From<&KnockView> for KnockState {
+    fn from(KnockView { knock, seat }: &KnockView) -> Self {
+        Self { status: knock.status, expires_at: knock.expires_at, session: seat.as_ref().map(Joined::from) }
+    }
 }
 
 fn seats((free, capacity): (usize, u32)) -> Seats {

@@ -11,8 +11,11 @@ use axum::response::Response;
 use axum::response::sse::Event;
 use futures_util::{FutureExt as _, stream};
 use tokio::time::{MissedTickBehavior, interval, timeout};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::domain::{ChatId, MessageId, Refusal, SessionToken};
+use crate::http::AppState;
 use crate::http::auth::session_token;
 use crate::http::origin::{SiteUrl, check_origin};
 use crate::http::path::ChatInPath;
@@ -33,6 +36,10 @@ const UNANSWERED_PINGS: u32 = 2;
 /// Size of the read buffer and of a received message, in bytes. Readers send almost nothing, and what is written is
 /// small too.
 const BUFFER: usize = 4 * 1024;
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(follow_chat))
+}
 
 /// Follow the chat over a WebSocket.
 ///
@@ -55,7 +62,7 @@ const BUFFER: usize = 4 * 1024;
         (status = 429, description = "`too_many_streams`: too many streams are open already", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn follow_chat(
+async fn follow_chat(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     ChatInPath(chat_id): ChatInPath,

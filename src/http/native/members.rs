@@ -3,7 +3,10 @@
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use crate::http::AppState;
 use crate::http::auth::Bearer;
 use crate::http::body::RequestBody;
 use crate::http::path::{ChatInPath, MemberInPath};
@@ -11,6 +14,10 @@ use crate::http::problem::Answer;
 use crate::http::query::chosen;
 use crate::service::Service;
 use crate::wire::{self, Member, MemberList, MemberSummary, Problem};
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list_members)).routes(routes!(remove_member, change_member))
+}
 
 /// List the members.
 ///
@@ -24,7 +31,7 @@ use crate::wire::{self, Member, MemberList, MemberSummary, Problem};
         (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn list_members(
+async fn list_members(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
@@ -62,7 +69,7 @@ pub(super) async fn list_members(
         (status = 422, description = "`invalid_request`: the member is another owner", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn remove_member(
+async fn remove_member(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
@@ -94,7 +101,7 @@ pub(super) async fn remove_member(
         (status = 422, description = "`invalid_request`: the member is another owner, or the only one", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn change_member(
+async fn change_member(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,

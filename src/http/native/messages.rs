@@ -4,9 +4,12 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::live;
 use crate::domain::{ClientId, Refusal};
+use crate::http::AppState;
 use crate::http::accept::{wants_events, wants_page};
 use crate::http::auth::{Asker, Bearer};
 use crate::http::body::MessageBody;
@@ -19,6 +22,10 @@ use crate::wire::{Code, LiveEvent, Message, Messages, Problem};
 
 /// Maximum length of an `Idempotency-Key`, in characters.
 pub(in crate::http) const MAX_IDEMPOTENCY_KEY: usize = 255;
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(read_messages, post_message)).routes(routes!(notify_typing))
+}
 
 /// List the messages after a cursor.
 ///
@@ -43,7 +50,7 @@ pub(in crate::http) const MAX_IDEMPOTENCY_KEY: usize = 255;
         (status = 429, description = "`too_many_streams`: too many streams are open already", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn read_messages(
+async fn read_messages(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     chat: Answer<ChatInPath>,
@@ -95,7 +102,7 @@ pub(super) async fn read_messages(
         (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn post_message(
+async fn post_message(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     ChatInPath(chat_id): ChatInPath,
@@ -129,7 +136,7 @@ pub(super) async fn post_message(
         (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn notify_typing(
+async fn notify_typing(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,

@@ -3,13 +3,25 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use crate::http::AppState;
 use crate::http::auth::Bearer;
 use crate::http::body::RequestBody;
 use crate::http::path::{ChatInPath, SessionInPath};
 use crate::http::problem::Answer;
-use crate::service::{Caller, Service};
+use crate::service::{self, Caller, Seat, Service};
 use crate::wire::{self, Joined, OwnSeat, OwnSession, OwnSessions, Problem, Recovered, RecoveryCode};
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(renew_session, show_session, end_own_session))
+        .routes(routes!(list_sessions))
+        .routes(routes!(end_session))
+        .routes(routes!(renew_recovery))
+        .routes(routes!(recover))
+}
 
 /// Show the current session.
 ///
@@ -23,7 +35,7 @@ use crate::wire::{self, Joined, OwnSeat, OwnSession, OwnSessions, Problem, Recov
         (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn show_session(
+async fn show_session(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
@@ -44,7 +56,7 @@ pub(super) async fn show_session(
         (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn end_own_session(
+async fn end_own_session(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
@@ -65,7 +77,7 @@ pub(super) async fn end_own_session(
         (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn list_sessions(
+async fn list_sessions(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
@@ -90,7 +102,7 @@ pub(super) async fn list_sessions(
         (status = 404, description = "`chat_not_found`, or `not_found`: your seat has no such session", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn end_session(
+async fn end_session(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     SessionInPath(session_id): SessionInPath,
@@ -113,7 +125,7 @@ pub(super) async fn end_session(
         (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn renew_session(
+async fn renew_session(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
@@ -135,7 +147,7 @@ pub(super) async fn renew_session(
         (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn renew_recovery(
+async fn renew_recovery(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
@@ -163,7 +175,7 @@ pub(super) async fn renew_recovery(
         (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
         (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
     ))]
-pub(super) async fn recover(
+async fn recover(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     ChatInPath(chat_id): ChatInPath,
@@ -172,4 +184,22 @@ pub(super) async fn recover(
     let (code, username) = request.parse()?;
     let (seat, next) = service.recover(caller, chat_id, &code, username).await?;
     Ok(Json(Recovered { seat: Joined::from(&seat), recovery_code: next.reveal() }))
+}
+
+impl From<&Seat> for Joined {
+    fn from(seat: &Seat) -> Self {
+        let expires_at = seat.expires_at();
+        Self { session_token: seat.token.reveal(), expires_at, member: (&seat.member).into() }
+    }
+}
+
+impl From<&service::OwnSession> for OwnSession {
+    fn from(session: &service::OwnSession) -> Self {
+        Self {
+            session_id: session.id.as_uuid(),
+            started_at: session.started_at,
+            expires_at: session.expires_at,
+            current: session.is_current,
+        }
+    }
 }

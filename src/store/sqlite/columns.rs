@@ -6,7 +6,7 @@ use rusqlite::types::Type;
 use rusqlite::{Error, Result, Row};
 use uuid::Uuid;
 
-use crate::domain::{Admission, KnockStatus, PublicAccess, Role, Timestamp};
+use crate::domain::{KnockStatus, PublicAccess, Role, Timestamp};
 
 pub(super) fn public_access_name(access: PublicAccess) -> &'static str {
     match access {
@@ -36,10 +36,6 @@ pub(super) fn knock_status(row: &Row<'_>, column: usize) -> Result<KnockStatus> 
     named(row, column, &all, knock_status_name)
 }
 
-pub(super) fn admission(row: &Row<'_>, column: usize) -> Result<Admission> {
-    named(row, column, &Admission::ALL, |admission| admission.rules().name)
-}
-
 pub(super) fn public_access(row: &Row<'_>, column: usize) -> Result<PublicAccess> {
     named(row, column, &[PublicAccess::None, PublicAccess::Read, PublicAccess::Post], public_access_name)
 }
@@ -48,7 +44,8 @@ pub(super) fn role(row: &Row<'_>, column: usize) -> Result<Role> {
     named(row, column, &[Role::Owner, Role::Guest], role_name)
 }
 
-fn named<T: Copy>(row: &Row<'_>, column: usize, all: &[T], name: fn(T) -> &'static str) -> Result<T> {
+/// Reads the value among `all` that has the column's text as its name.
+pub(super) fn named<T: Copy>(row: &Row<'_>, column: usize, all: &[T], name: fn(T) -> &'static str) -> Result<T> {
     let text: String = row.get(column)?;
     let found = all.iter().copied().find(|one| name(*one) == text);
     found.ok_or_else(|| Error::FromSqlConversionFailure(column, Type::Text, format!("unknown name '{text}'").into()))

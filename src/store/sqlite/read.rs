@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Result, Row};
 
-use super::columns::{admission, counter, id, knock_status, millis, optional_id, public_access, role, timestamp};
+use super::columns::{counter, id, knock_status, millis, named, optional_id, public_access, role, timestamp};
 use crate::domain::{
-    Account, Chat, ChatId, ChatName, Digest, Invite, InviteLabel, Knock, Member, MemberId, Message, MessageText,
-    PasswordHash, Receipt, Recovery, Salt, Session, Settings, Snapshot, Source, Timestamp, Username,
+    Account, Admission, Chat, ChatId, ChatName, Digest, Invite, InviteLabel, Knock, Member, MemberId, Message,
+    MessageText, PasswordHash, Receipt, Recovery, Salt, Session, Settings, Snapshot, Source, Timestamp, Username,
 };
 
 /// Reads the whole chat in one transaction.
@@ -126,7 +126,7 @@ fn bare_chat(chat_id: ChatId, row: &Row<'_>) -> Result<Snapshot> {
         name: row.get::<_, Option<String>>(1)?.map(|name| ChatName::from_stored(&name)),
         revision: counter(row, 2)?,
         settings: Settings {
-            admission: admission(row, 3)?,
+            admission: named(row, 3, &Admission::ALL, |admission| admission.rules().name)?,
             capacity: row.get(4)?,
             history: row.get(5)?,
             session_lifetime: Duration::from_millis(counter(row, 6)?),

@@ -1,9 +1,10 @@
-//! Incoming messages and events, from the stream or from a poll. Each message is shown once, in order.
+//! Messages and events as they arrive, from the stream or from a poll. Each message is shown once, in order.
 
+use gloo_net::http::Method;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use uuid::Uuid;
 
+use super::api::{Answer, ChatApi};
 use super::browser;
 use super::conversation::Conversation;
 use super::storage::{self, SavedChat};
@@ -15,20 +16,17 @@ use crate::wire::{LiveEvent, MemberList, Message, Messages};
 /// How long a member counts as typing after a typing event, in milliseconds.
 const TYPING_FOR: f64 = 5_000.0;
 
-impl Conversation {
-    /// Changes a member's name in the roster, and in the stored seat if the member is this browser's own.
-    fn rename(self, member_id: Uuid, username: &str) {
-        self.roster.try_update(|roster| {
-            let members = roster.iter_mut().flat_map(|roster| &mut roster.members);
-            for summary in members.filter(|summary| summary.member.member_id == member_id) {
-                username.clone_into(&mut summary.member.username);
-            }
-        });
-        if self.saved().is_some_and(|saved| saved.member_id == member_id) {
-            self.remember(|saved| username.clone_into(&mut saved.username));
-        }
+impl ChatApi {
+    pub(crate) async fn read_messages(&self, after: MessageId) -> Answer<Messages> {
+        self.get(&format!("?after={after}")).await
     }
 
+    pub(crate) async fn notify_typing(&self) -> Answer<()> {
+        self.execute(Method::POST, "/typing").await
+    }
+}
+
+impl Conversation {
     /// Handles an event of the stream that was opened with the cursor `after`.
     pub(super) fn handle_event(self, event: LiveEvent, after: MessageId) {
         match event {
@@ -117,7 +115,7 @@ impl Conversation {
             let new = messages.iter().filter(is_new).count();
             if let Some(newest) = messages.iter().rfind(is_new) {
                 self.unread.try_update(|unread| *unread += new);
-                self.alert(&texts::inbox::new_message(&newest.username), false);
+                self.alert(&texts::messages::new_message(&newest.username), false);
             }
         }
         self.merge(messages);
@@ -160,27 +158,7 @@ impl Conversation {
     }
 
     /// Returns how many messages the chat keeps, once that is known.
-    fn history(self) -> Option<usize> {
+    pub(super) fn history(self) -> Option<usize> {
         self.roster.try_with_untracked(|roster| roster.as_ref().map(|roster| roster.history as usize)).flatten()
     }
-
-    pub(super) async fn load_roster(self) {
-        let Some(api) = self.api() else { return };
-        let Ok(roster) = api.list_members().await else { return };
-        self.note_role(&roster);
-        if self.roster.try_with_untracked(|shown| shown.as_ref().is_none_or(|s| !is_same_roster(s, &roster)))
-            == Some(true)
-        {
-            let is_first = self.history().is_none();
-            self.roster.set(Some(roster));
-            if is_first {
-                // Drop extra messages that arrived before it was known how many are kept.
-                self.merge(Vec::new());
-            }
-        }
-    }
-}
-
-fn is_same_roster(a: &MemberList, b: &MemberList) -> bool {
-    a.members == b.members && a.name == b.name
 }

@@ -1,10 +1,10 @@
-//! Messages and the rules of their text.
+//! Messages: the rules of their text, and posting them.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::text;
-use super::{ClientId, MemberId, MessageId, Refusal, Timestamp, Username};
+use super::{Chat, ClientId, Event, MemberId, MessageId, PublicAccess, Refusal, SessionDigest, Timestamp, Username};
 
 /// The text of a message, in composed normal form (NFC) and trimmed at the end.
 ///
@@ -69,6 +69,60 @@ pub struct Message {
     pub text: MessageText,
     pub sent_at: Timestamp,
     pub client_id: Option<ClientId>,
+}
+
+impl Chat {
+    /// Posts a member's message. Repeating a `client_id` posts nothing.
+    pub(super) fn post(
+        &self,
+        by: SessionDigest,
+        text: &MessageText,
+        client_id: Option<ClientId>,
+        now: Timestamp,
+    ) -> Result<Option<Event>, Refusal> {
+        let author = self.authenticate(by, now)?;
+        let before = client_id.and_then(|id| self.posted_before(author.id, id, text));
+        let new = before.is_none().then(|| self.message(author.id, author.username.clone(), text, client_id, now));
+        Ok(new.map(|message| Event::MessagePosted { message }))
+    }
+
+    /// Posts a message without a session, if the chat's address is enough to post.
+    pub(super) fn post_by_address(&self, text: &MessageText, now: Timestamp) -> Result<Event, Refusal> {
+        self.allows_by_address(PublicAccess::Post)?;
+        let message = self.message(MemberId::ANONYMOUS, Username::anonymous(), text, None, now);
+        Ok(Event::MessagePosted { message })
+    }
+
+    /// Returns the message that this member already posted with `client_id`, if that is still remembered. If the
+    /// message itself is deleted, the result has the repeated request's `text`.
+    #[must_use]
+    pub fn posted_before(&self, member_id: MemberId, client_id: ClientId, text: &MessageText) -> Option<Message> {
+        let receipt =
+            self.receipts().iter().find(|receipt| receipt.member_id == member_id && receipt.client_id == client_id)?;
+        let kept = self.messages().iter().find(|message| message.id == receipt.message_id);
+        kept.cloned().or_else(|| {
+            let author = self.members.iter().find(|member| member.id == member_id)?;
+            Some(Message {
+                id: receipt.message_id,
+                member_id,
+                username: author.username.clone(),
+                text: text.clone(),
+                sent_at: receipt.sent_at,
+                client_id: Some(client_id),
+            })
+        })
+    }
+
+    fn message(
+        &self,
+        member_id: MemberId,
+        username: Username,
+        text: &MessageText,
+        client_id: Option<ClientId>,
+        now: Timestamp,
+    ) -> Message {
+        Message { id: self.next_message_id(), member_id, username, text: text.clone(), sent_at: now, client_id }
+    }
 }
 
 #[cfg(test)]

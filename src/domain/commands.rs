@@ -1,9 +1,149 @@
-//! Decides commands: the events that a command causes, or the rule that refuses it.
+//! Commands: everything that a caller can ask a chat to do, and how the chat decides it: with events, or with the rule
+//! that refuses it. A feature's rules are in the feature's file.
 
+use std::time::Duration;
+
+use super::secret::{InviteDigest, JoinDigest, RecoveryDigest, SessionDigest, TicketDigest};
 use super::{
-    Account, Chat, ClientId, Command, Departure, Event, KnockEnd, Member, MemberId, Message, MessageText, PublicAccess,
-    Randomness, Recovery, Refusal, Role, Session, Timestamp, Username,
+    Account, Chat, ChatName, ClientId, Decision, Departure, Digest, Event, InviteId, InviteTerms, KnockEnd, KnockId,
+    Member, MemberId, MessageText, PasswordHash, PublicAccess, Recovery, Refusal, Role, Salt, Session, SessionId,
+    Settings, Timestamp, Username,
 };
+
+/// A request whose fields are parsed and valid. `by` is the digest of the caller's session token.
+#[derive(Clone, Debug)]
+pub enum Command {
+    Create {
+        name: Option<ChatName>,
+        settings: Settings,
+        /// The owner's name. If `None`, the first member to enter becomes the owner.
+        username: Option<Username>,
+        /// The password of the owner's account, in a chat with accounts.
+        password: Option<PasswordHash>,
+    },
+    /// Creates an invite. Without a session, only as far as the chat's address allows it.
+    CreateInvite {
+        by: Option<SessionDigest>,
+        terms: InviteTerms,
+    },
+    /// Revokes an invite. The guests who joined with it stay or are removed.
+    RevokeInvite {
+        by: SessionDigest,
+        invite_id: InviteId,
+        members_go: bool,
+    },
+    /// Redeems an invite: takes a seat, or knocks if the invite asks first. Repeating it with the same `join` gives
+    /// the same seat or knock.
+    Join {
+        key: InviteDigest,
+        join: JoinDigest,
+        username: Username,
+    },
+    /// Creates an account.
+    Register {
+        username: Username,
+        password: PasswordHash,
+    },
+    /// Takes the account's seat, or starts another session in it. The caller has checked the password.
+    LogIn {
+        username: Username,
+        join: JoinDigest,
+        /// Whether to end the oldest session if the account has the maximum number of sessions.
+        ends_oldest: bool,
+    },
+    /// Takes a seat in an open chat, until `until` at the latest. Repeating it with the same `join` gives the same
+    /// seat.
+    Enter {
+        username: Username,
+        join: JoinDigest,
+        until: Timestamp,
+    },
+    DecideKnock {
+        by: SessionDigest,
+        knock_id: KnockId,
+        decision: Decision,
+    },
+    WithdrawKnock {
+        ticket: TicketDigest,
+        knock_id: KnockId,
+    },
+    /// Renames the member who joined an open chat with `join`.
+    Rename {
+        join: JoinDigest,
+        username: Username,
+    },
+    Post {
+        by: SessionDigest,
+        text: MessageText,
+        client_id: Option<ClientId>,
+    },
+    /// Posts without a session, if the chat's address is enough to post.
+    PostByAddress {
+        text: MessageText,
+    },
+    /// Frees the seat of `member_id`: the caller's own, or a guest's if the caller is an owner. An owner can also
+    /// revoke the invite that the member joined with.
+    Remove {
+        by: SessionDigest,
+        member_id: MemberId,
+        revokes_invite: bool,
+    },
+    /// Makes a member an owner, or the caller a guest if another owner stays.
+    SetRole {
+        by: SessionDigest,
+        member_id: MemberId,
+        role: Role,
+    },
+    Renew {
+        by: SessionDigest,
+    },
+    /// Ends one of the caller's own sessions; `None` is the session `by`. Ending the last one frees the seat.
+    EndSession {
+        by: SessionDigest,
+        session_id: Option<SessionId>,
+    },
+    /// Gives an owner a new recovery code, which replaces the previous one.
+    SetRecovery {
+        by: SessionDigest,
+    },
+    /// Recovers an owner's seat. The name is used only if the seat has become free in the meantime.
+    Recover {
+        code: RecoveryDigest,
+        username: Username,
+    },
+    End {
+        by: SessionDigest,
+    },
+    /// Frees the seats of expired sessions, and ends a chat that has had no members for `forget_after`.
+    Sweep {
+        forget_after: Duration,
+    },
+}
+
+/// The randomness that one decision can use. A decision creates at most one thing with an id, and sees only the
+/// digests of new secrets.
+#[derive(Clone, Copy, Debug)]
+pub struct Randomness {
+    pub id: [u8; 16],
+    /// The salt of those among `session`, `ticket` and `recovery` that are derived.
+    pub salt: Salt,
+    pub session: SessionDigest,
+    pub invite: InviteDigest,
+    pub ticket: TicketDigest,
+    pub recovery: RecoveryDigest,
+}
+
+impl Randomness {
+    /// For a decision that creates no secret and nothing with an id.
+    pub const NONE: Self = Self {
+        id: [0; 16],
+        salt: Salt([0; 32]),
+        session: Digest::from_stored([0; 32]),
+        invite: Digest::from_stored([0; 32]),
+        ticket: Digest::from_stored([0; 32]),
+        recovery: Digest::from_stored([0; 32]),
+    };
+}
 
 impl Chat {
     /// Decides `command` at `now`. Pure: the same arguments give the same result.
@@ -92,19 +232,9 @@ impl Chat {
             }
             Command::DecideKnock { by, knock_id, decision } => self.decide_on_knock(*by, *knock_id, *decision, now),
             Command::WithdrawKnock { ticket, knock_id } => self.withdraw_knock(*ticket, *knock_id, now),
-            Command::Post { by, text, client_id } => {
-                let author = self.authenticate(*by, now)?;
-                let before = client_id.and_then(|id| self.posted_before(author.id, id, text));
-                Ok(match before {
-                    Some(_) => Vec::new(),
-                    None => vec![self.post(author.id, author.username.clone(), text, *client_id, now)],
-                })
-            }
+            Command::Post { by, text, client_id } => Ok(self.post(*by, text, *client_id, now)?.into_iter().collect()),
             Command::Rename { join, username } => Ok(self.rename(*join, username, now)?.into_iter().collect()),
-            Command::PostByAddress { text } => {
-                self.allows_by_address(PublicAccess::Post)?;
-                Ok(vec![self.post(MemberId::ANONYMOUS, Username::anonymous(), text, None, now)])
-            }
+            Command::PostByAddress { text } => self.post_by_address(text, now).map(|event| vec![event]),
             Command::Remove { by, member_id, revokes_invite } => self.remove(*by, *member_id, *revokes_invite, now),
             Command::SetRole { by, member_id, role } => self.set_role(*by, *member_id, *role, now),
             Command::Renew { by } => self.renew(*by, now, randomness),
@@ -115,46 +245,6 @@ impl Chat {
                 self.authenticate_owner(*by, now)?;
                 Ok(vec![Event::ChatEnded])
             }
-        }
-    }
-
-    /// Returns the message that this member already posted with `client_id`, if that is still remembered. If the
-    /// message itself is deleted, the result has the repeated request's `text`.
-    #[must_use]
-    pub fn posted_before(&self, member_id: MemberId, client_id: ClientId, text: &MessageText) -> Option<Message> {
-        let receipt =
-            self.receipts().iter().find(|receipt| receipt.member_id == member_id && receipt.client_id == client_id)?;
-        let kept = self.messages().iter().find(|message| message.id == receipt.message_id);
-        kept.cloned().or_else(|| {
-            let author = self.members.iter().find(|member| member.id == member_id)?;
-            Some(Message {
-                id: receipt.message_id,
-                member_id,
-                username: author.username.clone(),
-                text: text.clone(),
-                sent_at: receipt.sent_at,
-                client_id: Some(client_id),
-            })
-        })
-    }
-
-    fn post(
-        &self,
-        member_id: MemberId,
-        username: Username,
-        text: &MessageText,
-        client_id: Option<ClientId>,
-        now: Timestamp,
-    ) -> Event {
-        Event::MessagePosted {
-            message: Message {
-                id: self.next_message_id(),
-                member_id,
-                username,
-                text: text.clone(),
-                sent_at: now,
-                client_id,
-            },
         }
     }
 
