@@ -14,18 +14,18 @@ pub(super) struct Bearer(pub(super) SessionToken);
 
 /// The caller of a chat that may allow access without a session. A malformed token is refused here too.
 #[derive(Debug)]
-pub(super) enum Asker {
+pub(super) enum MaybeMember {
     Member(SessionToken),
     /// The request has no `Authorization` header.
-    Nobody,
+    Anonymous,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Asker {
+impl<S: Send + Sync> FromRequestParts<S> for MaybeMember {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         if !parts.headers.contains_key(header::AUTHORIZATION) {
-            return Ok(Self::Nobody);
+            return Ok(Self::Anonymous);
         }
         Ok(Self::Member(session_token(&parts.headers)?))
     }

@@ -33,7 +33,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for RequestBody<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         let is_form = has_type(&request, FORM);
-        Ok(Self(parse(&read(request, state).await?, is_form, Names::AsGiven)?))
+        Ok(Self(parse(&read(request, state).await?, is_form, FieldNames::Exact)?))
     }
 }
 
@@ -46,7 +46,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalR
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self(T::default()));
         }
-        Ok(Self(parse(&bytes, is_form, Names::AsGiven)?))
+        Ok(Self(parse(&bytes, is_form, FieldNames::Exact)?))
     }
 }
 
@@ -57,7 +57,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for AnyCaseBody<T> {
         let is_form = has_type(&request, FORM);
         let bytes = read(request, state).await?;
         let is_empty = bytes.iter().all(u8::is_ascii_whitespace);
-        Ok(Self(parse(if is_empty { b"{}" } else { &bytes }, is_form && !is_empty, Names::InAnyCase)?))
+        Ok(Self(parse(if is_empty { b"{}" } else { &bytes }, is_form && !is_empty, FieldNames::AnyCase)?))
     }
 }
 
@@ -68,7 +68,7 @@ impl<S: Send + Sync> FromRequest<S> for MessageBody {
         let (is_plain, is_form) = (has_type(&request, "text/plain"), has_type(&request, FORM));
         let bytes = read(request, state).await?;
         if !is_plain {
-            return Ok(Self(parse(&bytes, is_form, Names::AsGiven)?));
+            return Ok(Self(parse(&bytes, is_form, FieldNames::Exact)?));
         }
         let text = String::from_utf8(bytes.into())
             .map_err(|_| Problem::unreadable("The request body is not UTF-8.").about_field("text"))?;
@@ -98,24 +98,24 @@ async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Fail
 
 /// How field names are read.
 #[derive(Clone, Copy, Debug)]
-enum Names {
-    AsGiven,
+enum FieldNames {
+    Exact,
     /// `Approval_Status` means `approval_status`.
-    InAnyCase,
+    AnyCase,
 }
 
-impl Names {
+impl FieldNames {
     fn read(self, name: &str) -> String {
         match self {
-            Self::AsGiven => name.to_owned(),
-            Self::InAnyCase => name.to_ascii_lowercase(),
+            Self::Exact => name.to_owned(),
+            Self::AnyCase => name.to_ascii_lowercase(),
         }
     }
 }
 
 /// Parses a form if the request says so, otherwise JSON. A JSON object that is sent as a form is parsed as JSON,
 /// because curl sends it that way by default.
-fn parse<T: DeserializeOwned>(bytes: &[u8], is_form: bool, names: Names) -> Result<T, Problem> {
+fn parse<T: DeserializeOwned>(bytes: &[u8], is_form: bool, names: FieldNames) -> Result<T, Problem> {
     if is_form && !starts_object(bytes) { parse_form(bytes, names) } else { parse_json(bytes, names) }
 }
 
@@ -123,7 +123,7 @@ fn starts_object(bytes: &[u8]) -> bool {
     bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
 }
 
-fn parse_form<T: DeserializeOwned>(bytes: &[u8], names: Names) -> Result<T, Problem> {
+fn parse_form<T: DeserializeOwned>(bytes: &[u8], names: FieldNames) -> Result<T, Problem> {
     // A part without `=` is a field without a value, which no field of ours is: the body is no form.
     if let Some(part) = bytes.split(|byte| *byte == b'&').find(|part| !part.is_empty() && !part.contains(&b'=')) {
         let part = String::from_utf8_lossy(&part[..part.len().min(40)]).into_owned();
@@ -141,7 +141,7 @@ fn parse_form<T: DeserializeOwned>(bytes: &[u8], names: Names) -> Result<T, Prob
     from_fields(serde_urlencoded::Deserializer::new(form_urlencoded::parse(fields.finish().as_bytes())))
 }
 
-fn parse_json<T: DeserializeOwned>(bytes: &[u8], names: Names) -> Result<T, Problem> {
+fn parse_json<T: DeserializeOwned>(bytes: &[u8], names: FieldNames) -> Result<T, Problem> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| {
         Problem::unreadable(format!("The request body is not JSON: {error}. A form needs the `Content-Type` {FORM}."))
     })?;
@@ -194,7 +194,7 @@ mod tests {
     use crate::wire::CreateChat;
 
     fn problem(body: &str) -> Problem {
-        parse::<CreateChat>(body.as_bytes(), false, Names::AsGiven).err().expect(body)
+        parse::<CreateChat>(body.as_bytes(), false, FieldNames::Exact).err().expect(body)
     }
 
     #[test]
@@ -203,14 +203,14 @@ mod tests {
         assert_eq!(problem("[]").status, 422);
         let wrong = problem(r#"{"capacity": "six"}"#);
         assert_eq!((wrong.status, wrong.field.as_deref()), (422, Some("capacity")));
-        let whole = parse::<CreateChat>(br#"{"capacity": 6.0}"#, false, Names::AsGiven).unwrap();
+        let whole = parse::<CreateChat>(br#"{"capacity": 6.0}"#, false, FieldNames::Exact).unwrap();
         assert_eq!(whole.capacity, Some(6));
         assert_eq!(problem(r#"{"capacity": 6.5}"#).status, 422);
     }
 
     #[test]
     fn a_form_is_read_like_an_object_and_names_what_is_wrong() {
-        let form = |text: &str| parse_form::<PostMessage>(text.as_bytes(), Names::AsGiven);
+        let form = |text: &str| parse_form::<PostMessage>(text.as_bytes(), FieldNames::Exact);
         assert_eq!(form("text=a+b%20%F0%9F%91%8B&other=1").unwrap().text, "a b 👋");
         assert_eq!(form("").unwrap_err().field.as_deref(), Some("text"));
         assert_eq!(form("text=a&text=b").unwrap_err().field.as_deref(), Some("text"));
@@ -219,19 +219,19 @@ mod tests {
 
     #[test]
     fn a_missing_field_is_named_and_an_unknown_one_ignored() {
-        let missing = parse::<PostMessage>(b"{}", false, Names::AsGiven).unwrap_err();
+        let missing = parse::<PostMessage>(b"{}", false, FieldNames::Exact).unwrap_err();
         assert_eq!(missing.field.as_deref(), Some("text"));
-        assert!(parse::<PostMessage>(br#"{"text": "hi", "colour": "red"}"#, true, Names::AsGiven).is_ok());
+        assert!(parse::<PostMessage>(br#"{"text": "hi", "colour": "red"}"#, true, FieldNames::Exact).is_ok());
     }
 
     #[test]
     fn names_in_any_case_are_the_same_names_and_none_is_there_twice() {
-        let any_case = |text: &str, is_form| parse::<PostMessage>(text.as_bytes(), is_form, Names::InAnyCase);
+        let any_case = |text: &str, is_form| parse::<PostMessage>(text.as_bytes(), is_form, FieldNames::AnyCase);
         assert_eq!(any_case(r#"{"Text": "Hi"}"#, false).unwrap().text, "Hi");
         assert_eq!(any_case("TEXT=Hi", true).unwrap().text, "Hi");
         for (body, is_form) in [(r#"{"Text": "a", "text": "b"}"#, false), ("Text=a&text=b", true)] {
             assert_eq!(any_case(body, is_form).unwrap_err().field.as_deref(), Some("text"), "{body}");
         }
-        assert!(parse::<PostMessage>(b"Text=Hi", true, Names::AsGiven).is_err());
+        assert!(parse::<PostMessage>(b"Text=Hi", true, FieldNames::Exact).is_err());
     }
 }

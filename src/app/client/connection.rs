@@ -11,7 +11,7 @@ const RETRY_LONGEST: f64 = 30_000.0;
 
 /// The state of the connection, as shown to the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Link {
+pub(crate) enum ConnectionStatus {
     /// The stream is being opened, after at most one failure.
     Connecting,
     /// The stream is open.
@@ -54,12 +54,12 @@ impl Connection {
         }
     }
 
-    pub(crate) fn link(&self) -> Link {
+    pub(crate) fn status(&self) -> ConnectionStatus {
         match self.stream {
-            _ if !self.is_reached => Link::Offline,
-            Stream::Open => Link::Live,
-            _ if self.failures < 2 => Link::Connecting,
-            _ => Link::Polling,
+            _ if !self.is_reached => ConnectionStatus::Offline,
+            Stream::Open => ConnectionStatus::Live,
+            _ if self.failures < 2 => ConnectionStatus::Connecting,
+            _ => ConnectionStatus::Polling,
         }
     }
 
@@ -136,10 +136,10 @@ mod tests {
         let mut connection = Connection::new();
         assert!(connection.starts_poll(0.0) && connection.starts_stream(0.0));
         assert!(!connection.starts_stream(0.0), "one at a time");
-        assert_eq!(connection.link(), Link::Connecting);
+        assert_eq!(connection.status(), ConnectionStatus::Connecting);
         assert!(connection.starts_poll(1_000.0));
         connection.stream_received();
-        assert_eq!(connection.link(), Link::Live);
+        assert_eq!(connection.status(), ConnectionStatus::Live);
         assert!(!connection.starts_poll(2_000.0));
         assert!(connection.starts_poll(21_000.0));
         connection.stream_closed(21_500.0, 0.5);
@@ -174,11 +174,11 @@ mod tests {
         for _ in 0..5 {
             connection.stream_closed(0.0, 1.0);
         }
-        assert_eq!(connection.link(), Link::Polling);
+        assert_eq!(connection.status(), ConnectionStatus::Polling);
         connection.stream_received();
         connection.stream_closed(0.0, 1.0);
         assert!(connection.starts_stream(500.0));
-        assert_eq!(connection.link(), Link::Connecting, "one drop is nothing to speak of");
+        assert_eq!(connection.status(), ConnectionStatus::Connecting, "one drop is nothing to speak of");
     }
 
     #[test]
@@ -207,8 +207,8 @@ mod tests {
         assert!(connection.polled(true, false), "it said nothing since");
         connection.stream_received();
         assert!(connection.polled(false, false), "the server is gone");
-        assert_eq!(connection.link(), Link::Offline);
+        assert_eq!(connection.status(), ConnectionStatus::Offline);
         connection.polled(true, false);
-        assert_eq!(connection.link(), Link::Live);
+        assert_eq!(connection.status(), ConnectionStatus::Live);
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::api::{self, ChatApi};
 use super::browser;
-use super::connection::{Connection, Link};
+use super::connection::{Connection, ConnectionStatus};
 use super::storage::{self, SavedChat, Unsent};
 use crate::app::notice::Notice;
 use crate::domain::{MessageId, Refusal, Role};
@@ -40,7 +40,7 @@ pub(crate) struct Conversation {
     pub(crate) ends_soon: RwSignal<bool>,
     /// How many messages were deleted before this tab saw them.
     pub(crate) missed: RwSignal<u64>,
-    pub(crate) link: RwSignal<Link>,
+    pub(crate) connection_status: RwSignal<ConnectionStatus>,
     /// The members who are typing, and until when each of them counts as typing.
     pub(crate) typing: RwSignal<Vec<(Uuid, f64)>>,
     /// How many messages of others have arrived while the page was hidden.
@@ -81,7 +81,7 @@ impl Conversation {
             knocks: RwSignal::new(Vec::new()),
             ends_soon: RwSignal::new(false),
             missed: RwSignal::new(0),
-            link: RwSignal::new(Link::Connecting),
+            connection_status: RwSignal::new(ConnectionStatus::Connecting),
             typing: RwSignal::new(Vec::new()),
             unread: RwSignal::new(0),
             is_loaded: RwSignal::new(false),
@@ -156,9 +156,9 @@ impl Conversation {
 
     /// Calls `act` with the connection, and shows its new state. Returns `None` once the user has left the page.
     fn connect<T>(self, act: impl FnOnce(&mut Connection) -> T) -> Option<T> {
-        let (done, link) = self.connection.try_update_value(|connection| (act(connection), connection.link()))?;
-        if self.link.try_get_untracked() != Some(link) {
-            self.link.try_set(link);
+        let (done, link) = self.connection.try_update_value(|connection| (act(connection), connection.status()))?;
+        if self.connection_status.try_get_untracked() != Some(link) {
+            self.connection_status.try_set(link);
         }
         Some(done)
     }
@@ -199,7 +199,9 @@ impl Conversation {
     /// Tells the others that the user is typing, at most once every [`TYPING_EVERY`] milliseconds.
     pub(crate) fn notify_typing(self) {
         let now = browser::now();
-        if now - self.typing_sent_at.get_value() < TYPING_EVERY || self.link.get_untracked() != Link::Live {
+        if now - self.typing_sent_at.get_value() < TYPING_EVERY
+            || self.connection_status.get_untracked() != ConnectionStatus::Live
+        {
             return;
         }
         self.typing_sent_at.set_value(now);
@@ -234,7 +236,7 @@ impl Conversation {
     fn poll(self) {
         self.is_reading.set_value(true);
         // The stream reports joins and departures, so the rare poll beside it is for who is online.
-        let is_live = self.link.get_untracked() == Link::Live;
+        let is_live = self.connection_status.get_untracked() == ConnectionStatus::Live;
         let has_roster = self.roster.with_untracked(Option::is_some);
         let with_roster = is_live || !has_roster || self.polls.get_value().is_multiple_of(POLLS_PER_ROSTER);
         self.polls.update_value(|polls| *polls = polls.wrapping_add(1));

@@ -14,7 +14,7 @@ mod knocks;
 mod members;
 mod messages;
 mod outbox;
+pub(super) mod read_only;
 pub(super) mod seat;
 pub(super) mod storage;
 pub(super) mod task;
-pub(super) mod visit;

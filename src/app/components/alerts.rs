@@ -10,7 +10,7 @@ use crate::app::texts;
 #[component]
 pub(crate) fn AlertChoices() -> impl IntoView {
     let chosen = RwSignal::new(Alerts::default());
-    let said = RwSignal::new("");
+    let status = RwSignal::new("");
     Effect::new(move || chosen.set(storage::alerts()));
     let choose = move |change: fn(&mut Alerts, bool), on: bool| {
         chosen.update(|alerts| change(alerts, on));
@@ -24,7 +24,7 @@ pub(crate) fn AlertChoices() -> impl IntoView {
         }
     };
     let choose_notification = move |on: bool| {
-        said.set("");
+        status.set("");
         if !on {
             return choose(|alerts, on| alerts.notification = on, false);
         }
@@ -32,7 +32,7 @@ pub(crate) fn AlertChoices() -> impl IntoView {
             let allowed = alert::ask_permission().await;
             choose(|alerts, on| alerts.notification = on, allowed);
             if !allowed {
-                said.try_set(texts::alerts::NOT_ALLOWED);
+                status.try_set(texts::alerts::NOT_ALLOWED);
             }
         });
     };
@@ -53,7 +53,7 @@ pub(crate) fn AlertChoices() -> impl IntoView {
                     }/>
                 {texts::alerts::NOTIFICATION}
             </label>
-            <p class="hint" role="status">{said}</p>
+            <p class="hint" role="status">{status}</p>
         </fieldset>
     }
 }

@@ -118,7 +118,7 @@ pub(super) fn MessageList(
                     key=|unsent| unsent.client_id
                     children=|unsent| view! {
                         <li class="message own waiting">
-                            <div class="said">
+                            <div class="bubble">
                                 <p class="text" dir="auto">{unsent.text}</p>
                                 <span class="state">{texts::message_list::SENDING}</span>
                             </div>
@@ -147,7 +147,7 @@ fn MessageRow(row: Row, own_id: Signal<Option<Uuid>>) -> impl IntoView {
                 <bdi>{author}</bdi>
                 {move || is_own().then(|| view! { <span class="unseen">{texts::message_list::YOU}</span> })}
             </span>
-            <div class="said">
+            <div class="bubble">
                 <p class="text" dir="auto">{linked(&message.text)}</p>
                 <time datetime=message.sent_at.to_string()>{time}</time>
             </div>

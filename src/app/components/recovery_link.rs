@@ -14,10 +14,10 @@ use crate::wire::Problem;
 pub(crate) fn RecoveryLink(conversation: Conversation) -> impl IntoView {
     let input = NodeRef::<Input>::new();
     let link = RwSignal::new(None::<String>);
-    let said = RwSignal::new("");
+    let status = RwSignal::new("");
     let problem = RwSignal::new(None::<Problem>);
     let show = move |_| {
-        said.set("");
+        status.set("");
         spawn_local(async move {
             match conversation.renew_recovery().await {
                 Ok(code) => {
@@ -39,10 +39,10 @@ pub(crate) fn RecoveryLink(conversation: Conversation) -> impl IntoView {
                 Some(link) => view! {
                     <label for="way-back">{texts::recovery_link::LABEL}</label>
                     <input node_ref=input id="way-back" type="text" readonly dir="ltr" prop:value=link/>
-                    <button type="button" on:click=move |_| copy_link(input, said)>{texts::recovery_link::COPY}</button>
+                    <button type="button" on:click=move |_| copy_link(input, status)>{texts::recovery_link::COPY}</button>
                 }.into_any(),
             }}
-            <p class="hint" role="status">{said}</p>
+            <p class="hint" role="status">{status}</p>
             <p class="wrong" role="alert">{move || problem.get().map(|problem| problem.detail)}</p>
         </details>
     }

@@ -15,7 +15,7 @@ use crate::app::texts;
 #[component]
 pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal<String>) -> impl IntoView {
     let input = NodeRef::<Input>::new();
-    let said = RwSignal::new("");
+    let status = RwSignal::new("");
     // A link that was just created is the one to share.
     let made = RwSignal::new(None::<String>);
     let own = move || conversation.seat.with(|seat| seat.as_ref().and_then(|seat| seat.key.clone()));
@@ -29,7 +29,7 @@ pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal
     let shared = move || link.get().filter(|_| browser::can_share());
     let reload = Trigger::new();
     let load = Callback::new(move |()| {
-        said.set("");
+        status.set("");
         reload.notify();
     });
     let is_owner = Memo::new(move |_| conversation.is_owner());
@@ -47,12 +47,12 @@ pub(crate) fn ShareLink(chat_id: Uuid, conversation: Conversation, title: Signal
                 <label for="magic-link">{move || if by_address() { texts::share::CHAT_LINK } else { texts::share::INVITE_LINK }}</label>
                 <input node_ref=input id="magic-link" type="text" readonly dir="ltr" prop:value=move || link.get().unwrap_or_default()/>
                 <div class="buttons">
-                    <button type="button" on:click=move |_| copy_link(input, said)>{texts::share::COPY}</button>
+                    <button type="button" on:click=move |_| copy_link(input, status)>{texts::share::COPY}</button>
                     {move || shared().map(|link| view! {
                         <button type="button" on:click=move |_| browser::share(&title.get_untracked(), &link)>{texts::share::SHARE}</button>
                     })}
                 </div>
-                <p class="hint" role="status">{said}</p>
+                <p class="hint" role="status">{status}</p>
                 <QrDrawing text=link label=texts::qr::LABEL/>
                 <p class="hint">{move || texts::admission(admission.get().unwrap_or_default()).link_hint}</p>
             </div>

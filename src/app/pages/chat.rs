@@ -10,7 +10,7 @@ use super::address::{chat_in_address, use_replace};
 use super::public_chat::PublicChat;
 use crate::app::client::api;
 use crate::app::client::browser;
-use crate::app::client::connection::Link;
+use crate::app::client::connection::ConnectionStatus;
 use crate::app::client::conversation::Conversation;
 use crate::app::client::seat::{borrow, recover, retry_transient};
 use crate::app::client::storage;
@@ -169,10 +169,10 @@ pub(super) fn ConversationView(chat_id: Uuid) -> impl IntoView {
                     <Typing conversation/>
                     <SessionEnd conversation/>
                     <p class="connection" role="status">
-                        {move || match conversation.link.get() {
-                            Link::Connecting | Link::Live => None,
-                            Link::Polling => Some(texts::chat::POLLING),
-                            Link::Offline => Some(texts::chat::OFFLINE),
+                        {move || match conversation.connection_status.get() {
+                            ConnectionStatus::Connecting | ConnectionStatus::Live => None,
+                            ConnectionStatus::Polling => Some(texts::chat::POLLING),
+                            ConnectionStatus::Offline => Some(texts::chat::OFFLINE),
                         }}
                     </p>
                     <Composer conversation/>

@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::address::{chat_in_address, use_replace};
 use crate::app::client::api::{self, held_seat};
+use crate::app::client::read_only::{ReadOnlyConversation, Reader};
 use crate::app::client::storage::{self, SavedChat};
-use crate::app::client::visit::{Reader, Visit};
-use crate::app::components::{GeneralProblem, PageFrame, TextField, Visited, remembered_username};
+use crate::app::components::{GeneralProblem, PageFrame, ReadOnlyMessages, TextField, remembered_username};
 use crate::app::notice::{Notice, NoticeFromAddress, RedirectHome};
 use crate::app::server_fns;
 use crate::app::texts;
@@ -107,7 +107,7 @@ fn LoginForm(chat_id: Uuid) -> impl IntoView {
         <Title text=move || name().unwrap_or_else(|| texts::login::LOG_IN.into())/>
         <h1>{move || name().map_or_else(|| heading().into_any(), |name| view! { <bdi>{name}</bdi> }.into_any())}</h1>
         <div class="room">
-            {move || is_readable.get().then(|| view! { <Visited visit=Visit::new(chat_id, Reader::Anyone)/> })}
+            {move || is_readable.get().then(|| view! { <ReadOnlyMessages conversation=ReadOnlyConversation::new(chat_id, Reader::Anyone)/> })}
             <form class="card" method="post" on:submit=move |event: SubmitEvent| {
                 event.prevent_default();
                 enter(false);

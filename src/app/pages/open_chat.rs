@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use super::address::{chat_in_address, use_replace};
 use super::chat::ConversationView;
+use crate::app::client::read_only::{ReadOnlyConversation, Reader};
 use crate::app::client::seat::retry_reporting;
 use crate::app::client::task::Task;
-use crate::app::client::visit::{Reader, Visit};
 use crate::app::client::{api, browser_sessions, storage};
-use crate::app::components::{PageFrame, Visited};
+use crate::app::components::{PageFrame, ReadOnlyMessages};
 use crate::app::notice::{Notice, RedirectHome};
 use crate::app::texts;
 use crate::wire::addresses;
@@ -100,7 +100,7 @@ fn FullOpenChat(
     /// Called with the refusal that makes waiting pointless.
     refused: Callback<Problem>,
 ) -> impl IntoView {
-    let visit = Visit::new(chat_id, Reader::Named);
+    let conversation = ReadOnlyConversation::new(chat_id, Reader::Named);
     let name = RwSignal::new(None::<String>);
     let trying = Task::new();
     Effect::new(move || {
@@ -130,7 +130,7 @@ fn FullOpenChat(
         <PageFrame>
             <h1><bdi>{title}</bdi></h1>
             <p class="notice" role="status">{texts::open_chat::FULL}</p>
-            <Visited visit/>
+            <ReadOnlyMessages conversation/>
         </PageFrame>
     }
 }

@@ -8,15 +8,15 @@ use leptos_meta::Title;
 use uuid::Uuid;
 
 use crate::app::client::api;
-use crate::app::client::visit::{Reader, Visit};
-use crate::app::components::{GeneralProblem, PageFrame, TextField, Visited};
+use crate::app::client::read_only::{ReadOnlyConversation, Reader};
+use crate::app::components::{GeneralProblem, PageFrame, ReadOnlyMessages, TextField};
 use crate::app::texts;
 use crate::domain::PublicAccess;
 use crate::wire::{Preview, Problem};
 
 #[component]
 pub(super) fn PublicChat(chat_id: Uuid, preview: Preview) -> impl IntoView {
-    let visit = Visit::new(chat_id, Reader::Anyone);
+    let conversation = ReadOnlyConversation::new(chat_id, Reader::Anyone);
     let text = NodeRef::<Input>::new();
     let problem = RwSignal::new(None::<Problem>);
     let is_sending = RwSignal::new(false);
@@ -28,7 +28,7 @@ pub(super) fn PublicChat(chat_id: Uuid, preview: Preview) -> impl IntoView {
             let posted = api::post_publicly(chat_id, input.value()).await;
             if posted.is_ok() {
                 input.set_value("");
-                visit.read();
+                conversation.read();
             }
             problem.try_set(posted.err());
             is_sending.try_set(false);
@@ -41,7 +41,7 @@ pub(super) fn PublicChat(chat_id: Uuid, preview: Preview) -> impl IntoView {
         <PageFrame>
             <h1><bdi>{name}</bdi></h1>
             <p class="hint">{if may_post { texts::public_chat::CAN_POST } else { texts::public_chat::CAN_READ }}</p>
-            <Visited visit/>
+            <ReadOnlyMessages conversation/>
             {may_post.then(|| view! {
                 <form class="card" method="post" on:submit=post>
                     <TextField name="text" label=texts::MESSAGE node=text problem autocomplete="off" is_required=true/>

@@ -11,7 +11,7 @@ use super::live;
 use crate::domain::{ClientId, Refusal};
 use crate::http::AppState;
 use crate::http::accept::{wants_events, wants_page};
-use crate::http::auth::{Asker, Bearer};
+use crate::http::auth::{Bearer, MaybeMember};
 use crate::http::body::MessageBody;
 use crate::http::path::ChatInPath;
 use crate::http::problem::{Answer, Failure};
@@ -54,7 +54,7 @@ async fn read_messages(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     chat: Answer<ChatInPath>,
-    asker: Answer<Asker>,
+    member: Answer<MaybeMember>,
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Answer<Response> {
@@ -64,13 +64,13 @@ async fn read_messages(
     }
     let ChatInPath(chat_id) = chat?;
     let after = cursor(&query)?;
-    let token = match asker? {
-        Asker::Nobody if !wants_events(&headers) => {
+    let token = match member? {
+        MaybeMember::Anonymous if !wants_events(&headers) => {
             let unseen = service.read_publicly(chat_id, after).await?;
             return Ok(Json(Messages::from(&unseen)).into_response());
         }
-        Asker::Nobody => return Err(Refusal::SessionRequired.into()),
-        Asker::Member(token) => token,
+        MaybeMember::Anonymous => return Err(Refusal::SessionRequired.into()),
+        MaybeMember::Member(token) => token,
     };
     if wants_events(&headers) {
         return live::event_stream(&service, caller, chat_id, &token, after, &headers).await;
@@ -106,15 +106,15 @@ async fn post_message(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     ChatInPath(chat_id): ChatInPath,
-    asker: Asker,
+    member: MaybeMember,
     headers: HeaderMap,
     MessageBody(request): MessageBody,
 ) -> Answer<(StatusCode, Json<Message>)> {
     let (text, client_id) = request.parse()?;
     let client_id = merge_client_ids(client_id, idempotency_key(&headers)?)?;
-    let posted = match asker {
-        Asker::Member(token) => service.post(chat_id, &token, text, client_id).await?,
-        Asker::Nobody => {
+    let posted = match member {
+        MaybeMember::Member(token) => service.post(chat_id, &token, text, client_id).await?,
+        MaybeMember::Anonymous => {
             let posted = service.post_publicly(caller, chat_id, text, client_id).await?;
             return Ok((StatusCode::CREATED, Json(Message::from(&posted.message))));
         }

@@ -111,7 +111,7 @@ pub(super) async fn read_chat(
         Err(Error::Refused(Refusal::OwnerOnly)) => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    let owner = OwnerStream { service, chat_id, token, follower, told: Vec::new(), next: waiting.into() };
+    let owner = OwnerStream { service, chat_id, token, follower, announced: Vec::new(), next: waiting.into() };
     Ok(sse::answer(stream::unfold(owner, |mut owner| async move { Some((owner.next().await?, owner)) })))
 }
 
@@ -122,7 +122,7 @@ struct OwnerStream {
     token: SessionToken,
     follower: Follower,
     /// The requests that were already sent.
-    told: Vec<KnockId>,
+    announced: Vec<KnockId>,
     /// The requests to send next.
     next: VecDeque<Knock>,
 }
@@ -131,8 +131,8 @@ impl OwnerStream {
     async fn next(&mut self) -> Option<sse::Event> {
         loop {
             while let Some(knock) = self.next.pop_front() {
-                if !self.told.contains(&knock.id) {
-                    self.told.push(knock.id);
+                if !self.announced.contains(&knock.id) {
+                    self.announced.push(knock.id);
                     return Some(sse::event("approval_request", &GuestRequest::from(&knock)));
                 }
             }
@@ -141,7 +141,9 @@ impl OwnerStream {
                     return Some(sse::event("message", &ChatMessage::from(&message)));
                 }
                 Update::Event(Event::Knocked { knock }) => self.next.push_back(knock),
-                Update::Event(Event::KnockEnded { knock_id, .. }) => self.told.retain(|told| *told != knock_id),
+                Update::Event(Event::KnockEnded { knock_id, .. }) => {
+                    self.announced.retain(|announced| *announced != knock_id);
+                }
                 // There may be requests without an event, or requests that the reader may see only now.
                 Update::MembersChanged | Update::Event(Event::RoleChanged { .. }) => {
                     self.next.extend(self.service.list_knocks(self.chat_id, &self.token).await.unwrap_or_default());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Refusal;
 use super::text;
 
-macro_rules! line {
+macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $field:literal, $max:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ macro_rules! line {
     };
 }
 
-line!(
+name!(
     /// A member's name in a chat.
     ///
     /// ```
@@ -55,11 +55,11 @@ line!(
     /// ```
     Username, "username", 32
 );
-line!(
+name!(
     /// A chat's name.
     ChatName, "name", 64
 );
-line!(
+name!(
     /// An owner's label for an invite, which distinguishes it from others.
     InviteLabel, "label", 64
 );

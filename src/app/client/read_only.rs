@@ -25,7 +25,7 @@ pub(crate) enum Reader {
 
 /// A conversation that is only read. Copies refer to the same conversation.
 #[derive(Clone, Copy)]
-pub(crate) struct Visit {
+pub(crate) struct ReadOnlyConversation {
     chat_id: Uuid,
     reader: Reader,
     /// Oldest first.
@@ -41,7 +41,7 @@ pub(crate) struct Visit {
     ticks: StoredValue<u32>,
 }
 
-impl Visit {
+impl ReadOnlyConversation {
     pub(crate) fn new(chat_id: Uuid, reader: Reader) -> Self {
         Self {
             chat_id,
