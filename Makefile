@@ -11,6 +11,9 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 VENV := $(TARGET)/schemathesis
 BUILT := target/.built
 BUILD_INPUTS := $(shell find src style public .cargo Cargo.toml Cargo.lock)
+# Fails if cargo-binstall is missing, or if the tool's project publishes no binary for this machine.
+# cargo-leptos downloads nothing later: it looks for wasm-bindgen and wasm-opt on the PATH first.
+BINSTALL := command -v cargo-binstall >/dev/null && cargo binstall --no-confirm --strategies crate-meta-data
 export PATH := $(CURDIR)/end2end/node_modules/.bin:$(CARGO_BIN):$(PATH)
 
 # Installing Debian packages needs root; anyone else uses sudo.
@@ -83,10 +86,12 @@ rust-tools:
 
 page-tools: end2end/node_modules/.package-lock.json
 	@[ "$$(wasm-bindgen --version 2>/dev/null)" = "wasm-bindgen $(WASM_BINDGEN_VERSION)" ] || { \
-		echo "==> Installing wasm-bindgen $(WASM_BINDGEN_VERSION) (about 4 minutes)"; \
+		echo "==> Installing wasm-bindgen $(WASM_BINDGEN_VERSION) (about 4 minutes from source)"; \
+		{ $(BINSTALL) wasm-bindgen-cli@$(WASM_BINDGEN_VERSION); } || \
 		cargo install wasm-bindgen-cli --version $(WASM_BINDGEN_VERSION); }
 	@[ "$$(cargo leptos --version 2>/dev/null)" = "cargo-leptos $(CARGO_LEPTOS_VERSION)" ] || { \
-		echo "==> Installing cargo-leptos $(CARGO_LEPTOS_VERSION) (about 6 minutes)"; \
+		echo "==> Installing cargo-leptos $(CARGO_LEPTOS_VERSION) (about 6 minutes from source)"; \
+		{ $(BINSTALL) cargo-leptos@$(CARGO_LEPTOS_VERSION); } || \
 		CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=64 \
 		cargo install cargo-leptos --version $(CARGO_LEPTOS_VERSION) --locked --features no_downloads; }
 
