@@ -20,6 +20,9 @@ use super::origin::{SiteUrl, check_origin};
 use super::path::HashKeyInPath;
 use super::problem::{Answer, Failure};
 use super::query::cursor;
+use super::responses::{
+    BrowserSessionRequired, ChatNotFound, InvalidField, InvalidJson, PayloadTooLarge, TooManyRequests, Unavailable,
+};
 use crate::domain::{BrowserToken, MessageText, Refusal, Username};
 use crate::service::{Caller, Service};
 use crate::wire::addresses;
@@ -83,13 +86,10 @@ fn session_cookie(is_secure: bool, token: String, lifetime: Duration) -> Cookie<
     request_body(content((NewBrowserSession = "application/json"), (NewBrowserSession = "application/x-www-form-urlencoded"))),
     responses(
         (status = 201, description = "The session; its token is set as a cookie too", body = BrowserSession),
-        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
         (status = 403, description = "`origin_not_allowed`: sent by a page of another site", body = Problem),
         (status = 409, description = "`username_taken`: taken in one of the browser's chats; nothing has changed", body = Problem),
-        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
         (status = 422, description = "`invalid_request`: `username` is missing or invalid", body = Problem),
-        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        InvalidJson, PayloadTooLarge, TooManyRequests, Unavailable,
     ))]
 async fn open_session(
     State(service): State<Service>,
@@ -123,8 +123,7 @@ async fn open_session(
     security(("browser_session" = []), ("browser_cookie" = [])),
     responses(
         (status = 200, description = "The name, and when the session expires", body = OwnName),
-        (status = 401, description = "`session_required`: no valid browser session", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        BrowserSessionRequired, Unavailable,
     ))]
 async fn show_session(State(service): State<Service>, Browser(token): Browser) -> Answer<Json<OwnName>> {
     let session = service.show_browser_session(&token).await?;
@@ -138,9 +137,8 @@ async fn show_session(State(service): State<Service>, Browser(token): Browser) -
     security(("browser_session" = []), ("browser_cookie" = [])),
     responses(
         (status = 204, description = "The session has ended"),
-        (status = 401, description = "`session_required`: no valid browser session", body = Problem),
         (status = 403, description = "`origin_not_allowed`: sent by a page of another site", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        BrowserSessionRequired, Unavailable,
     ))]
 async fn end_session(
     State(service): State<Service>,
@@ -162,11 +160,7 @@ async fn end_session(
     request_body(content((NewChatroom = "application/json"), (NewChatroom = "application/x-www-form-urlencoded"))),
     responses(
         (status = 201, description = "The new chatroom", body = Chatroom),
-        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
-        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
-        (status = 422, description = "`invalid_request`: a field is missing or invalid", body = Problem),
-        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        InvalidJson, PayloadTooLarge, InvalidField, TooManyRequests, Unavailable,
     ))]
 async fn create_chat(
     State(service): State<Service>,
@@ -193,10 +187,8 @@ async fn create_chat(
     responses(
         (status = 200, description = "The chatroom's messages", body = ChatroomMessages),
         (status = 400, description = "`invalid_request`: `after` is not a number", body = Problem),
-        (status = 401, description = "`session_required`: no valid browser session", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 409, description = "`wrong_admission`: the chat is not entered by its address", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        BrowserSessionRequired, ChatNotFound, Unavailable,
     ))]
 async fn read_chat(
     State(service): State<Service>,
@@ -217,15 +209,10 @@ async fn read_chat(
     security(("browser_session" = []), ("browser_cookie" = [])),
     responses(
         (status = 201, description = "The new message", body = ChatroomMessage),
-        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
-        (status = 401, description = "`session_required`: no valid browser session", body = Problem),
         (status = 403, description = "`origin_not_allowed`: sent by a page of another site; `removed`: an owner removed this guest", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 409, description = "`chat_full`, `username_taken`, or `wrong_admission`: the chat is not entered by its address", body = Problem),
-        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
         (status = 422, description = "`invalid_request`: `content` is missing or invalid", body = Problem),
-        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        InvalidJson, BrowserSessionRequired, ChatNotFound, PayloadTooLarge, TooManyRequests, Unavailable,
     ))]
 async fn post_message(
     State(service): State<Service>,
@@ -248,12 +235,9 @@ async fn post_message(
     security(("browser_session" = []), ("browser_cookie" = [])),
     responses(
         (status = 201, description = "The seat and its session", body = Joined),
-        (status = 401, description = "`session_required`: no valid browser session", body = Problem),
         (status = 403, description = "`origin_not_allowed`: sent by a page of another site; `removed`: an owner removed this guest", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 409, description = "`chat_full`, `username_taken`, or `wrong_admission`: the chat is not entered by its address", body = Problem),
-        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        BrowserSessionRequired, ChatNotFound, TooManyRequests, Unavailable,
     ))]
 async fn enter_chat(
     State(service): State<Service>,

@@ -15,6 +15,7 @@ use super::AppState;
 use super::body::{OptionalRequestBody, RequestBody};
 use super::path::ChatInPath;
 use super::problem::{Answer, Failure};
+use super::responses::{InvalidJson, PayloadTooLarge, TooManyRequests, Unavailable};
 use crate::domain::{
     Admission, ChatName, Message, MessageText, PublicAccess, Refusal, Session, SessionToken, Settings, Username,
 };
@@ -44,11 +45,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     request_body(content = Option<NewRoom>),
     responses(
         (status = 200, description = "The new room", body = Room),
-        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
-        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
         (status = 422, description = "`invalid_request`: `alias` is not a string", body = Problem),
-        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        InvalidJson, PayloadTooLarge, TooManyRequests, Unavailable,
     ))]
 async fn create_room(
     State(service): State<Service>,
@@ -155,7 +153,7 @@ async fn log_in(
         (status = 200, description = "The lines, oldest first", body = Vec<String>),
         (status = 401, description = "`session_required`: only members may read this chat", body = Problem),
         (status = 404, description = "`chat_not_found`: no such room, or it has ended", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        Unavailable,
     ))]
 async fn get_conversation(
     State(service): State<Service>,

@@ -19,6 +19,7 @@ mod pages;
 mod path;
 mod problem;
 mod query;
+mod responses;
 mod serve;
 mod silly;
 mod sse;

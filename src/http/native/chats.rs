@@ -13,6 +13,9 @@ use crate::http::body::{OptionalRequestBody, RequestBody};
 use crate::http::origin::SiteUrl;
 use crate::http::path::ChatInPath;
 use crate::http::problem::Answer;
+use crate::http::responses::{
+    ChatNotFound, InvalidField, InvalidJson, OwnerOnly, PayloadTooLarge, SessionRequired, TooManyRequests, Unavailable,
+};
 use crate::service::{Caller, Creator, JoinOutcome, Joiner, Password, Service};
 use crate::wire::{self, Created, Entered, Joined, Preview, Problem, Retention};
 
@@ -31,12 +34,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 #[utoipa::path(post, path = "/create", tag = "chats", request_body(content = Option<wire::CreateChat>),
     responses(
         (status = 201, description = "The new chat, its owner's session and its first invite", body = Created),
-        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
         (status = 409, description = "`username_taken`: reserved for posts without a session", body = Problem),
-        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
-        (status = 422, description = "`invalid_request`: a field is missing or invalid", body = Problem),
-        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        InvalidJson, PayloadTooLarge, InvalidField, TooManyRequests, Unavailable,
     ))]
 async fn create_chat(
     State(service): State<Service>,
@@ -70,14 +69,10 @@ async fn create_chat(
     responses(
         (status = 201, description = "The seat and its session", body = Joined),
         (status = 202, description = "The knock, which waits for an owner", body = wire::Knocked),
-        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
         (status = 403, description = "`invalid_invite`: the key is unknown, used up, expired or revoked", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 409, description = "`chat_full`: no seat is free; or `username_taken`", body = Problem),
-        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
-        (status = 422, description = "`invalid_request`: a field is missing or invalid", body = Problem),
         (status = 429, description = "`too_many_requests`: too many from this address, or too many waiting guests", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        InvalidJson, ChatNotFound, PayloadTooLarge, InvalidField, Unavailable,
     ))]
 async fn join_chat(
     State(service): State<Service>,
@@ -103,8 +98,7 @@ async fn join_chat(
     responses(
         (status = 200, description = "The chat's name, and how people join it", body = Preview),
         (status = 401, description = "`session_required`: only members may see the chat's name", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        ChatNotFound, Unavailable,
     ))]
 async fn preview_chat(State(service): State<Service>, ChatInPath(chat_id): ChatInPath) -> Answer<Json<Preview>> {
     let preview = service.preview_chat(chat_id).await?;
@@ -121,9 +115,7 @@ async fn preview_chat(State(service): State<Service>, ChatInPath(chat_id): ChatI
     security(("session_token" = [])),
     responses(
         (status = 200, description = "What the server stores", body = Retention),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        SessionRequired, ChatNotFound, Unavailable,
     ))]
 async fn show_retention(
     State(service): State<Service>,
@@ -148,10 +140,7 @@ async fn show_retention(
     security(("session_token" = [])),
     responses(
         (status = 204, description = "The chat has ended"),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        SessionRequired, OwnerOnly, ChatNotFound, Unavailable,
     ))]
 async fn end_chat(
     State(service): State<Service>,

@@ -14,6 +14,9 @@ use crate::http::origin::SiteUrl;
 use crate::http::path::{ChatInPath, InviteInPath};
 use crate::http::problem::Answer;
 use crate::http::query::chosen;
+use crate::http::responses::{
+    ChatNotFound, InvalidField, InvalidJson, OwnerOnly, PayloadTooLarge, SessionRequired, Unavailable,
+};
 use crate::service::{OpenInvite, Service, SharedInvite};
 use crate::wire::addresses;
 use crate::wire::{self, Invite, InviteList, InviteSummary, InviteWithMembers, Member, Problem};
@@ -31,14 +34,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     security(("session_token" = [])),
     responses(
         (status = 201, description = "The invite; no other response contains its key", body = Invite),
-        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 409, description = "`wrong_admission`: people do not join this chat with links", body = Problem),
-        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
-        (status = 422, description = "`invalid_request`: a field is missing or invalid", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        InvalidJson, SessionRequired, OwnerOnly, ChatNotFound, PayloadTooLarge, InvalidField, Unavailable,
     ))]
 async fn create_invite(
     State(service): State<Service>,
@@ -59,10 +56,7 @@ async fn create_invite(
     security(("session_token" = [])),
     responses(
         (status = 200, description = "The invites, oldest first", body = InviteList),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        SessionRequired, OwnerOnly, ChatNotFound, Unavailable,
     ))]
 async fn list_invites(
     State(service): State<Service>,
@@ -91,10 +85,8 @@ async fn list_invites(
     responses(
         (status = 204, description = "The link is revoked"),
         (status = 400, description = "`invalid_request`: `members` is neither `stay` nor `go`", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
         (status = 404, description = "`chat_not_found`, or `not_found`: no such invite", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        SessionRequired, OwnerOnly, Unavailable,
     ))]
 async fn revoke_invite(
     State(service): State<Service>,

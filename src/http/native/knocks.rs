@@ -14,6 +14,9 @@ use crate::http::auth::{Bearer, secret};
 use crate::http::body::RequestBody;
 use crate::http::path::{ChatInPath, KnockInPath};
 use crate::http::problem::Answer;
+use crate::http::responses::{
+    ChatNotFound, InvalidField, InvalidJson, OwnerOnly, PayloadTooLarge, SessionRequired, TooManyStreams, Unavailable,
+};
 use crate::http::sse;
 use crate::service::{Caller, KnockView, Service, knock_view};
 use crate::wire::{DecideKnock, Joined, Knock, KnockList, KnockState, KnockUpdate, Problem, Seats};
@@ -33,10 +36,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     security(("session_token" = [])),
     responses(
         (status = 200, description = "The waiting knocks", body = KnockList),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        SessionRequired, OwnerOnly, ChatNotFound, Unavailable,
     ))]
 async fn list_knocks(
     State(service): State<Service>,
@@ -59,14 +59,9 @@ async fn list_knocks(
     security(("session_token" = [])),
     responses(
         (status = 200, description = "The decided knock", body = Knock),
-        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
         (status = 404, description = "`chat_not_found`, or `not_found`: unknown, or already decided", body = Problem),
         (status = 409, description = "`chat_full`: no seat is free", body = Problem),
-        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
-        (status = 422, description = "`invalid_request`: a field is missing or invalid", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        InvalidJson, SessionRequired, OwnerOnly, PayloadTooLarge, InvalidField, Unavailable,
     ))]
 async fn decide_knock(
     State(service): State<Service>,
@@ -94,8 +89,7 @@ async fn decide_knock(
             (KnockState = "application/json"), (KnockUpdate = "text/event-stream"))),
         (status = 401, description = "`session_required`: no ticket, or another knock's", body = Problem),
         (status = 404, description = "`chat_not_found`, or `not_found`: withdrawn, expired or unknown", body = Problem),
-        (status = 429, description = "`too_many_streams`: too many streams are open already", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        TooManyStreams, Unavailable,
     ))]
 async fn show_knock(
     State(service): State<Service>,
@@ -136,7 +130,7 @@ async fn show_knock(
         (status = 204, description = "The knock is withdrawn"),
         (status = 401, description = "`session_required`: no ticket, or another knock's", body = Problem),
         (status = 404, description = "`chat_not_found`, or `not_found`: no such knock", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        Unavailable,
     ))]
 async fn withdraw_knock(
     State(service): State<Service>,
@@ -159,9 +153,8 @@ async fn withdraw_knock(
         (status = 200, description = "The seats; as a stream, each change of them", content(
             (Seats = "application/json"), (Seats = "text/event-stream"))),
         (status = 403, description = "`invalid_invite`: the key is unknown, used up, expired or revoked", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 429, description = "`too_many_requests`, or `too_many_streams`", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        ChatNotFound, Unavailable,
     ))]
 async fn show_seats(
     State(service): State<Service>,

@@ -21,6 +21,7 @@ use crate::http::origin::{SiteUrl, check_origin};
 use crate::http::path::ChatInPath;
 use crate::http::problem::Answer;
 use crate::http::query::cursor;
+use crate::http::responses::{ChatNotFound, SessionRequired, TooManyStreams, Unavailable};
 use crate::http::sse::{self, KEEP_ALIVE};
 use crate::service::{Caller, Ending, Follower, Service, Update};
 use crate::wire::{LiveEvent, Problem};
@@ -56,11 +57,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     responses(
         (status = 101, description = "A WebSocket that sends events", body = LiveEvent),
         (status = 400, description = "`invalid_request`: `after` is not a number, or the request is no WebSocket upgrade", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
         (status = 403, description = "`origin_not_allowed`: sent by a page of another site", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
-        (status = 429, description = "`too_many_streams`: too many streams are open already", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        SessionRequired, ChatNotFound, TooManyStreams, Unavailable,
     ))]
 async fn follow_chat(
     State(service): State<Service>,

@@ -12,6 +12,7 @@ use crate::http::body::RequestBody;
 use crate::http::path::{ChatInPath, MemberInPath};
 use crate::http::problem::Answer;
 use crate::http::query::chosen;
+use crate::http::responses::{ChatNotFound, InvalidJson, OwnerOnly, PayloadTooLarge, SessionRequired, Unavailable};
 use crate::service::Service;
 use crate::wire::{self, Member, MemberList, MemberSummary, Problem};
 
@@ -27,9 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     security(("session_token" = [])),
     responses(
         (status = 200, description = "The members", body = MemberList),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        SessionRequired, ChatNotFound, Unavailable,
     ))]
 async fn list_members(
     State(service): State<Service>,
@@ -63,11 +62,9 @@ async fn list_members(
     responses(
         (status = 204, description = "The seat is free, and its sessions have ended"),
         (status = 400, description = "`invalid_request`: `invite` is neither `keep` nor `revoke`", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
         (status = 404, description = "`chat_not_found`, or `not_found`: no such member", body = Problem),
         (status = 422, description = "`invalid_request`: the member is another owner", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        SessionRequired, OwnerOnly, Unavailable,
     ))]
 async fn remove_member(
     State(service): State<Service>,
@@ -93,13 +90,9 @@ async fn remove_member(
     security(("session_token" = [])),
     responses(
         (status = 200, description = "The changed member", body = Member),
-        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
         (status = 404, description = "`chat_not_found`, or `not_found`: no such member", body = Problem),
-        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
         (status = 422, description = "`invalid_request`: the member is another owner, or the only one", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        InvalidJson, SessionRequired, OwnerOnly, PayloadTooLarge, Unavailable,
     ))]
 async fn change_member(
     State(service): State<Service>,

@@ -16,6 +16,9 @@ use crate::http::body::MessageBody;
 use crate::http::path::ChatInPath;
 use crate::http::problem::{Answer, Failure};
 use crate::http::query::cursor;
+use crate::http::responses::{
+    ChatNotFound, InvalidField, PayloadTooLarge, SessionRequired, TooManyRequests, TooManyStreams, Unavailable,
+};
 use crate::service::{Caller, Service};
 use crate::wire::addresses;
 use crate::wire::{Code, LiveEvent, Message, Messages, Problem};
@@ -45,10 +48,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
             (Messages = "application/json"), (LiveEvent = "text/event-stream"))),
         (status = 303, description = "Redirect to the chat's page, for browsers"),
         (status = 400, description = "`invalid_request`: `after` is not a number", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
-        (status = 429, description = "`too_many_streams`: too many streams are open already", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        SessionRequired, ChatNotFound, TooManyStreams, Unavailable,
     ))]
 async fn read_messages(
     State(service): State<Service>,
@@ -95,12 +95,7 @@ async fn read_messages(
         (status = 201, description = "The new message", body = Message),
         (status = 200, description = "The message that was posted before with this `client_id`", body = Message),
         (status = 400, description = "`invalid_request`: the body is not JSON, or not UTF-8", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
-        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
-        (status = 422, description = "`invalid_request`: a field is missing or invalid", body = Problem),
-        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        SessionRequired, ChatNotFound, PayloadTooLarge, InvalidField, TooManyRequests, Unavailable,
     ))]
 async fn post_message(
     State(service): State<Service>,
@@ -131,10 +126,7 @@ async fn post_message(
     security(("session_token" = [])),
     responses(
         (status = 204, description = "The other members are notified"),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
-        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        SessionRequired, ChatNotFound, TooManyRequests, Unavailable,
     ))]
 async fn notify_typing(
     State(service): State<Service>,

@@ -11,6 +11,9 @@ use crate::http::auth::Bearer;
 use crate::http::body::RequestBody;
 use crate::http::path::{ChatInPath, SessionInPath};
 use crate::http::problem::Answer;
+use crate::http::responses::{
+    ChatNotFound, InvalidField, InvalidJson, OwnerOnly, PayloadTooLarge, SessionRequired, TooManyRequests, Unavailable,
+};
 use crate::service::{self, Caller, Seat, Service};
 use crate::wire::{self, Joined, OwnSeat, OwnSession, OwnSessions, Problem, Recovered, RecoveryCode};
 
@@ -31,9 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     security(("session_token" = [])),
     responses(
         (status = 200, description = "The caller's seat", body = OwnSeat),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        SessionRequired, ChatNotFound, Unavailable,
     ))]
 async fn show_session(
     State(service): State<Service>,
@@ -52,9 +53,7 @@ async fn show_session(
     security(("session_token" = [])),
     responses(
         (status = 204, description = "The session has ended"),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        SessionRequired, ChatNotFound, Unavailable,
     ))]
 async fn end_own_session(
     State(service): State<Service>,
@@ -73,9 +72,7 @@ async fn end_own_session(
     security(("session_token" = [])),
     responses(
         (status = 200, description = "The sessions, in the order in which they started", body = OwnSessions),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        SessionRequired, ChatNotFound, Unavailable,
     ))]
 async fn list_sessions(
     State(service): State<Service>,
@@ -98,9 +95,8 @@ async fn list_sessions(
     security(("session_token" = [])),
     responses(
         (status = 204, description = "The session has ended"),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
         (status = 404, description = "`chat_not_found`, or `not_found`: your seat has no such session", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        SessionRequired, Unavailable,
     ))]
 async fn end_session(
     State(service): State<Service>,
@@ -121,9 +117,7 @@ async fn end_session(
     security(("session_token" = [])),
     responses(
         (status = 200, description = "The new session", body = wire::Session),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        SessionRequired, ChatNotFound, Unavailable,
     ))]
 async fn renew_session(
     State(service): State<Service>,
@@ -142,10 +136,7 @@ async fn renew_session(
     security(("session_token" = [])),
     responses(
         (status = 200, description = "The code; keep it in a safe place", body = RecoveryCode),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        SessionRequired, OwnerOnly, ChatNotFound, Unavailable,
     ))]
 async fn renew_recovery(
     State(service): State<Service>,
@@ -166,14 +157,9 @@ async fn renew_recovery(
     request_body = wire::Recover,
     responses(
         (status = 200, description = "The owner's seat, its session, and the next recovery code", body = Recovered),
-        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
         (status = 403, description = "`invalid_recovery`: the code is unknown or already used", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 409, description = "`chat_full`, or `username_taken`: send another `username`", body = Problem),
-        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
-        (status = 422, description = "`invalid_request`: a field is missing or invalid", body = Problem),
-        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        InvalidJson, ChatNotFound, PayloadTooLarge, InvalidField, TooManyRequests, Unavailable,
     ))]
 async fn recover(
     State(service): State<Service>,

@@ -12,6 +12,7 @@ use crate::http::body::AnyCaseBody;
 use crate::http::origin::SiteUrl;
 use crate::http::problem::{Answer, Failure};
 use crate::http::query::AnyCaseQuery;
+use crate::http::responses::{ChatNotFound, InvalidJson, PayloadTooLarge, SessionRequired, Unavailable};
 use crate::service::{Error, JoinStatus, Joiner, Service};
 use crate::wire::silly::{ApproveGuest, IsApproved};
 use crate::wire::{Code, Problem};
@@ -29,7 +30,7 @@ use crate::wire::{Code, Problem};
         (status = 403, description = "`invalid_invite`: there is no such link", body = Problem),
         (status = 404, description = "`chat_not_found`, or `not_found`: no request has this `client_id`", body = Problem),
         (status = 422, description = "`invalid_request`: a parameter is missing or invalid, or the URL is of another site", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        Unavailable,
     ))]
 pub(super) async fn show_approval(
     State(service): State<Service>,
@@ -58,14 +59,10 @@ pub(super) async fn show_approval(
 #[utoipa::path(post, path = "/v1/approval/", tag = "silly chat", operation_id = "silly_approve", request_body = ApproveGuest,
     responses(
         (status = 200, description = "The guest is approved", body = IsApproved),
-        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
         (status = 403, description = "`owner_only`, or `invalid_invite`: there is no such link", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 409, description = "`nothing_to_approve`: nobody is waiting by this link; or `chat_full`", body = Problem),
-        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
         (status = 422, description = "`invalid_request`: a field is missing or invalid, or the URL is of another site", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        InvalidJson, SessionRequired, ChatNotFound, PayloadTooLarge, Unavailable,
     ))]
 pub(super) async fn approve(
     State(service): State<Service>,

@@ -20,6 +20,9 @@ use crate::http::origin::SiteUrl;
 use crate::http::path::OpaqueInPath;
 use crate::http::problem::Answer;
 use crate::http::query::AnyCaseQuery;
+use crate::http::responses::{
+    ChatNotFound, InvalidField, InvalidJson, PayloadTooLarge, SessionRequired, TooManyRequests, Unavailable,
+};
 use crate::http::sse;
 use crate::service::{Caller, Error, Follower, Owner, Service, Update};
 use crate::wire::Problem;
@@ -33,11 +36,8 @@ use crate::wire::silly::{ChatMessage, ChatTerms, Conversation, GuestRequest, New
 #[utoipa::path(post, path = "/v1/chats", tag = "silly chat", operation_id = "silly_create_chat", request_body(content = Option<ChatTerms>),
     responses(
         (status = 201, description = "The chat URL and the owner's credential", body = NewChat),
-        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
-        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
         (status = 422, description = "`invalid_request`: the body is not an object, or `approval` is neither true nor false", body = Problem),
-        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        InvalidJson, PayloadTooLarge, TooManyRequests, Unavailable,
     ))]
 pub(super) async fn create_chat(
     State(service): State<Service>,
@@ -76,9 +76,7 @@ pub(super) async fn create_chat(
         (status = 200, description = "The messages, oldest first", content(
             (Conversation = "application/json"), (GuestRequest = "text/event-stream"))),
         (status = 303, description = "Redirect to the chat's page, for browsers"),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        SessionRequired, ChatNotFound, Unavailable,
     ))]
 pub(super) async fn read_chat(
     State(service): State<Service>,
@@ -162,13 +160,7 @@ impl OwnerStream {
     request_body = NewMessage,
     responses(
         (status = 201, description = "The new message", body = ChatMessage),
-        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
-        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
-        (status = 422, description = "`invalid_request`: a field is missing or invalid", body = Problem),
-        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        InvalidJson, SessionRequired, ChatNotFound, PayloadTooLarge, InvalidField, TooManyRequests, Unavailable,
     ))]
 pub(super) async fn post_message(
     State(service): State<Service>,

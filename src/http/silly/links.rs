@@ -18,6 +18,9 @@ use crate::http::origin::SiteUrl;
 use crate::http::path::OpaqueInPath;
 use crate::http::problem::{Answer, Failure};
 use crate::http::query::AnyCaseQuery;
+use crate::http::responses::{
+    ChatNotFound, InvalidJson, OwnerOnly, PayloadTooLarge, SessionRequired, TooManyRequests, Unavailable,
+};
 use crate::http::sse;
 use crate::service::{Caller, Error, JoinStatus, Joiner, Service};
 use crate::wire::addresses;
@@ -36,15 +39,9 @@ const MAX_GUESTS: u32 = Admission::Approval.rules().max_capacity + 20;
 #[utoipa::path(post, path = "/v1/links", tag = "silly chat", operation_id = "silly_create_link", request_body = NewLink,
     responses(
         (status = 201, description = "The new link", body = Link),
-        (status = 400, description = "`invalid_request`: the body is not JSON", body = Problem),
-        (status = 401, description = "`session_required` or `session_expired`: no valid token", body = Problem),
-        (status = 403, description = "`owner_only`: the caller is not an owner", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 409, description = "`wrong_admission`: people do not join this chat with links", body = Problem),
-        (status = 413, description = "`payload_too_large`: the body exceeds 64 KiB", body = Problem),
         (status = 422, description = "`invalid_request`: a field is missing or invalid, the URL is of another site, or too many links are open", body = Problem),
-        (status = 429, description = "`too_many_requests`: wait as long as `Retry-After` says", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        InvalidJson, SessionRequired, OwnerOnly, ChatNotFound, PayloadTooLarge, TooManyRequests, Unavailable,
     ))]
 pub(super) async fn create_link(
     State(service): State<Service>,
@@ -84,11 +81,10 @@ pub(super) async fn create_link(
         (status = 204, description = "Nothing, for a program that only previews the link"),
         (status = 303, description = "Redirect to the page where people join, for browsers"),
         (status = 403, description = "`invalid_invite`: the link does not work, or the owner has declined", body = Problem),
-        (status = 404, description = "`chat_not_found`: no such chat, or it has ended", body = Problem),
         (status = 409, description = "`chat_full`: no seat is free", body = Problem),
         (status = 422, description = "`invalid_request`: `client_id` is not a UUID", body = Problem),
         (status = 429, description = "`too_many_requests`: too many from this address, or too many waiting guests; or `too_many_streams`", body = Problem),
-        (status = 503, description = "`unavailable`: wait as long as `Retry-After` says", body = Problem),
+        ChatNotFound, Unavailable,
     ))]
 pub(super) async fn exchange_link(
     State(service): State<Service>,
