@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::sentence::sentence;
 use crate::app::client::events::listen;
-use crate::app::client::task::Task;
+use crate::app::client::task::spawn_in_effect;
 use crate::app::client::{alert, browser};
 use crate::app::texts;
 use crate::wire::Seats;
@@ -32,13 +32,17 @@ fn chat_and_key() -> Option<(Uuid, String)> {
 pub(crate) fn WaitForSeat() -> impl IntoView {
     let place = RwSignal::new(None::<(Uuid, String)>);
     let state = RwSignal::new(State::Asked);
-    let waiting = Task::new();
     Effect::new(move || place.set(chat_and_key()));
-    let listen_for_seats = move || {
+    let listen_again = Trigger::new();
+    Effect::new(move || {
+        listen_again.track();
+        if !matches!(state.get_untracked(), State::Waiting | State::Free) {
+            return;
+        }
         let Some((chat_id, key)) = place.get_untracked() else { return };
-        waiting.begin(async move {
+        spawn_in_effect(async move {
             let address = format!("{chat_id}/seats");
-            let heard = listen(&address, &key, |name, data| match name {
+            let listening = listen(&address, &key, |name, data| match name {
                 "seats" => {
                     let is_free = serde_json::from_str::<Seats>(data).is_ok_and(|seats| seats.free > 0);
                     let now = if is_free { State::Free } else { State::Waiting };
@@ -57,21 +61,17 @@ pub(crate) fn WaitForSeat() -> impl IntoView {
                 }
                 _ => ControlFlow::Continue(()),
             });
-            if heard.await.is_err() {
+            if listening.await.is_err() {
                 state.try_set(State::Over);
             }
         });
-    };
+    });
     let wait = move |_| {
         state.set(State::Waiting);
-        listen_for_seats();
+        listen_again.notify();
     };
     // The connection may have died while the page was hidden.
-    browser::on_wake(move || {
-        if matches!(state.get_untracked(), State::Waiting | State::Free) {
-            listen_for_seats();
-        }
-    });
+    browser::on_wake(move || listen_again.notify());
     let link = move || place.get().map(|(chat_id, key)| format!("join/{chat_id}#{key}"));
     move || {
         place.get()?;

@@ -16,7 +16,7 @@ use crate::app::client::api::{self, ChatApi, held_seat};
 use crate::app::client::browser;
 use crate::app::client::events::listen;
 use crate::app::client::storage::{self, SavedChat, SavedKnock};
-use crate::app::client::task::Task;
+use crate::app::client::task::spawn_in_effect;
 use crate::app::components::{GeneralProblem, PageFrame, TextField, bdi, remembered_username, sentence};
 use crate::app::notice::{Notice, NoticeFromAddress, RedirectHome};
 use crate::app::server_fns;
@@ -180,7 +180,6 @@ fn WaitForOwner(
     give_up: Callback<Notice>,
 ) -> impl IntoView {
     let SavedKnock { knock, key } = waiting;
-    let listening = Task::new();
     let api = ChatApi::new(chat_id, &knock.ticket);
     let address = format!("{chat_id}/knocks/{}", knock.knock_id);
     // The connection may have died while the page was hidden.
@@ -189,9 +188,9 @@ fn WaitForOwner(
     Effect::new(move || {
         woken.track();
         let (address, ticket, key) = (address.clone(), knock.ticket.clone(), key.clone());
-        listening.begin(async move {
+        spawn_in_effect(async move {
             let mut answer = KnockUpdate::Ended;
-            let heard = listen(&address, &ticket, |_, data| match serde_json::from_str(data) {
+            let listening = listen(&address, &ticket, |_, data| match serde_json::from_str(data) {
                 Ok(KnockUpdate::Pending) | Err(_) => ControlFlow::Continue(()),
                 Ok(update) => {
                     answer = update;
@@ -199,7 +198,7 @@ fn WaitForOwner(
                 }
             });
             // A refusal means that the knock no longer exists.
-            let _ = heard.await;
+            let _ = listening.await;
             match answer {
                 KnockUpdate::Approved { session: Some(seat) } => let_in.try_run((seat, key)),
                 KnockUpdate::Declined => give_up.try_run(Notice::KnockDeclined),

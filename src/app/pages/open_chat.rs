@@ -9,7 +9,7 @@ use super::address::{chat_in_address, use_replace};
 use super::chat::ConversationView;
 use crate::app::client::read_only::{ReadOnlyConversation, Reader};
 use crate::app::client::seat::retry_reporting;
-use crate::app::client::task::Task;
+use crate::app::client::task::spawn_in_effect;
 use crate::app::client::{api, browser_sessions, storage};
 use crate::app::components::{PageFrame, ReadOnlyMessages};
 use crate::app::notice::{Notice, RedirectHome};
@@ -52,9 +52,8 @@ fn EnterOpenChat(chat_id: Uuid) -> impl IntoView {
             }
         }
     });
-    let entering = Task::new();
     Effect::new(move || {
-        entering.begin(async move {
+        spawn_in_effect(async move {
             let found = retry_reporting(
                 || browser_sessions::find_seat(chat_id),
                 |passing| {
@@ -102,9 +101,8 @@ fn FullOpenChat(
 ) -> impl IntoView {
     let conversation = ReadOnlyConversation::new(chat_id, Reader::Named);
     let name = RwSignal::new(None::<String>);
-    let trying = Task::new();
     Effect::new(move || {
-        trying.begin(async move {
+        spawn_in_effect(async move {
             if let Ok(preview) = api::preview_chat(chat_id).await {
                 name.try_set(preview.name);
             }
