@@ -173,10 +173,11 @@ fn body_view(document: &Value, schema: &Value) -> AnyView {
 fn response_view(document: &Value, status: &str, response: &Value) -> impl IntoView + use<> {
     let bodies = entries(&response["content"]);
     let bodies = bodies.iter().filter(|(media_type, _)| media_type != PROBLEM).map(|(media_type, body)| {
+        let is_simple = resolved(document, &body["schema"])["type"] == "array";
         view! {
             <details>
                 <summary><code>{media_type.clone()}</code></summary>
-                <p>{capitalized(&values(document, &body["schema"]))}"."</p>
+                {is_simple.then(|| view! { <p>{prose(&capitalized(&values(document, &body["schema"])))}"."</p> })}
                 {body_view(document, &body["schema"])}
             </details>
         }
@@ -211,7 +212,7 @@ fn call_view(document: &Value, path: &str, method: &str, call: &Value) -> impl I
                         let about = field_text(document, &parameter["schema"], parameter["required"] == true);
                         view! {
                             <dt><code>{text(&parameter["name"])}</code>" in "{text(&parameter["in"])}</dt>
-                            <dd>{prose(&about)}" "{prose(&text(&parameter["description"]))}</dd>
+                            <dd>{prose(&about)}{prose(&text(&parameter["description"]))}"."</dd>
                         }
                     })
                     .collect_view()}

@@ -9,7 +9,7 @@ use crate::domain::{self, ChatName, MessageId, MessagesAfter, Refusal, Settings,
 /// Starts a browser session.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewBrowserSession {
-    /// The user's name in every chatroom, 1 to 32 characters.
+    /// The user's name in every chatroom.
     pub username: String,
 }
 
@@ -36,12 +36,12 @@ pub struct OwnName {
 /// Creates a chatroom.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewChatroom {
-    /// The chatroom's name, 1 to 64 characters.
+    /// The chatroom's name.
     pub name: String,
-    /// Number of seats, 1 to 50. Default: 50.
+    /// Number of seats. Default: 50.
     #[serde(default)]
     pub capacity: Option<u32>,
-    /// Maximum number of messages that the chatroom keeps, 1 to 1,000. Default: 1,000.
+    /// Maximum number of messages that the chatroom keeps. Default: 1,000.
     #[serde(default)]
     pub history: Option<u32>,
 }
@@ -115,6 +115,6 @@ impl From<&domain::Message> for ChatroomMessage {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = ChatroomSaying)]
 pub struct ChatroomPostBody {
-    /// Text of the message: 1 to 2,000 characters, at most 16 KiB.
+    /// Text of the message, at most 16 KiB.
     pub content: String,
 }

@@ -12,21 +12,21 @@ use crate::domain::{Admission, ChatName, InviteKey, PublicAccess, Refusal, Setti
 #[serde(default)]
 #[allow(missing_debug_implementations)] // keeps the password out of logs
 pub struct CreateChat {
-    /// The creator's name in the chat, 1 to 32 characters. Default: `Owner`.
+    /// The creator's name in the chat. Default: `Owner`.
     pub username: Option<String>,
-    /// The chat's name, 1 to 64 characters.
+    /// The chat's name.
     pub name: Option<String>,
     /// How people enter the chat. Default: `link`.
     pub admission: Option<Admission>,
-    /// Number of seats, 1 to 50, or 1 to 200 if `admission` is `account`. Default: 6 for `link` and `approval`, 200
+    /// Number of seats; more than 50 only if `admission` is `account`. Default: 6 for `link` and `approval`, 200
     /// for `account`, 50 for `open`.
     pub capacity: Option<u32>,
-    /// Maximum number of messages that the chat keeps, 1 to 1,000. Default: 30 for `link` and `approval`, 50 for
+    /// Maximum number of messages that the chat keeps. Default: 30 for `link` and `approval`, 50 for
     /// `account`, 1,000 for `open`.
     pub history: Option<u32>,
     /// What anyone who knows the chat's id can do without a session. Default: `none`.
     pub public_access: Option<PublicAccess>,
-    /// Password of the creator's account, at least 8 characters. Allowed only if `admission` is `account`.
+    /// Password of the creator's account. Allowed only if `admission` is `account`.
     pub password: Option<String>,
 }
 
@@ -68,7 +68,7 @@ pub struct Created {
 pub struct JoinChat {
     /// The invite's key: the part of the magic link after `#`.
     pub key: String,
-    /// The guest's name in the chat, 1 to 32 characters.
+    /// The guest's name in the chat.
     pub username: String,
     /// A random UUID that the caller chooses and keeps secret. Repeating the request with the same key and `join_id`
     /// returns the same seat and does not count as a second use.

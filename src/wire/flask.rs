@@ -25,9 +25,9 @@ pub struct Room {
 #[derive(Clone, Deserialize, ToSchema)]
 #[allow(missing_debug_implementations)] // keeps the secret out of logs
 pub struct Credentials {
-    /// The member's name in the room, 1 to 32 characters.
+    /// The member's name in the room.
     pub username: String,
-    /// At least 8 characters, of any script.
+    /// The account's password, in any script.
     pub password: String,
 }
 
@@ -40,7 +40,7 @@ pub struct PostBody {
     pub username: String,
     /// The token that `login` returned.
     pub token: String,
-    /// Text of the message: 1 to 2,000 characters, at most 16 KiB.
+    /// Text of the message, at most 16 KiB.
     pub message: String,
 }
 

@@ -11,11 +11,11 @@ use crate::domain::{self, InviteLabel, InviteTerms, Refusal, Timestamp};
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct CreateInvite {
-    /// The owner's label for the invite, 1 to 64 characters.
+    /// The owner's label for the invite.
     pub label: Option<String>,
-    /// Maximum number of uses, 1 to 1,000. Default: no limit.
+    /// Maximum number of uses. Default: no limit.
     pub max_uses: Option<u32>,
-    /// Lifetime in seconds, 1 to 2,592,000 (30 days). Default: as long as the chat.
+    /// Lifetime in seconds, up to 30 days. Default: as long as the chat.
     pub expires_in: Option<u64>,
     /// Whether an owner must approve each guest who uses the invite. Default: `true` if the chat's `admission` is
     /// `approval`, otherwise `false`.

@@ -10,7 +10,7 @@ use crate::domain::{self, ClientId, MessageId, MessageText, Refusal, Timestamp};
 /// Posts a message.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PostMessage {
-    /// Text of the message: 1 to 2,000 characters, at most 16 KiB.
+    /// Text of the message, at most 16 KiB.
     pub text: String,
     /// A UUID that the sender chooses. Repeating the request with the same `client_id` returns the message that the
     /// first request created.

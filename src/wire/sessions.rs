@@ -63,7 +63,7 @@ pub struct Session {
 pub struct Recover {
     /// The owner's newest recovery code.
     pub recovery_code: String,
-    /// The owner's name, 1 to 32 characters. Used only if the seat has become free in the meantime, because the
+    /// The owner's name. Used only if the seat has become free in the meantime, because the
     /// server keeps no name for it. Default: `Owner`.
     #[serde(default)]
     pub username: Option<String>,

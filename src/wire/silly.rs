@@ -38,7 +38,7 @@ pub struct NewMessage {
     /// The owner's `author_id`, or an approved guest's `client_id`. Optional in a chat without approval.
     #[serde(default)]
     pub author_id: Option<Uuid>,
-    /// Text of the message: 1 to 2,000 characters, at most 16 KiB.
+    /// Text of the message, at most 16 KiB.
     pub message: String,
 }
 
