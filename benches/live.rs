@@ -31,7 +31,7 @@ struct Scale {
 const FULL: Scale = Scale { chats: 1_000, posts_per_second: 1_000, time: Duration::from_secs(15) };
 const QUICK: Scale = Scale { chats: 20, posts_per_second: 100, time: Duration::from_secs(2) };
 /// Interval between sends; all posts that are due at a send go out together.
-const BEAT: Duration = Duration::from_millis(5);
+const SEND_INTERVAL: Duration = Duration::from_millis(5);
 
 fn main() {
     let mut scale = if std::env::args().any(|argument| argument == "--quick") { QUICK } else { FULL };
@@ -43,7 +43,7 @@ fn main() {
     let limit = ["--pid", &std::process::id().to_string(), "--nofile=16384:"].map(str::to_owned);
     let _ = Command::new("prlimit").args(limit).stderr(Stdio::null()).status();
     let server = Server::start();
-    Runtime::new().expect("a runtime can be made").block_on(measure(&server, &scale));
+    Runtime::new().expect("the runtime should start").block_on(measure(&server, &scale));
 }
 
 /// The program itself, with the store in memory, because only delivery is measured.
@@ -56,12 +56,12 @@ impl Server {
     fn start() -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_watch-party"));
         command.args(["--site-addr", "127.0.0.1:0", "--rate-limit", "off", "--store", "memory"]);
-        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the program starts");
-        let log = BufReader::new(child.stderr.take().expect("its log is piped"));
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the program should start");
+        let log = BufReader::new(child.stderr.take().expect("stderr should be piped"));
         let mut lines = log.lines().map_while(Result::ok);
         let site = lines.find_map(|line| line.split_once("listening on ").map(|(_, site)| site.trim().to_owned()));
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, site: site.expect("it listens") }
+        Self { child, site: site.expect("the program should listen") }
     }
 
     fn resident_bytes(&self) -> f64 {
@@ -85,12 +85,12 @@ struct Chat {
 }
 
 async fn ask(client: &Client, address: String, token: &str, body: Value) -> Value {
-    let answer = client.post(address).bearer_auth(token).json(&body).send().await.expect("the server answers");
-    answer.error_for_status().expect("it is done").json().await.expect("it is JSON")
+    let answer = client.post(address).bearer_auth(token).json(&body).send().await.expect("the server should answer");
+    answer.error_for_status().expect("the request should succeed").json().await.expect("the answer should be JSON")
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().expect("it is a text").to_owned()
+    value.as_str().expect("the value should be a string").to_owned()
 }
 
 async fn create(client: &Client, site: &str) -> Chat {
@@ -112,25 +112,26 @@ async fn measure(server: &Server, scale: &Scale) {
     }
     let before = server.resident_bytes();
     let begin = Instant::now();
-    let (seen, mut latencies) = mpsc::unbounded_channel::<f64>();
+    let (delays, mut latencies) = mpsc::unbounded_channel::<f64>();
     for chat in &chats {
         for token in &chat.tokens {
-            follow(&server.site, chat, token, begin, seen.clone()).await;
+            follow(&server.site, chat, token, begin, delays.clone()).await;
         }
     }
-    drop(seen);
+    drop(delays);
     #[allow(clippy::cast_precision_loss)] // far below 2^52
     let connections = (scale.chats * MEMBERS) as f64;
     let idle = (server.resident_bytes() - before) / connections / 1024.0;
 
-    let mut beats = interval(BEAT);
-    beats.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let per_beat = u64::try_from(BEAT.as_millis()).expect("it is small") * scale.posts_per_second;
+    let mut ticks = interval(SEND_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let per_tick = u64::try_from(SEND_INTERVAL.as_millis()).expect("the interval should fit into 64 bits")
+        * scale.posts_per_second;
     let (started, mut posted, mut owed) = (Instant::now(), 0_usize, 0);
     let mut posts = tokio::task::JoinSet::new();
     while started.elapsed() < scale.time {
-        beats.tick().await;
-        owed += per_beat;
+        ticks.tick().await;
+        owed += per_tick;
         while owed >= 1_000 {
             owed -= 1_000;
             let chat = chats[posted % chats.len()].clone();
@@ -143,10 +144,10 @@ async fn measure(server: &Server, scale: &Scale) {
         }
     }
     while posts.join_next().await.is_some() {}
-    let took = started.elapsed().as_secs_f64();
+    let elapsed_seconds = started.elapsed().as_secs_f64();
     let mut all = Vec::new();
     while all.len() < posted * MEMBERS {
-        all.push(latencies.recv().await.expect("every follower sees every post"));
+        all.push(latencies.recv().await.expect("every follower should receive every post"));
     }
     let busy = (server.resident_bytes() - before) / connections / 1024.0;
     all.sort_by(f64::total_cmp);
@@ -156,12 +157,14 @@ async fn measure(server: &Server, scale: &Scale) {
         all[index] * 1_000.0
     };
     #[allow(clippy::cast_precision_loss)]
-    let (posts_rate, seen_rate) = (posted as f64 / took, all.len() as f64 / took);
-    println!("From post to seen, {connections} WebSockets in {} chats of {MEMBERS}\n", scale.chats);
-    println!("| posts per second | seen per second | p50 | p99 | max | memory per connection, idle | after |");
+    let (posts_rate, delivery_rate) = (posted as f64 / elapsed_seconds, all.len() as f64 / elapsed_seconds);
+    println!("Delivery of posts over {connections} WebSockets, in {} chats of {MEMBERS} members\n", scale.chats);
+    println!(
+        "| posts per second | deliveries per second | p50 | p99 | max | memory per connection, idle | after the posts |"
+    );
     println!("|---:|---:|---:|---:|---:|---:|---:|");
     println!(
-        "| {posts_rate:.0} | {seen_rate:.0} | {:.1} ms | {:.1} ms | {:.1} ms | {idle:.1} KiB | {busy:.1} KiB |",
+        "| {posts_rate:.0} | {delivery_rate:.0} | {:.1} ms | {:.1} ms | {:.1} ms | {idle:.1} KiB | {busy:.1} KiB |",
         at(0.5),
         at(0.99),
         at(1.0)
@@ -169,21 +172,23 @@ async fn measure(server: &Server, scale: &Scale) {
 }
 
 /// Opens a stream, and reports the delay between the sending and the receipt of each message.
-async fn follow(site: &str, chat: &Chat, token: &str, begin: Instant, seen: mpsc::UnboundedSender<f64>) {
+async fn follow(site: &str, chat: &Chat, token: &str, begin: Instant, delays: mpsc::UnboundedSender<f64>) {
     let address = format!("{}/{}/live", site.replacen("http", "ws", 1), chat.id);
-    let mut request = address.into_client_request().expect("it is an address");
+    let mut request = address.into_client_request().expect("the address should be valid");
     let protocols = format!("watch-party, bearer.{token}");
-    request.headers_mut().insert("sec-websocket-protocol", protocols.parse().expect("it is a header"));
+    request
+        .headers_mut()
+        .insert("sec-websocket-protocol", protocols.parse().expect("the header value should be valid"));
     let config = WebSocketConfig::default().read_buffer_size(4 * 1024).write_buffer_size(0);
-    let (mut socket, _) = connect_async_with_config(request, Some(config), true).await.expect("the stream opens");
+    let (mut socket, _) = connect_async_with_config(request, Some(config), true).await.expect("the stream should open");
     tokio::spawn(async move {
         while let Some(Ok(frame)) = socket.next().await {
             let Message::Text(text) = frame else { continue };
-            let event: Value = serde_json::from_str(&text).expect("an event is JSON");
+            let event: Value = serde_json::from_str(&text).expect("an event should be JSON");
             let Some(sent_at) = event["message"]["text"].as_str().and_then(|text| text.parse::<f64>().ok()) else {
                 continue;
             };
-            if seen.send(begin.elapsed().as_secs_f64() - sent_at).is_err() {
+            if delays.send(begin.elapsed().as_secs_f64() - sent_at).is_err() {
                 return;
             }
         }

@@ -34,7 +34,7 @@ const CLIENTS: [usize; 2] = [1, 32];
 
 fn main() {
     let scale = if std::env::args().any(|argument| argument == "--quick") { QUICK } else { FULL };
-    Runtime::new().expect("a runtime can be made").block_on(compare(&scale));
+    Runtime::new().expect("the runtime should start").block_on(compare(&scale));
 }
 
 /// A server, and the request that clients repeat.
@@ -46,15 +46,15 @@ struct Target {
 impl Target {
     async fn start_server(service: &Service, config: Config) -> Self {
         let caller = Caller::from(std::net::IpAddr::from([127, 0, 0, 1]));
-        let username = Username::parse("Ann").expect("it is a name");
-        let settings = Settings::new(Admission::Link, None, None).expect("these are the defaults");
-        let chat = service.create_chat(caller, username, None, settings).await.expect("a chat is made");
+        let username = Username::parse("Ann").expect("the username should be valid");
+        let settings = Settings::new(Admission::Link, None, None).expect("the default settings should be valid");
+        let chat = service.create_chat(caller, username, None, settings).await.expect("the chat should be created");
         let (chat_id, token) = (chat.chat_id, &chat.seat.token);
-        let text = MessageText::parse("Shall we begin?").expect("it is a text");
-        service.post(chat_id, token, text, None).await.expect("it is posted");
+        let text = MessageText::parse("Shall we begin?").expect("the text should be valid");
+        service.post(chat_id, token, text, None).await.expect("the post should succeed");
 
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
-        let address = listener.local_addr().expect("it is bound");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port should be free");
+        let address = listener.local_addr().expect("the listener should have an address");
         let leptos = LeptosOptions::builder().output_name("watch-party").site_root("public").build();
         let state = AppState { service: service.clone(), config: Arc::new(config), leptos };
         tokio::spawn(serve(state, listener, std::future::pending()));
@@ -64,8 +64,8 @@ impl Target {
     }
 
     async fn start_bare(body: String) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
-        let address = listener.local_addr().expect("it is bound");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port should be free");
+        let address = listener.local_addr().expect("the listener should have an address");
         let answer = move || async move { ([(header::CONTENT_TYPE, "application/json")], body) };
         let router: Router = Router::new().route("/", get(answer));
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -73,8 +73,8 @@ impl Target {
     }
 
     async fn connect(&self) -> Client {
-        let stream = TcpStream::connect(self.address).await.expect("the server listens");
-        stream.set_nodelay(true).expect("it can be set");
+        let stream = TcpStream::connect(self.address).await.expect("the server should accept connections");
+        stream.set_nodelay(true).expect("TCP_NODELAY should be supported");
         Client { stream, request: Arc::clone(&self.request), read: Vec::with_capacity(4 * 1024) }
     }
 }
@@ -88,15 +88,20 @@ struct Client {
 impl Client {
     /// Sends the request, and returns the body of the answer.
     async fn ask(&mut self) -> &[u8] {
-        self.stream.write_all(self.request.as_bytes()).await.expect("it is sent");
+        self.stream.write_all(self.request.as_bytes()).await.expect("the request should be sent");
         self.read.clear();
         loop {
-            assert_ne!(self.stream.read_buf(&mut self.read).await.expect("it answers"), 0, "the server hung up");
+            assert_ne!(
+                self.stream.read_buf(&mut self.read).await.expect("the server should answer"),
+                0,
+                "the server closed the connection"
+            );
             let Some(head) = self.read.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
-            let text = std::str::from_utf8(&self.read[..head]).expect("a head is text");
+            let text = std::str::from_utf8(&self.read[..head]).expect("the response head should be text");
             assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
             let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
-            let length: usize = length.and_then(|length| length.parse().ok()).expect("the length is said");
+            let length: usize =
+                length.and_then(|length| length.parse().ok()).expect("the response should have a Content-Length");
             if self.read.len() == head + 4 + length {
                 return &self.read[head + 4..];
             }
@@ -110,9 +115,9 @@ async fn answers_per_second(target: &Target, clients: usize, time: Duration) -> 
         ready.push(target.connect().await);
     }
     let begin = Instant::now();
-    let mut asking = tokio::task::JoinSet::new();
+    let mut tasks = tokio::task::JoinSet::new();
     for mut client in ready {
-        asking.spawn(async move {
+        tasks.spawn(async move {
             let mut answers = 0_u32;
             while begin.elapsed() < time {
                 client.ask().await;
@@ -121,7 +126,7 @@ async fn answers_per_second(target: &Target, clients: usize, time: Duration) -> 
             answers
         });
     }
-    let answers: u32 = asking.join_all().await.into_iter().sum();
+    let answers: u32 = tasks.join_all().await.into_iter().sum();
     f64::from(answers) / begin.elapsed().as_secs_f64()
 }
 
@@ -132,15 +137,15 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 async fn compare(scale: &Scale) {
     let arguments = ["polling", "--rate-limit", "off"].map(Into::into);
-    let config = Config::read(arguments, |_| None, None).expect("these are settings");
+    let config = Config::read(arguments, |_| None, None).expect("the settings should be valid");
     let store = Arc::new(MemoryStore::default());
     let service = Service::new(store, Arc::new(SystemClock), Arc::new(OsEntropy), config.policy);
     let server = Target::start_server(&service, config).await;
-    let body = String::from_utf8(server.connect().await.ask().await.to_vec()).expect("JSON is text");
+    let body = String::from_utf8(server.connect().await.ask().await.to_vec()).expect("JSON should be text");
     let bare = Target::start_bare(body).await;
 
-    println!("Polls that find nothing new, and a bare route of axum (median of {} turns)\n", scale.rounds);
-    println!("| clients | polls per second | bare route per second | polls / bare |");
+    println!("Polls without new messages, compared with a bare axum route (median of {} rounds)\n", scale.rounds);
+    println!("| clients | polls per second | bare requests per second | polls / bare |");
     println!("|---:|---:|---:|---:|");
     for clients in CLIENTS {
         let (mut polls, mut bares, mut ratios) = (Vec::new(), Vec::new(), Vec::new());

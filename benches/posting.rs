@@ -28,8 +28,8 @@ const QUICK: Scale = Scale { time: Duration::from_millis(200), stored: &[100, 1_
 
 fn main() {
     let scale = if std::env::args().any(|argument| argument == "--quick") { QUICK } else { FULL };
-    let folder = tempfile::Builder::new().prefix("posting-").tempdir_in(disk()).expect("a folder can be made");
-    let runtime = Runtime::new().expect("a runtime can be made");
+    let folder = tempfile::Builder::new().prefix("posting-").tempdir_in(disk()).expect("the folder should be created");
+    let runtime = Runtime::new().expect("the runtime should start");
     runtime.block_on(compare_stores(folder.path(), scale.time));
     runtime.block_on(compare_sizes(folder.path(), &scale));
 }
@@ -50,28 +50,29 @@ fn service(stores: impl Into<Stores>) -> Service {
 
 fn sqlite(path: &Path, max_batch: usize) -> Stores {
     let options = SqliteOptions { max_batch, ..SqliteOptions::default() };
-    SqliteStore::open(path, options).expect("the database opens").into()
+    SqliteStore::open(path, options).expect("the database should open").into()
 }
 
 async fn create(service: &Service) -> NewChat {
     let caller = Caller::from(std::net::IpAddr::from([127, 0, 0, 1]));
-    let username = Username::parse("Ann").expect("it is a name");
-    let settings = Settings::new(Admission::Link, None, None).expect("these are the defaults");
-    service.create_chat(caller, username, None, settings).await.expect("a chat is made")
+    let username = Username::parse("Ann").expect("the username should be valid");
+    let settings = Settings::new(Admission::Link, None, None).expect("the default settings should be valid");
+    service.create_chat(caller, username, None, settings).await.expect("the chat should be created")
 }
 
 async fn create_many(service: &Service, count: usize) -> Vec<NewChat> {
-    let mut made = Vec::with_capacity(count);
-    while made.len() < count {
-        let batch = 256.min(count - made.len());
-        made.extend(join_all((0..batch).map(|_| create(service))).await);
+    let mut created = Vec::with_capacity(count);
+    while created.len() < count {
+        let batch = 256.min(count - created.len());
+        created.extend(join_all((0..batch).map(|_| create(service))).await);
     }
-    made
+    created
 }
 
 /// Returns the posts per second with one writer in each chat, which posts again after each acknowledgement.
 async fn posts_per_second(service: &Service, chats: &[Arc<NewChat>], time: Duration) -> f64 {
-    let text = MessageText::parse("Shall we begin? I have the tickets and the popcorn.").expect("it is a text");
+    let text =
+        MessageText::parse("Shall we begin? I have the tickets and the popcorn.").expect("the text should be valid");
     let begin = Instant::now();
     let mut writers = tokio::task::JoinSet::new();
     for chat in chats {
@@ -80,7 +81,7 @@ async fn posts_per_second(service: &Service, chats: &[Arc<NewChat>], time: Durat
             let token: &SessionToken = &chat.seat.token;
             let mut posts = 0_u32;
             while begin.elapsed() < time {
-                service.post(chat.chat_id, token, text.clone(), None).await.expect("it is posted");
+                service.post(chat.chat_id, token, text.clone(), None).await.expect("the post should succeed");
                 posts += 1;
             }
             posts
@@ -101,9 +102,9 @@ async fn compare_stores(folder: &Path, time: Duration) {
         service(sqlite(&folder.join("together.db"), SqliteOptions::default().max_batch)),
         service(sqlite(&folder.join("alone.db"), 1)),
     ];
-    println!("Acknowledged posts per second, one who posts in each chat (median of {ROUNDS} turns)\n");
+    println!("Acknowledged posts per second, with one writer in each chat (median of {ROUNDS} rounds)\n");
     println!(
-        "| chats | memory | SQLite, group commit | SQLite, one transaction a post | group / one | memory / group |"
+        "| chats | memory | SQLite, group commit | SQLite, one transaction per post | group / single | memory / group |"
     );
     println!("|---:|---:|---:|---:|---:|---:|");
     for count in [1, 8, 64, 256] {
@@ -117,9 +118,9 @@ async fn compare_stores(folder: &Path, time: Duration) {
                 rates.push(posts_per_second(store, chats, time / 2).await);
             }
         }
-        let [memory, together, alone] = rates.map(median);
-        let (group, rest) = (together / alone, memory / together);
-        println!("| {count} | {memory:.0} | {together:.0} | {alone:.0} | {group:.1} | {rest:.1} |");
+        let [memory, grouped, single] = rates.map(median);
+        let (speedup, overhead) = (grouped / single, memory / grouped);
+        println!("| {count} | {memory:.0} | {grouped:.0} | {single:.0} | {speedup:.1} | {overhead:.1} |");
     }
     println!();
 }
@@ -132,19 +133,21 @@ async fn compare_sizes(folder: &Path, scale: &Scale) {
         // The chats that are posted to are spread evenly over all stored chats.
         let every = (stored / POSTING).max(1);
         let mut posting = Vec::new();
-        let mut made = 0;
-        while made < *stored {
+        let mut created = 0;
+        while created < *stored {
             // A new service for each batch, so that the chats are only on the disk, not active in memory.
-            let batch = create_many(&service(store.clone()), 10_000.min(stored - made)).await;
-            let chosen = batch.into_iter().zip(made..).filter(|(_, at)| at % every == 0);
+            let batch = create_many(&service(store.clone()), 10_000.min(stored - created)).await;
+            let chosen = batch.into_iter().zip(created..).filter(|(_, at)| at % every == 0);
             posting.extend(chosen.map(|(chat, _)| Arc::new(chat)));
-            made = (made + 10_000).min(*stored);
+            created = (created + 10_000).min(*stored);
         }
         posting.truncate(POSTING);
         stores.push((*stored, service(store), posting));
     }
-    println!("Posts per second in {POSTING} chats at once, by how many are stored (median of {ROUNDS} turns)\n");
-    println!("| stored chats | posts per second | cost of a post against the fewest |");
+    println!(
+        "Posts per second in {POSTING} chats at once, by the number of stored chats (median of {ROUNDS} rounds)\n"
+    );
+    println!("| stored chats | posts per second | cost per post, relative to the fewest chats |");
     println!("|---:|---:|---:|");
     let mut rates = vec![Vec::new(); stores.len()];
     for _ in 0..ROUNDS {

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_come_before_variables_and_variables_before_the_file() {
+    fn flags_override_variables_and_variables_override_the_file() {
         let file = "[watch-party]\nsession-ttl = 3\nforget-after = 3\nrate-limit = false\n\
                     max-connections = 3\ntrusted-proxies = [\"10.0.0.0/8\", \"::1\"]";
         let variables = [("WATCH_PARTY_SESSION_TTL", "2"), ("WATCH_PARTY_FORGET_AFTER", "2")];
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_is_named_in_one_line() {
+    fn an_invalid_setting_is_reported_by_name_in_one_line() {
         let wrong = [
             ("WATCH_PARTY_SESSION_TTL", "six hours"),
             ("WATCH_PARTY_SESSION_TTL", "0"),
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_checked_too() {
+    fn settings_in_the_file_are_validated_too() {
         let line = |file| read(&[], &[], file).unwrap_err().to_string();
         assert!(line("[watch-party]\nsession_ttl = 5").contains("session_ttl"));
         assert!(line("[watch-party]\nsession-ttl = \"x\"").starts_with("session-ttl in Leptos.toml"));
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_is_memory_or_a_file_anywhere() {
+    fn a_store_is_memory_or_a_file_at_any_path() {
         let store = |text| read(&["--store", text], &[], "").unwrap().store;
         assert_eq!(store("memory"), StoreChoice::Memory);
         assert_eq!(store("sqlite:/var/lib/chats.db"), StoreChoice::Sqlite("/var/lib/chats.db".into()));
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn the_public_url_loses_its_last_slash() {
+    fn the_public_url_loses_its_trailing_slash() {
         let config = read(&["--public-url", "https://chat.example/"], &[], "").unwrap();
         assert_eq!(config.public_url.as_deref(), Some("https://chat.example"));
         let config = read(&["--public-url", "https://chat.example/some/path/"], &[], "").unwrap();
@@ -260,7 +260,9 @@ mod tests {
 
     #[test]
     fn help_lists_every_setting() {
-        let Error::Asked(help) = read(&["--help"], &[], "").unwrap_err() else { panic!("no help") };
+        let Error::Asked(help) = read(&["--help"], &[], "").unwrap_err() else {
+            panic!("--help returned no help text")
+        };
         for name in TABLE_NAMES {
             assert!(help.contains(&format!("--{name}")), "{name}");
         }

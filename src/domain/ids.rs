@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_idempotency_key_that_is_a_uuid_is_that_uuid() {
+    fn a_uuid_idempotency_key_becomes_the_client_id() {
         let text = "8e03978e-40d5-43dd-bc93-6894a57f9324";
         let expected: ClientId = text.parse().unwrap();
         assert_eq!(ClientId::from_idempotency_key(text), expected);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_idempotency_key_is_stable_and_its_own() {
+    fn other_idempotency_keys_map_to_stable_distinct_client_ids() {
         let first = ClientId::from_idempotency_key("order-1");
         assert_eq!(first, ClientId::from_idempotency_key("order-1"));
         assert_ne!(first, ClientId::from_idempotency_key("order-2"));

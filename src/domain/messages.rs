@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_arrives_as_it_was_typed() {
+    fn message_text_is_kept_as_typed_apart_from_normalization() {
         for text in ["你好", "مرحبا بالعالم", "👩🏽‍🚀 e\u{301}\u{323}…", "a\n\tb", "  indented"]
         {
             assert_eq!(MessageText::parse(text).unwrap().as_str(), text::composed(text));
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn text_has_bounds() {
+    fn empty_and_overlong_message_texts_are_refused() {
         for empty in ["", "   ", "\n\t", "\u{200b}"] {
             assert!(MessageText::parse(empty).is_err(), "{empty:?}");
         }

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_any_script_are_kept_composed() {
+    fn names_in_any_script_are_accepted_trimmed_and_normalized() {
         for name in ["Ann", "王小明", "عائشة", "नेहा", "👩‍👩‍👧‍👦", "🏴‍☠️ O’Brien", "ﷺ"]
         {
             assert_eq!(Username::parse(name).unwrap().as_str(), name);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_cannot_be_seen_or_that_deceive_are_refused() {
+    fn invisible_and_deceptive_names_are_refused() {
         for name in ["", " ", "\u{200b}", "\u{200d}\u{fe0f}", "\u{3164}", "\u{2800}", "\u{ad}"] {
             assert_eq!(problem(name).as_deref(), Some("must not be empty"), "{name:?}");
         }
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn length_counts_what_people_see() {
+    fn name_length_is_limited_in_graphemes_and_bytes() {
         let family = "👩‍👩‍👧‍👦";
         assert!(problem(&family.repeat(32)).is_none());
         assert!(problem(&family.repeat(33)).is_some());
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_made_to_fit_is_one_that_parses() {
+    fn fitting_a_chat_name_cleans_and_truncates_it() {
         let fit = |input: &str| ChatName::fit(input).map(|name| name.as_str().to_owned());
         assert_eq!(fit(" Bob and Al's room ").as_deref(), Some("Bob and Al's room"));
         assert_eq!(fit("two\nlines\u{202e}\0").as_deref(), Some("two lines"));
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn names_people_would_confuse_are_the_same() {
+    fn names_compare_equal_regardless_of_case_width_and_invisible_characters() {
         let same = |a: &str, b: &str| Username::parse(a).unwrap().same_as(&Username::parse(b).unwrap());
         assert!(same("Ann", "aNN"));
         assert!(same("Straße", "STRASSE"));

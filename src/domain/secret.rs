@@ -289,7 +289,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_reveal_wrote_parses() {
+    fn parse_accepts_only_what_reveal_produces() {
         let key = InviteKey::from_random_bytes([0xff; SECRET_BYTES]);
         let text = key.reveal();
         assert_eq!(text.len(), 43);

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_json_is_told_from_wrong_types() {
+    fn malformed_json_and_wrong_types_are_different_refusals() {
         assert_eq!(problem("{").status, 400);
         assert_eq!(problem("[]").status, 422);
         let wrong = problem(r#"{"capacity": "six"}"#);
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_is_read_like_an_object_and_names_what_is_wrong() {
+    fn a_form_is_read_like_an_object_and_its_errors_name_the_field() {
         let form = |text: &str| parse_form::<PostMessage>(text.as_bytes(), FieldNames::Exact);
         assert_eq!(form("text=a+b%20%F0%9F%91%8B&other=1").unwrap().text, "a b 👋");
         assert_eq!(form("").unwrap_err().field.as_deref(), Some("text"));
@@ -218,14 +218,14 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_field_is_named_and_an_unknown_one_ignored() {
+    fn errors_name_a_missing_field_and_unknown_fields_are_ignored() {
         let missing = parse::<PostMessage>(b"{}", false, FieldNames::Exact).unwrap_err();
         assert_eq!(missing.field.as_deref(), Some("text"));
         assert!(parse::<PostMessage>(br#"{"text": "hi", "colour": "red"}"#, true, FieldNames::Exact).is_ok());
     }
 
     #[test]
-    fn names_in_any_case_are_the_same_names_and_none_is_there_twice() {
+    fn field_names_match_in_any_letter_case_and_occur_once() {
         let any_case = |text: &str, is_form| parse::<PostMessage>(text.as_bytes(), is_form, FieldNames::AnyCase);
         assert_eq!(any_case(r#"{"Text": "Hi"}"#, false).unwrap().text, "Hi");
         assert_eq!(any_case("TEXT=Hi", true).unwrap().text, "Hi");

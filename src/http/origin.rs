@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_up_leads_to_the_site_from_any_depth() {
+    fn the_relative_root_leads_to_the_site_from_any_depth() {
         let ways = [("/", "./"), ("/docs", "./"), ("/chat/1", "../"), ("/chatrooms/1/", "../../"), ("", "./")];
         for (path, way) in ways {
             assert_eq!(relative_root(path), way, "{path}");
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_client_wrote_before_the_proxies_does_not_count() {
+    fn addresses_that_the_client_sent_before_the_proxies_are_ignored() {
         let trusted = ["10.0.0.0/8"];
         let chain = ["203.0.113.7, 198.51.100.1, 10.0.0.2"];
         assert_eq!(client("10.0.0.1", &chain, &trusted), "198.51.100.1");

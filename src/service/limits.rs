@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_ipv6_subscriber_is_one_caller() {
+    fn ipv6_addresses_of_one_subscriber_count_as_one_caller() {
         let caller = |text: &str| Caller::from(text.parse::<IpAddr>().unwrap());
         assert_eq!(caller("2001:db8:1:2::1"), caller("2001:db8:1:2:ffff::9"));
         assert_ne!(caller("2001:db8:1:2::1"), caller("2001:db8:1:3::1"));

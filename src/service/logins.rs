@@ -166,7 +166,7 @@ mod tests {
     use crate::service::SystemClock;
 
     #[test]
-    fn wrong_passwords_make_one_wait_longer_each_time_but_not_for_good() {
+    fn wrong_passwords_double_the_wait_up_to_a_maximum() {
         let tries = Tries::<u8>::new(&(Arc::new(SystemClock) as Arc<dyn Clock>), Duration::from_mins(1));
         let waits: Vec<u64> = (0..14).map(|failed| tries.wait(failed).as_secs()).collect();
         assert_eq!(waits, [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_try_that_was_not_compared_counts_for_nobody() {
+    fn a_cancelled_login_attempt_does_not_count_as_failed() {
         let logins = Logins::new(&(Arc::new(SystemClock) as Arc<dyn Clock>));
         let caller = Caller::from(std::net::IpAddr::from([192, 0, 2, 1]));
         let account = || (ChatId::from_random_bytes([1; 16]), "ann".to_owned());

@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_any_text_of_eight_characters_or_more() {
+    fn a_password_needs_eight_characters_and_no_control_characters() {
         for good in ["correct horse", "пароль12", "王小明王小明王小", "👋👋👋👋👋👋👋👋", "        "]
         {
             assert!(Password::parse(good).is_ok(), "{good}");
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_password_is_the_same_from_every_keyboard_and_no_other_is_it() {
+    async fn only_the_same_password_verifies_regardless_of_its_unicode_form() {
         let passwords = Passwords::default();
         let typed = |text: &str| Password::parse(text).unwrap();
         let hash = passwords.hash(typed("caf\u{e9} au lait"), [7; 16]).await.unwrap();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn beyond_a_bounded_queue_passwords_are_refused_and_those_that_wait_are_hashed() {
+    async fn a_full_hashing_queue_refuses_new_passwords_and_still_serves_waiting_ones() {
         let passwords = Passwords::default();
         let typed = || Password::parse("correct horse").unwrap();
         // Nothing is computed while the test holds these.

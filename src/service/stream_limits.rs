@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_stream_gives_way_until_another_is_closed() {
+    fn a_stream_over_the_members_limit_is_refused_until_another_closes() {
         let limits = StreamLimits::default();
         let caller = Caller::from(IpAddr::from(Ipv4Addr::LOCALHOST));
         let member = MemberId::from_random_bytes([1; 16]);

@@ -10,7 +10,7 @@ use crate::program::{Program, command};
 const LIFETIME: Duration = Duration::from_hours(6);
 
 fn text_of(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
+    value.as_str().unwrap_or_else(|| panic!("{value} is not a string"))
 }
 
 /// Returns the chat id and the key in a magic link.
@@ -81,8 +81,12 @@ async fn watch_party_does_what_its_exercise_asks_for() {
         zoe.says(text).await;
     }
     let read = bob.reads(seen).await;
-    assert!(read["messages"].as_array().unwrap().iter().all(|said| said["username"] == "Zoë 王 🍿"), "{read}");
-    assert_eq!(&bob.texts().await[2..], ["안녕하세요", "مرحبا", "👩🏽‍🚀 é ∑ 𝕏"], "composed, and else as it was typed");
+    assert!(read["messages"].as_array().unwrap().iter().all(|message| message["username"] == "Zoë 王 🍿"), "{read}");
+    assert_eq!(
+        &bob.texts().await[2..],
+        ["안녕하세요", "مرحبا", "👩🏽‍🚀 é ∑ 𝕏"],
+        "normalized to NFC, and otherwise as typed"
+    );
 
     // "Watch Party only saves or shows the last 30 messages": "delete older messages as ones over 30
     // come in".
@@ -167,16 +171,16 @@ async fn chat_room_flask_does_what_its_description_asks_for() {
     // "POST /<chat_id>: Require a valid session_token [...]. Post a new message to the chat." and
     // "messages should appear automatically": each member who polls receives them.
     let seen = ann.reads(0).await["last_id"].as_u64().unwrap();
-    let said = bob.says("ich bin's — 你好 🎉").await;
-    assert_eq!((&said["username"], &said["member_id"]), (&json!("Bob"), &json!(bob.id)));
+    let message = bob.says("ich bin's — 你好 🎉").await;
+    assert_eq!((&message["username"], &message["member_id"]), (&json!("Bob"), &json!(bob.id)));
     let new = ann.reads(seen).await;
-    assert_eq!(new["messages"], json!([said]));
+    assert_eq!(new["messages"], json!([message]));
 
     // "Give each chat a unique URL so users can return to it if they close their tab or reload the
     // page": the page loads again, and the remembered token still works.
     app.get(format!("/chat/{}", chat.id)).header("accept", "text/html").await_status(200).await;
-    let back = app.get(format!("/{}", chat.id)).header("accept", "text/html").await_status(303).await;
-    assert_eq!(back.header("location"), Some(&*format!("./chat/{}", chat.id)));
+    let redirect = app.get(format!("/{}", chat.id)).header("accept", "text/html").await_status(303).await;
+    assert_eq!(redirect.header("location"), Some(&*format!("./chat/{}", chat.id)));
     let own = bob.get("/session").await_status(200).await.json();
     assert_eq!((&own["member"]["username"], &own["member"]["member_id"]), (&json!("Bob"), &json!(bob.id)));
     assert_eq!(bob.texts().await, ["anyone there?", "ich bin's — 你好 🎉"]);
@@ -216,7 +220,7 @@ async fn chat_room_flask_does_what_its_description_asks_for() {
 }
 
 #[tokio::test]
-async fn with_the_memory_store_chats_are_not_saved_to_a_database_or_the_filesystem() {
+async fn the_memory_store_writes_nothing_to_a_database_or_the_filesystem() {
     // "Chats are intended to be ephemeral and are not saved to a database or the filesystem (ie it's ok for
     // them just to exist in memory on the web server)."
     let folder = tempfile::tempdir().unwrap();
@@ -229,13 +233,13 @@ async fn with_the_memory_store_chats_are_not_saved_to_a_database_or_the_filesyst
     let (address, token) = (format!("/{}", text_of(&chat["chat_id"])), text_of(&chat["session_token"]));
     assert_eq!(http.post(&address, token, &json!({"text": "hello"})).await.0, 201);
     assert_eq!(http.get(&address, token).await.1["messages"][0]["text"], "hello");
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "no file");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the running program has written no file");
     program.kill();
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nor after it");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the program leaves no file behind");
 }
 
 #[tokio::test]
-async fn a_chat_that_nobody_uses_any_more_is_deleted_though_no_document_asks_for_it() {
+async fn an_unused_chat_is_deleted_a_day_after_its_last_session_ends() {
     // "You also do not need to worry about deleting chats that nobody is using anymore."
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;

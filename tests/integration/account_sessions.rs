@@ -22,7 +22,7 @@ struct Room {
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+    value.as_str().unwrap_or_else(|| panic!("{value} is not a string")).to_owned()
 }
 
 impl Room {
@@ -32,11 +32,11 @@ impl Room {
     }
 
     async fn with(app: TestApp) -> Self {
-        let made = app.post("/createroom").json(&json!({"alias": "Book club"})).await_status(200).await.json();
-        let room = Self { app, id: text(&made["roomid"]) };
+        let created = app.post("/createroom").json(&json!({"alias": "Book club"})).await_status(200).await.json();
+        let room = Self { app, id: text(&created["roomid"]) };
         let account = json!({"username": "Ann", "password": PASSWORD});
-        let made = room.app.post(format!("/{}/register", room.id)).json(&account).await_status(200).await.json();
-        assert_eq!(made["succeeded"], true);
+        let created = room.app.post(format!("/{}/register", room.id)).json(&account).await_status(200).await.json();
+        assert_eq!(created["succeeded"], true);
         room
     }
 
@@ -89,7 +89,7 @@ async fn a_second_login_leaves_the_first_browser_logged_in() {
     let (first, second) = (room.token(1).await, room.token(2).await);
     assert_ne!(first, second);
     for token in [&first, &second] {
-        assert_eq!(room.members(token).await, 1, "one seat");
+        assert_eq!(room.members(token).await, 1, "both browsers share one seat");
         let say = room.app.post(format!("/{}", room.id)).bearer(token).json(&json!({"text": "hello"}));
         assert_eq!(say.await_status(201).await.json()["username"], "Ann");
     }
@@ -99,7 +99,7 @@ async fn a_second_login_leaves_the_first_browser_logged_in() {
 }
 
 #[tokio::test]
-async fn a_member_sees_their_own_sessions_and_ends_them() {
+async fn a_member_can_list_and_end_their_own_sessions() {
     let room = Room::new().await;
     let first = room.token(1).await;
     room.app.clock.advance(Duration::from_mins(1));
@@ -128,7 +128,7 @@ async fn a_member_sees_their_own_sessions_and_ends_them() {
 }
 
 #[tokio::test]
-async fn nobody_sees_or_ends_the_sessions_of_others() {
+async fn members_cannot_list_or_end_each_others_sessions() {
     let room = Room::new().await;
     let ann = room.token(1).await;
     let ids: Vec<Value> = room.list(&ann).await.iter().map(|session| session["session_id"].clone()).collect();
@@ -144,7 +144,7 @@ async fn nobody_sees_or_ends_the_sessions_of_others() {
 }
 
 #[tokio::test]
-async fn an_eleventh_session_is_refused_and_nothing_is_lost() {
+async fn an_eleventh_session_is_refused_or_replaces_the_oldest() {
     let room = Room::new().await;
     let mut tokens = Vec::new();
     for number in 1..=10 {
@@ -174,7 +174,7 @@ async fn an_eleventh_session_is_refused_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn each_session_ends_in_its_own_time_and_the_seat_with_the_last() {
+async fn each_session_expires_separately_and_the_seat_ends_with_the_last() {
     let room = Room::new().await;
     let first = room.token(1).await;
     room.app.clock.advance(Duration::from_hours(1));
@@ -195,25 +195,25 @@ async fn each_session_ends_in_its_own_time_and_the_seat_with_the_last() {
 }
 
 #[tokio::test]
-async fn the_stream_of_a_browser_that_is_logged_out_ends_and_the_others_go_on() {
+async fn logging_out_a_browser_ends_its_stream_and_no_other() {
     let room = Room::new().await;
     let (first, second) = (room.token(1).await, room.token(2).await);
     let service = &room.app.service;
     let token = |text: &str| SessionToken::parse(text).unwrap();
-    let mut first_sees = service.follow(caller(), room.chat_id(), &token(&first), 0).await.unwrap();
-    let mut second_sees = service.follow(caller(), room.chat_id(), &token(&second), 0).await.unwrap();
-    for follower in [&mut first_sees, &mut second_sees] {
+    let mut first_follower = service.follow(caller(), room.chat_id(), &token(&first), 0).await.unwrap();
+    let mut second_follower = service.follow(caller(), room.chat_id(), &token(&second), 0).await.unwrap();
+    for follower in [&mut first_follower, &mut second_follower] {
         assert!(matches!(follower.next().await, Ok(Update::Opened { .. })));
     }
     let ids = room.list(&second).await;
     room.end(&second, &ids[0]["session_id"]).await_status(204).await;
-    assert_eq!(first_sees.next().await, Err(Ending::SessionEnded(Departure::Left)));
+    assert_eq!(first_follower.next().await, Err(Ending::SessionEnded(Departure::Left)));
     room.app.post(format!("/{}", room.id)).bearer(&second).json(&json!({"text": "on"})).await_status(201).await;
-    assert!(matches!(second_sees.next().await, Ok(Update::Event(Event::MessagePosted { .. }))));
+    assert!(matches!(second_follower.next().await, Ok(Update::Event(Event::MessagePosted { .. }))));
 }
 
 #[tokio::test]
-async fn an_owner_who_logs_another_browser_out_ends_the_way_back_that_it_may_hold() {
+async fn an_owner_who_logs_out_another_browser_invalidates_the_recovery_code() {
     let app = TestApp::with(Options { rate_limit: false, ..Options::default() });
     let request = json!({"username": "Ann", "admission": "account", "password": PASSWORD});
     let created = app.post("/create").json(&request).await_status(201).await.json();
@@ -237,7 +237,7 @@ async fn an_owner_who_logs_another_browser_out_ends_the_way_back_that_it_may_hol
 }
 
 #[tokio::test]
-async fn an_owner_who_comes_back_by_a_code_leaves_their_other_browsers_in() {
+async fn recovery_ends_only_the_oldest_of_an_owners_ten_sessions() {
     let app = TestApp::with(Options { rate_limit: false, ..Options::default() });
     let request = json!({"username": "Ann", "admission": "account", "password": PASSWORD});
     let created = app.post("/create").json(&request).await_status(201).await.json();
@@ -248,18 +248,18 @@ async fn an_owner_who_comes_back_by_a_code_leaves_their_other_browsers_in() {
         tokens.push(room.token(number).await);
     }
     let body = json!({"recovery_code": created["recovery_code"]});
-    let back = room.app.post(format!("/{}/recover", room.id)).json(&body).await_status(200).await.json();
-    assert_eq!(back["member"]["role"], "owner");
+    let recovered = room.app.post(format!("/{}/recover", room.id)).json(&body).await_status(200).await.json();
+    assert_eq!(recovered["member"]["role"], "owner");
     // The number of sessions does not prevent recovery: the oldest session ends.
     room.read(&tokens[0]).await_problem(401, "session_expired").await;
     for token in &tokens[1..] {
         room.read(token).await_status(200).await;
     }
-    room.read(&text(&back["session_token"])).await_status(200).await;
+    room.read(&text(&recovered["session_token"])).await_status(200).await;
 }
 
 #[tokio::test]
-async fn the_name_of_whoever_makes_a_room_on_the_page_is_theirs() {
+async fn a_room_creators_password_reserves_their_username() {
     let app = TestApp::new();
     let request = json!({"username": "Ann", "admission": "account", "password": PASSWORD});
     let created = app.post("/create").json(&request).await_status(201).await.json();
@@ -268,8 +268,8 @@ async fn the_name_of_whoever_makes_a_room_on_the_page_is_theirs() {
     let account = json!({"username": "ann", "password": "another password"});
     let taken = room.app.post(format!("/{}/register", room.id)).json(&account).await_status(200).await.json();
     assert_eq!(taken["succeeded"], false);
-    let back = room.browser(1).await.json();
-    assert_eq!(back["member"]["member_id"], created["member"]["member_id"]);
+    let login = room.browser(1).await.json();
+    assert_eq!(login["member"]["member_id"], created["member"]["member_id"]);
     // A password is only accepted for this kind of chat, and must follow the rules.
     let wrong = [json!({"password": PASSWORD}), json!({"admission": "open", "password": PASSWORD})];
     for body in wrong.into_iter().chain([json!({"admission": "account", "password": "short"})]) {
@@ -279,7 +279,7 @@ async fn the_name_of_whoever_makes_a_room_on_the_page_is_theirs() {
 }
 
 #[tokio::test]
-async fn an_owner_with_an_account_is_an_owner_and_of_that_name_whenever_they_are_in() {
+async fn an_owners_account_keeps_its_role_and_name_across_logins() {
     let app = TestApp::with(Options { rate_limit: false, ..Options::default() });
     let request = json!({"username": "Ann", "admission": "account", "password": PASSWORD});
     let created = app.post("/create").json(&request).await_status(201).await.json();
@@ -301,14 +301,14 @@ async fn an_owner_with_an_account_is_an_owner_and_of_that_name_whenever_they_are
     let code = room.app.post(format!("/{}/recovery", room.id)).bearer(&ann).await_status(200).await.json();
     room.app.clock.advance(LIFETIME);
     let body = json!({"recovery_code": code["recovery_code"], "username": "Owner"});
-    let back = room.app.post(format!("/{}/recover", room.id)).json(&body).await_status(200).await.json();
-    assert_eq!(back["member"]["username"], "Ann");
+    let recovered = room.app.post(format!("/{}/recover", room.id)).json(&body).await_status(200).await.json();
+    assert_eq!(recovered["member"]["username"], "Ann");
     // A member who steps down does not become owner again by logging in.
     let members = format!("/{}/members", room.id);
     let bob = room.app.post(format!("/{}/login", room.id)).json(&account).await_status(200).await.json();
     assert_eq!(role(&text(&bob["token"])).await, ("Bob".into(), "owner".into()));
-    let own = format!("{members}/{}", text(&back["member"]["member_id"]));
-    let step_down = room.app.call(axum::http::Method::PATCH, own).bearer(&text(&back["session_token"]));
+    let own = format!("{members}/{}", text(&recovered["member"]["member_id"]));
+    let step_down = room.app.call(axum::http::Method::PATCH, own).bearer(&text(&recovered["session_token"]));
     step_down.json(&json!({"role": "guest"})).await_status(200).await;
     assert_eq!(role(&room.token(2).await).await, ("Ann".into(), "guest".into()));
 }

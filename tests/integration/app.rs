@@ -123,7 +123,7 @@ pub async fn seat(service: &Service, chat_id: ChatId, key: &InviteKey, username:
     let username = Username::parse(username).unwrap();
     match service.join(caller(), chat_id, key, username, Joiner::Unknown).await.ok()? {
         JoinOutcome::Seated(seat) => Some(seat),
-        JoinOutcome::Knocked { .. } => panic!("the invite asks first"),
+        JoinOutcome::Knocked { .. } => panic!("the invite needs approval"),
     }
 }
 
@@ -236,38 +236,38 @@ impl<'a> Chat<'a> {
     }
 
     /// Knocks with the chat's first invite.
-    pub async fn knock(&self, username: &str) -> Knocker<'a> {
+    pub async fn knock(&self, username: &str) -> Guest<'a> {
         self.knock_by(&self.key, username).await
     }
 
-    /// The same, from the address `place`, because one address can knock only a few times.
-    pub async fn knock_from(&self, place: u16, username: &str) -> Knocker<'a> {
-        let knocked = self.join_with(&self.key, username).at_place(place).await_status(202).await.json();
-        self.knocker(&knocked)
+    /// The same, from the address with this number, because one address can knock only a few times.
+    pub async fn knock_from(&self, address: u16, username: &str) -> Guest<'a> {
+        let knocked = self.join_with(&self.key, username).at_address(address).await_status(202).await.json();
+        self.guest(&knocked)
     }
 
-    pub async fn knock_by(&self, key: &str, username: &str) -> Knocker<'a> {
+    pub async fn knock_by(&self, key: &str, username: &str) -> Guest<'a> {
         let knocked = self.join_with(key, username).await_status(202).await.json();
-        self.knocker(&knocked)
+        self.guest(&knocked)
     }
 
     /// The guest to whom the answer `knocked` was sent.
-    pub fn knocker(&self, knocked: &Value) -> Knocker<'a> {
+    pub fn guest(&self, knocked: &Value) -> Guest<'a> {
         let id = knocked["knock_id"].as_str().unwrap().to_owned();
         let path = format!("/{}/knocks/{id}", self.id);
-        Knocker { app: self.app, id, path, ticket: knocked["ticket"].as_str().unwrap().to_owned() }
+        Guest { app: self.app, id, path, ticket: knocked["ticket"].as_str().unwrap().to_owned() }
     }
 }
 
 /// A guest who knocked.
-pub struct Knocker<'a> {
+pub struct Guest<'a> {
     app: &'a TestApp,
     pub id: String,
     pub path: String,
     pub ticket: String,
 }
 
-impl<'a> Knocker<'a> {
+impl<'a> Guest<'a> {
     pub fn ask(&self) -> Call<'a> {
         self.app.get(&self.path).bearer(&self.ticket)
     }
@@ -320,21 +320,21 @@ impl<'a> Member<'a> {
         self.call(Method::DELETE, path)
     }
 
-    pub fn set_role(&self, whom: &Member<'_>, role: &str) -> Call<'a> {
-        let call = self.call(Method::PATCH, &format!("/members/{}", whom.id));
+    pub fn set_role(&self, target: &Member<'_>, role: &str) -> Call<'a> {
+        let call = self.call(Method::PATCH, &format!("/members/{}", target.id));
         call.json(&serde_json::json!({ "role": role }))
     }
 
-    pub fn decide(&self, knocker: &Knocker<'_>, decision: &str) -> Call<'a> {
-        self.post(&format!("/knocks/{}", knocker.id)).json(&serde_json::json!({ "decision": decision }))
+    pub fn decide(&self, guest: &Guest<'_>, decision: &str) -> Call<'a> {
+        self.post(&format!("/knocks/{}", guest.id)).json(&serde_json::json!({ "decision": decision }))
     }
 
-    pub async fn approves(&self, knocker: &Knocker<'_>) {
-        self.decide(knocker, "approve").await_status(200).await;
+    pub async fn approves(&self, guest: &Guest<'_>) {
+        self.decide(guest, "approve").await_status(200).await;
     }
 
-    pub async fn declines(&self, knocker: &Knocker<'_>) {
-        self.decide(knocker, "decline").await_status(200).await;
+    pub async fn declines(&self, guest: &Guest<'_>) {
+        self.decide(guest, "decline").await_status(200).await;
     }
 
     /// Returns the usernames of the waiting guests.
@@ -387,7 +387,7 @@ impl Call<'_> {
     }
 
     /// Sends the request from the address with this number.
-    pub fn at_place(mut self, number: u16) -> Self {
+    pub fn at_address(mut self, number: u16) -> Self {
         let [high, low] = number.to_be_bytes();
         self.address = IpAddr::from([198, 18, high, low]);
         self
@@ -415,9 +415,9 @@ impl Call<'_> {
     }
 
     pub async fn await_status(self, status: u16) -> Answer {
-        let asked = format!("{} {}", self.method, self.path);
+        let request = format!("{} {}", self.method, self.path);
         let answer = self.answer().await;
-        assert_eq!(answer.status.as_u16(), status, "{asked}: {answer:?}");
+        assert_eq!(answer.status.as_u16(), status, "{request}: {answer:?}");
         answer
     }
 
@@ -467,12 +467,12 @@ impl fmt::Debug for Answer {
 }
 
 /// Resolves `reference` against `path`, as browsers do. It must be relative, so that it works in any folder of a host.
-pub fn led(path: &str, reference: &str) -> String {
+pub fn resolve(path: &str, reference: &str) -> String {
     assert!(!reference.starts_with('/') && !reference.contains("//"), "{reference} is not relative");
-    let (way, rest) = reference.split_at(reference.find(['?', '#']).unwrap_or(reference.len()));
+    let (relative, suffix) = reference.split_at(reference.find(['?', '#']).unwrap_or(reference.len()));
     let mut segments: Vec<&str> = path.split('/').collect();
     segments.pop();
-    for segment in way.split('/') {
+    for segment in relative.split('/') {
         match segment {
             "." => {}
             ".." => {
@@ -481,5 +481,5 @@ pub fn led(path: &str, reference: &str) -> String {
             segment => segments.push(segment),
         }
     }
-    format!("{}{rest}", segments.join("/"))
+    format!("{}{suffix}", segments.join("/"))
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules that each module may name. A file belongs to the longest entry that its path starts with.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("wire", &["domain"]),
     ("store", &["domain"]),
@@ -42,7 +42,7 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|line| !line.trim_start().starts_with("//"))
 }
 
-fn named(line: &str) -> impl Iterator<Item = &str> {
+fn named_modules(line: &str) -> impl Iterator<Item = &str> {
     line.match_indices("crate::").map(|(at, word)| {
         let rest = &line[at + word.len()..];
         let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
@@ -51,44 +51,44 @@ fn named(line: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn modules_name_only_whom_they_may() {
+fn modules_depend_only_on_allowed_modules() {
     let mut wrong = Vec::new();
     for (path, text) in sources() {
-        let place = path.with_extension("").to_string_lossy().into_owned();
-        let owner = ARROWS
+        let file = path.with_extension("").to_string_lossy().into_owned();
+        let owner = ALLOWED
             .iter()
-            .filter(|(owner, _)| place == *owner || place.starts_with(&format!("{owner}/")))
+            .filter(|(owner, _)| file == *owner || file.starts_with(&format!("{owner}/")))
             .max_by_key(|(owner, _)| owner.len());
         let Some((owner, may_name)) = owner else {
-            assert!(["lib", "main"].contains(&place.as_str()), "{place} has no place in the architecture");
+            assert!(["lib", "main"].contains(&file.as_str()), "{file} is in no module of the architecture");
             continue;
         };
         let module = owner.split('/').next().unwrap();
         for line in code(&text) {
-            for name in named(line).filter(|name| MODULES.contains(name)) {
+            for name in named_modules(line).filter(|name| MODULES.contains(name)) {
                 if name != module && !may_name.contains(&name) {
-                    wrong.push(format!("{place} names {name}: {}", line.trim()));
+                    wrong.push(format!("{file} uses {name}: {}", line.trim()));
                 }
             }
-            assert!(!line.contains("use crate::{") && !line.contains("crate::*"), "{place}: name one module a line");
+            assert!(!line.contains("use crate::{") && !line.contains("crate::*"), "{file}: use one module per line");
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
-fn pages_reach_server_functions_but_nothing_else_of_the_server() {
+fn pages_use_no_server_only_crates() {
     let pages = sources().into_iter().filter(|(path, _)| path.starts_with("app") && !path.ends_with("server_fns.rs"));
     for (path, text) in pages {
         for server in ["axum", "tokio", "leptos_axum", "dashmap", "governor", "tower"] {
             let names = code(&text).any(|line| line.contains(&format!("{server}::")));
-            assert!(!names, "{} names {server}", path.display());
+            assert!(!names, "{} uses {server}", path.display());
         }
     }
 }
 
 #[test]
-fn feature_gates_stand_in_the_crate_root_alone() {
+fn feature_gates_appear_only_in_the_crate_root() {
     for (path, text) in sources() {
         let gates = code(&text).filter(|line| line.contains("feature =")).count();
         assert!(gates == 0 || path == Path::new("lib.rs"), "{} has a feature gate", path.display());
@@ -96,7 +96,7 @@ fn feature_gates_stand_in_the_crate_root_alone() {
 }
 
 #[test]
-fn no_file_is_named_after_nothing() {
+fn no_file_has_a_vague_name() {
     for (path, _) in sources() {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         for vague in ["util", "utils", "helper", "helpers", "common", "misc", "types", "manager"] {
@@ -106,12 +106,12 @@ fn no_file_is_named_after_nothing() {
 }
 
 #[test]
-fn the_domain_knows_no_clock_and_no_randomness() {
+fn the_domain_uses_no_clock_randomness_or_io() {
     let domain = sources().into_iter().filter(|(path, _)| path.starts_with("domain"));
     for (path, text) in domain {
         for word in ["SystemTime", "Instant::now", "getrandom", "now_utc", "new_v4", "async fn", "std::fs", "std::net"]
         {
-            assert!(!code(&text).any(|line| line.contains(word)), "{} names {word}", path.display());
+            assert!(!code(&text).any(|line| line.contains(word)), "{} uses {word}", path.display());
         }
     }
 }

@@ -188,7 +188,7 @@ impl Reader {
                 let event: Vec<u8> = read.drain(..end + 2).collect();
                 let event = String::from_utf8(event).unwrap();
                 let data = event.lines().find_map(|line| line.strip_prefix("data: "));
-                self.hear(data.unwrap_or("null"));
+                self.receive(data.unwrap_or("null"));
             }
         }
         Some(())
@@ -202,13 +202,13 @@ impl Reader {
         let (mut socket, _) = connect_async(request).await.ok()?;
         while !self.has_all() {
             if let Message::Text(text) = socket.next().await?.ok()? {
-                self.hear(&text);
+                self.receive(&text);
             }
         }
         Some(())
     }
 
-    fn hear(&mut self, event: &str) {
+    fn receive(&mut self, event: &str) {
         let event: Value = serde_json::from_str(event).unwrap();
         match event["type"].as_str() {
             Some("message") => self.take(&event["message"]),
@@ -248,7 +248,7 @@ async fn room_of_accounts(http: &Http) -> Room {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_acknowledged_is_lost_doubled_or_out_of_order() {
+async fn acknowledged_messages_are_never_lost_duplicated_or_reordered() {
     let seed = std::env::var("CHAOS_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed: u64 = seed.unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0);
     println!("CHAOS_SEED={seed}");
@@ -280,8 +280,8 @@ async fn nothing_acknowledged_is_lost_doubled_or_out_of_order() {
     let all = CHATS * 3 * POSTS;
     for restart in 1..=RESTARTS {
         // Spread the restarts evenly over all posts.
-        let said = || rooms.iter().map(|room| room.acknowledged.lock().len()).sum::<usize>();
-        while said() < all * restart / (RESTARTS + 1) {
+        let acknowledged = || rooms.iter().map(|room| room.acknowledged.lock().len()).sum::<usize>();
+        while acknowledged() < all * restart / (RESTARTS + 1) {
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_millis(5)) => {}
                 // A writer that panics fails the test; one that finishes has had all its posts acknowledged.
@@ -298,8 +298,8 @@ async fn nothing_acknowledged_is_lost_doubled_or_out_of_order() {
     network.is_bad.store(false, Ordering::SeqCst);
     for reader in readers.join_all().await {
         let ids: Vec<u64> = reader.seen.iter().map(|(id, _)| *id).collect();
-        assert_eq!(ids, (1..=3 * POSTS as u64).collect::<Vec<_>>(), "each once, in order");
+        assert_eq!(ids, (1..=3 * POSTS as u64).collect::<Vec<_>>(), "each message once, in order");
         let seen: HashSet<(u64, String)> = reader.seen.into_iter().collect();
-        assert_eq!(seen, *reader.room.acknowledged.lock(), "what was acknowledged, under the same id");
+        assert_eq!(seen, *reader.room.acknowledged.lock(), "every acknowledged message, under the same id");
     }
 }

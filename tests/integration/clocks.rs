@@ -50,23 +50,23 @@ fn ann() -> Username {
 }
 
 #[tokio::test]
-async fn limits_hold_and_end_though_the_clock_is_set_back() {
+async fn rate_limits_apply_and_recover_when_the_clock_is_set_back() {
     let clock = WrongClock::new(0);
     let service = service(&clock);
-    let mut made = 0;
+    let mut created = 0;
     while service.create_chat(caller(), ann(), None, settings()).await.is_ok() {
-        made += 1;
+        created += 1;
     }
     clock.millis.store(NOON - 3_600_000, Ordering::SeqCst);
     assert!(service.create_chat(caller(), ann(), None, settings()).await.is_err());
     clock.uptime.store(60_000, Ordering::SeqCst);
-    for _ in 0..made {
+    for _ in 0..created {
         service.create_chat(caller(), ann(), None, settings()).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn who_was_heard_of_before_the_clock_was_set_back_is_not_online_until_it_has_caught_up() {
+async fn a_member_goes_offline_on_time_after_the_clock_is_set_back() {
     let clock = WrongClock::new(0);
     let service = service(&clock);
     let chat = service.create_chat(caller(), ann(), None, settings()).await.unwrap();
@@ -82,7 +82,7 @@ async fn who_was_heard_of_before_the_clock_was_set_back_is_not_online_until_it_h
 }
 
 #[tokio::test]
-async fn a_chat_can_be_created_though_its_first_session_ends_while_it_is() {
+async fn a_chat_can_be_created_even_if_its_first_session_expires_meanwhile() {
     let hours = 3_600_000;
     let service = service(&WrongClock::new(12 * hours));
     let chat = service.create_chat(caller(), ann(), None, settings()).await.unwrap();

@@ -14,7 +14,7 @@ fn leptos_table(file: &str) -> Table {
 }
 
 #[test]
-fn leptos_toml_says_what_cargo_toml_says() {
+fn leptos_toml_agrees_with_cargo_toml() {
     let (server, build) = (leptos_table("Leptos.toml"), leptos_table("Cargo.toml"));
     for (name, value) in &server {
         assert_eq!(build.get(name), Some(value), "{name}");
@@ -25,7 +25,7 @@ fn leptos_toml_says_what_cargo_toml_says() {
 }
 
 #[test]
-fn the_page_and_the_command_that_prepares_it_agree_on_wasm_bindgen() {
+fn cargo_and_the_makefile_agree_on_the_wasm_bindgen_version() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let cargo: Table = fs::read_to_string(root.join("Cargo.toml")).unwrap().parse().unwrap();
     let pinned = cargo["dependencies"]["wasm-bindgen"].as_str().and_then(|version| version.strip_prefix('='));
@@ -39,7 +39,7 @@ fn the_page_and_the_command_that_prepares_it_agree_on_wasm_bindgen() {
 }
 
 #[test]
-fn a_wrong_value_stops_the_start_with_one_line_that_names_it() {
+fn an_invalid_setting_stops_startup_with_one_line_that_names_it() {
     let start = |flag: Option<&str>, variable: (&str, &str)| {
         let mut program = Command::new(env!("CARGO_BIN_EXE_watch-party"));
         program.current_dir(env!("CARGO_MANIFEST_DIR")).args(flag).env(variable.0, variable.1);
@@ -55,9 +55,12 @@ fn a_wrong_value_stops_the_start_with_one_line_that_names_it() {
         (None, ("LEPTOS_SITE_ADDR", taken.as_str()), "LEPTOS_SITE_ADDR"),
         (Some("--store=floppy"), ("WATCH_PARTY_STORE", "memory"), "--store"),
     ];
-    for (flag, variable, named) in wrong {
-        let (code, said) = start(flag, variable);
-        assert_eq!(code, Some(2), "{said}");
-        assert!(said.starts_with("watch-party: ") && said.contains(named) && said.lines().count() == 1, "{said}");
+    for (flag, variable, name) in wrong {
+        let (code, stderr) = start(flag, variable);
+        assert_eq!(code, Some(2), "{stderr}");
+        assert!(
+            stderr.starts_with("watch-party: ") && stderr.contains(name) && stderr.lines().count() == 1,
+            "{stderr}"
+        );
     }
 }

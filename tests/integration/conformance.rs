@@ -11,7 +11,7 @@ use crate::app::{Options, TestApp};
 use crate::live::Site;
 
 /// Calls that would end the session that the other calls need, or that are no plain HTTP request.
-const ENDING: &str = "end_chat|end_chat_with_slash|end_own_session|renew_session|follow_chat";
+const EXCLUDED: &str = "end_chat|end_chat_with_slash|end_own_session|renew_session|follow_chat";
 
 /// Runs Schemathesis with `arguments` against `site`, where the chat `chat_id` exists.
 async fn check(site: &Site, chat_id: &str, arguments: &[&str]) {
@@ -31,7 +31,7 @@ async fn check(site: &Site, chat_id: &str, arguments: &[&str]) {
 
 #[tokio::test]
 #[ignore = "needs Schemathesis, which `make conformance` installs"]
-async fn every_call_conforms_to_the_document_for_strangers() {
+async fn every_call_conforms_to_the_document_for_anonymous_callers() {
     let app = TestApp::with(Options { rate_limit: false, ..Options::default() });
     let room = app.post("/createroom").json(&json!({"alias": "Film night"})).await_status(200).await.json();
     let site = Site::of(app.service.clone()).await;
@@ -45,7 +45,7 @@ async fn every_call_of_a_chat_conforms_to_the_document_for_its_owner() {
     let (chat, ann) = app.chat(json!({"username": "Ann", "capacity": 50})).await;
     let site = Site::of(app.service.clone()).await;
     let authorization = format!("Authorization: Bearer {}", ann.token);
-    let calls = ["--include-path-regex", r"^/\{chat_id\}", "--exclude-operation-id-regex", ENDING];
+    let calls = ["--include-path-regex", r"^/\{chat_id\}", "--exclude-operation-id-regex", EXCLUDED];
     check(&site, &chat.id, &[&calls[..], &["--header", &authorization]].concat()).await;
 }
 
@@ -83,8 +83,8 @@ async fn every_example_on_the_readable_page_runs() {
             continue;
         }
         // A WebSocket stays open until curl ends.
-        let how = r#"curl -s --max-time 2 -w "\n%{http_code}""#;
-        let answer = run(format!("{first}\n{setup}\n{}", command.replacen("curl", how, 1))).await;
+        let curl = r#"curl -s --max-time 2 -w "\n%{http_code}""#;
+        let answer = run(format!("{first}\n{setup}\n{}", command.replacen("curl", curl, 1))).await;
         let (body, status) = answer.rsplit_once('\n').unwrap_or_default();
         let is_refused = body.contains("\"succeeded\":false"); // by Flask-Chat, with status 200
         if is_refused || !["200", "201", "202", "204", "303", "101"].contains(&status) {

@@ -58,13 +58,13 @@ struct Load {
     http: Http,
     acknowledgements: AtomicUsize,
     enough: usize,
-    came: Notify,
+    reached: Notify,
 }
 
 impl Load {
     fn acknowledged(&self) {
         if self.acknowledgements.fetch_add(1, Ordering::SeqCst) + 1 == self.enough {
-            self.came.notify_one();
+            self.reached.notify_one();
         }
     }
 
@@ -73,12 +73,12 @@ impl Load {
         loop {
             let mut drawn = [0; 2];
             dice.fill(&mut drawn);
-            let went_on = match drawn[0] {
+            let outcome = match drawn[0] {
                 0..8 if writer == 0 => self.join(chat).await,
                 8..24 if writer == 1 => self.renew(chat, drawn[1]).await,
                 _ => self.post(chat, drawn[1]).await,
             };
-            if went_on.is_none() {
+            if outcome.is_none() {
                 return;
             }
         }
@@ -91,12 +91,12 @@ impl Load {
             (format!("/{}", chat.id), seat, token)
         };
         let client_id = Uuid::new_v4();
-        let text = format!("said as {client_id}");
+        let text = format!("message {client_id}");
         let body = json!({"text": text, "client_id": client_id});
         match self.http.ask(Method::POST, &path, &token, Some(&body)).await {
             Ok((StatusCode::CREATED, _, message)) => {
                 let id = message["id"].as_u64().unwrap();
-                assert!(chat.lock().acknowledged.insert(id, (text, client_id)).is_none(), "an id twice");
+                assert!(chat.lock().acknowledged.insert(id, (text, client_id)).is_none(), "a duplicate message id");
                 self.acknowledged();
                 Some(())
             }
@@ -178,9 +178,15 @@ async fn check(http: &Http, chat: &mut Known) {
         }
     }
     let answers = join_all(chat.tokens.iter().flatten().map(|token| http.get(&path, token))).await;
-    assert!(answers.iter().all(|(status, _)| *status == StatusCode::OK), "an acknowledged session: {answers:?}");
+    assert!(
+        answers.iter().all(|(status, _)| *status == StatusCode::OK),
+        "acknowledged sessions are accepted: {answers:?}"
+    );
     let ended = join_all(chat.ended.iter().map(|token| http.get(&path, token))).await;
-    assert!(ended.iter().all(|(status, _)| *status == StatusCode::UNAUTHORIZED), "a session came back: {ended:?}");
+    assert!(
+        ended.iter().all(|(status, _)| *status == StatusCode::UNAUTHORIZED),
+        "ended sessions are refused: {ended:?}"
+    );
     chat.ended.clear();
 
     let Some((_, read)) = answers.into_iter().next() else { return };
@@ -193,11 +199,11 @@ async fn check(http: &Http, chat: &mut Known) {
         .collect();
     let ids: Vec<u64> = messages.iter().map(|(id, _)| *id).collect();
     let oldest = last_id.saturating_sub(chat.history) + 1;
-    assert_eq!(ids, (oldest..=last_id).collect::<Vec<_>>(), "what is kept has no gap");
+    assert_eq!(ids, (oldest..=last_id).collect::<Vec<_>>(), "the kept messages have no gap");
     let texts: HashSet<&String> = messages.iter().map(|(_, text)| text).collect();
-    assert_eq!(texts.len(), messages.len(), "a message twice");
+    assert_eq!(texts.len(), messages.len(), "a duplicate message");
     let kept: HashMap<u64, String> = messages.iter().cloned().collect();
-    assert!(chat.acknowledged.last_key_value().is_none_or(|(id, _)| *id <= last_id), "the newest is lost");
+    assert!(chat.acknowledged.last_key_value().is_none_or(|(id, _)| *id <= last_id), "the newest message is lost");
     for (id, (text, _)) in chat.acknowledged.range(oldest..) {
         assert_eq!(kept.get(id), Some(text), "message {id}");
     }
@@ -212,7 +218,7 @@ async fn settle(http: &Http, chat: &mut Known) {
         let (status, message) = http.post(&path, token, &body).await;
         assert!(status.is_success(), "{status} {message}");
         let id = message["id"].as_u64().unwrap();
-        assert!(chat.acknowledged.insert(id, (text, client_id)).is_none(), "message {id} twice");
+        assert!(chat.acknowledged.insert(id, (text, client_id)).is_none(), "message {id} is a duplicate");
     }
 }
 
@@ -228,7 +234,7 @@ fn start_scrubbing(folder: &Path) -> Program {
 const FOLDER: &str = "CRASH_TEST_FOLDER";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the part of a server, which the test below starts"]
+#[ignore = "the server process that `acknowledged_changes_survive_kill_9` starts"]
 async fn serve_and_scrub() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let options = SqliteOptions { max_log_bytes: 64 * 1024, ..SqliteOptions::default() };
@@ -241,7 +247,7 @@ async fn serve_and_scrub() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acknowledged_survives_kill_9() {
+async fn acknowledged_changes_survive_kill_9() {
     let dice = Arc::new(CountingEntropy::seeded(Uuid::new_v4().as_u64_pair().0));
     let folder = tempfile::tempdir().unwrap();
 
@@ -259,7 +265,7 @@ async fn what_was_acknowledged_survives_kill_9() {
             http: program.caller(),
             acknowledgements: AtomicUsize::new(0),
             enough: 1 + usize::from(drawn[0]),
-            came: Notify::new(),
+            reached: Notify::new(),
         });
         let mut writers = tokio::task::JoinSet::new();
         for chat in &chats {
@@ -269,8 +275,8 @@ async fn what_was_acknowledged_survives_kill_9() {
             }
         }
         tokio::select! {
-            () = load.came.notified() => {}
-            Some(writer) = writers.join_next() => panic!("the program went away by itself: {writer:?}"),
+            () = load.reached.notified() => {}
+            Some(writer) = writers.join_next() => panic!("the program ended by itself: {writer:?}"),
         }
         // Kill at a random moment, not just after an answer.
         tokio::time::sleep(Duration::from_micros(u64::from(drawn[1]) * 50)).await;

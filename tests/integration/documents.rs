@@ -77,7 +77,7 @@ fn documented() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_call_is_documented_and_nothing_else() {
+fn the_document_lists_exactly_the_expected_calls() {
     let calls: BTreeSet<String> = CALLS.map(str::to_owned).into();
     assert_eq!(documented(), calls);
 }
@@ -105,7 +105,7 @@ fn known_methods(documented: &BTreeSet<String>, path: &str) -> Vec<&'static str>
 }
 
 #[tokio::test]
-async fn every_documented_call_is_routed_and_other_methods_are_told_which_there_are() {
+async fn documented_calls_are_routed_and_other_methods_get_405_with_the_allowed_ones() {
     let app = TestApp::new();
     let documented = documented();
     let paths: BTreeSet<&str> =
@@ -131,7 +131,7 @@ async fn every_documented_call_is_routed_and_other_methods_are_told_which_there_
 }
 
 #[tokio::test]
-async fn every_call_answers_the_same_with_and_without_a_slash_at_its_end() {
+async fn every_call_answers_the_same_with_and_without_a_trailing_slash() {
     let documented = documented();
     for call in &documented {
         let (method, path) = call.split_once(' ').unwrap();
@@ -152,7 +152,7 @@ async fn every_call_answers_the_same_with_and_without_a_slash_at_its_end() {
 }
 
 #[tokio::test]
-async fn every_body_of_json_may_be_a_form_of_the_same_fields() {
+async fn every_json_body_can_be_a_form_with_the_same_fields() {
     let document = api_document();
     let calls = document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
     let bodies: Vec<&Value> = calls.filter_map(|call| call.pointer("/requestBody/content")).collect();
@@ -172,10 +172,11 @@ async fn every_body_of_json_may_be_a_form_of_the_same_fields() {
 
 /// Every call is added to the router through the macro that documents it; these few routes are not calls.
 #[test]
-fn nothing_is_routed_beside_the_document() {
+fn only_pages_and_files_are_routed_outside_the_document() {
     let mut routed = Vec::new();
     for (path, text) in sources().into_iter().filter(|(path, _)| path.starts_with("http")) {
-        let count: usize = [".route(", ".route_service(", ".nest"].map(|way| text.matches(way).count()).iter().sum();
+        let count: usize =
+            [".route(", ".route_service(", ".nest"].map(|pattern| text.matches(pattern).count()).iter().sum();
         if count > 0 {
             routed.push((path.to_string_lossy().into_owned(), count));
         }
@@ -186,7 +187,7 @@ fn nothing_is_routed_beside_the_document() {
 }
 
 #[tokio::test]
-async fn the_document_is_openapi_3_1_and_names_problems_as_such() {
+async fn the_document_is_openapi_3_1_and_describes_refusals_as_problems() {
     let app = TestApp::new();
     let document = app.get("/openapi.json").await_status(200).await.json();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
@@ -195,13 +196,16 @@ async fn the_document_is_openapi_3_1_and_names_problems_as_such() {
     for methods in document["paths"].as_object().unwrap().values() {
         for call in methods.as_object().unwrap().values() {
             assert!(call["summary"].is_string() && call["tags"].is_array(), "{call}");
-            assert!(names.insert(call["operationId"].as_str().unwrap().to_owned()), "two calls of one name: {call}");
+            assert!(
+                names.insert(call["operationId"].as_str().unwrap().to_owned()),
+                "two calls with the same name: {call}"
+            );
             for (status, response) in call["responses"].as_object().unwrap() {
                 // Flask-Chat refuses in its own format.
                 let schema = response["content"]["application/json"]["schema"]["$ref"].as_str();
-                let is_of_dialect =
+                let has_own_format =
                     schema.is_some_and(|schema| schema.ends_with("Outcome") || schema.ends_with("Login"));
-                let is_problem = status.as_str() >= "400" && !is_of_dialect;
+                let is_problem = status.as_str() >= "400" && !has_own_format;
                 problems += u32::from(is_problem);
                 let content = response["content"].get("application/problem+json");
                 assert_eq!(content.is_some(), is_problem, "{status}: {response}");
@@ -215,7 +219,7 @@ async fn the_document_is_openapi_3_1_and_names_problems_as_such() {
 }
 
 #[tokio::test]
-async fn every_reference_in_the_document_leads_somewhere() {
+async fn every_reference_in_the_document_resolves() {
     fn references(value: &Value, found: &mut Vec<String>) {
         match value {
             Value::Object(fields) => {
@@ -239,7 +243,7 @@ async fn every_reference_in_the_document_leads_somewhere() {
 }
 
 #[tokio::test]
-async fn the_readable_page_names_every_call_and_loads_nothing_from_elsewhere() {
+async fn the_readable_page_lists_every_call_and_loads_nothing_external() {
     let app = TestApp::new();
     let answer = app.get("/docs").await_status(200).await;
     let page = answer.text();
@@ -247,7 +251,7 @@ async fn the_readable_page_names_every_call_and_loads_nothing_from_elsewhere() {
         assert!(page.contains(&format!("<code>{call}</code>")), "{call}");
     }
     let loads = ["src=\"http", "href=\"http", "src=\"//", "href=\"//", "<script"];
-    assert!(loads.iter().all(|way| !page.contains(way)), "{page}");
+    assert!(loads.iter().all(|pattern| !page.contains(pattern)), "{page}");
     assert!(answer.header("content-security-policy").unwrap().contains("default-src 'none'"));
 }
 
@@ -312,11 +316,11 @@ fn is_rust_test(name: &str) -> bool {
 }
 
 #[test]
-fn every_sentence_of_the_five_systems_names_tests_that_there_are() {
+fn every_sentence_about_the_five_systems_names_existing_tests() {
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/systems.md");
     let document = fs::read_to_string(document).unwrap();
     let (in_rust, in_browsers) = (rust_tests(), browser_tests());
-    assert!(in_rust.contains("documents::every_sentence_of_the_five_systems_names_tests_that_there_are"));
+    assert!(in_rust.contains("documents::every_sentence_about_the_five_systems_names_existing_tests"));
     let mut sentences = 0;
     let mut is_in_table = false;
     for line in document.lines() {
@@ -326,7 +330,7 @@ fn every_sentence_of_the_five_systems_names_tests_that_there_are() {
         let tests = quoted(line).filter(|name| is_rust_test(name) || name.contains(".spec.ts: "));
         let mut named = 0;
         for test in tests {
-            assert!(in_rust.contains(test) || in_browsers.contains(test), "there is no test `{test}`");
+            assert!(in_rust.contains(test) || in_browsers.contains(test), "no such test: `{test}`");
             named += 1;
         }
         let is_sentence = is_in_table && cells.last().is_some_and(|last| !["shown by", "---"].contains(&last.trim()));

@@ -167,7 +167,7 @@ impl World {
         let before = self.chat.clone();
         let decided = self.chat.decide(command, self.now, fresh);
         assert_eq!(self.chat, before, "deciding changed the chat");
-        assert_eq!(decided, before.decide(command, self.now, fresh), "the same question has another answer");
+        assert_eq!(decided, before.decide(command, self.now, fresh), "deciding twice gave different results");
         self.change = None;
         let events = decided?;
         self.change = Some(before.transition(events.clone())).filter(|change| !change.events.is_empty());
@@ -176,7 +176,9 @@ impl World {
             match event {
                 Event::MemberJoined { member } => {
                     // An approved guest has the session that was created when they knocked.
-                    let [session] = &member.sessions[..] else { panic!("{} sessions at once", member.sessions.len()) };
+                    let [session] = &member.sessions[..] else {
+                        panic!("joined with {} sessions", member.sessions.len())
+                    };
                     let knocked = self.knocks.iter().copied().find(|number| token(*number).digest() == session.digest);
                     self.tokens.push((knocked.unwrap_or(self.steps), session.expires_at));
                 }
@@ -195,14 +197,14 @@ impl World {
                 }
                 Event::InviteCreated { .. } => self.keys.push(self.steps),
                 Event::MessagePosted { message } => {
-                    assert_eq!(message.id, self.last_id + 1, "ids rise by one");
+                    assert_eq!(message.id, self.last_id + 1, "message ids are consecutive");
                     self.last_id = message.id;
                 }
                 _ => {}
             }
         }
         if let Some(change) = &self.change {
-            assert_eq!(*change.after, self.chat, "the same events made another chat");
+            assert_eq!(*change.after, self.chat, "the transition and its events lead to different chats");
             assert_eq!(change.before + change.events.len() as u64, self.chat.revision());
         }
         Ok(events)
@@ -267,7 +269,7 @@ impl World {
                 Command::Rename { join: self.browser(*browser).digest(), username: username(*name) }
             }
             Step::PostByAddress => {
-                Command::PostByAddress { text: MessageText::parse(&format!("said at {}", self.steps)).unwrap() }
+                Command::PostByAddress { text: MessageText::parse(&format!("posted at step {}", self.steps)).unwrap() }
             }
             Step::InviteByAddress { asks_first } => {
                 let terms = InviteTerms::new(None, None, None, *asks_first).unwrap();
@@ -300,7 +302,7 @@ impl World {
                 Command::Recover { code: code(*number).digest(), username: username(*name) }
             }
             Step::Post { by: pick, client_id } => {
-                let text = MessageText::parse(&format!("said at {}", self.steps)).unwrap();
+                let text = MessageText::parse(&format!("posted at step {}", self.steps)).unwrap();
                 let client_id = client_id.map(|id| ClientId::from_random_bytes([id; 16]));
                 Command::Post { by: by(self, *pick), text, client_id }
             }
@@ -318,13 +320,16 @@ impl World {
 
     fn check(&self, capacity: u32, history: u32) {
         let live: Vec<_> = self.chat.live_members(self.now).collect();
-        assert!(live.len() <= capacity as usize, "{} of {capacity} seats", live.len());
+        assert!(live.len() <= capacity as usize, "{} members in {capacity} seats", live.len());
         for (at, member) in live.iter().enumerate() {
             assert!(member.expires_at() <= self.now.after(LIFETIME));
             assert!(!member.sessions.is_empty() && member.sessions.len() <= Session::MAX_PER_MEMBER);
             let is_account = self.chat.account(&member.username).is_some();
             assert!(is_account || member.sessions.len() == 1, "{} sessions without an account", member.sessions.len());
-            assert!(!live[..at].iter().any(|other| other.username.same_as(&member.username)), "two of one name");
+            assert!(
+                !live[..at].iter().any(|other| other.username.same_as(&member.username)),
+                "two members with the same name"
+            );
         }
         assert!(self.chat.messages().len() <= history as usize);
         let ids: Vec<u64> = self.chat.messages().iter().map(|message| message.id).collect();
@@ -338,42 +343,45 @@ impl World {
         }
         let live_tokens: Vec<_> = self.chat.live_sessions(self.now).map(|(_, session)| session.digest).collect();
         for (at, digest) in live_tokens.iter().enumerate() {
-            assert!(!live_tokens[..at].contains(digest), "one token of two sessions");
-            assert!(self.chat.authenticate(*digest, self.now).is_ok(), "a session that proves nothing");
+            assert!(!live_tokens[..at].contains(digest), "two sessions with the same token");
+            assert!(self.chat.authenticate(*digest, self.now).is_ok(), "a live session that does not authenticate");
         }
         for (at, account) in self.chat.accounts().iter().enumerate() {
             let same = |other: &Username| other.same_as(&account.username);
-            assert!(!self.chat.accounts()[..at].iter().any(|other| same(&other.username)), "two accounts of one name");
+            assert!(
+                !self.chat.accounts()[..at].iter().any(|other| same(&other.username)),
+                "two accounts with the same name"
+            );
             let holder = live.iter().find(|member| same(&member.username));
-            assert!(holder.is_none_or(|member| member.id == account.member_id), "an account's name is another's");
+            assert!(holder.is_none_or(|member| member.id == account.member_id), "another member has an account's name");
         }
         for (at, member) in live.iter().enumerate().filter(|(_, member)| member.join.is_some()) {
             let by_account = self.chat.account(&member.username).is_some();
             let has_two = live[..at].iter().any(|other| other.join == member.join);
-            assert!(by_account || !has_two, "two seats of one browser");
+            assert!(by_account || !has_two, "two seats for the same browser");
         }
         for invite in self.chat.invites() {
-            assert!(invite.max_uses.is_none_or(|max| invite.uses <= max), "an invite used too often");
+            assert!(invite.max_uses.is_none_or(|max| invite.uses <= max), "an invite has more uses than allowed");
         }
         let waiting: Vec<&Knock> = self.chat.waiting_knocks(self.now).collect();
-        assert!(waiting.len() <= Knock::MAX_WAITING, "{} wait", waiting.len());
+        assert!(waiting.len() <= Knock::MAX_WAITING, "{} waiting guests", waiting.len());
         for (at, knock) in waiting.iter().enumerate() {
             assert!(knock.expires_at <= self.now.after(Knock::LIFETIME));
             let names = live.iter().map(|member| &member.username);
             let mut names = names.chain(waiting[..at].iter().map(|other| &other.username));
-            assert!(!names.any(|name| name.same_as(&knock.username)), "a name that waits is another's too");
-            assert!(live.iter().all(|member| member.join != Some(knock.join)), "in, and still at the door");
+            assert!(!names.any(|name| name.same_as(&knock.username)), "a waiting guest has a name that is taken");
+            assert!(live.iter().all(|member| member.join != Some(knock.join)), "a member is still waiting");
             // A waiting guest can neither read nor write.
             let refusal = self.chat.authenticate(knock.session, self.now).unwrap_err();
             assert_eq!(refusal, Refusal::SessionRequired);
         }
         for knock in self.chat.knocks().iter().filter(|knock| knock.status == KnockStatus::Approved) {
             let is_seated = live.iter().any(|member| member.id == knock.member_id());
-            assert!(is_seated || !knock.is_live(self.now), "approved, and not seated");
+            assert!(is_seated || !knock.is_live(self.now), "approved but not seated");
         }
         // If there are live members, at least one of them owns the chat.
         let owners = live.iter().filter(|member| self.chat.role(member, self.now) == Role::Owner).count();
-        assert_eq!(owners == 0, live.is_empty(), "{owners} of {} own the chat", live.len());
+        assert_eq!(owners == 0, live.is_empty(), "{owners} owners among {} members", live.len());
         assert!(self.chat.recoveries().len() <= 50);
         for after in [0, self.last_id / 2, self.last_id] {
             let unseen = self.chat.messages_after(after);
@@ -381,7 +389,7 @@ impl World {
                 assert_eq!(
                     unseen.missed + unseen.messages.len() as u64,
                     self.last_id - after,
-                    "none is unaccounted for"
+                    "every message is either returned or counted as missed"
                 );
             }
             assert!(unseen.messages.iter().all(|message| message.id > after));
@@ -397,7 +405,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_sequence_of_commands_breaks_a_rule(
+    fn no_sequence_of_commands_breaks_an_invariant(
         admission in admission(),
         capacity in 1..8_u32,
         history in 1..12_u32,
@@ -411,18 +419,18 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_message_or_a_clear_refusal(text in any::<String>()) {
+    fn any_text_parses_as_a_message_or_is_refused(text in any::<String>()) {
         match MessageText::parse(&text) {
             Ok(parsed) => {
                 prop_assert!(!parsed.as_str().trim().is_empty());
-                prop_assert_eq!(MessageText::parse(parsed.as_str()).unwrap(), parsed, "parsing twice is parsing once");
+                prop_assert_eq!(MessageText::parse(parsed.as_str()).unwrap(), parsed, "parsing is idempotent");
             }
             Err(refusal) => assert!(matches!(refusal, Refusal::Invalid { field: "text", .. })),
         }
     }
 
     #[test]
-    fn any_name_is_a_name_or_a_clear_refusal(name in any::<String>()) {
+    fn any_text_parses_as_a_username_or_is_refused(name in any::<String>()) {
         match Username::parse(&name) {
             Ok(parsed) => {
                 prop_assert!(parsed.same_as(&parsed));
@@ -434,7 +442,7 @@ proptest! {
 }
 
 #[test]
-fn a_chat_that_nobody_is_in_is_forgotten_after_its_grace() {
+fn an_empty_chat_is_deleted_after_its_grace_period() {
     let grace = Duration::from_hours(24);
     let sweep = Command::Sweep { forget_after: grace };
     let mut world = World::new(0, Admission::Link, 6, 30);
@@ -453,7 +461,7 @@ fn a_chat_that_nobody_is_in_is_forgotten_after_its_grace() {
 }
 
 #[test]
-fn nothing_secret_shows_when_a_chat_is_written_to_a_log() {
+fn the_debug_output_of_a_chat_contains_no_secrets() {
     let bytes = |secret: &[u8; 32]| format!("{secret:?}")[1..20].to_owned();
     let kept = [bytes(token(1).digest().as_bytes()), bytes(key(1).digest().as_bytes()), bytes(&fresh(1).salt.0)];
     for admission in [Admission::Link, Admission::Account] {

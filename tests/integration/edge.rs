@@ -26,7 +26,7 @@ const SHORT: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_hours(1);
 
 /// Limits that a test does not reach unless it lowers them.
-fn patient() -> Limits {
+fn generous_limits() -> Limits {
     Limits {
         max_connections: 1_000,
         head_timeout: LONG,
@@ -67,7 +67,7 @@ impl Site {
     }
 
     /// Connects and sends `text`.
-    async fn sending(&self, text: &str) -> Peer {
+    async fn connect_and_send(&self, text: &str) -> Peer {
         let mut peer = self.connect().await;
         peer.send(text).await;
         peer
@@ -90,7 +90,7 @@ impl Site {
 }
 
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
-const HALF: &str = "GET /healthz HTTP/1.1\r\nhost: x\r\nx-more: ";
+const INCOMPLETE: &str = "GET /healthz HTTP/1.1\r\nhost: x\r\nx-more: ";
 
 /// A request for the chat's event stream, which does not end.
 fn stream_of(chat: &NewChat) -> String {
@@ -159,11 +159,11 @@ impl Peer {
 }
 
 #[tokio::test]
-async fn half_sent_requests_are_closed() {
-    let site = Site::start(Limits { head_timeout: SHORT, ..patient() }).await;
+async fn connections_with_incomplete_requests_are_closed() {
+    let site = Site::start(Limits { head_timeout: SHORT, ..generous_limits() }).await;
     let mut slow = Vec::new();
     for _ in 0..50 {
-        slow.push(site.sending(HALF).await);
+        slow.push(site.connect_and_send(INCOMPLETE).await);
     }
     slow.push(site.connect().await);
     for peer in slow {
@@ -172,68 +172,71 @@ async fn half_sent_requests_are_closed() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_closed_when_no_request_follows() {
-    let site = Site::start(Limits { head_timeout: SHORT, ..patient() }).await;
+async fn an_idle_connection_is_closed_after_a_timeout() {
+    let site = Site::start(Limits { head_timeout: SHORT, ..generous_limits() }).await;
     loop {
         // Closed after the answer, or before it if the machine was so busy that the request came late.
-        let said = site.sending(HEALTH).await.until_closed().await;
-        if !said.is_empty() {
-            assert!(said.starts_with("HTTP/1.1 200 ") && !said.contains("connection: close"), "{said}");
+        let response = site.connect_and_send(HEALTH).await.until_closed().await;
+        if !response.is_empty() {
+            assert!(response.starts_with("HTTP/1.1 200 ") && !response.contains("connection: close"), "{response}");
             break;
         }
     }
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_answered_with_408_by_every_route() {
-    let site = Site::start(Limits { body_timeout: SHORT, ..patient() }).await;
+async fn every_route_answers_a_stalled_body_with_408() {
+    let site = Site::start(Limits { body_timeout: SHORT, ..generous_limits() }).await;
     let chat = site.chat().await;
     let chat_path = format!("/{}", chat.chat_id);
     for path in ["/create", &chat_path, "/createroom", "/v1/chats", "/sessions", "/no/such/path"] {
         for length in ["content-length: 20", "transfer-encoding: chunked"] {
-            let half = format!("POST {path} HTTP/1.1\r\nhost: x\r\n{length}\r\n\r\n");
-            let said = site.sending(&half).await.until_closed().await;
-            assert!(said.starts_with("HTTP/1.1 408 "), "{path} {length}: {said}");
-            assert!(said.contains("application/problem+json") && said.contains("\"request_timeout\""), "{said}");
+            let incomplete = format!("POST {path} HTTP/1.1\r\nhost: x\r\n{length}\r\n\r\n");
+            let response = site.connect_and_send(&incomplete).await.until_closed().await;
+            assert!(response.starts_with("HTTP/1.1 408 "), "{path} {length}: {response}");
+            assert!(
+                response.contains("application/problem+json") && response.contains("\"request_timeout\""),
+                "{response}"
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn a_head_without_an_end_is_refused_before_it_fills_the_memory() {
-    let site = Site::start(patient()).await;
-    let mut head = HALF.to_owned();
-    head.extend(std::iter::repeat_n('x', 32 * 1024 - HALF.len()));
-    let said = site.sending(&head).await.until_closed().await;
-    assert!(said.starts_with("HTTP/1.1 431 "), "{said}");
+async fn an_endless_request_head_is_refused_with_431() {
+    let site = Site::start(generous_limits()).await;
+    let mut head = INCOMPLETE.to_owned();
+    head.extend(std::iter::repeat_n('x', 32 * 1024 - INCOMPLETE.len()));
+    let response = site.connect_and_send(&head).await.until_closed().await;
+    assert!(response.starts_with("HTTP/1.1 431 "), "{response}");
 }
 
 #[tokio::test]
-async fn http_2_is_not_spoken() {
-    let site = Site::start(patient()).await;
+async fn http_2_is_not_supported() {
+    let site = Site::start(generous_limits()).await;
     let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0";
-    let said = site.sending(preface).await.until_closed().await;
-    assert!(said.is_empty() || said.starts_with("HTTP/1.1 4"), "{said:?}");
+    let response = site.connect_and_send(preface).await.until_closed().await;
+    assert!(response.is_empty() || response.starts_with("HTTP/1.1 4"), "{response:?}");
     assert!(site.connect().await.is_healthy().await);
 }
 
 #[tokio::test]
-async fn beyond_the_limit_the_connection_that_was_idle_for_longest_is_closed() {
-    let site = Site::start(Limits { max_connections: 2, ..patient() }).await;
+async fn over_the_limit_the_longest_idle_connection_is_closed() {
+    let site = Site::start(Limits { max_connections: 2, ..generous_limits() }).await;
     let (mut first, mut second) = (site.connect().await, site.connect().await);
     assert!(first.is_healthy().await && second.is_healthy().await && first.is_healthy().await);
     let mut third = site.connect().await;
     assert!(third.is_healthy().await);
     assert_eq!(second.until_closed().await, "");
-    assert!(first.is_healthy().await && third.is_healthy().await, "the others are kept");
+    assert!(first.is_healthy().await && third.is_healthy().await, "the other connections stay open");
 }
 
 #[tokio::test]
-async fn a_whole_request_is_answered_though_half_sent_ones_have_taken_all_connections() {
-    let site = Site::start(Limits { max_connections: 8, ..patient() }).await;
+async fn a_complete_request_is_answered_while_incomplete_requests_fill_the_limit() {
+    let site = Site::start(Limits { max_connections: 8, ..generous_limits() }).await;
     let mut slow = Vec::new();
     for _ in 0..100 {
-        slow.push(site.sending(HALF).await);
+        slow.push(site.connect_and_send(INCOMPLETE).await);
     }
     assert!(site.connect().await.is_healthy().await);
     // The connection that came first was closed first.
@@ -241,41 +244,41 @@ async fn a_whole_request_is_answered_though_half_sent_ones_have_taken_all_connec
 }
 
 #[tokio::test]
-async fn beyond_the_limit_and_with_none_idle_the_next_is_refused_with_503_and_the_others_go_on() {
-    let site = Site::start(Limits { max_connections: 2, ..patient() }).await;
+async fn over_the_limit_with_none_idle_new_connections_get_503_and_others_continue() {
+    let site = Site::start(Limits { max_connections: 2, ..generous_limits() }).await;
     let chat = site.chat().await;
     let bob = site.join(&chat).await;
-    let mut events = site.sending(&stream_of(&chat)).await;
+    let mut events = site.connect_and_send(&stream_of(&chat)).await;
     events.until("\"opened\"").await;
-    let mut socket = site.sending(&socket_of(&chat)).await;
+    let mut socket = site.connect_and_send(&socket_of(&chat)).await;
     socket.until("\"opened\"").await;
 
     for _ in 0..10 {
-        let said = site.sending(HEALTH).await.until_closed().await;
-        assert!(said.starts_with("HTTP/1.1 503 ") && said.contains("\r\nretry-after: "), "{said}");
-        assert!(said.contains("application/problem+json") && said.contains("\"unavailable\""), "{said}");
+        let response = site.connect_and_send(HEALTH).await.until_closed().await;
+        assert!(response.starts_with("HTTP/1.1 503 ") && response.contains("\r\nretry-after: "), "{response}");
+        assert!(response.contains("application/problem+json") && response.contains("\"unavailable\""), "{response}");
     }
     site.say(&chat, &bob, "still there?").await;
     events.until("still there?").await;
     socket.until("still there?").await;
 
     drop(socket);
-    while !site.sending(HEALTH).await.answer().await.starts_with("HTTP/1.1 200 ") {}
+    while !site.connect_and_send(HEALTH).await.answer().await.starts_with("HTTP/1.1 200 ") {}
 }
 
 /// Checks that Ann, who reads nothing after the answer to her request, is cut off and shown as offline.
-async fn is_cut_off_and_offline(request_of: impl Fn(&NewChat) -> String) {
+async fn assert_cut_off_and_offline(request_of: impl Fn(&NewChat) -> String) {
     // Only one connection is allowed, so another one is answered only after hers is closed.
-    let site = Site::start(Limits { max_connections: 1, write_timeout: SHORT, ..patient() }).await;
+    let site = Site::start(Limits { max_connections: 1, write_timeout: SHORT, ..generous_limits() }).await;
     let chat = site.chat().await;
     let bob = site.join(&chat).await;
     let narrow = TcpSocket::new_v4().unwrap();
     narrow.set_recv_buffer_size(4 * 1024).unwrap();
     let mut stalled = narrow.connect(site.address).await.unwrap();
     stalled.write_all(request_of(&chat).as_bytes()).await.unwrap();
-    let mut begin = [0; 12];
-    stalled.read_exact(&mut begin).await.unwrap();
-    assert!([*b"HTTP/1.1 200", *b"HTTP/1.1 101"].contains(&begin));
+    let mut status_line = [0; 12];
+    stalled.read_exact(&mut status_line).await.unwrap();
+    assert!([*b"HTTP/1.1 200", *b"HTTP/1.1 101"].contains(&status_line));
 
     let long = "👩‍🚀".repeat(1_400);
     let members = format!(
@@ -283,64 +286,64 @@ async fn is_cut_off_and_offline(request_of: impl Fn(&NewChat) -> String) {
         chat.chat_id,
         bob.token.reveal()
     );
-    let asked = async {
+    let accepted = async {
         loop {
             // More data in total than the system's buffers hold.
             for _ in 0..16 {
                 site.say(&chat, &bob, &long).await;
             }
-            let mut peer = site.sending(&members).await;
+            let mut peer = site.connect_and_send(&members).await;
             if peer.until("\r\n\r\n").await.starts_with("HTTP/1.1 200 ") {
                 return peer;
             }
         }
     };
-    let mut peer = timeout(Duration::from_mins(1), asked).await.unwrap();
+    let mut peer = timeout(Duration::from_mins(1), accepted).await.unwrap();
     peer.until("\"Bob\"").await;
     site.clock.advance(Duration::from_mins(2));
     peer.send(&members).await;
-    let said = peer.until("\"Bob\"").await;
-    assert!(said.contains("\"Ann\"") && said.contains("\"online\":false"), "{said}");
+    let response = peer.until("\"Bob\"").await;
+    assert!(response.contains("\"Ann\"") && response.contains("\"online\":false"), "{response}");
     drop(stalled);
 }
 
 #[tokio::test]
-async fn a_stream_of_events_that_is_not_read_is_cut_off_and_its_reader_is_offline() {
-    is_cut_off_and_offline(stream_of).await;
+async fn an_unread_event_stream_is_cut_off_and_its_reader_shown_as_offline() {
+    assert_cut_off_and_offline(stream_of).await;
 }
 
 #[tokio::test]
-async fn a_websocket_that_is_not_read_is_cut_off_and_its_reader_is_offline() {
-    is_cut_off_and_offline(socket_of).await;
+async fn an_unread_websocket_is_cut_off_and_its_reader_shown_as_offline() {
+    assert_cut_off_and_offline(socket_of).await;
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_taken_is_cut_off() {
-    let site = Site::start(Limits { max_connections: 1, write_timeout: SHORT, ..patient() }).await;
+async fn a_client_that_reads_no_answers_is_cut_off() {
+    let site = Site::start(Limits { max_connections: 1, write_timeout: SHORT, ..generous_limits() }).await;
     let mut stalled = site.connect().await;
     // The client keeps sending requests and reads no answer, until the server stops reading its requests.
     let document = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1_000);
     let cut_off = async { while stalled.stream.write_all(document.as_bytes()).await.is_ok() {} };
     timeout(Duration::from_mins(1), cut_off).await.unwrap();
-    while !site.sending(HEALTH).await.answer().await.starts_with("HTTP/1.1 200 ") {}
+    while !site.connect_and_send(HEALTH).await.answer().await.starts_with("HTTP/1.1 200 ") {}
 }
 
 #[tokio::test]
-async fn a_server_that_stops_finishes_answers_under_way_and_closes_all_else_at_once() {
-    let site = Site::start(patient()).await;
+async fn a_stopping_server_finishes_running_requests_and_closes_everything_else() {
+    let site = Site::start(generous_limits()).await;
     let mut kept = site.connect().await;
     assert!(kept.is_healthy().await);
-    let half = site.sending(HALF).await;
+    let incomplete = site.connect_and_send(INCOMPLETE).await;
     let post = "POST /create HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n";
-    let mut posting = site.sending(post).await;
+    let mut posting = site.connect_and_send(post).await;
     posting.until("100 Continue\r\n\r\n").await;
 
     site.stop.send(()).unwrap();
-    assert_eq!((kept.until_closed().await, half.until_closed().await), (String::new(), String::new()));
+    assert_eq!((kept.until_closed().await, incomplete.until_closed().await), (String::new(), String::new()));
     assert!(TcpStream::connect(site.address).await.is_err());
     posting.send("{}").await;
-    let said = posting.until_closed().await;
-    assert!(said.starts_with("HTTP/1.1 201 ") && said.ends_with('}'), "{said}");
+    let response = posting.until_closed().await;
+    assert!(response.starts_with("HTTP/1.1 201 ") && response.ends_with('}'), "{response}");
     timeout(Duration::from_mins(1), site.server).await.unwrap().unwrap();
 }
 
@@ -348,7 +351,7 @@ async fn a_server_that_stops_finishes_answers_under_way_and_closes_all_else_at_o
 #[derive(Debug)]
 struct Panicking {
     store: MemoryStore,
-    asked: AtomicUsize,
+    queries: AtomicUsize,
     answered: watch::Sender<usize>,
 }
 
@@ -363,7 +366,7 @@ impl ChatStore for Panicking {
     }
 
     async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable> {
-        assert_ne!(self.asked.fetch_add(1, Ordering::SeqCst), 0, "the panic that this test is about");
+        assert_ne!(self.queries.fetch_add(1, Ordering::SeqCst), 0, "the deliberate panic of this test");
         let due = self.store.due(now, forget_after, at_most).await;
         self.answered.send_modify(|answered| *answered += 1);
         due
@@ -371,13 +374,13 @@ impl ChatStore for Panicking {
 }
 
 #[tokio::test]
-async fn a_sweep_that_panics_is_followed_by_the_next() {
+async fn sweeping_continues_after_a_panic() {
     let (answered, mut answers) = watch::channel(0);
-    let store = Panicking { store: MemoryStore::default(), asked: AtomicUsize::new(0), answered };
+    let store = Panicking { store: MemoryStore::default(), queries: AtomicUsize::new(0), answered };
     let stores = Stores { chats: Arc::new(store), browser_sessions: Arc::new(MemoryStore::default()) };
-    let site = Site::of(Limits { chore_interval: Duration::from_millis(1), ..patient() }, stores).await;
+    let site = Site::of(Limits { chore_interval: Duration::from_millis(1), ..generous_limits() }, stores).await;
     let swept = answers.wait_for(|answers| *answers >= 2);
-    timeout(Duration::from_mins(1), swept).await.expect("it sweeps again").unwrap();
+    timeout(Duration::from_mins(1), swept).await.expect("the server should sweep again").unwrap();
     assert!(site.connect().await.is_healthy().await);
 }
 
@@ -394,7 +397,7 @@ fn start_with_files(folder: &std::path::Path, soft: u32, hard: u32, flags: &[&st
 
 #[cfg(target_os = "linux")]
 #[test]
-fn the_program_raises_its_limit_of_open_files_and_logs_how_many_connections_fit() {
+fn the_program_raises_its_open_file_limit_and_logs_the_connection_limit() {
     let folder = tempfile::tempdir().unwrap();
     let cases: [(&[&str], &str); 3] = [
         (&[], "136 connections and 200 files may be open at once"),
@@ -403,7 +406,7 @@ fn the_program_raises_its_limit_of_open_files_and_logs_how_many_connections_fit(
     ];
     for (flags, words) in cases {
         let program = start_with_files(folder.path(), 100, 200, flags);
-        assert!(program.said.contains(words), "{}", program.said);
+        assert!(program.startup_log.contains(words), "{}", program.startup_log);
         let limits = std::fs::read_to_string(format!("/proc/{}/limits", program.id())).unwrap();
         let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
         assert_eq!(files.split_whitespace().next(), Some("200"), "{limits}");
@@ -412,11 +415,11 @@ fn the_program_raises_its_limit_of_open_files_and_logs_how_many_connections_fit(
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn without_a_free_file_open_streams_go_on_and_new_connections_are_accepted_later() {
+async fn out_of_file_descriptors_open_streams_continue_and_new_connections_wait() {
     let folder = tempfile::tempdir().unwrap();
     let program = start_with_files(folder.path(), 200, 200, &[]);
     let address: SocketAddr = program.site.strip_prefix("http://").unwrap().parse().unwrap();
-    let allow = |files: &str| {
+    let set_file_limit = |files: &str| {
         let limit = ["--pid", &program.id().to_string(), &format!("--nofile={files}:")].map(str::to_owned);
         assert!(std::process::Command::new("prlimit").args(limit).status().unwrap().success());
     };
@@ -430,12 +433,12 @@ async fn without_a_free_file_open_streams_go_on_and_new_connections_are_accepted
     let mut idle = Peer::of(address).await;
     assert!(idle.is_healthy().await);
 
-    allow("1");
+    set_file_limit("1");
     let mut next = Peer::of(address).await;
     next.send(HEALTH).await;
     program.await_line("cannot accept connections");
-    assert_eq!(idle.until_closed().await, "", "it gave way");
-    allow("200");
+    assert_eq!(idle.until_closed().await, "", "the idle connection was closed to free a file");
+    set_file_limit("200");
     assert!(next.answer().await.starts_with("HTTP/1.1 200 "));
     program.caller().post(&path, token, &serde_json::json!({"text": "still there?"})).await;
     events.until("still there?").await;

@@ -10,38 +10,38 @@ use serde_json::json;
 use crate::program::{Http, Program, command, refused_start};
 
 #[test]
-fn a_file_in_use_stops_the_start_with_a_line_that_says_so() {
+fn a_database_in_use_stops_startup_with_one_clear_line() {
     let folder = tempfile::tempdir().unwrap();
     let program = Program::start(folder.path());
-    let (code, said) = refused_start(command(folder.path()));
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.starts_with("watch-party: WATCH_PARTY_STORE: ") && said.lines().count() == 1, "{said}");
-    assert!(said.contains("watch-party.db: the file is in use by another program"), "{said}");
+    let (code, log) = refused_start(command(folder.path()));
+    assert_eq!(code, Some(2), "{log}");
+    assert!(log.starts_with("watch-party: WATCH_PARTY_STORE: ") && log.lines().count() == 1, "{log}");
+    assert!(log.contains("watch-party.db: the file is in use by another program"), "{log}");
     // The lock ends with the program, even if it was killed.
     program.kill();
     drop(Program::start(folder.path()));
 }
 
 #[test]
-fn a_file_that_another_program_locks_stops_the_start_with_the_same_line() {
+fn a_database_locked_by_another_program_stops_startup_with_the_same_line() {
     let folder = tempfile::tempdir().unwrap();
     drop(Program::start(folder.path()));
     let other = Connection::open(folder.path().join("watch-party.db")).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    let (code, said) = refused_start(command(folder.path()));
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("the file is in use by another program") && said.lines().count() == 1, "{said}");
+    let (code, log) = refused_start(command(folder.path()));
+    assert_eq!(code, Some(2), "{log}");
+    assert!(log.contains("the file is in use by another program") && log.lines().count() == 1, "{log}");
 }
 
 #[test]
-fn a_damaged_file_stops_the_start_and_is_left_as_it_was() {
+fn a_damaged_database_stops_startup_and_is_left_untouched() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("watch-party.db");
     let damaged = b"this was a database once".repeat(1_000);
     fs::write(&file, &damaged).unwrap();
-    let (code, said) = refused_start(command(folder.path()));
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("watch-party.db") && said.contains("not touched") && said.lines().count() == 1, "{said}");
+    let (code, log) = refused_start(command(folder.path()));
+    assert_eq!(code, Some(2), "{log}");
+    assert!(log.contains("watch-party.db") && log.contains("not touched") && log.lines().count() == 1, "{log}");
     assert!(fs::read(&file).unwrap() == damaged);
 }
 
@@ -65,7 +65,7 @@ fn limit(program: &Program, bytes: &str) {
 /// No byte can be written to any file, as with a full disk or an exhausted quota.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_full_disk_refuses_writes_serves_reads_and_heals_by_itself() {
+async fn a_full_disk_refuses_writes_serves_reads_and_recovers_by_itself() {
     let folder = tempfile::tempdir().unwrap();
     let program = start_immune(folder.path());
     let http = program.caller();
@@ -77,10 +77,11 @@ async fn a_full_disk_refuses_writes_serves_reads_and_heals_by_itself() {
     let (_, other) = http.post("/create", "", &json!({"username": "Bob"})).await;
 
     let refused = json!({"text": "refused", "client_id": "8e03978e-40d5-43dd-bc93-6894a57f9324"});
-    let nothing_is_written = async |http: &Http| {
-        for (place, token, body) in [(&*path, token, &refused), ("/create", "", &json!({})), (&*path, token, &refused)]
+    let assert_writes_are_refused = async |http: &Http| {
+        for (address, token, body) in
+            [(&*path, token, &refused), ("/create", "", &json!({})), (&*path, token, &refused)]
         {
-            let (status, retry_after, problem) = http.ask(Method::POST, place, token, Some(body)).await.unwrap();
+            let (status, retry_after, problem) = http.ask(Method::POST, address, token, Some(body)).await.unwrap();
             assert_eq!(
                 (status, &problem["code"]),
                 (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable")),
@@ -89,16 +90,16 @@ async fn a_full_disk_refuses_writes_serves_reads_and_heals_by_itself() {
             assert_eq!(retry_after.as_deref(), Some("2"));
         }
         let (status, read) = http.get(&path, created["session_token"].as_str().unwrap()).await;
-        assert_eq!((status, &read["last_id"]), (StatusCode::OK, &json!(1)), "reading goes on");
+        assert_eq!((status, &read["last_id"]), (StatusCode::OK, &json!(1)), "reading still works");
     };
     limit(&program, "0");
-    nothing_is_written(&http).await;
+    assert_writes_are_refused(&http).await;
     // The chat is read from the disk, because the program that had it in memory was killed.
     program.kill();
     let program = start_immune(folder.path());
     let http = program.caller();
     limit(&program, "0");
-    nothing_is_written(&http).await;
+    assert_writes_are_refused(&http).await;
     // Another chat that was not in memory is read after writes have failed.
     let other_path = format!("/{}", other["chat_id"].as_str().unwrap());
     let (status, _) = http.get(&other_path, other["session_token"].as_str().unwrap()).await;

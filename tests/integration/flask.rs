@@ -16,8 +16,8 @@ struct Room<'a> {
 }
 
 async fn room(app: &TestApp) -> Room<'_> {
-    let made = app.post("/createroom").json(&json!({"alias": "Bob and Al's Example Chat Room"}));
-    let id = made.await_status(200).await.json()["roomid"].as_str().unwrap().to_owned();
+    let created = app.post("/createroom").json(&json!({"alias": "Bob and Al's Example Chat Room"}));
+    let id = created.await_status(200).await.json()["roomid"].as_str().unwrap().to_owned();
     Room { app, id }
 }
 
@@ -60,7 +60,7 @@ fn explanation(outcome: &Value) -> String {
 }
 
 #[tokio::test]
-async fn the_document_is_followed_from_the_room_to_the_conversation() {
+async fn the_documents_steps_lead_from_a_new_room_to_a_conversation() {
     let app = TestApp::new();
     // "The user enters the room-alias they'd like to have created": a room can always be created.
     let room = room(&app).await;
@@ -75,8 +75,8 @@ async fn the_document_is_followed_from_the_room_to_the_conversation() {
     let first = login["token"].as_str().unwrap().to_owned();
     let second = room.member("usernameB").await;
     // "sent with every message to verify that the user is logged in".
-    let said = room.say("usernameA", &first, "what's going on?").await;
-    assert_eq!(said, json!({"succeeded": true, "explanation": null}));
+    let outcome = room.say("usernameA", &first, "what's going on?").await;
+    assert_eq!(outcome, json!({"succeeded": true, "explanation": null}));
     app.clock.advance(Duration::from_secs(5));
     room.say("usernameB", &second, "Not much, things are good.").await;
     assert_eq!(
@@ -104,13 +104,13 @@ async fn the_last_fifty_messages_are_kept() {
 }
 
 #[tokio::test]
-async fn forms_are_taken_like_json_and_their_mistakes_are_named() {
+async fn forms_work_like_json_and_invalid_fields_are_named() {
     let app = TestApp::new();
     let form = |path: String, body: &str| {
         app.post(path).header("content-type", "application/x-www-form-urlencoded").body(body)
     };
-    let made = form("/createroom".into(), "alias=A+room").await_status(200).await.json();
-    let at = |action: &str| format!("/{}/{action}", made["roomid"].as_str().unwrap());
+    let created = form("/createroom".into(), "alias=A+room").await_status(200).await.json();
+    let at = |action: &str| format!("/{}/{action}", created["roomid"].as_str().unwrap());
     let credentials = "username=Zo%C3%AB&password=correct+horse";
     assert_eq!(form(at("register"), credentials).await_status(200).await.json()["succeeded"], true);
     let login = form(at("login"), credentials).await_status(200).await.json();
@@ -127,12 +127,12 @@ async fn forms_are_taken_like_json_and_their_mistakes_are_named() {
         let outcome = form(at(action), body).await_status(200).await.json();
         assert!(explanation(&outcome).contains(field), "{action} {body}: {outcome}");
     }
-    let made = form("/createroom".into(), "alias=a&alias=b").await_problem(422, "invalid_request").await;
-    assert_eq!(made["field"], "alias");
+    let created = form("/createroom".into(), "alias=a&alias=b").await_problem(422, "invalid_request").await;
+    assert_eq!(created["field"], "alias");
 }
 
 #[tokio::test]
-async fn names_that_people_would_confuse_and_bad_passwords_are_refused_with_a_reason() {
+async fn taken_names_and_invalid_credentials_are_refused_with_an_explanation() {
     let app = TestApp::new();
     let room = room(&app).await;
     room.member("Ann").await;
@@ -157,7 +157,7 @@ async fn names_that_people_would_confuse_and_bad_passwords_are_refused_with_a_re
 }
 
 #[tokio::test]
-async fn a_wrong_name_and_a_wrong_password_are_refused_in_the_same_words() {
+async fn unknown_usernames_and_wrong_passwords_get_the_same_explanation() {
     let app = TestApp::new();
     let room = room(&app).await;
     room.member("Ann").await;
@@ -172,11 +172,11 @@ async fn a_wrong_name_and_a_wrong_password_are_refused_in_the_same_words() {
 }
 
 #[tokio::test]
-async fn a_token_is_random_and_speaks_for_its_own_name_alone() {
+async fn a_token_is_random_and_works_only_with_its_own_username() {
     let app = TestApp::new();
     let room = room(&app).await;
     let (ann, bob) = (room.member("Ann").await, room.member("Bob").await);
-    assert_ne!(ann, bob, "the passwords are the same, the tokens are not");
+    assert_ne!(ann, bob, "equal passwords give different tokens");
     assert!(explanation(&room.say("Bob", &ann, "I am Bob").await).contains("not logged in"));
     for token in ["", "nonsense", &"A".repeat(43)] {
         assert!(explanation(&room.say("Ann", token, "hello").await).contains("not logged in"));
@@ -219,7 +219,7 @@ async fn registering_takes_no_seat_and_logging_in_does() {
 }
 
 #[tokio::test]
-async fn a_room_of_another_admission_or_of_none_is_refused() {
+async fn chats_with_another_admission_and_unknown_rooms_are_refused() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let room = Room { app: &app, id: chat.id.clone() };
@@ -228,11 +228,11 @@ async fn a_room_of_another_admission_or_of_none_is_refused() {
     app.get(format!("/{}/get_conversation", chat.id)).await_problem(401, "session_required").await;
     // A member can post through any dialect.
     assert_eq!(room.say("Ann", &ann.token, "hello").await["succeeded"], true);
-    let nowhere = Room { app: &app, id: "2eaf4767-9975-4773-b7c7-817e60ce2bfb".into() };
-    for outcome in [nowhere.register("Bob", "correct horse").await, nowhere.log_in("Bob", "correct horse").await] {
+    let unknown = Room { app: &app, id: "2eaf4767-9975-4773-b7c7-817e60ce2bfb".into() };
+    for outcome in [unknown.register("Bob", "correct horse").await, unknown.log_in("Bob", "correct horse").await] {
         assert!(explanation(&outcome).contains("no such chat"));
     }
-    app.get(format!("/{}/get_conversation", nowhere.id)).await_problem(404, "chat_not_found").await;
+    app.get(format!("/{}/get_conversation", unknown.id)).await_problem(404, "chat_not_found").await;
     app.get("/nonsense/get_conversation").await_problem(404, "chat_not_found").await;
     let invited = self::room(&app).await;
     let owner = invited.member("Ann").await;
@@ -240,7 +240,7 @@ async fn a_room_of_another_admission_or_of_none_is_refused() {
 }
 
 #[tokio::test]
-async fn guessing_a_password_is_slowed_and_its_holder_is_not_locked_out() {
+async fn password_guessing_is_slowed_without_locking_out_the_account_holder() {
     let app = TestApp::with(Options { trusted_proxies: &["127.0.0.0/8"], ..Options::default() });
     let room = room(&app).await;
     let log_in = |from: &str, password: &str| {
@@ -276,7 +276,7 @@ async fn guessing_a_password_is_slowed_and_its_holder_is_not_locked_out() {
 }
 
 #[tokio::test]
-async fn accounts_are_kept_and_their_passwords_are_not() {
+async fn accounts_survive_a_restart_and_passwords_are_not_stored() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("chats.db");
     let store = || Arc::new(SqliteStore::open(&path, SqliteOptions::default()).unwrap());
@@ -297,13 +297,13 @@ async fn accounts_are_kept_and_their_passwords_are_not() {
 }
 
 #[test]
-fn a_hash_shows_nothing_in_a_log() {
+fn a_password_hash_is_hidden_in_debug_output() {
     let hash = PasswordHash::from_stored("$argon2id$secret");
     assert!(!format!("{hash:?}").contains("secret"));
 }
 
 #[tokio::test]
-async fn a_name_of_an_account_is_nobody_elses() {
+async fn an_accounts_username_cannot_be_taken_through_recovery() {
     let app = TestApp::new();
     let request = json!({"username": "Ann", "admission": "account"});
     let created = app.post("/create").json(&request).await_status(201).await.json();
@@ -316,10 +316,10 @@ async fn a_name_of_an_account_is_nobody_elses() {
         app.post(format!("/{}/recover", room.id)).json(&body)
     };
     recover("Bob").await_problem(409, "username_taken").await;
-    let back = recover("Ann").await_status(200).await.json();
+    let recovered = recover("Ann").await_status(200).await.json();
     let bob = room.log_in("Bob", "correct horse").await["token"].as_str().unwrap().to_owned();
     room.say("Bob", &bob, "hello").await;
-    let token = back["session_token"].as_str().unwrap();
+    let token = recovered["session_token"].as_str().unwrap();
     // A member with an account who was made an owner recovers that account.
     let members = app.get(format!("/{}/members", room.id)).bearer(token).await_status(200).await.json();
     let bob_id = members["members"][1]["member_id"].as_str().unwrap();
@@ -332,8 +332,8 @@ async fn a_name_of_an_account_is_nobody_elses() {
     let code = app.post(format!("/{}/recovery", room.id)).bearer(&bob).await_status(200).await.json();
     app.clock.advance(Duration::from_hours(7));
     let body = json!({"recovery_code": code["recovery_code"], "username": "Bob"});
-    let back = app.post(format!("/{}/recover", room.id)).json(&body).await_status(200).await.json();
-    assert_eq!(back["member"]["member_id"], bob_id);
+    let recovered = app.post(format!("/{}/recover", room.id)).json(&body).await_status(200).await.json();
+    assert_eq!(recovered["member"]["member_id"], bob_id);
     let again = room.log_in("Bob", "correct horse").await;
     let seat = app.get(format!("/{}/session", room.id)).bearer(again["token"].as_str().unwrap());
     let seat = seat.await_status(200).await.json();
@@ -341,7 +341,7 @@ async fn a_name_of_an_account_is_nobody_elses() {
 }
 
 #[tokio::test]
-async fn the_rooms_page_is_where_people_register_and_log_in() {
+async fn the_rooms_address_redirects_to_the_page_with_the_login_form() {
     let app = TestApp::new();
     let room = room(&app).await;
     let page = app.get(format!("/{}/", room.id)).header("accept", "text/html").await_status(303).await;
@@ -352,7 +352,7 @@ async fn the_rooms_page_is_where_people_register_and_log_in() {
 }
 
 #[tokio::test]
-async fn the_pages_forms_do_what_the_dialect_does() {
+async fn the_pages_forms_behave_like_the_api_calls() {
     let app = TestApp::new();
     let room = room(&app).await;
     let form = |function: &str, fields: &str| {
@@ -368,9 +368,9 @@ async fn the_pages_forms_do_what_the_dialect_does() {
         form("log_in", &format!("{credentials}&join_id={join_id}"))
     };
     let first = log_in(1).await_status(200).await.json();
-    assert_eq!(log_in(1).await_status(200).await.json(), first, "the same browser keeps its seat");
+    assert_eq!(log_in(1).await_status(200).await.json(), first, "the same browser keeps its session");
     let other = log_in(2).await_status(200).await.json();
-    assert_eq!(other["member"]["member_id"], first["member"]["member_id"], "another is in the same seat");
+    assert_eq!(other["member"]["member_id"], first["member"]["member_id"], "another browser shares the seat");
     assert_ne!(other["session_token"], first["session_token"]);
     let join_id = uuid::Uuid::from_u128(1);
     let wrong = form("log_in", &format!("username=Ann&password=incorrect&join_id={join_id}"));
@@ -378,7 +378,7 @@ async fn the_pages_forms_do_what_the_dialect_does() {
 }
 
 #[tokio::test]
-async fn no_other_method_and_no_page_stands_where_a_call_is() {
+async fn get_requests_to_the_calls_get_405() {
     let app = TestApp::new();
     let room = room(&app).await;
     for action in ["register", "login", "message"] {
@@ -387,20 +387,20 @@ async fn no_other_method_and_no_page_stands_where_a_call_is() {
 }
 
 #[tokio::test]
-async fn a_message_of_several_lines_passes_for_nobody_elses_words() {
+async fn a_multiline_message_cannot_imitate_another_persons_line() {
     let app = TestApp::new();
     let room = room(&app).await;
     let token = room.member("Sam").await;
     let words = "a\n26-11-21 11:41:03 <Tom> b\r\nc\u{2028}d";
-    let said = json!({"username": "Sam", "token": token, "message": words});
-    assert_eq!(room.call("message", &said).await_status(200).await.json()["succeeded"], true);
+    let body = json!({"username": "Sam", "token": token, "message": words});
+    assert_eq!(room.call("message", &body).await_status(200).await.json()["succeeded"], true);
     let lines = room.conversation().await;
     assert!(lines[0].ends_with(" <Sam> a 26-11-21 11:41:03 <Tom> b  c d"), "{lines:?}");
     assert!(!lines[0].contains(['\n', '\r', '\u{2028}']), "{lines:?}");
 }
 
 #[tokio::test]
-async fn a_body_that_is_neither_json_nor_a_form_is_told_what_may_be_sent() {
+async fn an_unsupported_content_type_is_refused_with_the_supported_ones() {
     let app = TestApp::new();
     let form = app.post("/createroom").header("content-type", "multipart/form-data; boundary=x").body("--x\r\n");
     let problem = form.await_problem(400, "invalid_request").await;
@@ -424,10 +424,11 @@ async fn a_room_can_always_be_created() {
         (json!({}), None),
     ];
     for (body, alias) in aliases {
-        let made = app.post("/createroom").json(&body).await_status(200).await.json();
-        let given = made["alias"].as_str().unwrap();
-        assert!(alias.map_or(given.starts_with("Room "), |alias| given == alias), "{body}: {made}");
-        let preview = app.get(format!("/{}/preview", made["roomid"].as_str().unwrap())).await_status(200).await.json();
+        let created = app.post("/createroom").json(&body).await_status(200).await.json();
+        let given = created["alias"].as_str().unwrap();
+        assert!(alias.map_or(given.starts_with("Room "), |alias| given == alias), "{body}: {created}");
+        let preview =
+            app.get(format!("/{}/preview", created["roomid"].as_str().unwrap())).await_status(200).await.json();
         assert_eq!(preview, json!({"name": given, "admission": "account", "public_access": "read"}));
         app.clock.advance(crate::app::BETWEEN_CHATS);
     }
@@ -437,7 +438,7 @@ async fn a_room_can_always_be_created() {
 }
 
 #[tokio::test]
-async fn to_send_one_logs_in_and_to_read_one_does_not() {
+async fn posting_requires_a_login_and_reading_does_not() {
     let app = TestApp::new();
     // "To send a message in a room, a user must first log-in." To get the conversation, "Data: None, is a GET
     // request".
@@ -458,7 +459,7 @@ async fn to_send_one_logs_in_and_to_read_one_does_not() {
 }
 
 #[tokio::test]
-async fn whoever_makes_a_room_on_the_page_says_who_may_read() {
+async fn a_rooms_creator_chooses_whether_it_is_publicly_readable() {
     let app = TestApp::new();
     // "Gets the last 50 messages of the conversation in that room."
     for (access, reads) in [("none", false), ("read", true)] {
@@ -472,7 +473,11 @@ async fn whoever_makes_a_room_on_the_page_says_who_may_read() {
         assert_eq!(preview, json!({"name": "Club", "admission": "account", "public_access": access}));
         let token = created["session_token"].as_str().unwrap();
         let members = app.get(format!("/{id}/members")).bearer(token).await_status(200).await.json();
-        assert_eq!((&members["history"], &members["capacity"]), (&json!(50), &json!(200)), "as of `createroom`");
+        assert_eq!(
+            (&members["history"], &members["capacity"]),
+            (&json!(50), &json!(200)),
+            "as in a room from `createroom`"
+        );
     }
     // The address alone reveals nothing about a chat that people join by magic link.
     let (chat, _) = app.chat(json!({"username": "Ann", "name": "Secret"})).await;
@@ -481,17 +486,17 @@ async fn whoever_makes_a_room_on_the_page_says_who_may_read() {
 }
 
 #[tokio::test]
-async fn an_alias_is_given_when_the_room_is_created_and_never_changed() {
+async fn a_rooms_alias_is_set_at_creation_and_cannot_change() {
     let app = TestApp::new();
     let create = || app.post("/createroom").json(&json!({"alias": "Room A"})).await_status(200);
     // "The server only responds with a `roomid`, not the url where that room can be found at."
-    let made = create().await.json();
-    assert_eq!(made.as_object().unwrap().keys().collect::<Vec<_>>(), ["alias", "roomid"]);
+    let created = create().await.json();
+    assert_eq!(created.as_object().unwrap().keys().collect::<Vec<_>>(), ["alias", "roomid"]);
     // "Since the actual `roomid` is randomly generated to be (nearly) unique, and rooms do not interfere with
     // one another".
-    assert_ne!(create().await.json()["roomid"], made["roomid"]);
+    assert_ne!(create().await.json()["roomid"], created["roomid"]);
     // "The `roomalias` […] cannot be changed once the room is created."
-    let id = made["roomid"].as_str().unwrap();
+    let id = created["roomid"].as_str().unwrap();
     for method in [Method::PUT, Method::PATCH] {
         let change = app.call(method, format!("/{id}")).json(&json!({"alias": "Room B"}));
         change.await_problem(405, "method_not_allowed").await;
@@ -500,7 +505,7 @@ async fn an_alias_is_given_when_the_room_is_created_and_never_changed() {
 }
 
 #[tokio::test]
-async fn escaped_message_contents_stay_as_they_were_sent() {
+async fn escaped_message_contents_are_kept_as_sent() {
     let app = TestApp::new();
     let room = room(&app).await;
     let token = room.member("Tom").await;
@@ -510,6 +515,6 @@ async fn escaped_message_contents_stay_as_they_were_sent() {
         assert_eq!(room.say("Tom", &token, message).await, json!({"succeeded": true, "explanation": null}));
     }
     let lines = room.conversation().await;
-    let said: Vec<&str> = lines.iter().map(|line| line.split_once("<Tom> ").unwrap().1).collect();
-    assert_eq!(said, contents);
+    let texts: Vec<&str> = lines.iter().map(|line| line.split_once("<Tom> ").unwrap().1).collect();
+    assert_eq!(texts, contents);
 }

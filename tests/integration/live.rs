@@ -51,7 +51,7 @@ async fn ids(follower: &mut Follower, last: u64) -> Vec<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_begins_to_follow_amid_posts_gets_each_once_and_in_order() {
+async fn followers_that_start_during_posts_get_each_message_once_and_in_order() {
     const POSTS: u64 = 600;
     let service = service();
     let chat = Arc::new(chat(&service).await);
@@ -98,7 +98,7 @@ async fn whoever_begins_to_follow_amid_posts_gets_each_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_follower_who_takes_nothing_is_cut_off_and_delays_nobody() {
+async fn a_follower_that_reads_nothing_is_cut_off_and_delays_nobody() {
     let service = service();
     let chat = chat(&service).await;
     let mut slow = service.follow(caller(), chat.chat_id, &chat.seat.token, 0).await.unwrap();
@@ -109,35 +109,39 @@ async fn a_follower_who_takes_nothing_is_cut_off_and_delays_nobody() {
     }
     assert_eq!(slow.next().await, Ok(Update::Opened { last_id: 0, missed: 0 }));
     assert_eq!(slow.next().await, Err(Ending::TooSlow));
-    assert_eq!(slow.next().await, Err(Ending::TooSlow), "and it stays so");
+    assert_eq!(slow.next().await, Err(Ending::TooSlow), "it stays cut off");
     let mut again = service.follow(caller(), chat.chat_id, &chat.seat.token, 0).await.unwrap();
     assert_eq!(ids(&mut again, 200).await.len(), 200);
 }
 
 #[tokio::test]
-async fn comings_goings_and_typing_are_told_and_a_seat_that_is_lost_ends_its_stream() {
+async fn joins_departures_and_typing_are_streamed_and_removal_ends_the_stream() {
     let service = service();
     let chat = chat(&service).await;
     let (id, ann) = (chat.chat_id, &chat.seat.token);
-    let mut ann_sees = service.follow(caller(), id, ann, 0).await.unwrap();
-    assert!(matches!(ann_sees.next().await, Ok(Update::Opened { .. })));
+    let mut ann_events = service.follow(caller(), id, ann, 0).await.unwrap();
+    assert!(matches!(ann_events.next().await, Ok(Update::Opened { .. })));
     let bob = seat(&service, id, &chat.invite.as_ref().unwrap().key, "Bob").await.unwrap();
-    assert_eq!(ann_sees.next().await, Ok(Update::Event(Event::MemberJoined { member: bob.member.clone() })));
-    let mut bob_sees = service.follow(caller(), id, &bob.token, 0).await.unwrap();
-    assert!(matches!(bob_sees.next().await, Ok(Update::Opened { .. })));
+    assert_eq!(ann_events.next().await, Ok(Update::Event(Event::MemberJoined { member: bob.member.clone() })));
+    let mut bob_events = service.follow(caller(), id, &bob.token, 0).await.unwrap();
+    assert!(matches!(bob_events.next().await, Ok(Update::Opened { .. })));
 
     service.notify_typing(id, &bob.token).await.unwrap();
-    assert_eq!(ann_sees.next().await, Ok(Update::Typing { member_id: bob.member.id }));
+    assert_eq!(ann_events.next().await, Ok(Update::Typing { member_id: bob.member.id }));
     service.remove_member(id, ann, bob.member.id, false).await.unwrap();
     let left = LiveEvent::MemberLeft { member_id: bob.member.id.as_uuid(), reason: Departure::Removed };
-    assert_eq!(live(ann_sees.next().await), left);
-    assert_eq!(bob_sees.next().await, Err(Ending::SessionEnded(Departure::Removed)), "and not its own typing");
+    assert_eq!(live(ann_events.next().await), left);
+    assert_eq!(
+        bob_events.next().await,
+        Err(Ending::SessionEnded(Departure::Removed)),
+        "members receive no typing signals of their own"
+    );
     service.end_chat(id, ann).await.unwrap();
-    assert_eq!(ann_sees.next().await, Err(Ending::ChatEnded));
+    assert_eq!(ann_events.next().await, Err(Ending::ChatEnded));
 }
 
 #[tokio::test]
-async fn who_follows_is_online_however_long_nothing_is_said() {
+async fn a_follower_is_online_even_when_the_chat_is_silent() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let bob = chat.join("Bob").await;
@@ -147,13 +151,13 @@ async fn who_follows_is_online_however_long_nothing_is_said() {
     app.clock.advance(Duration::from_hours(1));
     assert_eq!(online().await, true);
     drop(follower);
-    assert_eq!(online().await, true, "just now");
+    assert_eq!(online().await, true, "shortly after the stream has closed");
     app.clock.advance(Duration::from_mins(2));
     assert_eq!(online().await, false);
 }
 
 #[tokio::test]
-async fn a_session_that_expires_ends_its_stream_before_anything_more_is_said() {
+async fn an_expired_sessions_stream_ends_before_the_next_message() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     app.clock.advance(Duration::from_hours(3));
@@ -228,7 +232,7 @@ async fn close_code(socket: &mut Socket) -> CloseCode {
 }
 
 #[tokio::test]
-async fn a_websocket_carries_what_was_and_what_comes() {
+async fn a_websocket_carries_past_messages_and_new_events() {
     let site = Site::start().await;
     let chat = chat(&site.service).await;
     say(&site.service, &chat, "one").await;
@@ -246,15 +250,15 @@ async fn a_websocket_carries_what_was_and_what_comes() {
     let bob = seat(&site.service, chat.chat_id, &chat.invite.as_ref().unwrap().key, "Bob").await.unwrap();
     let joined = event(&mut socket).await;
     assert_eq!((&joined["type"], &joined["member"]["username"]), (&json!("member_joined"), &json!("Bob")));
-    let mut bob_sees = site.follow(&chat, &bob.token.reveal(), 3).await;
-    assert_eq!(event(&mut bob_sees).await["type"], "opened");
+    let mut bob_events = site.follow(&chat, &bob.token.reveal(), 3).await;
+    assert_eq!(event(&mut bob_events).await["type"], "opened");
     site.service.notify_typing(chat.chat_id, &bob.token).await.unwrap();
     let bob_id = bob.member.id.to_string();
     assert_eq!(event(&mut socket).await, json!({"type": "typing", "member_id": bob_id}));
     site.service.remove_member(chat.chat_id, &bob.token, bob.member.id, false).await.unwrap();
     assert_eq!(event(&mut socket).await, json!({"type": "member_left", "member_id": bob_id, "reason": "left"}));
-    assert_eq!(event(&mut bob_sees).await, json!({"type": "session_ended", "reason": "left"}));
-    assert_eq!(close_code(&mut bob_sees).await, CloseCode::Normal);
+    assert_eq!(event(&mut bob_events).await, json!({"type": "session_ended", "reason": "left"}));
+    assert_eq!(close_code(&mut bob_events).await, CloseCode::Normal);
     site.service.end_chat(chat.chat_id, &chat.seat.token).await.unwrap();
     assert_eq!(event(&mut socket).await, json!({"type": "chat_ended"}));
     assert_eq!(close_code(&mut socket).await, CloseCode::Normal);
@@ -264,7 +268,7 @@ async fn a_websocket_carries_what_was_and_what_comes() {
 type Case<'a> = (&'a str, Vec<(&'static str, &'a str)>, Option<(u16, &'a str)>);
 
 #[tokio::test]
-async fn a_websocket_is_refused_before_it_opens() {
+async fn an_invalid_websocket_request_is_refused_before_the_upgrade() {
     let site = Site::start().await;
     let chat = chat(&site.service).await;
     let token = chat.seat.token.reveal();
@@ -337,7 +341,7 @@ impl Events {
 }
 
 #[tokio::test]
-async fn server_sent_events_carry_the_same_with_ids_to_come_back_to() {
+async fn server_sent_events_carry_messages_with_ids_to_resume_from() {
     let site = Site::start().await;
     let chat = chat(&site.service).await;
     for text in ["one", "two", "three"] {
@@ -361,7 +365,7 @@ async fn server_sent_events_carry_the_same_with_ids_to_come_back_to() {
 }
 
 #[tokio::test]
-async fn a_server_that_stops_tells_its_readers_to_come_back_and_is_gone() {
+async fn a_stopping_server_asks_readers_to_reconnect_and_exits() {
     let mut site = Site::start().await;
     let chat = chat(&site.service).await;
     let token = chat.seat.token.reveal();
@@ -378,7 +382,7 @@ async fn a_server_that_stops_tells_its_readers_to_come_back_and_is_gone() {
 }
 
 #[tokio::test]
-async fn typing_is_for_members_and_within_bounds() {
+async fn typing_is_restricted_to_members_and_rate_limited() {
     let app = TestApp::with(crate::app::Options { rate_limit: true, ..Default::default() });
     let (chat, ann) = app.chat(json!({})).await;
     ann.post("/typing").await_status(204).await;
@@ -394,7 +398,7 @@ async fn typing_is_for_members_and_within_bounds() {
 
 /// One reader reads nothing from its socket, another one does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_websocket_that_is_not_read_is_cut_off_and_delays_nobody() {
+async fn an_unread_websocket_is_cut_off_and_delays_nobody() {
     const POSTS: u64 = 900;
     let site = Site::start().await;
     let chat = chat(&site.service).await;
@@ -423,7 +427,7 @@ async fn a_websocket_that_is_not_read_is_cut_off_and_delays_nobody() {
                 let event: Value = serde_json::from_str(&text).unwrap();
                 if event["type"] == "message" {
                     seen += 1;
-                    assert_eq!(event["message"]["id"], seen, "what does arrive is in order and whole");
+                    assert_eq!(event["message"]["id"], seen, "messages arrive complete and in order");
                 }
             }
             Some(Ok(Message::Close(frame))) => break frame.map(|frame| frame.code),
@@ -431,7 +435,7 @@ async fn a_websocket_that_is_not_read_is_cut_off_and_delays_nobody() {
             Some(Err(_)) | None => break None,
         }
     };
-    assert!(seen < POSTS, "it was cut off");
+    assert!(seen < POSTS, "the slow reader was cut off");
     assert!(ending.is_none_or(|code| code == CloseCode::Again), "{ending:?}");
     // It reconnects with its cursor, and misses no message.
     let mut again = site.follow(&chat, &token, seen).await;

@@ -19,12 +19,12 @@ impl Room {
     async fn with(accounts: &[&str]) -> Self {
         let options = Options { rate_limit: true, trusted_proxies: &["127.0.0.0/8"], ..Options::default() };
         let app = TestApp::with(options);
-        let made = app.post("/createroom").json(&json!({"alias": "Book club"})).await_status(200).await.json();
-        let room = Self { app, id: made["roomid"].as_str().unwrap().to_owned() };
+        let created = app.post("/createroom").json(&json!({"alias": "Book club"})).await_status(200).await.json();
+        let room = Self { app, id: created["roomid"].as_str().unwrap().to_owned() };
         for username in accounts {
             let account = json!({"username": username, "password": PASSWORD});
-            let made = room.app.post(format!("/{}/register", room.id)).json(&account).await_status(200).await;
-            assert_eq!(made.json()["succeeded"], true);
+            let created = room.app.post(format!("/{}/register", room.id)).json(&account).await_status(200).await;
+            assert_eq!(created.json()["succeeded"], true);
         }
         room
     }
@@ -34,7 +34,7 @@ impl Room {
         self.app.post(format!("/{}/login", self.id)).json(&body).header("x-forwarded-for", from).answer().await
     }
 
-    async fn is_in(&self, from: &str, username: &str) -> bool {
+    async fn can_log_in(&self, from: &str, username: &str) -> bool {
         self.log_in(from, username, PASSWORD).await.json()["succeeded"] == true
     }
 
@@ -53,20 +53,20 @@ impl Room {
 }
 
 #[tokio::test]
-async fn right_passwords_have_a_quota_too() {
+async fn correct_passwords_are_rate_limited_too() {
     let room = Room::with(&["Ann"]).await;
     for _ in 0..30 {
-        assert!(room.is_in("192.0.2.1", "Ann").await);
+        assert!(room.can_log_in("192.0.2.1", "Ann").await);
     }
     let refused = room.log_in("192.0.2.1", "Ann", PASSWORD).await;
     assert_eq!((refused.status.as_u16(), refused.header("retry-after")), (429, Some("2")));
-    assert!(room.is_in("192.0.2.2", "Ann").await, "the quota is one address's own");
+    assert!(room.can_log_in("192.0.2.2", "Ann").await, "each address has its own quota");
     room.app.clock.advance(Duration::from_secs(2));
-    assert!(room.is_in("192.0.2.1", "Ann").await);
+    assert!(room.can_log_in("192.0.2.1", "Ann").await);
 }
 
 #[tokio::test]
-async fn a_right_password_forgives_no_wrong_ones_at_other_accounts() {
+async fn a_correct_login_does_not_clear_failures_at_other_accounts() {
     let room = Room::with(&["Ann", "Mallory"]).await;
     let from = "192.0.2.1";
     let mut guesses = 0;
@@ -81,36 +81,36 @@ async fn a_right_password_forgives_no_wrong_ones_at_other_accounts() {
 }
 
 #[tokio::test]
-async fn the_holder_of_an_account_does_not_wait_for_the_guesses_of_others() {
+async fn guesses_from_elsewhere_do_not_delay_a_holder_at_a_known_address() {
     let room = Room::with(&["Ann", "Bob"]).await;
     let holder = "203.0.113.5";
-    assert!(room.is_in(holder, "Ann").await);
+    assert!(room.can_log_in(holder, "Ann").await);
     // Guesses come from so many addresses that the account refuses unknown addresses.
-    let mut places = (0..).map(|place| format!("198.51.100.{place}"));
-    while room.guess(&places.next().unwrap(), "Ann").await.is_none() {}
-    assert!(room.is_in(holder, "Ann").await, "where Ann has logged in before, she is no stranger");
+    let mut addresses = (0..).map(|number| format!("198.51.100.{number}"));
+    while room.guess(&addresses.next().unwrap(), "Ann").await.is_none() {}
+    assert!(room.can_log_in(holder, "Ann").await, "Ann is not delayed at an address where she has logged in before");
 
     // From a new address, Ann waits as long as the account requires. Her refused attempts do not count against her
     // address: it can log in to another account at once.
-    let new_place = "203.0.113.6";
-    while room.guess(&places.next().unwrap(), "Ann").await.is_none() {}
+    let new_address = "203.0.113.6";
+    while room.guess(&addresses.next().unwrap(), "Ann").await.is_none() {}
     for _ in 0..20 {
-        assert!(!room.is_in(new_place, "Ann").await);
+        assert!(!room.can_log_in(new_address, "Ann").await);
     }
-    assert!(room.is_in(new_place, "Bob").await);
+    assert!(room.can_log_in(new_address, "Bob").await);
     room.app.clock.advance(Duration::from_mins(1));
-    assert!(room.is_in(new_place, "Ann").await);
+    assert!(room.can_log_in(new_address, "Ann").await);
 }
 
 #[tokio::test]
-async fn whoever_logs_in_gets_their_own_seat_though_another_login_of_the_same_browser_was_lost() {
+async fn two_accounts_in_one_browser_get_their_own_seats_even_if_an_answer_is_lost() {
     let room = Room::with(&["Ann", "Bob"]).await;
     let browser = Uuid::from_u128(7);
-    let anns = room.log_in_from_the_page("Ann", browser).await;
+    let ann_login = room.log_in_from_the_page("Ann", browser).await;
     // The answer was lost, and someone else uses the same page.
-    let bobs = room.log_in_from_the_page("Bob", browser).await;
-    assert_eq!((&anns["member"]["username"], &bobs["member"]["username"]), (&json!("Ann"), &json!("Bob")));
-    assert_ne!(anns["session_token"], bobs["session_token"]);
-    assert_eq!(room.log_in_from_the_page("Ann", browser).await, anns);
-    assert_eq!(room.log_in_from_the_page("Bob", browser).await, bobs);
+    let bob_login = room.log_in_from_the_page("Bob", browser).await;
+    assert_eq!((&ann_login["member"]["username"], &bob_login["member"]["username"]), (&json!("Ann"), &json!("Bob")));
+    assert_ne!(ann_login["session_token"], bob_login["session_token"]);
+    assert_eq!(room.log_in_from_the_page("Ann", browser).await, ann_login);
+    assert_eq!(room.log_in_from_the_page("Bob", browser).await, bob_login);
 }

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::app::{TestApp, led};
+use crate::app::{TestApp, resolve};
 
 #[tokio::test]
-async fn pages_are_rendered_before_the_browser_has_done_anything() {
+async fn pages_are_rendered_on_the_server() {
     let app = TestApp::new();
     let id = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
     for (path, words) in [
@@ -25,7 +25,7 @@ async fn pages_are_rendered_before_the_browser_has_done_anything() {
 }
 
 #[tokio::test]
-async fn a_pages_policy_lets_only_its_own_scripts_run() {
+async fn the_content_security_policy_allows_only_the_pages_own_scripts() {
     let app = TestApp::new();
     let first = app.get("/").await_status(200).await;
     let policy = first.header("content-security-policy").unwrap();
@@ -46,7 +46,7 @@ async fn a_pages_policy_lets_only_its_own_scripts_run() {
         "style-src 'self'",
     ];
     assert_eq!(allowed, expected);
-    assert!(nonce.len() >= 16, "{nonce} can be guessed");
+    assert!(nonce.len() >= 16, "{nonce} is too short");
     let scripts = first.text().matches("<script").count();
     assert!(scripts > 0);
     assert_eq!(first.text().matches(&format!("nonce=\"{nonce}\"")).count(), scripts);
@@ -55,7 +55,7 @@ async fn a_pages_policy_lets_only_its_own_scripts_run() {
 }
 
 #[tokio::test]
-async fn addresses_that_name_no_chat_lead_home() {
+async fn addresses_without_a_valid_chat_id_redirect_to_the_start_page() {
     let app = TestApp::new();
     for path in ["/chat/nonsense", "/join/nonsense", "/room/nonsense"] {
         // For any `Accept`: clients that run no script are redirected too.
@@ -69,21 +69,21 @@ async fn addresses_that_name_no_chat_lead_home() {
 }
 
 #[tokio::test]
-async fn a_page_is_the_same_with_a_slash_at_the_end_of_its_address() {
+async fn pages_work_with_and_without_a_trailing_slash() {
     let app = TestApp::new();
     let id = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
     let pages = [format!("/join/{id}"), format!("/chat/{id}"), format!("/room/{id}"), "/sessions/new".into()];
     for path in pages.into_iter().chain(["/docs".to_owned()]) {
-        for (address, base) in [(path.clone(), led(&path, "./")), (format!("{path}/"), format!("{path}/"))] {
+        for (address, base) in [(path.clone(), resolve(&path, "./")), (format!("{path}/"), format!("{path}/"))] {
             let page = app.get(&address).header("accept", "text/html").await_status(200).await.text();
-            let way = page.split("<base href=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
-            assert_eq!(led(&address, way), "/", "{address} from {base}");
+            let reference = page.split("<base href=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+            assert_eq!(resolve(&address, reference), "/", "{address} from {base}");
         }
     }
 }
 
 #[tokio::test]
-async fn the_pages_files_are_served_and_no_others() {
+async fn only_the_sites_public_files_are_served() {
     let app = TestApp::new();
     let icon = app.get("/assets/icon.svg").await_status(200).await;
     assert_eq!(icon.header("content-type"), Some("image/svg+xml"));
@@ -161,26 +161,26 @@ async fn server_functions_refuse_with_the_status_and_body_of_the_api() {
 }
 
 #[tokio::test]
-async fn looking_at_an_invite_neither_spends_it_nor_takes_a_seat() {
+async fn previewing_an_invite_neither_spends_it_nor_takes_a_seat() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"capacity": 2})).await;
     let invite = ann.post("/invite").json(&json!({"max_uses": 1})).await_status(201).await.json();
     let join_id = uuid::Uuid::from_u128(6);
     let body = format!("chat_id={}&key={}&join_id={join_id}", chat.id, invite["key"].as_str().unwrap());
-    let look = || {
+    let preview = || {
         app.post("/sf/preview_invite").header("content-type", "application/x-www-form-urlencoded").body(body.clone())
     };
     for _ in 0..3 {
-        look().await_status(200).await;
+        preview().await_status(200).await;
         app.get(format!("/join/{}", chat.id)).header("accept", "text/html").await_status(200).await;
     }
     assert_eq!(ann.get("/invites").await_status(200).await.json()["invites"][1]["uses"], 0);
     chat.join("Bob").await;
-    assert_eq!(look().await_status(409).await.json()["code"], "chat_full");
+    assert_eq!(preview().await_status(409).await.json()["code"], "chat_full");
 }
 
 #[tokio::test]
-async fn who_is_in_already_is_not_sent_away_by_a_full_chat_or_a_link_that_is_used_up() {
+async fn a_member_can_reopen_an_invite_that_is_used_up_in_a_full_chat() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"capacity": 2})).await;
     let invite = ann.post("/invite").json(&json!({"max_uses": 1})).await_status(201).await.json();

@@ -15,7 +15,7 @@ pub struct Program {
     child: Child,
     pub site: String,
     /// What the program logged before it listened.
-    pub said: String,
+    pub startup_log: String,
     log: Mutex<Receiver<String>>,
 }
 
@@ -42,18 +42,22 @@ impl Program {
     pub fn of(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
-        let mut said = String::new();
+        let mut startup_log = String::new();
         let site = loop {
-            let begin = said.len();
-            assert_ne!(log.read_line(&mut said).unwrap(), 0, "it ended before it listened: {said}");
-            if let Some((_, address)) = said[begin..].split_once("listening on ") {
+            let begin = startup_log.len();
+            assert_ne!(
+                log.read_line(&mut startup_log).unwrap(),
+                0,
+                "the program ended before it listened: {startup_log}"
+            );
+            if let Some((_, address)) = startup_log[begin..].split_once("listening on ") {
                 break address.trim().to_owned();
             }
         };
         // Keep reading the log, or the program would block on a full pipe.
         let (sender, receiver) = channel();
         std::thread::spawn(move || log.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line))));
-        Self { child, site, said, log: Mutex::new(receiver) }
+        Self { child, site, startup_log, log: Mutex::new(receiver) }
     }
 
     /// Waits until the program logs a line with these words.
@@ -82,15 +86,15 @@ impl Program {
 /// Runs a start that must fail, and returns the exit code and the log.
 pub fn refused_start(mut command: Command) -> (Option<i32>, String) {
     let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    let mut said = String::new();
+    let mut log = String::new();
     for line in BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap) {
         if line.contains("listening on ") {
             child.kill().unwrap();
-            panic!("it started");
+            panic!("the program started");
         }
-        said = format!("{said}{line}\n");
+        log = format!("{log}{line}\n");
     }
-    (child.wait().unwrap().code(), said)
+    (child.wait().unwrap().code(), log)
 }
 
 impl Drop for Program {

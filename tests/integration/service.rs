@@ -55,7 +55,7 @@ async fn chat(node: &Service) -> NewChat {
 }
 
 #[tokio::test]
-async fn writers_on_several_nodes_leave_no_id_twice_and_no_gap() {
+async fn writers_on_several_nodes_produce_consecutive_unique_ids() {
     let (nodes, clock) = nodes(3);
     let new = Arc::new(chat(&nodes[0]).await);
     let mut writers = tokio::task::JoinSet::new();
@@ -81,7 +81,7 @@ async fn writers_on_several_nodes_leave_no_id_twice_and_no_gap() {
 }
 
 #[tokio::test]
-async fn seats_are_not_given_twice_by_two_nodes() {
+async fn two_nodes_together_do_not_exceed_the_capacity() {
     let (nodes, _) = nodes(2);
     let new = Arc::new(chat(&nodes[0]).await);
     let mut joins = tokio::task::JoinSet::new();
@@ -96,7 +96,7 @@ async fn seats_are_not_given_twice_by_two_nodes() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_may_be_stale_is_decided_again() {
+async fn a_refusal_based_on_stale_state_is_decided_again() {
     let (nodes, _) = nodes(2);
     let new = chat(&nodes[0]).await;
     // The second node reads the chat before the guest joins at the first.
@@ -112,7 +112,7 @@ async fn a_refusal_that_may_be_stale_is_decided_again() {
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_half_way_leaves_nothing_half_done() {
+async fn a_post_completes_even_if_its_caller_goes_away() {
     let node = nodes(1).0.remove(0);
     let new = chat(&node).await;
     for at in 1..=20 {
@@ -128,7 +128,7 @@ async fn a_caller_that_goes_away_half_way_leaves_nothing_half_done() {
 }
 
 #[tokio::test]
-async fn sweeping_frees_seats_and_forgets_chats() {
+async fn sweeping_frees_seats_and_deletes_expired_chats() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     app.service.sweep().await.unwrap();
@@ -148,7 +148,7 @@ async fn sweeping_frees_seats_and_forgets_chats() {
 }
 
 #[tokio::test]
-async fn a_room_that_nobody_uses_leaves_memory_and_comes_back() {
+async fn an_unused_chat_is_unloaded_from_memory_and_reloaded_on_use() {
     let app = TestApp::new();
     let (_, ann) = app.chat(json!({})).await;
     ann.says("kept").await;

@@ -27,7 +27,7 @@ async fn ask(stream: &mut TcpStream, request: &str) -> String {
 }
 
 #[tokio::test]
-async fn it_answers_over_tcp_and_stops_when_told_to_though_a_connection_is_open() {
+async fn the_server_answers_over_tcp_and_stops_despite_an_open_connection() {
     let service =
         Service::new(Arc::new(MemoryStore::default()), Arc::new(SystemClock), Arc::new(OsEntropy), policy(true));
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();

@@ -132,10 +132,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_interval_slows_down_while_the_stream_is_open_and_speeds_up_when_it_drops() {
+    fn polling_slows_down_while_the_stream_is_open_and_speeds_up_when_it_drops() {
         let mut connection = Connection::new();
         assert!(connection.starts_poll(0.0) && connection.starts_stream(0.0));
-        assert!(!connection.starts_stream(0.0), "one at a time");
+        assert!(!connection.starts_stream(0.0), "only one stream opens at a time");
         assert_eq!(connection.status(), ConnectionStatus::Connecting);
         assert!(connection.starts_poll(1_000.0));
         connection.stream_received();
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn retries_wait_longer_each_time_with_chance_and_never_give_up() {
+    fn stream_retries_back_off_with_jitter_and_never_stop() {
         let mut connection = Connection::new();
         let mut waits = Vec::new();
         let mut now = 0.0;
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_works_makes_the_next_wait_short_again() {
+    fn a_working_stream_resets_the_retry_delay() {
         let mut connection = Connection::new();
         for _ in 0..5 {
             connection.stream_closed(0.0, 1.0);
@@ -178,11 +178,11 @@ mod tests {
         connection.stream_received();
         connection.stream_closed(0.0, 1.0);
         assert!(connection.starts_stream(500.0));
-        assert_eq!(connection.status(), ConnectionStatus::Connecting, "one drop is nothing to speak of");
+        assert_eq!(connection.status(), ConnectionStatus::Connecting, "a single drop is not shown");
     }
 
     #[test]
-    fn waking_ends_every_wait() {
+    fn waking_up_polls_and_reconnects_at_once() {
         let mut connection = Connection::new();
         for _ in 0..9 {
             connection.stream_closed(0.0, 1.0);
@@ -192,21 +192,21 @@ mod tests {
         assert!(connection.starts_poll(2.0) && connection.starts_stream(2.0));
         connection.stream_received();
         connection.wake();
-        assert!(connection.starts_poll(3.0) && !connection.starts_stream(3.0), "an open stream stays");
+        assert!(connection.starts_poll(3.0) && !connection.starts_stream(3.0), "an open stream stays open");
     }
 
     #[test]
-    fn a_stream_that_has_gone_silent_is_found_out_by_a_poll() {
+    fn polling_detects_a_silent_stream() {
         let mut connection = Connection::new();
         connection.stream_received();
         assert!(connection.starts_poll(0.0) && !connection.polled(true, false));
-        assert!(!connection.polled(true, true), "it may have been on its way");
-        assert!(connection.starts_poll(1.0), "but it is asked again soon");
+        assert!(!connection.polled(true, true), "the stream may still deliver the message");
+        assert!(connection.starts_poll(1.0), "the next poll follows soon");
         connection.stream_received();
-        assert!(!connection.polled(true, true), "it was on its way");
-        assert!(connection.polled(true, false), "it said nothing since");
+        assert!(!connection.polled(true, true), "the stream delivered something since the last poll");
+        assert!(connection.polled(true, false), "the stream has delivered nothing since the last poll");
         connection.stream_received();
-        assert!(connection.polled(false, false), "the server is gone");
+        assert!(connection.polled(false, false), "the server is unreachable");
         assert_eq!(connection.status(), ConnectionStatus::Offline);
         connection.polled(true, false);
         assert_eq!(connection.status(), ConnectionStatus::Live);

@@ -90,14 +90,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_are_read_whole_however_they_are_cut() {
+    fn events_are_parsed_regardless_of_chunk_size() {
         let text =
             ": hello\n\nevent: pending\ndata: {}\n\nretry: 1000\n\nevent:declined\ndata:{\"a\":\"ä\"}\n\nevent: cut";
         let expected = [("pending".to_owned(), "{}".to_owned()), ("declined".to_owned(), "{\"a\":\"ä\"}".to_owned())];
         for size in 1..text.len() {
             let mut reader = Reader::default();
             let events: Vec<_> = text.as_bytes().chunks(size).flat_map(|chunk| reader.take(chunk)).collect();
-            assert_eq!(events, expected, "in pieces of {size}");
+            assert_eq!(events, expected, "in chunks of {size} bytes");
         }
     }
 }

@@ -337,7 +337,7 @@ mod tests {
     use crate::wire::Member;
 
     #[test]
-    fn a_session_ages_by_the_servers_clock_and_is_young_again_when_renewed() {
+    fn a_sessions_age_follows_the_servers_clock_and_resets_on_renewal() {
         let moment = |hours: i64| Timestamp::from_millis(hours * 3_600_000);
         let member = Member { member_id: Uuid::nil(), username: "Ann".into(), role: Role::Owner, since: moment(0) };
         // A first session may be shorter than the next.
@@ -346,7 +346,7 @@ mod tests {
         assert!((saved.age(1.0 * 3_600_000.0) - 0.5).abs() < 1e-9);
         (saved.is_refused, saved.is_renewing) = (true, true);
         saved.renew(Session { session_token: "second".into(), expires_at: moment(7) }, 3_600_000.0);
-        assert!(!saved.is_refused && !saved.is_renewing, "the new token may be asked with");
+        assert!(!saved.is_refused && !saved.is_renewing, "requests can use the new token");
         assert_eq!((saved.token.as_str(), saved.expires_at), ("second", moment(7)));
         assert!((saved.age(4.0 * 3_600_000.0) - 0.5).abs() < 1e-9);
     }

@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_magic_link_fits_and_a_novel_does_not() {
+    fn a_magic_link_fits_in_a_qr_code_and_a_long_text_does_not() {
         let link = format!("https://chat.example/join/2eaf4767-9975-4773-b7c7-817e60ce2bfb#{}", "k".repeat(43));
         let (size, path) = drawing(&link).unwrap();
         assert!(size < 60, "{size}");

@@ -33,7 +33,7 @@ mod tests {
     }
 
     #[test]
-    fn more_connections_than_files_are_not_to_be_had() {
+    fn connections_are_limited_by_the_open_files_that_the_system_allows() {
         assert_eq!(connections_within(Some(1_024), Some(10)), 10);
         assert_eq!(connections_within(Some(1_024), Some(100_000)), 896);
         assert_eq!(connections_within(Some(1_000_000), Some(100_000)), 100_000);

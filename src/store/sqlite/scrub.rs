@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_middle_lies_between_the_pointers_and_the_cells() {
+    fn the_unused_middle_lies_between_the_cell_pointers_and_the_cells() {
         assert_eq!(unused_middle(&page(0x0d, 3, 400)), Some(14..400));
         assert_eq!(unused_middle(&page(0x0a, 0, 512)), Some(8..512));
         assert_eq!(unused_middle(&page(0x05, 2, 16)), Some(16..16));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_that_are_no_tree_or_make_no_sense_are_left_alone() {
+    fn pages_that_are_not_valid_btree_pages_are_left_alone() {
         for other in
             [page(0, 1, 100), page(b'S', 1, 100), page(0x0d, 3, 600), page(0x0d, 300, 400), Vec::new(), vec![13]]
         {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::app::{Options, TestApp};
 
 #[tokio::test]
-async fn anyone_creates_a_chat_with_an_empty_body() {
+async fn anyone_can_create_a_chat_with_an_empty_body() {
     let app = TestApp::new();
     let created = app.post("/create").await_status(201).await.json();
     let chat_id = created["chat_id"].as_str().unwrap();
@@ -23,9 +23,9 @@ async fn anyone_creates_a_chat_with_an_empty_body() {
 #[tokio::test]
 async fn a_creator_chooses_name_capacity_and_history() {
     let app = TestApp::new();
-    let wishes =
+    let request =
         json!({"username": " Zoe\u{308} ", "name": "Movie night", "admission": "link", "capacity": 2, "history": 3});
-    let (chat, owner) = app.chat(wishes).await;
+    let (chat, owner) = app.chat(request).await;
     assert_eq!(chat.created["member"]["username"], "Zo\u{eb}");
     let list = owner.get("/members").await_status(200).await.json();
     assert_eq!((&list["name"], &list["capacity"], &list["history"]), (&json!("Movie night"), &json!(2), &json!(3)));
@@ -38,7 +38,7 @@ async fn a_creator_chooses_name_capacity_and_history() {
 }
 
 #[tokio::test]
-async fn wishes_out_of_bounds_are_refused_by_name() {
+async fn invalid_chat_settings_are_refused_by_field_name() {
     let app = TestApp::new();
     let wrong = [
         ("username", json!("")),
@@ -71,7 +71,7 @@ async fn unknown_fields_are_ignored() {
 }
 
 #[tokio::test]
-async fn a_key_holder_joins() {
+async fn a_guest_joins_with_an_invite_key() {
     let app = TestApp::new();
     let (chat, owner) = app.chat(json!({"username": "Ann"})).await;
     let joined = chat.join_with(&chat.key, "Bob").await_status(201).await.json();
@@ -83,7 +83,7 @@ async fn a_key_holder_joins() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_opens_nothing() {
+async fn joining_with_a_wrong_key_is_refused() {
     let app = TestApp::new();
     let (chat, owner) = app.chat(json!({})).await;
     let (other, _) = app.chat(json!({})).await;
@@ -94,7 +94,7 @@ async fn a_wrong_key_opens_nothing() {
 }
 
 #[tokio::test]
-async fn joining_needs_a_key_and_a_name() {
+async fn joining_requires_a_key_and_a_valid_username() {
     let app = TestApp::new();
     let (chat, _) = app.chat(json!({})).await;
     let path = format!("/{}/join", chat.id);
@@ -109,7 +109,7 @@ async fn joining_needs_a_key_and_a_name() {
 }
 
 #[tokio::test]
-async fn a_name_is_taken_by_whoever_people_would_confuse_it_with() {
+async fn a_username_is_taken_regardless_of_case_width_and_invisible_characters() {
     let app = TestApp::new();
     let (chat, owner) = app.chat(json!({"username": "Straße"})).await;
     for username in ["Straße", "STRASSE", "Ｓtrasse", "stra\u{200b}sse"] {
@@ -122,7 +122,7 @@ async fn a_name_is_taken_by_whoever_people_would_confuse_it_with() {
 }
 
 #[tokio::test]
-async fn the_seventh_finds_the_chat_full_until_a_seat_is_free() {
+async fn a_seventh_member_can_join_only_after_a_seat_is_free() {
     let app = TestApp::new();
     let (chat, _) = app.chat(json!({})).await;
     let mut guests = Vec::new();
@@ -137,7 +137,7 @@ async fn the_seventh_finds_the_chat_full_until_a_seat_is_free() {
 }
 
 #[tokio::test]
-async fn the_owner_ends_the_chat_and_nothing_answers_any_more() {
+async fn ending_a_chat_makes_every_call_answer_chat_not_found() {
     let app = TestApp::new();
     let (chat, owner) = app.chat(json!({})).await;
     let bob = chat.join("Bob").await;
@@ -154,7 +154,7 @@ async fn the_owner_ends_the_chat_and_nothing_answers_any_more() {
 }
 
 #[tokio::test]
-async fn chats_know_nothing_of_each_other() {
+async fn chats_share_no_messages_tokens_or_keys() {
     let app = TestApp::new();
     let (one, ann) = app.chat(json!({"username": "Ann"})).await;
     let (two, ben) = app.chat(json!({"username": "Ben"})).await;
@@ -166,7 +166,7 @@ async fn chats_know_nothing_of_each_other() {
 }
 
 #[tokio::test]
-async fn links_point_where_visitors_find_the_site() {
+async fn magic_links_start_with_the_sites_public_address() {
     let link = |created: &Value| created["invite"]["magic_link"].as_str().unwrap().to_owned();
     let app = TestApp::with(Options { public_url: Some("https://chat.example"), ..Options::default() });
     let created = app.post("/create").await_status(201).await.json();

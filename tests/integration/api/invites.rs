@@ -13,7 +13,7 @@ use watch_party::wire::LiveEvent;
 use crate::app::{Member, TestApp, live};
 
 #[tokio::test]
-async fn the_owner_makes_an_invite_with_terms() {
+async fn an_owner_can_create_an_invite_with_terms() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({})).await;
     let terms = json!({"label": "for Bob", "max_uses": 1, "expires_in": 60});
@@ -40,7 +40,7 @@ async fn an_invite_without_terms_needs_no_body() {
 }
 
 #[tokio::test]
-async fn an_invite_ends_with_its_time() {
+async fn an_invite_stops_working_when_it_expires() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({})).await;
     let invite = ann.post("/invite").json(&json!({"expires_in": 60})).await_status(201).await.json();
@@ -52,7 +52,7 @@ async fn an_invite_ends_with_its_time() {
 }
 
 #[tokio::test]
-async fn terms_out_of_bounds_are_refused_by_name() {
+async fn invalid_invite_terms_are_refused_by_field_name() {
     let app = TestApp::new();
     let (_, ann) = app.chat(json!({})).await;
     let wrong = [
@@ -88,7 +88,7 @@ async fn the_owner_sees_uses_but_never_keys() {
 }
 
 #[tokio::test]
-async fn a_revoked_invite_opens_nothing_and_who_came_by_it_stays() {
+async fn revoking_an_invite_blocks_new_guests_and_keeps_its_members() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({})).await;
     let bob = chat.join("Bob").await;
@@ -102,7 +102,7 @@ async fn a_revoked_invite_opens_nothing_and_who_came_by_it_stays() {
 }
 
 #[tokio::test]
-async fn invites_are_the_owners_alone() {
+async fn only_owners_can_create_list_and_revoke_invites() {
     let app = TestApp::new();
     let (chat, _) = app.chat(json!({})).await;
     let bob = chat.join("Bob").await;
@@ -113,7 +113,7 @@ async fn invites_are_the_owners_alone() {
 }
 
 #[tokio::test]
-async fn open_invites_are_bounded() {
+async fn a_chat_has_at_most_a_hundred_open_invites() {
     let app = TestApp::new();
     let (_, ann) = app.chat(json!({})).await;
     for _ in 1..100 {
@@ -124,11 +124,11 @@ async fn open_invites_are_bounded() {
     app.clock.advance(Duration::from_mins(1));
     ann.post("/invite").await_status(201).await;
     let kept = ann.get("/invites").await_status(200).await.json();
-    assert_eq!(kept["invites"].as_array().unwrap().len(), 2, "spent invites make room");
+    assert_eq!(kept["invites"].as_array().unwrap().len(), 2, "expired invites make room");
 }
 
 #[tokio::test]
-async fn an_invite_asks_first_as_the_chat_does_or_as_it_is_told() {
+async fn an_invite_inherits_asks_first_from_the_chat_unless_set() {
     let app = TestApp::new();
     for (admission, as_the_chat) in [("link", false), ("approval", true)] {
         let (chat, ann) = app.chat(json!({"admission": admission})).await;
@@ -153,7 +153,7 @@ async fn an_invite_asks_first_as_the_chat_does_or_as_it_is_told() {
 }
 
 /// Returns the usernames of the members who joined with each invite.
-async fn came_by(owner: &Member<'_>) -> Vec<Vec<String>> {
+async fn members_by_invite(owner: &Member<'_>) -> Vec<Vec<String>> {
     let list = owner.get("/invites").await_status(200).await.json();
     let invites = list["invites"].as_array().unwrap().iter();
     invites
@@ -165,37 +165,37 @@ async fn came_by(owner: &Member<'_>) -> Vec<Vec<String>> {
 }
 
 #[tokio::test]
-async fn the_owner_sees_who_of_those_that_are_here_came_by_which_invite() {
+async fn the_owner_sees_which_members_joined_with_each_invite() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let second = ann.post("/invite").json(&json!({"asks_first": true})).await_status(201).await.json();
     let second = second["key"].as_str().unwrap();
     let bob = chat.join("Bob").await;
     let cem = chat.knock_by(second, "Cem").await;
-    assert_eq!(came_by(&ann).await, [vec!["Bob"], vec![]]);
+    assert_eq!(members_by_invite(&ann).await, [vec!["Bob"], vec![]]);
     ann.approves(&cem).await;
     chat.join("Dan").await;
-    assert_eq!(came_by(&ann).await, [vec!["Bob", "Dan"], vec!["Cem"]]);
+    assert_eq!(members_by_invite(&ann).await, [vec!["Bob", "Dan"], vec!["Cem"]]);
     let list = ann.get("/invites").await_status(200).await.json();
     assert_eq!(
         list["invites"][0]["members"][0],
         json!({"member_id": bob.id, "username": "Bob", "role": "guest", "since": "2027-01-15T08:00:00Z"})
     );
     bob.delete(&format!("/members/{}", bob.id)).await_status(204).await;
-    assert_eq!(came_by(&ann).await, [vec!["Dan"], vec!["Cem"]]);
+    assert_eq!(members_by_invite(&ann).await, [vec!["Dan"], vec!["Cem"]]);
     let list = ann.get("/invites").await_status(200).await.json();
-    assert_eq!(list["invites"][0]["uses"], 2, "who has gone has come all the same");
+    assert_eq!(list["invites"][0]["uses"], 2, "a member who left still counts as a use");
 }
 
 #[tokio::test]
-async fn an_invite_is_revoked_with_the_guests_who_came_by_it_where_the_owner_says_so() {
+async fn revoking_an_invite_can_remove_the_guests_who_joined_with_it() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let second = ann.post("/invite").await_status(201).await.json();
     let (bob, dan) = (chat.join("Bob").await, chat.join("Dan").await);
     let cem = chat.join_by(second["key"].as_str().unwrap(), "Cem").await;
     ann.set_role(&dan, "owner").await_status(200).await;
-    let mut cem_sees = app.follow(&cem).await;
+    let mut cem_events = app.follow(&cem).await;
     let path = format!("/invites/{}", chat.created["invite"]["invite_id"].as_str().unwrap());
     for wrong in ["", "leave", "GO", "true"] {
         let problem = ann.delete(&format!("{path}?members={wrong}")).await_problem(400, "invalid_request").await;
@@ -208,14 +208,14 @@ async fn an_invite_is_revoked_with_the_guests_who_came_by_it_where_the_owner_say
     assert_eq!(ann.usernames().await, ["Ann", "Dan", "Cem"]);
     bob.say("still here?").await_problem(401, "session_expired").await;
     let left = LiveEvent::MemberLeft { member_id: bob.id.parse().unwrap(), reason: Departure::Removed };
-    assert_eq!(live(cem_sees.next().await), left);
+    assert_eq!(live(cem_events.next().await), left);
     dan.says("an owner stays").await;
     chat.join_with(&chat.key, "Bob").await_problem(403, "invalid_invite").await;
-    assert_eq!(came_by(&ann).await, [["Cem"]]);
+    assert_eq!(members_by_invite(&ann).await, [["Cem"]]);
 }
 
 #[tokio::test]
-async fn whoever_came_by_a_revoked_invite_stays_where_the_owner_says_so() {
+async fn revoking_an_invite_with_members_stay_keeps_its_guests() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let bob = chat.join("Bob").await;
@@ -226,21 +226,21 @@ async fn whoever_came_by_a_revoked_invite_stays_where_the_owner_says_so() {
 }
 
 #[tokio::test]
-async fn who_redeems_an_invite_twice_with_one_join_id_has_one_seat_and_spends_one_use() {
+async fn redeeming_an_invite_twice_with_one_join_id_gives_one_seat_and_spends_one_use() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let invite = ann.post("/invite").json(&json!({"max_uses": 2})).await_status(201).await.json();
     let key = invite["key"].as_str().unwrap();
     let uses = async || ann.get("/invites").await_status(200).await.json()["invites"][1]["uses"].clone();
-    let mut ann_sees = app.follow(&ann).await;
+    let mut ann_events = app.follow(&ann).await;
     let join = || chat.join_as(key, "Bob", Uuid::from_u128(1));
     let seat = join().await_status(201).await.json();
     app.clock.advance(Duration::from_hours(1));
     assert_eq!(join().await_status(201).await.json(), seat);
     assert_eq!(chat.join_as(key, "Robert", Uuid::from_u128(1)).await_status(201).await.json(), seat);
     assert_eq!((uses().await, ann.usernames().await), (json!(1), vec!["Ann".to_owned(), "Bob".to_owned()]));
-    assert!(matches!(ann_sees.next().await, Ok(Update::Event(Event::MemberJoined { .. }))));
-    assert!(ann_sees.next().now_or_never().is_none(), "one seat is told once");
+    assert!(matches!(ann_events.next().await, Ok(Update::Event(Event::MemberJoined { .. }))));
+    assert!(ann_events.next().now_or_never().is_none(), "a repeated join is published once");
 
     chat.join_as(key, "Bob", Uuid::from_u128(2)).await_problem(409, "username_taken").await;
     let other = chat.join_as(key, "Cem", Uuid::from_u128(2)).await_status(201).await.json();
@@ -248,14 +248,14 @@ async fn who_redeems_an_invite_twice_with_one_join_id_has_one_seat_and_spends_on
     assert_ne!(other["session_token"], seat["session_token"]);
     assert_eq!(uses().await, 2);
     chat.join_as(key, "Dan", Uuid::from_u128(3)).await_problem(403, "invalid_invite").await;
-    assert_eq!(join().await_status(201).await.json(), seat, "though it is used up");
+    assert_eq!(join().await_status(201).await.json(), seat, "even after the invite is used up");
     ann.delete(&format!("/invites/{}", invite["invite_id"].as_str().unwrap())).await_status(204).await;
-    assert_eq!(join().await_status(201).await.json(), seat, "though it is revoked");
+    assert_eq!(join().await_status(201).await.json(), seat, "even after the invite is revoked");
     chat.member(&seat).says("one of me").await;
 }
 
 #[tokio::test]
-async fn a_join_id_is_worth_nothing_without_its_key() {
+async fn a_join_id_is_useless_without_its_key() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let join_id = Uuid::from_u128(1);
@@ -274,7 +274,7 @@ async fn a_join_id_is_worth_nothing_without_its_key() {
 }
 
 #[tokio::test]
-async fn who_has_left_and_joins_with_the_same_join_id_is_new() {
+async fn rejoining_with_the_same_join_id_after_leaving_creates_a_new_member() {
     let app = TestApp::new();
     let (chat, _) = app.chat(json!({"username": "Ann"})).await;
     let join = || chat.join_as(&chat.key, "Bob", Uuid::from_u128(1));
@@ -289,7 +289,7 @@ async fn who_has_left_and_joins_with_the_same_join_id_is_new() {
 }
 
 #[tokio::test]
-async fn what_previews_links_for_others_changes_nothing() {
+async fn link_previews_change_nothing() {
     const AGENTS: [&str; 12] = [
         "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
         "Slack-ImgProxy (+https://api.slack.com/robots)",
@@ -319,7 +319,7 @@ async fn what_previews_links_for_others_changes_nothing() {
         seen
     };
     let before = all().await;
-    let mut ann_sees = app.follow(&ann).await;
+    let mut ann_events = app.follow(&ann).await;
     for agent in AGENTS {
         for accept in ["*/*", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"] {
             for path in [format!("/join/{}", chat.id), format!("/chat/{}", chat.id), format!("/{}", chat.id)] {
@@ -333,5 +333,5 @@ async fn what_previews_links_for_others_changes_nothing() {
         }
     }
     assert_eq!(all().await, before);
-    assert!(ann_sees.next().now_or_never().is_none());
+    assert!(ann_events.next().now_or_never().is_none());
 }

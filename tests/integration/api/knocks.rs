@@ -13,7 +13,7 @@ use watch_party::domain::{
 use watch_party::service::{Follower, JoinOutcome, Joiner, NewChat, Update, WatchEnd, Watcher};
 use watch_party::wire::LiveEvent;
 
-use crate::app::{Chat, Knocker, Member, Options, TestApp, caller, live};
+use crate::app::{Chat, Guest, Member, Options, TestApp, caller, live};
 use crate::live::{Events, Site};
 
 /// A moment before a knock expires, and before the result of a decided knock does.
@@ -21,23 +21,23 @@ const JUST_BEFORE: Duration = Duration::from_millis(15 * 60 * 1_000 - 1);
 const MOMENT: Duration = Duration::from_millis(1);
 
 /// Creates a chat whose invites ask first, with Ann as its owner.
-async fn asking_chat(app: &TestApp) -> (Chat<'_>, Member<'_>) {
+async fn approval_chat(app: &TestApp) -> (Chat<'_>, Member<'_>) {
     app.chat(json!({"username": "Ann", "admission": "approval"})).await
 }
 
 async fn admit<'a>(chat: &Chat<'a>, owner: &Member<'a>, username: &str) -> Member<'a> {
-    let knocker = chat.knock(username).await;
-    owner.approves(&knocker).await;
-    chat.member(&knocker.state().await["session"])
+    let guest = chat.knock(username).await;
+    owner.approves(&guest).await;
+    chat.member(&guest.state().await["session"])
 }
 
 #[tokio::test]
-async fn who_knocks_is_seen_by_the_owner_let_in_and_takes_part() {
+async fn a_guest_knocks_the_owner_approves_and_the_guest_takes_part() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     ann.says("hello").await;
     let knocked = chat.join_with(&chat.key, "Bob").await_status(202).await.json();
-    let bob = chat.knocker(&knocked);
+    let bob = chat.guest(&knocked);
     assert_eq!(
         knocked,
         json!({"knock_id": bob.id, "ticket": bob.ticket, "status": "pending", "expires_at": "2027-01-15T08:15:00Z"})
@@ -74,9 +74,9 @@ async fn who_knocks_is_seen_by_the_owner_let_in_and_takes_part() {
 }
 
 #[tokio::test]
-async fn whoever_waits_can_do_nothing_in_the_chat() {
+async fn a_waiting_guest_can_neither_read_nor_change_the_chat() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     ann.says("secret").await;
     let bob = chat.knock("Bob").await;
     let invite_id = chat.created["invite"]["invite_id"].as_str().unwrap();
@@ -123,9 +123,9 @@ async fn whoever_waits_can_do_nothing_in_the_chat() {
 }
 
 #[tokio::test]
-async fn a_knock_is_its_tickets_alone() {
+async fn only_its_ticket_gives_access_to_a_knock() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let bob = chat.knock("Bob").await;
     let cem = chat.knock("Cem").await;
     let forged = "A".repeat(43);
@@ -142,7 +142,7 @@ async fn a_knock_is_its_tickets_alone() {
     }
     assert_eq!(ann.waiting().await, ["Bob", "Cem"]);
 
-    let (elsewhere, _) = asking_chat(&app).await;
+    let (elsewhere, _) = approval_chat(&app).await;
     for path in [
         format!("/{}/knocks/{}", chat.id, Uuid::from_u128(7)),
         format!("/{}/knocks/nonsense", chat.id),
@@ -151,14 +151,14 @@ async fn a_knock_is_its_tickets_alone() {
         app.get(&path).bearer(&bob.ticket).await_problem(404, "not_found").await;
         app.delete(&path).bearer(&bob.ticket).await_problem(404, "not_found").await;
     }
-    let nowhere = format!("/{}/knocks/{}", Uuid::from_u128(7), bob.id);
-    app.get(nowhere).bearer(&bob.ticket).await_problem(404, "chat_not_found").await;
+    let unknown_chat = format!("/{}/knocks/{}", Uuid::from_u128(7), bob.id);
+    app.get(unknown_chat).bearer(&bob.ticket).await_problem(404, "chat_not_found").await;
 }
 
 #[tokio::test]
-async fn who_is_declined_hears_of_it_for_a_quarter_of_an_hour_and_gets_no_session() {
+async fn a_declined_guest_can_read_the_decision_for_15_minutes_and_gets_no_session() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let bob = chat.knock("Bob").await;
     app.clock.advance(JUST_BEFORE);
     assert_eq!(ann.decide(&bob, "decline").await_status(200).await.json()["status"], "declined");
@@ -171,9 +171,9 @@ async fn who_is_declined_hears_of_it_for_a_quarter_of_an_hour_and_gets_no_sessio
 }
 
 #[tokio::test]
-async fn who_was_let_in_can_fetch_the_session_for_a_quarter_of_an_hour() {
+async fn an_approved_guest_can_fetch_the_session_for_15_minutes() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let bob = chat.knock("Bob").await;
     ann.approves(&bob).await;
     app.clock.advance(JUST_BEFORE);
@@ -184,9 +184,9 @@ async fn who_was_let_in_can_fetch_the_session_for_a_quarter_of_an_hour() {
 }
 
 #[tokio::test]
-async fn a_knock_that_is_withdrawn_is_gone() {
+async fn a_withdrawn_knock_is_gone() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let bob = chat.knock("Bob").await;
     bob.withdraw().await_status(204).await;
     assert_eq!(ann.waiting().await, [""; 0]);
@@ -199,9 +199,9 @@ async fn a_knock_that_is_withdrawn_is_gone() {
 }
 
 #[tokio::test]
-async fn a_knock_that_nobody_answers_is_gone_after_exactly_a_quarter_of_an_hour() {
+async fn an_unanswered_knock_expires_after_exactly_15_minutes() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let bob = chat.knock("Bob").await;
     app.clock.advance(JUST_BEFORE);
     assert_eq!(bob.status().await, "pending");
@@ -218,9 +218,9 @@ async fn a_knock_that_nobody_answers_is_gone_after_exactly_a_quarter_of_an_hour(
 }
 
 #[tokio::test]
-async fn twenty_may_wait_and_whoever_comes_then_is_told_when_to_come_again() {
+async fn at_most_20_guests_wait_and_further_knocks_get_retry_after() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let first = || chat.join_as(&chat.key, "Guest 0", Uuid::from_u128(1)).await_status(202);
     let knocked = first().await.json();
     app.clock.advance(Duration::from_mins(1));
@@ -236,7 +236,7 @@ async fn twenty_may_wait_and_whoever_comes_then_is_told_when_to_come_again() {
     assert_eq!(answer.header("retry-after"), Some("840"));
     let after = (ann.get("/knocks").await_status(200).await.json(), ann.get("/invites").await_status(200).await.json());
     assert_eq!(after, before);
-    assert_eq!(first().await.json(), knocked, "who is among them is");
+    assert_eq!(first().await.json(), knocked, "a waiting guest keeps the same knock");
     assert!(follower.next().now_or_never().is_none());
     app.clock.advance(Duration::from_mins(14));
     chat.knock("Bob").await;
@@ -244,26 +244,26 @@ async fn twenty_may_wait_and_whoever_comes_then_is_told_when_to_come_again() {
 }
 
 #[tokio::test]
-async fn those_who_are_answered_make_room_at_the_door() {
+async fn deciding_or_withdrawing_a_knock_makes_room_for_another() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
-    let mut knockers = Vec::new();
+    let (chat, ann) = approval_chat(&app).await;
+    let mut guests = Vec::new();
     for number in 0..20 {
-        knockers.push(chat.knock_from(number, &format!("Guest {number}")).await);
+        guests.push(chat.knock_from(number, &format!("Guest {number}")).await);
     }
     chat.join_with(&chat.key, "Bob").await_problem(429, "too_many_requests").await;
-    ann.declines(&knockers[0]).await;
+    ann.declines(&guests[0]).await;
     chat.knock("Bob").await;
     chat.join_with(&chat.key, "Cem").await_problem(429, "too_many_requests").await;
-    knockers[1].withdraw().await_status(204).await;
+    guests[1].withdraw().await_status(204).await;
     chat.knock("Cem").await;
 }
 
 #[tokio::test]
-async fn one_address_knocks_six_times_at_a_chat_and_asking_again_is_no_knock() {
+async fn an_address_can_knock_six_times_per_chat_and_repeats_do_not_count() {
     let app = TestApp::with(Options { trusted_proxies: &["127.0.0.1/32"], ..Options::default() });
-    let (chat, ann) = asking_chat(&app).await;
-    let (other, _) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
+    let (other, _) = approval_chat(&app).await;
     let knock = |chat: &Chat<'_>, number: u128, address: &str| {
         let username = format!("Guest {number}");
         let path = format!("/{}/join", chat.id);
@@ -287,9 +287,9 @@ async fn one_address_knocks_six_times_at_a_chat_and_asking_again_is_no_knock() {
 }
 
 #[tokio::test]
-async fn only_an_owner_answers_and_only_who_waits() {
+async fn only_owners_decide_and_only_on_pending_knocks() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let bob = admit(&chat, &ann, "Bob").await;
     let cem = chat.knock("Cem").await;
     bob.get("/knocks").await_problem(403, "owner_only").await;
@@ -312,9 +312,9 @@ async fn only_an_owner_answers_and_only_who_waits() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_none_is_refused() {
+async fn an_invalid_decision_is_refused() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let bob = chat.knock("Bob").await;
     let path = format!("/knocks/{}", bob.id);
     for body in [json!({}), json!({"decision": "maybe"}), json!({"decision": ""}), json!({"decision": true})] {
@@ -329,7 +329,7 @@ async fn an_answer_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn nobody_is_let_into_a_full_chat_and_who_waits_goes_on_waiting() {
+async fn approving_a_knock_in_a_full_chat_is_refused_and_leaves_it_pending() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann", "admission": "approval", "capacity": 2})).await;
     let (bob, cem) = (chat.knock("Bob").await, chat.knock("Cem").await);
@@ -346,9 +346,9 @@ async fn nobody_is_let_into_a_full_chat_and_who_waits_goes_on_waiting() {
 }
 
 #[tokio::test]
-async fn a_name_is_taken_by_a_member_and_by_who_waits() {
+async fn members_and_waiting_guests_reserve_their_usernames() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let open = ann.post("/invite").json(&json!({"asks_first": false})).await_status(201).await.json();
     let open = open["key"].as_str().unwrap();
     let bob = chat.knock("Bob").await;
@@ -363,9 +363,9 @@ async fn a_name_is_taken_by_a_member_and_by_who_waits() {
 }
 
 #[tokio::test]
-async fn the_same_join_id_is_the_same_knock_and_then_the_same_seat() {
+async fn repeating_a_join_id_returns_the_same_knock_and_then_the_same_seat() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let mut follower = app.follow(&ann).await;
     let ask = || chat.join_as(&chat.key, "Bob", Uuid::from_u128(1));
     let knocked = ask().await_status(202).await.json();
@@ -374,9 +374,9 @@ async fn the_same_join_id_is_the_same_knock_and_then_the_same_seat() {
     assert_eq!(chat.join_as(&chat.key, "Bobby", Uuid::from_u128(1)).await_status(202).await.json(), knocked);
     assert_eq!(ann.waiting().await, ["Bob"]);
     assert!(matches!(follower.next().await, Ok(Update::Event(Event::Knocked { .. }))));
-    assert!(follower.next().now_or_never().is_none(), "one knock is told once");
+    assert!(follower.next().now_or_never().is_none(), "a repeated knock is published once");
 
-    let bob = chat.knocker(&knocked);
+    let bob = chat.guest(&knocked);
     ann.approves(&bob).await;
     let seat = ask().await_status(201).await.json();
     assert_eq!(seat, ask().await_status(201).await.json());
@@ -389,11 +389,11 @@ async fn the_same_join_id_is_the_same_knock_and_then_the_same_seat() {
 }
 
 #[tokio::test]
-async fn a_declined_join_id_stays_declined_and_another_may_ask_again() {
+async fn a_declined_join_id_stays_declined_and_a_new_join_id_can_knock() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let ask = |join_id| chat.join_as(&chat.key, "Bob", Uuid::from_u128(join_id));
-    let bob = chat.knocker(&ask(1).await_status(202).await.json());
+    let bob = chat.guest(&ask(1).await_status(202).await.json());
     ann.declines(&bob).await;
     let again = ask(1).await_status(202).await.json();
     assert_eq!((&again["status"], &again["ticket"]), (&json!("declined"), &json!(bob.ticket)));
@@ -404,18 +404,18 @@ async fn a_declined_join_id_stays_declined_and_another_may_ask_again() {
 }
 
 #[tokio::test]
-async fn an_answer_that_was_lost_is_given_again_until_the_session_is_renewed() {
+async fn an_approved_session_can_be_fetched_again_until_it_is_renewed() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
-    let knocker = chat.knock("Bob").await;
-    ann.approves(&knocker).await;
-    let first = knocker.state().await;
+    let (chat, ann) = approval_chat(&app).await;
+    let guest = chat.knock("Bob").await;
+    ann.approves(&guest).await;
+    let first = guest.state().await;
     app.clock.advance(Duration::from_mins(10));
-    assert_eq!(knocker.state().await, first);
+    assert_eq!(guest.state().await, first);
 
     let bob = chat.member(&first["session"]);
     let renewed = bob.post("/session").await_status(200).await.json();
-    let state = knocker.state().await;
+    let state = guest.state().await;
     assert_eq!((&state["status"], state.get("session")), (&json!("approved"), None));
     let token = renewed["session_token"].as_str().unwrap();
     app.get(format!("/{}", chat.id)).bearer(token).await_status(200).await;
@@ -423,9 +423,9 @@ async fn an_answer_that_was_lost_is_given_again_until_the_session_is_renewed() {
 }
 
 #[tokio::test]
-async fn a_knock_that_was_approved_and_is_withdrawn_leaves_no_seat_behind() {
+async fn withdrawing_an_approved_knock_frees_its_seat() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let bob = chat.knock("Bob").await;
     ann.approves(&bob).await;
     assert_eq!(ann.usernames().await, ["Ann", "Bob"]);
@@ -434,19 +434,19 @@ async fn a_knock_that_was_approved_and_is_withdrawn_leaves_no_seat_behind() {
 }
 
 #[tokio::test]
-async fn the_ticket_of_one_who_has_left_again_is_worth_nothing() {
+async fn a_removed_guests_ticket_no_longer_works() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
-    let knocker = chat.knock("Bob").await;
-    ann.approves(&knocker).await;
-    ann.delete(&format!("/members/{}", knocker.id)).await_status(204).await;
-    knocker.ask().await_problem(404, "not_found").await;
+    let (chat, ann) = approval_chat(&app).await;
+    let guest = chat.knock("Bob").await;
+    ann.approves(&guest).await;
+    ann.delete(&format!("/members/{}", guest.id)).await_status(204).await;
+    guest.ask().await_problem(404, "not_found").await;
 }
 
 #[tokio::test]
-async fn those_who_wait_count_as_uses() {
+async fn waiting_guests_count_toward_an_invites_limit() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let invite = ann.post("/invite").json(&json!({"max_uses": 2})).await_status(201).await.json();
     assert_eq!(invite["asks_first"], true);
     let key = invite["key"].as_str().unwrap();
@@ -456,17 +456,17 @@ async fn those_who_wait_count_as_uses() {
     chat.join_with(key, "Dan").await_problem(403, "invalid_invite").await;
     ann.declines(&bob).await;
     let dan = chat.knock_by(key, "Dan").await;
-    for knocker in [&cem, &dan] {
-        ann.approves(knocker).await;
+    for guest in [&cem, &dan] {
+        ann.approves(guest).await;
     }
     assert_eq!(uses().await, 2);
     chat.join_with(key, "Eve").await_problem(403, "invalid_invite").await;
 }
 
 #[tokio::test]
-async fn who_waits_by_an_invite_that_expires_can_still_be_let_in() {
+async fn a_knock_can_be_approved_after_its_invite_expires() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let invite = ann.post("/invite").json(&json!({"expires_in": 60})).await_status(201).await.json();
     let key = invite["key"].as_str().unwrap();
     let bob = chat.knock_by(key, "Bob").await;
@@ -477,9 +477,9 @@ async fn who_waits_by_an_invite_that_expires_can_still_be_let_in() {
 }
 
 #[tokio::test]
-async fn a_revoked_invite_declines_who_waits_by_it() {
+async fn revoking_an_invite_declines_its_waiting_guests() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let other = ann.post("/invite").await_status(201).await.json();
     let (bob, cem) = (chat.knock("Bob").await, chat.knock_by(other["key"].as_str().unwrap(), "Cem").await);
     let mut follower = app.follow(&ann).await;
@@ -491,39 +491,39 @@ async fn a_revoked_invite_declines_who_waits_by_it() {
     ann.decide(&bob, "approve").await_problem(404, "not_found").await;
 }
 
-fn knock_id(knocker: &Knocker<'_>) -> KnockId {
-    knocker.id.parse().unwrap()
+fn knock_id(guest: &Guest<'_>) -> KnockId {
+    guest.id.parse().unwrap()
 }
 
-fn decided(knocker: &Knocker<'_>, status: KnockStatus) -> LiveEvent {
-    LiveEvent::KnockDecided { knock_id: knock_id(knocker).as_uuid(), status }
+fn decided(guest: &Guest<'_>, status: KnockStatus) -> LiveEvent {
+    LiveEvent::KnockDecided { knock_id: knock_id(guest).as_uuid(), status }
 }
 
-fn ended(knocker: &Knocker<'_>, why: KnockEnd) -> LiveEvent {
-    LiveEvent::KnockEnded { knock_id: knock_id(knocker).as_uuid(), reason: why }
+fn ended(guest: &Guest<'_>, why: KnockEnd) -> LiveEvent {
+    LiveEvent::KnockEnded { knock_id: knock_id(guest).as_uuid(), reason: why }
 }
 
 /// Expects that the follower receives this guest's knock.
-async fn hears_of(follower: &mut Follower, knocker: &Knocker<'_>, username: &str) {
+async fn expect_knock(follower: &mut Follower, guest: &Guest<'_>, username: &str) {
     match follower.next().await {
         Ok(Update::Event(Event::Knocked { knock: Knock { id, username: seen, status: KnockStatus::Pending, .. } })) => {
-            assert_eq!((id, seen.as_str()), (knock_id(knocker), username));
+            assert_eq!((id, seen.as_str()), (knock_id(guest), username));
         }
         other => panic!("{other:?}"),
     }
 }
 
 #[tokio::test]
-async fn owners_are_told_of_knocks_and_what_becomes_of_them_and_guests_are_not() {
+async fn owners_receive_knock_events_and_guests_do_not() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let bob = admit(&chat, &ann, "Bob").await;
-    let (mut ann_sees, mut bob_sees) = (app.follow(&ann).await, app.follow(&bob).await);
+    let (mut ann_events, mut bob_events) = (app.follow(&ann).await, app.follow(&bob).await);
     let cem = chat.knock("Cem").await;
-    hears_of(&mut ann_sees, &cem, "Cem").await;
+    expect_knock(&mut ann_events, &cem, "Cem").await;
     ann.approves(&cem).await;
-    assert_eq!(live(ann_sees.next().await), decided(&cem, KnockStatus::Approved));
-    for follower in [&mut ann_sees, &mut bob_sees] {
+    assert_eq!(live(ann_events.next().await), decided(&cem, KnockStatus::Approved));
+    for follower in [&mut ann_events, &mut bob_events] {
         match follower.next().await {
             Ok(Update::Event(Event::MemberJoined { member })) => assert_eq!(member.id.to_string(), cem.id),
             other => panic!("{other:?}"),
@@ -532,129 +532,129 @@ async fn owners_are_told_of_knocks_and_what_becomes_of_them_and_guests_are_not()
     let (dan, eve) = (chat.knock("Dan").await, chat.knock("Eve").await);
     ann.declines(&dan).await;
     eve.withdraw().await_status(204).await;
-    hears_of(&mut ann_sees, &dan, "Dan").await;
-    hears_of(&mut ann_sees, &eve, "Eve").await;
-    assert_eq!(live(ann_sees.next().await), decided(&dan, KnockStatus::Declined));
-    assert_eq!(live(ann_sees.next().await), ended(&eve, KnockEnd::Withdrawn));
-    assert!(bob_sees.next().now_or_never().is_none());
-    assert!(ann_sees.next().now_or_never().is_none());
+    expect_knock(&mut ann_events, &dan, "Dan").await;
+    expect_knock(&mut ann_events, &eve, "Eve").await;
+    assert_eq!(live(ann_events.next().await), decided(&dan, KnockStatus::Declined));
+    assert_eq!(live(ann_events.next().await), ended(&eve, KnockEnd::Withdrawn));
+    assert!(bob_events.next().now_or_never().is_none());
+    assert!(ann_events.next().now_or_never().is_none());
 }
 
 #[tokio::test]
-async fn who_becomes_an_owner_is_told_of_knocks_from_then_on() {
+async fn members_receive_knock_events_only_while_they_are_owners() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let bob = admit(&chat, &ann, "Bob").await;
-    let (mut ann_sees, mut bob_sees) = (app.follow(&ann).await, app.follow(&bob).await);
+    let (mut ann_events, mut bob_events) = (app.follow(&ann).await, app.follow(&bob).await);
     ann.set_role(&bob, "owner").await_status(200).await;
     let cem = chat.knock("Cem").await;
     ann.set_role(&ann, "guest").await_status(200).await;
     bob.declines(&cem).await;
-    for follower in [&mut ann_sees, &mut bob_sees] {
+    for follower in [&mut ann_events, &mut bob_events] {
         assert!(matches!(follower.next().await, Ok(Update::Event(Event::RoleChanged { .. }))));
-        hears_of(follower, &cem, "Cem").await;
+        expect_knock(follower, &cem, "Cem").await;
         assert!(matches!(follower.next().await, Ok(Update::Event(Event::RoleChanged { .. }))));
     }
-    assert_eq!(live(bob_sees.next().await), decided(&cem, KnockStatus::Declined));
-    assert!(ann_sees.next().now_or_never().is_none());
+    assert_eq!(live(bob_events.next().await), decided(&cem, KnockStatus::Declined));
+    assert!(ann_events.next().now_or_never().is_none());
 }
 
 type KnockWatcher = Watcher<(Knock, Option<watch_party::domain::Member>)>;
 
 /// Watches a knock, and checks that it is pending at first.
-async fn watch(app: &TestApp, chat: &Chat<'_>, knocker: &Knocker<'_>) -> KnockWatcher {
-    let ticket = Ticket::parse(&knocker.ticket).unwrap();
+async fn watch(app: &TestApp, chat: &Chat<'_>, guest: &Guest<'_>) -> KnockWatcher {
+    let ticket = Ticket::parse(&guest.ticket).unwrap();
     let mut watcher =
-        app.service.watch_knock(caller(), chat.id.parse().unwrap(), knock_id(knocker), &ticket).await.unwrap();
+        app.service.watch_knock(caller(), chat.id.parse().unwrap(), knock_id(guest), &ticket).await.unwrap();
     let (knock, member) = watcher.next().await.unwrap();
     assert_eq!((knock.status, member), (KnockStatus::Pending, None));
     watcher
 }
 
 #[tokio::test]
-async fn who_waits_is_told_at_once_what_becomes_of_it() {
+async fn a_waiting_guest_learns_the_decision_immediately() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let (bob, cem, dan) = (chat.knock("Bob").await, chat.knock("Cem").await, chat.knock("Dan").await);
-    let (mut bob_sees, mut cem_sees) = (watch(&app, &chat, &bob).await, watch(&app, &chat, &cem).await);
-    let mut dan_sees = watch(&app, &chat, &dan).await;
+    let (mut bob_events, mut cem_events) = (watch(&app, &chat, &bob).await, watch(&app, &chat, &cem).await);
+    let mut dan_events = watch(&app, &chat, &dan).await;
     ann.says("not for them").await;
     ann.approves(&bob).await;
     ann.declines(&cem).await;
     dan.withdraw().await_status(204).await;
-    let (knock, member) = bob_sees.next().await.unwrap();
+    let (knock, member) = bob_events.next().await.unwrap();
     assert_eq!((knock.status, member.unwrap().id.to_string()), (KnockStatus::Approved, bob.id));
-    let (knock, member) = cem_sees.next().await.unwrap();
+    let (knock, member) = cem_events.next().await.unwrap();
     assert_eq!((knock.status, member), (KnockStatus::Declined, None));
-    assert_eq!(dan_sees.next().await, Err(WatchEnd::Refused(Refusal::NotFound("knock"))));
-    assert!(cem_sees.next().now_or_never().is_none());
+    assert_eq!(dan_events.next().await, Err(WatchEnd::Refused(Refusal::NotFound("knock"))));
+    assert!(cem_events.next().now_or_never().is_none());
 }
 
 #[tokio::test]
-async fn who_waits_is_told_that_the_chat_has_ended() {
+async fn a_waiting_guest_learns_that_the_chat_has_ended() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let bob = chat.knock("Bob").await;
-    let mut bob_sees = watch(&app, &chat, &bob).await;
+    let mut bob_events = watch(&app, &chat, &bob).await;
     ann.delete("").await_status(204).await;
-    assert_eq!(bob_sees.next().await, Err(WatchEnd::Refused(Refusal::ChatNotFound)));
+    assert_eq!(bob_events.next().await, Err(WatchEnd::Refused(Refusal::ChatNotFound)));
     bob.ask().await_problem(404, "chat_not_found").await;
 }
 
 #[tokio::test]
-async fn the_sweep_ends_knocks_whose_time_is_over_and_tells_of_it() {
+async fn the_sweep_expires_knocks_and_publishes_events() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let (bob, cem) = (chat.knock("Bob").await, chat.knock("Cem").await);
     ann.declines(&cem).await;
-    let mut ann_sees = app.follow(&ann).await;
-    let mut bob_sees = watch(&app, &chat, &bob).await;
+    let mut ann_events = app.follow(&ann).await;
+    let mut bob_events = watch(&app, &chat, &bob).await;
     app.clock.advance(JUST_BEFORE);
     app.service.sweep().await.unwrap();
-    assert!(ann_sees.next().now_or_never().is_none());
-    assert!(bob_sees.next().now_or_never().is_none());
+    assert!(ann_events.next().now_or_never().is_none());
+    assert!(bob_events.next().now_or_never().is_none());
     app.clock.advance(MOMENT);
     app.service.sweep().await.unwrap();
-    assert_eq!(live(ann_sees.next().await), ended(&bob, KnockEnd::Expired));
-    assert_eq!(live(ann_sees.next().await), ended(&cem, KnockEnd::Expired));
-    assert_eq!(bob_sees.next().await, Err(WatchEnd::Refused(Refusal::NotFound("knock"))));
+    assert_eq!(live(ann_events.next().await), ended(&bob, KnockEnd::Expired));
+    assert_eq!(live(ann_events.next().await), ended(&cem, KnockEnd::Expired));
+    assert_eq!(bob_events.next().await, Err(WatchEnd::Refused(Refusal::NotFound("knock"))));
 }
 
 #[tokio::test]
-async fn however_many_were_answered_since_who_knocked_before_them_hears_the_answer() {
+async fn a_waiting_guest_learns_the_decision_after_twenty_others_were_declined() {
     let app = TestApp::new();
-    let (chat, ann) = asking_chat(&app).await;
+    let (chat, ann) = approval_chat(&app).await;
     let bob = chat.knock("Bob").await;
-    let mut bob_sees = watch(&app, &chat, &bob).await;
+    let mut bob_events = watch(&app, &chat, &bob).await;
     for number in 0..20 {
         let guest = chat.knock_from(number, &format!("Guest {number}")).await;
         ann.declines(&guest).await;
     }
     assert_eq!(ann.decide(&bob, "approve").await_status(200).await.json()["status"], "approved");
-    assert_eq!(bob_sees.next().await.unwrap().0.status, KnockStatus::Approved);
+    assert_eq!(bob_events.next().await.unwrap().0.status, KnockStatus::Approved);
     chat.member(&bob.state().await["session"]).says("at last").await;
 }
 
 #[tokio::test]
-async fn a_server_that_stops_tells_those_who_wait_to_come_back_and_is_gone() {
+async fn a_stopping_server_sends_retry_to_knock_and_seat_streams_and_exits() {
     let mut site = Site::start().await;
-    let chat = asking_chat_at(&site).await;
+    let chat = approval_chat_at(&site).await;
     let (bob, ticket) = knock_at(&site, &chat, "Bob").await;
-    let mut bob_sees = stream_of(&site, chat.chat_id, &bob, &ticket).await;
+    let mut bob_events = stream_of(&site, chat.chat_id, &bob, &ticket).await;
     let seats = format!("/{}/seats", chat.chat_id);
     let mut seats = Events::open(&site, &seats, &chat.invite.as_ref().unwrap().key.reveal(), None).await;
     assert_eq!(data(&mut seats, "seats").await, json!({"free": 5, "capacity": 6}));
     site.stop.take().unwrap().send(()).unwrap();
-    for events in [&mut bob_sees, &mut seats] {
+    for events in [&mut bob_events, &mut seats] {
         assert_eq!(events.next().await.unwrap(), "retry: 1000");
         assert_eq!(events.next().await, None);
     }
-    drop((bob_sees, seats));
+    drop((bob_events, seats));
     site.server.await.unwrap();
 }
 
 /// Creates a chat whose invites ask first, on a server with a real port.
-async fn asking_chat_at(site: &Site) -> NewChat {
+async fn approval_chat_at(site: &Site) -> NewChat {
     let settings = Settings::new(Admission::Approval, None, None).unwrap();
     site.service.create_chat(caller(), Username::parse("Ann").unwrap(), None, settings).await.unwrap()
 }
@@ -668,7 +668,7 @@ async fn knock_at(site: &Site, chat: &NewChat, username: &str) -> (Knock, Ticket
         .unwrap()
     {
         JoinOutcome::Knocked { knock, ticket } => (knock, ticket),
-        JoinOutcome::Seated(_) => panic!("the invite asks first"),
+        JoinOutcome::Seated(_) => panic!("the invite needs approval"),
     }
 }
 
@@ -687,54 +687,54 @@ async fn data(events: &mut Events, name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn server_sent_events_tell_the_owner_of_knocks_and_who_waits_of_the_answer() {
+async fn server_sent_events_carry_knocks_to_the_owner_and_decisions_to_guests() {
     let site = Site::start().await;
-    let chat = asking_chat_at(&site).await;
+    let chat = approval_chat_at(&site).await;
     let (id, ann) = (chat.chat_id, &chat.seat.token);
-    let mut ann_sees = Events::open(&site, &format!("/{id}"), &ann.reveal(), None).await;
-    ann_sees.next().await.unwrap();
-    let (bob, bobs) = knock_at(&site, &chat, "Bob").await;
-    let told = data(&mut ann_sees, "knocked").await;
+    let mut ann_events = Events::open(&site, &format!("/{id}"), &ann.reveal(), None).await;
+    ann_events.next().await.unwrap();
+    let (bob, bob_ticket) = knock_at(&site, &chat, "Bob").await;
+    let event = data(&mut ann_events, "knocked").await;
     let bob_id = bob.id.to_string();
     assert_eq!(
-        (&told["type"], &told["knock"]["knock_id"], &told["knock"]["username"], &told["knock"]["status"]),
+        (&event["type"], &event["knock"]["knock_id"], &event["knock"]["username"], &event["knock"]["status"]),
         (&json!("knocked"), &json!(bob_id), &json!("Bob"), &json!("pending"))
     );
-    let mut bob_sees = stream_of(&site, id, &bob, &bobs).await;
+    let mut bob_events = stream_of(&site, id, &bob, &bob_ticket).await;
     site.service.decide_knock(id, ann, bob.id, Decision::Approve).await.unwrap();
     let decided = json!({"type": "knock_decided", "knock_id": bob_id, "status": "approved"});
-    assert_eq!(data(&mut ann_sees, "knock_decided").await, decided);
-    assert_eq!(data(&mut ann_sees, "member_joined").await["member"]["member_id"], bob_id);
-    let approved = data(&mut bob_sees, "approved").await;
-    assert_eq!(bob_sees.next().await, None);
+    assert_eq!(data(&mut ann_events, "knock_decided").await, decided);
+    assert_eq!(data(&mut ann_events, "member_joined").await["member"]["member_id"], bob_id);
+    let approved = data(&mut bob_events, "approved").await;
+    assert_eq!(bob_events.next().await, None);
     assert_eq!(approved["session"]["member"]["member_id"], bob_id);
     let bob_token = approved["session"]["session_token"].as_str().unwrap();
-    let mut bob_sees = Events::open(&site, &format!("/{id}"), bob_token, None).await;
-    assert!(bob_sees.next().await.unwrap().starts_with("event: opened"));
+    let mut bob_events = Events::open(&site, &format!("/{id}"), bob_token, None).await;
+    assert!(bob_events.next().await.unwrap().starts_with("event: opened"));
 
-    let (cem, cems) = knock_at(&site, &chat, "Cem").await;
-    let mut cem_sees = stream_of(&site, id, &cem, &cems).await;
+    let (cem, cem_ticket) = knock_at(&site, &chat, "Cem").await;
+    let mut cem_events = stream_of(&site, id, &cem, &cem_ticket).await;
     site.service.decide_knock(id, ann, cem.id, Decision::Decline).await.unwrap();
-    assert_eq!(data(&mut cem_sees, "declined").await, json!({"type": "declined"}));
-    assert_eq!(cem_sees.next().await, None);
-    let (dan, dans) = knock_at(&site, &chat, "Dan").await;
-    let mut dan_sees = stream_of(&site, id, &dan, &dans).await;
-    site.service.withdraw_knock(id, dan.id, &dans).await.unwrap();
-    assert_eq!(data(&mut dan_sees, "ended").await, json!({"type": "ended"}));
-    assert_eq!(dan_sees.next().await, None);
+    assert_eq!(data(&mut cem_events, "declined").await, json!({"type": "declined"}));
+    assert_eq!(cem_events.next().await, None);
+    let (dan, dan_ticket) = knock_at(&site, &chat, "Dan").await;
+    let mut dan_events = stream_of(&site, id, &dan, &dan_ticket).await;
+    site.service.withdraw_knock(id, dan.id, &dan_ticket).await.unwrap();
+    assert_eq!(data(&mut dan_events, "ended").await, json!({"type": "ended"}));
+    assert_eq!(dan_events.next().await, None);
     for name in ["knocked", "knock_decided", "knocked"] {
-        data(&mut ann_sees, name).await;
+        data(&mut ann_events, name).await;
     }
     let withdrawn = json!({"type": "knock_ended", "knock_id": dan.id.to_string(), "reason": "withdrawn"});
-    assert_eq!(data(&mut ann_sees, "knock_ended").await, withdrawn);
+    assert_eq!(data(&mut ann_events, "knock_ended").await, withdrawn);
     site.service.end_chat(id, ann).await.unwrap();
-    data(&mut bob_sees, "chat_ended").await;
+    data(&mut bob_events, "chat_ended").await;
 }
 
 #[tokio::test]
-async fn who_waits_follows_the_chat_over_no_websocket() {
+async fn a_waiting_guest_cannot_follow_the_chat_over_a_websocket() {
     let site = Site::start().await;
-    let chat = asking_chat_at(&site).await;
+    let chat = approval_chat_at(&site).await;
     let (_, ticket) = knock_at(&site, &chat, "Bob").await;
     let path = format!("/{}/live", chat.chat_id);
     for secret in [ticket.reveal(), chat.invite.as_ref().unwrap().key.reveal()] {

@@ -7,24 +7,24 @@ use uuid::Uuid;
 use crate::app::{BETWEEN_POSTS, TestApp};
 
 #[tokio::test]
-async fn a_message_is_answered_and_read_as_it_was_typed() {
+async fn a_posted_message_reads_back_as_typed() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let bob = chat.join("Bob").await;
-    let said = ann.says("  你好 👩🏽‍🚀 e\u{301}\u{323} مرحبا\n\tmore \n").await;
-    assert_eq!(said["text"], "  你好 👩🏽‍🚀 \u{1eb9}\u{301} مرحبا\n\tmore");
+    let message = ann.says("  你好 👩🏽‍🚀 e\u{301}\u{323} مرحبا\n\tmore \n").await;
+    assert_eq!(message["text"], "  你好 👩🏽‍🚀 \u{1eb9}\u{301} مرحبا\n\tmore");
     assert_eq!(
-        (&said["id"], &said["username"], &said["sent_at"]),
+        (&message["id"], &message["username"], &message["sent_at"]),
         (&json!(1), &json!("Ann"), &json!("2027-01-15T08:00:00Z"))
     );
-    assert_eq!(said["member_id"], ann.id);
-    assert!(said.get("client_id").is_none(), "{said}");
+    assert_eq!(message["member_id"], ann.id);
+    assert!(message.get("client_id").is_none(), "{message}");
     let read = bob.reads(0).await;
-    assert_eq!(read, json!({"messages": [said], "last_id": 1, "missed": 0}));
+    assert_eq!(read, json!({"messages": [message], "last_id": 1, "missed": 0}));
 }
 
 #[tokio::test]
-async fn plain_text_is_a_message_too() {
+async fn a_plain_text_body_is_a_message() {
     let app = TestApp::new();
     let (_, ann) = app.chat(json!({})).await;
     let call = ann.post("").header("content-type", "text/plain; charset=utf-8").body("just words");
@@ -34,7 +34,7 @@ async fn plain_text_is_a_message_too() {
 }
 
 #[tokio::test]
-async fn json_that_a_browser_calls_plain_text_is_read_as_json() {
+async fn json_sent_as_text_plain_is_read_as_json() {
     let app = TestApp::new();
     let (_, ann) = app.chat(json!({})).await;
     // The content type that `fetch` sends for a string body, and none at all.
@@ -54,10 +54,10 @@ async fn json_that_a_browser_calls_plain_text_is_read_as_json() {
 }
 
 #[tokio::test]
-async fn plain_text_that_only_looks_like_json_is_said_as_it_stands() {
+async fn plain_text_that_only_resembles_json_is_posted_verbatim() {
     let app = TestApp::new();
     let (_, ann) = app.chat(json!({})).await;
-    let words = [
+    let texts = [
         "{\"text\": \"hi\"",
         "{\"text\": \"hi\"} and more",
         "{text}",
@@ -68,17 +68,17 @@ async fn plain_text_that_only_looks_like_json_is_said_as_it_stands() {
         "\"text\"",
         "null",
     ];
-    for text in words {
-        let said = ann.post("").header("content-type", "text/plain").body(text).await_status(201).await.json();
-        assert_eq!(said["text"], text);
+    for text in texts {
+        let message = ann.post("").header("content-type", "text/plain").body(text).await_status(201).await.json();
+        assert_eq!(message["text"], text);
         // Without the content type of plain text, the body is refused with a client error.
         assert!(ann.post("").body(text).answer().await.status.is_client_error(), "{text}");
     }
-    assert_eq!(ann.texts().await, words);
+    assert_eq!(ann.texts().await, texts);
 }
 
 #[tokio::test]
-async fn a_reader_gets_only_what_came_after_the_cursor() {
+async fn a_reader_gets_only_messages_after_the_cursor() {
     let app = TestApp::new();
     let (_, ann) = app.chat(json!({})).await;
     for text in ["one", "two", "three"] {
@@ -95,7 +95,7 @@ async fn a_reader_gets_only_what_came_after_the_cursor() {
 }
 
 #[tokio::test]
-async fn thirty_messages_are_kept_and_what_a_reader_missed_is_counted() {
+async fn thirty_messages_are_kept_and_missed_messages_are_counted() {
     let app = TestApp::new();
     let (_, ann) = app.chat(json!({})).await;
     for at in 1..=35 {
@@ -112,7 +112,7 @@ async fn thirty_messages_are_kept_and_what_a_reader_missed_is_counted() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_is_no_number_is_refused_by_name() {
+async fn an_invalid_cursor_is_refused_by_field_name() {
     let app = TestApp::new();
     let (_, ann) = app.chat(json!({})).await;
     for cursor in ["x", "-1", "1.5", "", "99999999999999999999999"] {
@@ -122,7 +122,7 @@ async fn a_cursor_that_is_no_number_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn text_that_cannot_be_a_message_is_refused_and_changes_nothing() {
+async fn an_invalid_message_is_refused_and_changes_nothing() {
     let app = TestApp::new();
     let (_, ann) = app.chat(json!({})).await;
     let long = "x".repeat(2_001);
@@ -140,7 +140,7 @@ async fn text_that_cannot_be_a_message_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_same_client_id_makes_one_message() {
+async fn posting_twice_with_one_client_id_creates_one_message() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({})).await;
     let bob = chat.join("Bob").await;
@@ -156,7 +156,7 @@ async fn the_same_client_id_makes_one_message() {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_does_the_same() {
+async fn an_idempotency_key_works_like_a_client_id() {
     let app = TestApp::new();
     let (_, ann) = app.chat(json!({})).await;
     let post = |key: &str| ann.say("once").header("idempotency-key", key);
@@ -197,7 +197,7 @@ async fn a_client_id_is_remembered_longer_than_its_message() {
 }
 
 #[tokio::test]
-async fn a_browser_is_sent_on_to_the_page() {
+async fn a_browser_is_redirected_to_the_chats_page() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({})).await;
     let html = "text/html,application/xhtml+xml,*/*;q=0.8";

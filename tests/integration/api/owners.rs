@@ -20,8 +20,8 @@ const RETRY: Duration = Duration::from_mins(5);
 const JUST_BEFORE: Duration = Duration::from_millis(5 * 60 * 1_000 - 1);
 const MOMENT: Duration = Duration::from_millis(1);
 
-fn remove<'a>(by: &Member<'a>, whom: &Member<'_>) -> Call<'a> {
-    by.delete(&format!("/members/{}", whom.id))
+fn remove<'a>(by: &Member<'a>, target: &Member<'_>) -> Call<'a> {
+    by.delete(&format!("/members/{}", target.id))
 }
 
 /// Returns each member's name, and whether they own the chat.
@@ -31,7 +31,7 @@ async fn owners(member: &Member<'_>) -> Vec<(String, bool)> {
     members.map(|member| (member["username"].as_str().unwrap().to_owned(), member["role"] == "owner")).collect()
 }
 
-fn named(owners: &[(&str, bool)]) -> Vec<(String, bool)> {
+fn expected_owners(owners: &[(&str, bool)]) -> Vec<(String, bool)> {
     owners.iter().map(|(name, is_owner)| ((*name).to_owned(), *is_owner)).collect()
 }
 
@@ -40,19 +40,19 @@ fn role_changed(member: &Member<'_>, role: Role) -> LiveEvent {
 }
 
 #[tokio::test]
-async fn an_owner_makes_another_an_owner_too() {
+async fn an_owner_can_promote_a_guest_to_owner() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let bob = chat.join("Bob").await;
-    let mut bob_sees = app.follow(&bob).await;
+    let mut bob_events = app.follow(&bob).await;
     bob.get("/invites").await_problem(403, "owner_only").await;
     let promoted = json!({"member_id": bob.id, "username": "Bob", "role": "owner", "since": "2027-01-15T08:00:00Z"});
     for _ in 0..2 {
         assert_eq!(ann.set_role(&bob, "owner").await_status(200).await.json(), promoted);
     }
-    assert_eq!(live(bob_sees.next().await), role_changed(&bob, Role::Owner));
-    assert!(bob_sees.next().now_or_never().is_none(), "it is told once");
-    assert_eq!(owners(&ann).await, named(&[("Ann", true), ("Bob", true)]));
+    assert_eq!(live(bob_events.next().await), role_changed(&bob, Role::Owner));
+    assert!(bob_events.next().now_or_never().is_none(), "the role change is published once");
+    assert_eq!(owners(&ann).await, expected_owners(&[("Ann", true), ("Bob", true)]));
     bob.get("/invites").await_status(200).await;
     bob.post("/invite").await_status(201).await;
     let cem = chat.join("Cem").await;
@@ -62,17 +62,17 @@ async fn an_owner_makes_another_an_owner_too() {
 }
 
 #[tokio::test]
-async fn the_ownership_is_handed_over_in_two_steps() {
+async fn ownership_is_transferred_in_two_steps() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let bob = chat.join("Bob").await;
-    let mut bob_sees = app.follow(&bob).await;
+    let mut bob_events = app.follow(&bob).await;
     ann.set_role(&bob, "owner").await_status(200).await;
     let stepped_down = ann.set_role(&ann, "guest").await_status(200).await.json();
     assert_eq!((&stepped_down["member_id"], &stepped_down["role"]), (&json!(ann.id), &json!("guest")));
-    assert_eq!(live(bob_sees.next().await), role_changed(&bob, Role::Owner));
-    assert_eq!(live(bob_sees.next().await), role_changed(&ann, Role::Guest));
-    assert_eq!(owners(&ann).await, named(&[("Ann", false), ("Bob", true)]));
+    assert_eq!(live(bob_events.next().await), role_changed(&bob, Role::Owner));
+    assert_eq!(live(bob_events.next().await), role_changed(&ann, Role::Guest));
+    assert_eq!(owners(&ann).await, expected_owners(&[("Ann", false), ("Bob", true)]));
     for path in ["/invite", "/recovery"] {
         ann.post(path).await_problem(403, "owner_only").await;
     }
@@ -83,25 +83,25 @@ async fn the_ownership_is_handed_over_in_two_steps() {
 }
 
 #[tokio::test]
-async fn roles_are_the_owners_to_change_and_each_owners_own_to_give_up() {
+async fn owners_can_promote_guests_and_demote_only_themselves() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let (bob, cem) = (chat.join("Bob").await, chat.join("Cem").await);
-    for (whom, role) in [(&bob, "owner"), (&bob, "guest"), (&cem, "owner"), (&ann, "guest")] {
-        bob.set_role(whom, role).await_problem(403, "owner_only").await;
+    for (target, role) in [(&bob, "owner"), (&bob, "guest"), (&cem, "owner"), (&ann, "guest")] {
+        bob.set_role(target, role).await_problem(403, "owner_only").await;
     }
     let path = format!("/{}/members/{}", chat.id, bob.id);
-    let unproven = app.call(Method::PATCH, path).json(&json!({"role": "owner"}));
-    unproven.await_problem(401, "session_required").await;
+    let unauthenticated = app.call(Method::PATCH, path).json(&json!({"role": "owner"}));
+    unauthenticated.await_problem(401, "session_required").await;
     assert_eq!(ann.set_role(&ann, "guest").await_problem(422, "invalid_request").await["field"], "role");
 
     ann.set_role(&bob, "owner").await_status(200).await;
-    for (by, whom) in [(&ann, &bob), (&bob, &ann)] {
-        assert_eq!(by.set_role(whom, "guest").await_problem(422, "invalid_request").await["field"], "role");
-        assert_eq!(remove(by, whom).await_problem(422, "invalid_request").await["field"], "member");
+    for (by, target) in [(&ann, &bob), (&bob, &ann)] {
+        assert_eq!(by.set_role(target, "guest").await_problem(422, "invalid_request").await["field"], "role");
+        assert_eq!(remove(by, target).await_problem(422, "invalid_request").await["field"], "member");
     }
     ann.set_role(&cem, "guest").await_status(200).await;
-    assert_eq!(owners(&ann).await, named(&[("Ann", true), ("Bob", true), ("Cem", false)]));
+    assert_eq!(owners(&ann).await, expected_owners(&[("Ann", true), ("Bob", true), ("Cem", false)]));
 
     remove(&ann, &cem).await_status(204).await;
     ann.set_role(&cem, "owner").await_problem(404, "not_found").await;
@@ -112,7 +112,7 @@ async fn roles_are_the_owners_to_change_and_each_owners_own_to_give_up() {
 }
 
 #[tokio::test]
-async fn a_role_that_is_none_is_refused() {
+async fn an_invalid_role_is_refused() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let bob = chat.join("Bob").await;
@@ -122,7 +122,7 @@ async fn a_role_that_is_none_is_refused() {
         assert_eq!(problem["field"], "role");
     }
     ann.call(Method::PATCH, &path).body("owner").await_problem(400, "invalid_request").await;
-    assert_eq!(owners(&ann).await, named(&[("Ann", true), ("Bob", false)]));
+    assert_eq!(owners(&ann).await, expected_owners(&[("Ann", true), ("Bob", false)]));
 }
 
 #[tokio::test]
@@ -130,73 +130,73 @@ async fn the_longest_seated_guest_becomes_owner_when_the_last_owner_leaves() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let (bob, cem) = (chat.join("Bob").await, chat.join("Cem").await);
-    let mut cem_sees = app.follow(&cem).await;
+    let mut cem_events = app.follow(&cem).await;
     remove(&ann, &ann).await_status(204).await;
     let left = LiveEvent::MemberLeft { member_id: ann.id.parse().unwrap(), reason: Departure::Left };
-    assert_eq!(live(cem_sees.next().await), left);
-    assert_eq!(live(cem_sees.next().await), role_changed(&bob, Role::Owner));
-    assert_eq!(owners(&cem).await, named(&[("Bob", true), ("Cem", false)]));
+    assert_eq!(live(cem_events.next().await), left);
+    assert_eq!(live(cem_events.next().await), role_changed(&bob, Role::Owner));
+    assert_eq!(owners(&cem).await, expected_owners(&[("Bob", true), ("Cem", false)]));
     bob.post("/invite").await_status(201).await;
     cem.post("/invite").await_problem(403, "owner_only").await;
 }
 
 #[tokio::test]
-async fn nobody_succeeds_an_owner_who_leaves_another_behind() {
+async fn no_guest_is_promoted_while_another_owner_remains() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let (bob, cem) = (chat.join("Bob").await, chat.join("Cem").await);
     ann.set_role(&cem, "owner").await_status(200).await;
     remove(&ann, &ann).await_status(204).await;
-    assert_eq!(owners(&bob).await, named(&[("Bob", false), ("Cem", true)]));
+    assert_eq!(owners(&bob).await, expected_owners(&[("Bob", false), ("Cem", true)]));
 }
 
 #[tokio::test]
-async fn the_longest_seated_guest_is_owner_the_moment_the_last_owner_lapses() {
+async fn the_longest_seated_guest_becomes_owner_when_the_last_owners_session_expires() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann", "admission": "approval"})).await;
     let open = ann.post("/invite").json(&json!({"asks_first": false})).await_status(201).await.json();
     let open = open["key"].as_str().unwrap();
     app.clock.advance(Duration::from_hours(1));
     let (bob, cem) = (chat.join_by(open, "Bob").await, chat.join_by(open, "Cem").await);
-    let mut cem_sees = app.follow(&cem).await;
+    let mut cem_events = app.follow(&cem).await;
     app.clock.advance(Duration::from_millis(5 * 3_600_000 - 1));
     let dan = chat.knock("Dan").await;
     bob.get("/knocks").await_problem(403, "owner_only").await;
     app.clock.advance(MOMENT);
-    assert_eq!(owners(&cem).await, named(&[("Bob", true), ("Cem", false)]));
+    assert_eq!(owners(&cem).await, expected_owners(&[("Bob", true), ("Cem", false)]));
     assert_eq!(bob.get("/session").await_status(200).await.json()["member"]["role"], "owner");
     assert_eq!(bob.waiting().await, ["Dan"]);
-    assert!(cem_sees.next().now_or_never().is_none());
+    assert!(cem_events.next().now_or_never().is_none());
 
     app.service.sweep().await.unwrap();
     let left = LiveEvent::MemberLeft { member_id: ann.id.parse().unwrap(), reason: Departure::Expired };
-    assert_eq!(live(cem_sees.next().await), left);
-    assert_eq!(live(cem_sees.next().await), role_changed(&bob, Role::Owner));
+    assert_eq!(live(cem_events.next().await), left);
+    assert_eq!(live(cem_events.next().await), role_changed(&bob, Role::Owner));
     bob.approves(&dan).await;
-    assert_eq!(owners(&cem).await, named(&[("Bob", true), ("Cem", false), ("Dan", false)]));
+    assert_eq!(owners(&cem).await, expected_owners(&[("Bob", true), ("Cem", false), ("Dan", false)]));
 }
 
 #[tokio::test]
-async fn whoever_inherits_does_an_owners_work_before_any_sweep() {
+async fn a_successor_can_act_as_owner_before_any_sweep() {
     let app = TestApp::new();
     let (chat, _) = app.chat(json!({"username": "Ann"})).await;
     app.clock.advance(Duration::from_hours(1));
     let (bob, cem) = (chat.join("Bob").await, chat.join("Cem").await);
-    let mut cem_sees = app.follow(&cem).await;
+    let mut cem_events = app.follow(&cem).await;
     app.clock.advance(Duration::from_hours(5));
     cem.post("/invite").await_problem(403, "owner_only").await;
     bob.post("/invite").await_status(201).await;
-    assert!(matches!(cem_sees.next().await, Ok(Update::Event(Event::MemberLeft { why: Departure::Expired, .. }))));
-    assert_eq!(live(cem_sees.next().await), role_changed(&bob, Role::Owner));
+    assert!(matches!(cem_events.next().await, Ok(Update::Event(Event::MemberLeft { why: Departure::Expired, .. }))));
+    assert_eq!(live(cem_events.next().await), role_changed(&bob, Role::Owner));
 }
 
 #[tokio::test]
-async fn whoever_enters_an_empty_chat_owns_it() {
+async fn the_first_guest_to_join_an_empty_chat_becomes_owner() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     remove(&ann, &ann).await_status(204).await;
     let bob = chat.join("Bob").await;
-    assert_eq!(owners(&bob).await, named(&[("Bob", true)]));
+    assert_eq!(owners(&bob).await, expected_owners(&[("Bob", true)]));
     bob.post("/invite").await_status(201).await;
 }
 
@@ -205,7 +205,7 @@ fn recover<'a>(app: &'a TestApp, chat: &Chat<'_>, code: &Value, username: &str) 
 }
 
 #[tokio::test]
-async fn an_owner_comes_back_after_the_session_has_ended() {
+async fn an_owner_can_recover_after_the_session_expires() {
     for is_swept in [false, true] {
         let app = TestApp::new();
         let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
@@ -224,12 +224,12 @@ async fn an_owner_comes_back_after_the_session_has_ended() {
         assert_ne!(recovered["recovery_code"], *code);
         let ann = chat.member(&recovered);
         ann.post("/invite").await_status(201).await;
-        assert_eq!(owners(&bob).await, named(&[("Bob", true), ("Ann again", true)]));
+        assert_eq!(owners(&bob).await, expected_owners(&[("Bob", true), ("Ann again", true)]));
     }
 }
 
 #[tokio::test]
-async fn an_owner_comes_back_to_a_chat_that_everyone_has_left() {
+async fn an_owner_can_recover_a_chat_that_everyone_has_left() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     ann.says("kept").await;
@@ -239,11 +239,11 @@ async fn an_owner_comes_back_to_a_chat_that_everyone_has_left() {
     let body = json!({"recovery_code": chat.created["recovery_code"]});
     let recovered = app.post(format!("/{}/recover", chat.id)).json(&body).await_status(200).await.json();
     let ann = chat.member(&recovered);
-    assert_eq!((owners(&ann).await, ann.texts().await), (named(&[("Owner", true)]), vec!["kept".to_owned()]));
+    assert_eq!((owners(&ann).await, ann.texts().await), (expected_owners(&[("Owner", true)]), vec!["kept".to_owned()]));
 }
 
 #[tokio::test]
-async fn each_return_gives_a_new_code_and_the_old_one_only_the_same_answer_for_five_minutes() {
+async fn recovery_replaces_the_code_and_can_be_retried_for_five_minutes() {
     let app = TestApp::new();
     let (chat, _) = app.chat(json!({"username": "Ann"})).await;
     let first = &chat.created["recovery_code"];
@@ -266,7 +266,7 @@ async fn each_return_gives_a_new_code_and_the_old_one_only_the_same_answer_for_f
 }
 
 #[tokio::test]
-async fn a_code_used_while_the_seat_is_held_renews_that_seat() {
+async fn a_recovery_code_used_during_a_live_session_renews_the_seat() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann", "capacity": 2})).await;
     let bob = chat.join("Bob").await;
@@ -286,7 +286,7 @@ async fn a_code_used_while_the_seat_is_held_renews_that_seat() {
 }
 
 #[tokio::test]
-async fn an_owner_gets_a_new_code_and_the_one_before_ends() {
+async fn requesting_a_new_recovery_code_invalidates_the_previous_code() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let bob = chat.join("Bob").await;
@@ -305,7 +305,7 @@ async fn an_owner_gets_a_new_code_and_the_one_before_ends() {
 }
 
 #[tokio::test]
-async fn an_answer_whose_code_has_ended_meanwhile_is_not_given_again() {
+async fn a_recovery_cannot_be_retried_after_its_new_code_is_replaced() {
     let app = TestApp::new();
     let (chat, _) = app.chat(json!({"username": "Ann"})).await;
     let first = &chat.created["recovery_code"];
@@ -315,7 +315,7 @@ async fn an_answer_whose_code_has_ended_meanwhile_is_not_given_again() {
 }
 
 #[tokio::test]
-async fn a_code_that_was_used_just_now_ends_as_the_ownership_does() {
+async fn a_recovery_cannot_be_retried_after_the_owner_steps_down() {
     let app = TestApp::new();
     let (chat, _) = app.chat(json!({"username": "Ann"})).await;
     let bob = chat.join("Bob").await;
@@ -327,24 +327,25 @@ async fn a_code_that_was_used_just_now_ends_as_the_ownership_does() {
 }
 
 #[tokio::test]
-async fn each_owner_comes_back_by_a_code_of_their_own() {
+async fn each_owner_recovers_with_their_own_code() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let bob = chat.join("Bob").await;
     ann.set_role(&bob, "owner").await_status(200).await;
     let code = bob.post("/recovery").await_status(200).await.json()["recovery_code"].clone();
     app.clock.advance(LIFETIME);
-    for (code, whom) in [(&code, &bob), (&chat.created["recovery_code"], &ann)] {
-        let recovered = recover(&app, &chat, code, &format!("{} again", whom.id)[..32]).await_status(200).await.json();
+    for (code, target) in [(&code, &bob), (&chat.created["recovery_code"], &ann)] {
+        let recovered =
+            recover(&app, &chat, code, &format!("{} again", target.id)[..32]).await_status(200).await.json();
         assert_eq!(
             (&recovered["member"]["member_id"], &recovered["member"]["role"]),
-            (&json!(whom.id), &json!("owner"))
+            (&json!(target.id), &json!("owner"))
         );
     }
 }
 
 #[tokio::test]
-async fn an_owner_comes_back_to_a_free_seat_under_a_free_name() {
+async fn recovery_needs_a_free_seat_and_a_free_username() {
     let app = TestApp::new();
     let (chat, _) = app.chat(json!({"username": "Ann", "capacity": 2})).await;
     let code = &chat.created["recovery_code"];
@@ -359,7 +360,7 @@ async fn an_owner_comes_back_to_a_free_seat_under_a_free_name() {
 }
 
 #[tokio::test]
-async fn what_is_no_code_brings_nobody_back() {
+async fn an_invalid_recovery_code_is_refused() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let (other, _) = app.chat(json!({})).await;
@@ -374,14 +375,14 @@ async fn what_is_no_code_brings_nobody_back() {
     let problem = recover(&app, &chat, &chat.created["recovery_code"], "a\nb").await_problem(422, "invalid_request");
     assert_eq!(problem.await["field"], "username");
     app.post(&path).body("{").await_problem(400, "invalid_request").await;
-    let nowhere = app.post(format!("/{}/recover", Uuid::from_u128(7)));
-    let nowhere = nowhere.json(&json!({"recovery_code": chat.created["recovery_code"]}));
-    nowhere.await_problem(404, "chat_not_found").await;
+    let unknown_chat = app.post(format!("/{}/recover", Uuid::from_u128(7)));
+    let unknown_chat = unknown_chat.json(&json!({"recovery_code": chat.created["recovery_code"]}));
+    unknown_chat.await_problem(404, "chat_not_found").await;
     ann.says("untouched").await;
 }
 
 #[tokio::test]
-async fn codes_are_not_guessed_without_end() {
+async fn guessing_recovery_codes_is_rate_limited() {
     let app = TestApp::new();
     let (chat, _) = app.chat(json!({"username": "Ann"})).await;
     for _ in 0..60 {
@@ -392,7 +393,7 @@ async fn codes_are_not_guessed_without_end() {
 }
 
 #[tokio::test]
-async fn an_owner_who_leaves_does_not_come_back_by_the_code() {
+async fn leaving_invalidates_an_owners_recovery_code() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     chat.join("Bob").await;
@@ -401,7 +402,7 @@ async fn an_owner_who_leaves_does_not_come_back_by_the_code() {
 }
 
 #[tokio::test]
-async fn an_owner_who_steps_down_does_not_come_back_by_the_code() {
+async fn stepping_down_invalidates_an_owners_recovery_code() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let bob = chat.join("Bob").await;
@@ -415,7 +416,7 @@ async fn an_owner_who_steps_down_does_not_come_back_by_the_code() {
 }
 
 #[tokio::test]
-async fn a_seat_is_shown_to_whom_it_is() {
+async fn a_member_can_view_their_own_seat() {
     let app = TestApp::new();
     let (chat, _) = app.chat(json!({"username": "Ann"})).await;
     app.clock.advance(Duration::from_hours(1));
@@ -434,7 +435,7 @@ async fn a_seat_is_shown_to_whom_it_is() {
 }
 
 #[tokio::test]
-async fn a_renewal_whose_answer_was_lost_is_answered_again_for_five_minutes() {
+async fn a_renewal_can_be_retried_for_five_minutes() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let renewed = ann.post("/session").await_status(200).await.json();
@@ -455,7 +456,7 @@ async fn a_renewal_whose_answer_was_lost_is_answered_again_for_five_minutes() {
 }
 
 #[tokio::test]
-async fn the_old_token_of_one_who_has_left_is_answered_with_nothing() {
+async fn a_renewal_cannot_be_retried_after_the_member_is_removed() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let bob = chat.join("Bob").await;
@@ -469,13 +470,13 @@ fn seats<'a>(app: &'a TestApp, chat: &Chat<'_>) -> Call<'a> {
 }
 
 #[tokio::test]
-async fn free_seats_are_told_to_who_holds_a_key() {
+async fn only_a_valid_invite_key_shows_the_free_seats() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann", "capacity": 2, "admission": "approval"})).await;
     let free = async || seats(&app, &chat).bearer(&chat.key).await_status(200).await.json();
     assert_eq!(free().await, json!({"free": 1, "capacity": 2}));
     let bob = chat.knock("Bob").await;
-    assert_eq!(free().await, json!({"free": 1, "capacity": 2}), "who waits holds no seat");
+    assert_eq!(free().await, json!({"free": 1, "capacity": 2}), "a waiting guest takes no seat");
     ann.approves(&bob).await;
     assert_eq!(free().await, json!({"free": 0, "capacity": 2}));
     for accept in ["application/json", "text/event-stream"] {
@@ -484,8 +485,8 @@ async fn free_seats_are_told_to_who_holds_a_key() {
         for wrong in [&"A".repeat(43), &ann.token, &bob.ticket, "nonsense"] {
             call().bearer(wrong).await_problem(403, "invalid_invite").await;
         }
-        let nowhere = app.get(format!("/{}/seats", Uuid::from_u128(7))).header("accept", accept);
-        nowhere.bearer(&chat.key).await_problem(404, "chat_not_found").await;
+        let unknown_chat = app.get(format!("/{}/seats", Uuid::from_u128(7))).header("accept", accept);
+        unknown_chat.bearer(&chat.key).await_problem(404, "chat_not_found").await;
     }
     let invite_id = chat.created["invite"]["invite_id"].as_str().unwrap();
     ann.delete(&format!("/invites/{invite_id}")).await_status(204).await;
@@ -493,7 +494,7 @@ async fn free_seats_are_told_to_who_holds_a_key() {
 }
 
 #[tokio::test]
-async fn who_waits_for_a_seat_is_told_of_it_at_once() {
+async fn a_seat_watcher_sees_changes_immediately() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann", "capacity": 2})).await;
     let bob = chat.join("Bob").await;
@@ -512,11 +513,11 @@ async fn who_waits_for_a_seat_is_told_of_it_at_once() {
     ann.post("/session").await_status(200).await;
     app.clock.advance(Duration::from_hours(5));
     app.service.sweep().await.unwrap();
-    assert_eq!(seats.next().await, Ok((1, 2)), "a seat that expirations is free too");
+    assert_eq!(seats.next().await, Ok((1, 2)), "an expired seat is free too");
 }
 
 #[tokio::test]
-async fn who_waits_for_a_seat_is_told_that_there_will_be_none() {
+async fn watching_seats_ends_when_the_invite_is_revoked_or_the_chat_ends() {
     let app = TestApp::new();
     for is_revoked in [true, false] {
         let (chat, ann) = app.chat(json!({"username": "Ann", "capacity": 1})).await;
@@ -536,7 +537,7 @@ async fn who_waits_for_a_seat_is_told_that_there_will_be_none() {
 }
 
 #[tokio::test]
-async fn server_sent_events_tell_of_free_seats() {
+async fn server_sent_events_report_free_seats() {
     let site = Site::start().await;
     let client = reqwest::Client::new();
     let url = |path: &str| format!("http://{}{path}", site.address);
@@ -556,17 +557,20 @@ async fn server_sent_events_tell_of_free_seats() {
 }
 
 #[tokio::test]
-async fn a_seat_that_is_taken_back_ends_the_streams_of_who_had_it() {
+async fn recovering_a_seat_ends_its_previous_streams() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
-    let mut thief = app.follow(&ann).await;
+    let mut old_stream = app.follow(&ann).await;
     let renewed = ann.post("/session").await_status(200).await.json();
     let bob = chat.join("Bob").await;
-    assert!(matches!(thief.next().await, Ok(Update::Event(Event::MemberJoined { .. }))), "a renewal goes on");
+    assert!(
+        matches!(old_stream.next().await, Ok(Update::Event(Event::MemberJoined { .. }))),
+        "the stream survives a renewal"
+    );
     let code = json!({"recovery_code": chat.created["recovery_code"]});
     app.post(format!("/{}/recover", chat.id)).json(&code).await_status(200).await;
-    bob.says("nobody but Ann hears this").await;
-    assert_eq!(thief.next().await, Err(Ending::TakenBack));
+    bob.says("a message after the recovery").await;
+    assert_eq!(old_stream.next().await, Err(Ending::TakenBack));
     let token = renewed["session_token"].as_str().unwrap();
     app.get(format!("/{}", chat.id)).bearer(token).await_problem(401, "session_expired").await;
 }

@@ -11,10 +11,10 @@ use watch_party::domain::{BrowserDigest, BrowserSession, Chat, ChatId, SealedCha
 use watch_party::http::MAX_BODY_BYTES;
 use watch_party::store::{BrowserSessionStore, ChatStore, CommitError, Unavailable};
 
-use crate::app::{Answer, Call, Options, TestApp, led};
+use crate::app::{Answer, Call, Options, TestApp, resolve};
 
 #[tokio::test]
-async fn a_body_that_is_no_json_is_told_from_one_of_wrong_shape() {
+async fn malformed_json_gets_400_and_json_of_the_wrong_shape_gets_422() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({})).await;
     let join = format!("/{}/join", chat.id);
@@ -33,7 +33,7 @@ async fn a_body_that_is_no_json_is_told_from_one_of_wrong_shape() {
 }
 
 #[tokio::test]
-async fn json_is_read_whatever_the_content_type_says() {
+async fn json_is_parsed_regardless_of_the_content_type() {
     let app = TestApp::new();
     let (_, ann) = app.chat(json!({})).await;
     let call = ann.post("").header("content-type", "application/x-www-form-urlencoded").body("{\"text\": \"hi\"}");
@@ -63,7 +63,7 @@ async fn a_body_over_64_kib_is_refused() {
 }
 
 #[tokio::test]
-async fn unknown_addresses_and_methods_are_named() {
+async fn unknown_addresses_get_404_and_unsupported_methods_get_405() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({})).await;
     for path in ["/a/b", "/create/x/y/z", &format!("/{}/nothing", chat.id), "/chat", "//"] {
@@ -91,14 +91,15 @@ fn form<'a>(call: Call<'a>, body: &str) -> Call<'a> {
 }
 
 #[tokio::test]
-async fn native_calls_take_forms_too() {
+async fn native_calls_accept_forms() {
     let app = TestApp::new();
     let created = form(app.post("/create"), "username=Ann&capacity=2&admission=approval").await_status(201).await;
     let created = created.json();
     let (id, key) = (created["chat_id"].as_str().unwrap(), created["invite"]["key"].as_str().unwrap());
     let ann = created["session_token"].as_str().unwrap();
-    let said = form(app.post(format!("/{id}")).bearer(ann), "text=a+b%20%F0%9F%91%8B").await_status(201).await.json();
-    assert_eq!(said["text"], "a b 👋");
+    let message =
+        form(app.post(format!("/{id}")).bearer(ann), "text=a+b%20%F0%9F%91%8B").await_status(201).await.json();
+    assert_eq!(message["text"], "a b 👋");
     let invite = form(app.post(format!("/{id}/invite")).bearer(ann), "label=door&max_uses=3&asks_first=false");
     let invite = invite.await_status(201).await.json();
     assert_eq!((&invite["max_uses"], &invite["asks_first"]), (&json!(3), &json!(false)));
@@ -115,7 +116,7 @@ async fn native_calls_take_forms_too() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_in_a_form_is_named_and_nothing_is_done() {
+async fn an_invalid_form_field_is_named_and_nothing_changes() {
     let app = TestApp::new();
     let (_, ann) = app.chat(json!({})).await;
     let wrong = [
@@ -134,13 +135,13 @@ async fn what_is_wrong_in_a_form_is_named_and_nothing_is_done() {
 }
 
 #[tokio::test]
-async fn what_a_slash_at_the_end_changes_is_only_the_way_from_there() {
+async fn redirects_resolve_correctly_with_and_without_a_trailing_slash() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({})).await;
     let location = |answer: &Answer| answer.header("location").unwrap().to_owned();
     let room = app.post("/chats/").json(&json!({"name": "Lab"})).await_status(201).await.json();
     let key = room["hash_key"].as_str().unwrap();
-    let leads = [
+    let redirects = [
         (format!("/{}", chat.id), format!("/chat/{}", chat.id)),
         (format!("/{}/", chat.id), format!("/room/{}", chat.id)),
         (format!("/v1/chats/{}", chat.id), format!("/chat/{}", chat.id)),
@@ -149,9 +150,9 @@ async fn what_a_slash_at_the_end_changes_is_only_the_way_from_there() {
         (format!("/chatrooms/{key}"), format!("/sessions/new?chatroom={key}")),
         (format!("/chatrooms/{key}/"), format!("/sessions/new?chatroom={key}")),
     ];
-    for (path, target) in leads {
+    for (path, target) in redirects {
         let answer = app.get(&path).header("accept", "text/html").await_status(303).await;
-        assert_eq!(led(&path, &location(&answer)), target, "{path}");
+        assert_eq!(resolve(&path, &location(&answer)), target, "{path}");
     }
     // The query is kept.
     ann.says("one").await;
@@ -165,7 +166,7 @@ async fn what_a_slash_at_the_end_changes_is_only_the_way_from_there() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_opened_by_either_form_holds_on_the_whole_site() {
+async fn a_session_cookie_covers_the_site_with_and_without_a_trailing_slash() {
     let app = TestApp::new();
     let open = |path: &str| app.post(path).json(&json!({"username": "Ann"}));
     let cookie = |answer: &Answer| answer.header("set-cookie").unwrap().to_owned();
@@ -175,7 +176,7 @@ async fn a_session_that_is_opened_by_either_form_holds_on_the_whole_site() {
 }
 
 #[tokio::test]
-async fn answers_say_that_they_are_private() {
+async fn answers_carry_cache_and_security_headers() {
     let app = TestApp::new();
     let (_, ann) = app.chat(json!({})).await;
     let answer = ann.get("").await_status(200).await;
@@ -188,7 +189,7 @@ async fn answers_say_that_they_are_private() {
 }
 
 #[tokio::test]
-async fn too_much_at_once_is_slowed_down_and_told_how_long() {
+async fn rate_limits_answer_429_with_retry_after() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({})).await;
     for _ in 1..20 {
@@ -216,59 +217,59 @@ async fn too_much_at_once_is_slowed_down_and_told_how_long() {
 
 /// A store that is unavailable.
 #[derive(Debug)]
-struct AwayStore;
+struct UnavailableStore;
 
-fn away() -> Unavailable {
+fn unavailable() -> Unavailable {
     Unavailable { cause: "secret of the operators".into() }
 }
 
 #[async_trait]
-impl ChatStore for AwayStore {
+impl ChatStore for UnavailableStore {
     async fn load(&self, _: ChatId) -> Result<Option<Arc<Chat>>, Unavailable> {
-        Err(away())
+        Err(unavailable())
     }
     async fn commit(&self, _: &Transition) -> Result<(), CommitError> {
-        Err(away().into())
+        Err(unavailable().into())
     }
     async fn due(&self, _: Timestamp, _: Duration, _: usize) -> Result<Vec<ChatId>, Unavailable> {
-        Err(away())
+        Err(unavailable())
     }
     async fn scrub(&self) -> Result<(), Unavailable> {
-        Err(away())
+        Err(unavailable())
     }
     async fn ping(&self) -> Result<(), Unavailable> {
-        Err(away())
+        Err(unavailable())
     }
 }
 
 #[async_trait]
-impl BrowserSessionStore for AwayStore {
+impl BrowserSessionStore for UnavailableStore {
     async fn save_browser_session(&self, _: &BrowserSession) -> Result<(), Unavailable> {
-        Err(away())
+        Err(unavailable())
     }
     async fn load_browser_session(&self, _: BrowserDigest) -> Result<Option<BrowserSession>, Unavailable> {
-        Err(away())
+        Err(unavailable())
     }
     async fn rename_browser_session(&self, _: BrowserDigest, _: &Username) -> Result<(), Unavailable> {
-        Err(away())
+        Err(unavailable())
     }
     async fn add_entered_chat(&self, _: BrowserDigest, _: &SealedChatId) -> Result<(), Unavailable> {
-        Err(away())
+        Err(unavailable())
     }
     async fn load_entered_chats(&self, _: BrowserDigest) -> Result<Vec<SealedChatId>, Unavailable> {
-        Err(away())
+        Err(unavailable())
     }
     async fn delete_browser_session(&self, _: BrowserDigest) -> Result<(), Unavailable> {
-        Err(away())
+        Err(unavailable())
     }
     async fn delete_expired_browser_sessions(&self, _: Timestamp) -> Result<(), Unavailable> {
-        Err(away())
+        Err(unavailable())
     }
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_is_told_without_its_internals() {
-    let app = TestApp::with(Options { stores: AwayStore.into(), ..Options::default() });
+async fn an_unavailable_store_gives_503_without_internals() {
+    let app = TestApp::with(Options { stores: UnavailableStore.into(), ..Options::default() });
     let id = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
     let token = "A".repeat(43);
     let calls = [
@@ -341,7 +342,7 @@ impl BrowserSessionStore for BrokenStore {
 }
 
 #[tokio::test]
-async fn an_unexpected_failure_names_the_request_and_nothing_else() {
+async fn an_unexpected_failure_reveals_only_the_request_id() {
     let app = TestApp::with(Options { stores: BrokenStore.into(), ..Options::default() });
     let answer = app.post("/create").header("x-request-id", "request-7").await_status(500).await;
     assert_eq!(answer.json()["code"], "internal_error");

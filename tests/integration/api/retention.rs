@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::app::TestApp;
 
 #[tokio::test]
-async fn a_member_learns_what_is_kept_and_until_when() {
+async fn a_member_can_see_what_is_stored_and_until_when() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann", "history": 2})).await;
     let empty = ann.get("/retention").await_status(200).await.json();
@@ -27,7 +27,7 @@ async fn a_member_learns_what_is_kept_and_until_when() {
         "messages": 2, "history": 2, "oldest_sent_at": "2027-01-15T08:32:00Z", "members": 2,
         "forgotten_at": "2027-01-16T14:30:00Z",
     });
-    assert_eq!(kept, expected, "the first is gone, and the last session counts");
+    assert_eq!(kept, expected, "the oldest message is deleted, and the last session counts");
 
     bob.delete(&format!("/members/{}", bob.id)).await_status(204).await;
     let kept = ann.get("/retention").await_status(200).await.json();
@@ -35,7 +35,7 @@ async fn a_member_learns_what_is_kept_and_until_when() {
 }
 
 #[tokio::test]
-async fn what_is_kept_is_for_members_alone() {
+async fn only_members_can_see_what_is_stored() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
     let (_, stranger) = app.chat(json!({})).await;

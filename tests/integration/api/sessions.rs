@@ -38,7 +38,7 @@ async fn every_member_call_needs_a_token() {
 }
 
 #[tokio::test]
-async fn a_bare_token_is_accepted_and_so_is_any_case_of_the_scheme() {
+async fn a_bare_token_and_any_case_of_bearer_are_accepted() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({})).await;
     for credentials in [ann.token.clone(), format!("bearer {}", ann.token), format!("BEARER  {}", ann.token)] {
@@ -47,7 +47,7 @@ async fn a_bare_token_is_accepted_and_so_is_any_case_of_the_scheme() {
 }
 
 #[tokio::test]
-async fn a_session_ends_after_six_hours_and_frees_its_seat_at_once() {
+async fn a_session_expires_after_six_hours_and_frees_its_seat_at_once() {
     let app = TestApp::new();
     let (chat, ann) = app.chat(json!({"username": "Ann", "capacity": 2})).await;
     app.clock.advance(Duration::from_mins(1));
@@ -66,7 +66,7 @@ async fn a_session_ends_after_six_hours_and_frees_its_seat_at_once() {
 }
 
 #[tokio::test]
-async fn a_renewed_session_keeps_the_seat_and_ends_the_old_token() {
+async fn renewing_a_session_keeps_the_seat_and_ends_the_old_token() {
     let app = TestApp::new();
     let (_, ann) = app.chat(json!({"username": "Ann"})).await;
     app.clock.advance(Duration::from_hours(1));

@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Browser, FORM, NOWHERE, browser, room, room_with, said, text_of};
+use super::{Browser, FORM, UNKNOWN_CHAT, browser, conversation, room, room_with, text_of};
 use crate::app::{Call, TestApp};
 
 /// Returns every call for the chat `key`, made by `browser`.
@@ -17,19 +17,19 @@ fn calls<'a>(browser: &Browser<'a>, key: &str) -> [Call<'a>; 3] {
 }
 
 #[tokio::test]
-async fn anyone_makes_a_chatroom_and_no_two_are_alike() {
+async fn anyone_can_create_a_chatroom_and_each_has_a_unique_key() {
     let app = TestApp::new();
     let make = || app.post("/chats").json(&json!({"name": "  Movie night 🎬 "})).await_status(201);
-    let made = make().await.json();
-    let key = text_of(&made["hash_key"]);
+    let created = make().await.json();
+    let key = text_of(&created["hash_key"]);
     let url = format!("http://chat.test/chatrooms/{key}/");
-    assert_eq!(made, json!({"name": "Movie night 🎬", "hash_key": key, "url": url}));
+    assert_eq!(created, json!({"name": "Movie night 🎬", "hash_key": key, "url": url}));
     assert_eq!(key.parse::<Uuid>().unwrap().get_version_num(), 4);
-    assert_ne!(make().await.json()["hash_key"], made["hash_key"]);
+    assert_ne!(make().await.json()["hash_key"], created["hash_key"]);
 }
 
 #[tokio::test]
-async fn a_chatroom_has_fifty_seats_and_a_thousand_messages_or_as_many_as_are_asked_for() {
+async fn a_chatroom_has_50_seats_and_1000_messages_unless_set_otherwise() {
     let app = TestApp::new();
     let kept = async |request: Value| {
         let room = room_with(&app, request).await;
@@ -51,11 +51,11 @@ async fn a_chatroom_has_fifty_seats_and_a_thousand_messages_or_as_many_as_are_as
     for number in 1..=5 {
         ann.says(&room, &number.to_string()).await;
     }
-    assert_eq!(ann.reads(&room).await, said(&[("Ann", "3"), ("Ann", "4"), ("Ann", "5")]));
+    assert_eq!(ann.reads(&room).await, conversation(&[("Ann", "3"), ("Ann", "4"), ("Ann", "5")]));
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_chatroom_is_named() {
+async fn an_invalid_chatroom_field_is_named() {
     let app = TestApp::new();
     let make = |body: &str| app.post("/chats").body(body);
     for body in ["", "{", "name=Movie+night"] {
@@ -88,19 +88,19 @@ async fn what_is_wrong_with_a_chatroom_is_named() {
 }
 
 #[tokio::test]
-async fn a_form_makes_a_chatroom_with_all_that_json_may_say() {
+async fn a_form_creates_a_chatroom_with_the_same_fields_as_json() {
     let app = TestApp::new();
     let form = |body: &str| app.post("/chats").header("content-type", FORM).body(body).await_status(201);
     assert_eq!(form("name=Caf%C3%A9+%26+more").await.json()["name"], "Café & more");
-    let made = form("name=Small&capacity=1&history=3").await.json();
-    let key = text_of(&made["hash_key"]);
+    let created = form("name=Small&capacity=1&history=3").await.json();
+    let key = text_of(&created["hash_key"]);
     browser(&app, "Ann").await.post(format!("/chats/{key}/enter")).await_status(201).await;
     let refused = browser(&app, "Bob").await.post(format!("/chats/{key}/enter"));
     refused.await_problem(409, "chat_full").await;
 }
 
 #[tokio::test]
-async fn a_message_is_said_by_json_or_by_a_form_and_what_is_wrong_with_it_is_named() {
+async fn a_message_can_be_json_or_a_form_and_an_invalid_field_is_named() {
     let app = TestApp::new();
     let room = room(&app).await;
     let ann = browser(&app, "Ann").await;
@@ -126,11 +126,11 @@ async fn a_message_is_said_by_json_or_by_a_form_and_what_is_wrong_with_it_is_nam
     form("content=by+a+form%3A+%E4%BD%A0%E5%A5%BD&other=1").await_status(201).await;
     ann.says(&room, "by JSON: مرحبا 👩🏽‍🚀\nin two lines  ").await;
     let expected = [("Ann", "by a form: 你好"), ("Ann", "by JSON: مرحبا 👩🏽‍🚀\nin two lines")];
-    assert_eq!(ann.reads(&room).await, said(&expected));
+    assert_eq!(ann.reads(&room).await, conversation(&expected));
 }
 
 #[tokio::test]
-async fn who_says_something_has_the_name_of_the_session_and_no_other() {
+async fn a_messages_author_is_always_the_sessions_username() {
     let app = TestApp::new();
     let room = room(&app).await;
     let ann = browser(&app, "Ann").await;
@@ -146,7 +146,7 @@ async fn who_says_something_has_the_name_of_the_session_and_no_other() {
 }
 
 #[tokio::test]
-async fn an_address_that_no_chat_has_is_told_so_whoever_asks() {
+async fn malformed_ids_get_404_and_unknown_ids_get_404_only_with_a_session() {
     let app = TestApp::new();
     let (ann, nobody) = (browser(&app, "Ann").await, Browser::new(&app));
     for key in ["nonsense", "1", "%00", "%F0%9F%8D%BF", "..%2F..%2Fcreate"] {
@@ -154,17 +154,17 @@ async fn an_address_that_no_chat_has_is_told_so_whoever_asks() {
             call.await_problem(404, "chat_not_found").await;
         }
     }
-    for call in calls(&ann, NOWHERE) {
+    for call in calls(&ann, UNKNOWN_CHAT) {
         call.await_problem(404, "chat_not_found").await;
     }
     // Only callers with a session are told whether a chat exists.
-    for call in calls(&nobody, NOWHERE) {
+    for call in calls(&nobody, UNKNOWN_CHAT) {
         call.await_problem(401, "session_required").await;
     }
 }
 
 #[tokio::test]
-async fn a_chat_that_has_ended_is_no_chat() {
+async fn an_ended_chat_is_not_found() {
     let app = TestApp::new();
     let room = room(&app).await;
     let ann = browser(&app, "Ann").await;
@@ -173,11 +173,11 @@ async fn a_chat_that_has_ended_is_no_chat() {
     for call in calls(&ann, &room.key) {
         call.await_problem(404, "chat_not_found").await;
     }
-    assert_eq!(ann.name().await, "Ann", "the session is of no chat");
+    assert_eq!(ann.name().await, "Ann", "the browser session belongs to no chat");
 }
 
 #[tokio::test]
-async fn a_chat_of_another_admission_is_neither_read_nor_entered_by_its_address() {
+async fn a_chat_with_another_admission_cannot_be_read_or_entered_by_its_address() {
     let app = TestApp::new();
     let ann = browser(&app, "Ann").await;
     for admission in ["link", "approval", "account"] {
@@ -206,7 +206,7 @@ async fn created(app: &TestApp, admission: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn an_open_chat_of_the_native_api_is_entered_by_its_address() {
+async fn an_open_chat_created_by_the_native_api_can_be_entered_by_its_address() {
     let app = TestApp::new();
     let (key, owner) = created(&app, "open").await;
     let ann = browser(&app, "Ann").await;

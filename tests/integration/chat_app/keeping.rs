@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use watch_party::domain::BrowserToken;
 use watch_party::store::{SqliteOptions, SqliteStore};
 
-use super::{Browser, browser, room, said};
+use super::{Browser, browser, conversation, room};
 use crate::app::{Options, TestApp};
 
 fn app_at(path: &Path) -> TestApp {
@@ -24,7 +24,7 @@ fn holds(folder: &Path, bytes: &[u8]) -> bool {
 }
 
 #[tokio::test]
-async fn a_session_and_its_seat_are_the_same_after_a_restart() {
+async fn a_session_and_its_seat_survive_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("chats.db");
     let (key, url, cookies, seat) = {
@@ -42,14 +42,14 @@ async fn a_session_and_its_seat_are_the_same_after_a_restart() {
     ann.visit(room.page()).await_status(200).await;
     ann.says(&room, "after").await;
     assert_eq!(ann.enters(&room).await, seat);
-    assert_eq!(ann.reads(&room).await, said(&[("Ann", "before"), ("Ann", "after")]));
+    assert_eq!(ann.reads(&room).await, conversation(&[("Ann", "before"), ("Ann", "after")]));
     // The session still ends at its original expiry.
     app.clock.advance(Duration::from_hours(6));
     ann.get("/sessions/me").await_problem(401, "session_required").await;
 }
 
 #[tokio::test]
-async fn what_is_ended_before_a_restart_is_ended_after_it() {
+async fn an_ended_session_stays_ended_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("chats.db");
     let token = {
@@ -64,7 +64,7 @@ async fn what_is_ended_before_a_restart_is_ended_after_it() {
 }
 
 #[tokio::test]
-async fn only_a_digest_of_the_token_is_written() {
+async fn only_a_digest_of_the_token_is_stored() {
     let folder = tempfile::tempdir().unwrap();
     let app = app_at(&folder.path().join("chats.db"));
     let room = room(&app).await;

@@ -8,7 +8,7 @@ use super::{SITE, browser, room};
 use crate::app::TestApp;
 
 #[tokio::test]
-async fn who_gives_themselves_too_many_names_must_wait() {
+async fn creating_browser_sessions_is_rate_limited() {
     let app = TestApp::new();
     let open = || app.post("/sessions").header("origin", SITE).json(&json!({"username": "Ann"}));
     for _ in 0..30 {
@@ -24,7 +24,7 @@ async fn who_gives_themselves_too_many_names_must_wait() {
 }
 
 #[tokio::test]
-async fn rooms_and_entering_and_talk_have_their_limits_too() {
+async fn creating_entering_and_posting_are_rate_limited() {
     let app = TestApp::new();
     let first = room(&app).await;
     for _ in 1..20 {

@@ -23,7 +23,7 @@ pub const COOKIE: &str = "watch-party-session";
 pub const SITE: &str = "http://chat.test";
 pub const FORM: &str = "application/x-www-form-urlencoded";
 /// The id of no chat.
-pub const NOWHERE: &str = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
+pub const UNKNOWN_CHAT: &str = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
 
 /// A chatroom, as described by the answer that created it.
 pub struct Room<'a> {
@@ -37,8 +37,8 @@ pub async fn room(app: &TestApp) -> Room<'_> {
 }
 
 pub async fn room_with(app: &TestApp, request: Value) -> Room<'_> {
-    let made = app.post("/chats").json(&request).await_status(201).await.json();
-    Room { app, key: text_of(&made["hash_key"]), url: text_of(&made["url"]) }
+    let created = app.post("/chats").json(&request).await_status(201).await.json();
+    Room { app, key: text_of(&created["hash_key"]), url: text_of(&created["url"]) }
 }
 
 impl<'a> Room<'a> {
@@ -93,11 +93,11 @@ impl<'a> Browser<'a> {
     /// A call as a page of the site makes it.
     pub fn call(&self, method: Method, path: impl Into<String>) -> Call<'a> {
         let origin = Some(SITE).filter(|_| !method.is_safe());
-        self.asks_from(origin, method, path).header("sec-fetch-site", "same-origin")
+        self.call_from(origin, method, path).header("sec-fetch-site", "same-origin")
     }
 
     /// A call as a page of any site makes it, with the cookies that the browser would send.
-    pub fn asks_from(&self, origin: Option<&str>, method: Method, path: impl Into<String>) -> Call<'a> {
+    pub fn call_from(&self, origin: Option<&str>, method: Method, path: impl Into<String>) -> Call<'a> {
         let mut call = self.app.call(method, path);
         if !self.cookies.is_empty() {
             let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -221,10 +221,10 @@ pub fn cookie(answer: &Answer) -> SetCookie {
 }
 
 pub fn text_of(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+    value.as_str().unwrap_or_else(|| panic!("{value} is not a string")).to_owned()
 }
 
 /// Converts pairs of author and text to owned strings.
-pub fn said(lines: &[(&str, &str)]) -> Vec<(String, String)> {
+pub fn conversation(lines: &[(&str, &str)]) -> Vec<(String, String)> {
     lines.iter().map(|(username, content)| ((*username).to_owned(), (*content).to_owned())).collect()
 }

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::json;
 
-use super::{Browser, browser, room, said};
+use super::{Browser, browser, conversation, room};
 use crate::app::{Call, Options, TestApp};
 
 const FOREIGN: [&str; 8] = [
@@ -18,7 +18,7 @@ const FOREIGN: [&str; 8] = [
 ];
 
 #[tokio::test]
-async fn another_sites_page_changes_nothing_by_the_cookie() {
+async fn another_sites_page_cannot_act_with_the_visitors_cookie() {
     let app = TestApp::new();
     let room = room(&app).await;
     let mut ann = browser(&app, "Ann").await;
@@ -30,15 +30,15 @@ async fn another_sites_page_changes_nothing_by_the_cookie() {
     let body = json!({"content": "I was made to say this"});
     for (method, path) in &writes {
         for origin in FOREIGN {
-            let call = ann.asks_from(Some(origin), method.clone(), *path).json(&body);
+            let call = ann.call_from(Some(origin), method.clone(), *path).json(&body);
             call.await_problem(403, "origin_not_allowed").await;
         }
         for from in ["cross-site", "same-site", "nonsense"] {
-            let call = ann.asks_from(None, method.clone(), *path).header("sec-fetch-site", from);
+            let call = ann.call_from(None, method.clone(), *path).header("sec-fetch-site", from);
             call.json(&body).await_problem(403, "origin_not_allowed").await;
         }
         // A form of another site needs no script and no CORS permission.
-        let call = ann.asks_from(Some("https://evil.test"), method.clone(), *path);
+        let call = ann.call_from(Some("https://evil.test"), method.clone(), *path);
         let call = call.header("content-type", "application/x-www-form-urlencoded").body("content=made+to+say+this");
         call.await_problem(403, "origin_not_allowed").await;
     }
@@ -48,12 +48,12 @@ async fn another_sites_page_changes_nothing_by_the_cookie() {
 
     // From the site's own pages, all of these calls work.
     ann.says(&room, "I say this").await;
-    assert_eq!(bob.reads(&room).await, said(&[("Ann", "I say this")]));
+    assert_eq!(bob.reads(&room).await, conversation(&[("Ann", "I say this")]));
     ann.log_out().await;
 }
 
 #[tokio::test]
-async fn another_site_gives_no_browser_a_name() {
+async fn another_site_cannot_create_or_rename_a_browser_session() {
     let app = TestApp::new();
     let (nobody, ann) = (Browser::new(&app), browser(&app, "Ann").await);
     for browser in [&nobody, &ann] {
@@ -61,10 +61,10 @@ async fn another_site_gives_no_browser_a_name() {
             call.json(&json!({"username": "Eve"})).await_problem(403, "origin_not_allowed").await;
         };
         for origin in FOREIGN {
-            open(browser.asks_from(Some(origin), Method::POST, "/sessions")).await;
+            open(browser.call_from(Some(origin), Method::POST, "/sessions")).await;
         }
         for from in ["cross-site", "same-site"] {
-            open(browser.asks_from(None, Method::POST, "/sessions").header("sec-fetch-site", from)).await;
+            open(browser.call_from(None, Method::POST, "/sessions").header("sec-fetch-site", from)).await;
         }
     }
     // A token does not help either.
@@ -75,7 +75,7 @@ async fn another_site_gives_no_browser_a_name() {
 }
 
 #[tokio::test]
-async fn who_shows_the_token_itself_may_ask_from_anywhere() {
+async fn calls_with_a_bearer_token_are_accepted_from_any_origin() {
     let app = TestApp::new();
     let room = room(&app).await;
     let ann = browser(&app, "Ann").await;
@@ -89,7 +89,7 @@ async fn who_shows_the_token_itself_may_ask_from_anywhere() {
 }
 
 #[tokio::test]
-async fn the_sites_own_pages_are_known_however_the_site_is_reached() {
+async fn the_sites_own_pages_are_recognized_at_every_address() {
     let own = [
         (None, "chat.test", Some("http://chat.test"), None),
         // A proxy may have terminated TLS.
@@ -113,7 +113,7 @@ async fn the_sites_own_pages_are_known_however_the_site_is_reached() {
         let answer = open.await_status(201).await;
         let mut ann = Browser::new(&app);
         ann.keep_cookies(&answer);
-        let end = ann.asks_from(origin, Method::DELETE, "/sessions/me").header("host", host);
+        let end = ann.call_from(origin, Method::DELETE, "/sessions/me").header("host", host);
         from.into_iter().fold(end, |call, from| call.header("sec-fetch-site", from)).await_status(204).await;
     }
     let app = TestApp::with(Options { public_url: Some("https://chat.example/some/path"), ..Options::default() });
@@ -122,13 +122,13 @@ async fn the_sites_own_pages_are_known_however_the_site_is_reached() {
 }
 
 #[tokio::test]
-async fn reading_asks_for_no_origin() {
+async fn reading_checks_no_origin_and_grants_no_cors_access() {
     let app = TestApp::new();
     let room = room(&app).await;
     let ann = browser(&app, "Ann").await;
     for path in ["/sessions/me".to_owned(), room.path()] {
         // Another site's page may send the request, but the browser does not let it read the answer.
-        let answer = ann.asks_from(Some("https://evil.test"), Method::GET, path).await_status(200).await;
+        let answer = ann.call_from(Some("https://evil.test"), Method::GET, path).await_status(200).await;
         assert!(answer.headers.keys().all(|name| !name.as_str().starts_with("access-control-")), "{answer:?}");
     }
 }

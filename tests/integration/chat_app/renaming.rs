@@ -8,43 +8,43 @@ use watch_party::domain::{ChatId, Event, SessionToken};
 use watch_party::service::Update;
 use watch_party::store::{SqliteOptions, SqliteStore};
 
-use super::{browser, room, room_with, said, text_of};
+use super::{browser, conversation, room, room_with, text_of};
 use crate::app::{Options, TestApp, caller};
 
 #[tokio::test]
-async fn another_name_holds_in_every_chatroom_that_the_browser_is_in() {
+async fn a_new_username_applies_in_every_chatroom_the_browser_has_entered() {
     let app = TestApp::new();
     // "A user has a single username for that session, which is used between chatrooms".
     let (first, second, other) = (room(&app).await, room(&app).await, room(&app).await);
     let (mut ann, bob) = (browser(&app, "Ann").await, browser(&app, "Bob").await);
     ann.says(&first, "as Ann").await;
     ann.enters(&second).await;
-    let bobs = [bob.enters(&first).await, bob.enters(&second).await, bob.enters(&other).await];
+    let bob_seats = [bob.enters(&first).await, bob.enters(&second).await, bob.enters(&other).await];
     let chat_id: ChatId = first.key.parse().unwrap();
-    let token = SessionToken::parse(&bobs[0].token).unwrap();
-    let mut bob_sees = app.service.follow(caller(), chat_id, &token, 1).await.unwrap();
-    assert!(matches!(bob_sees.next().await, Ok(Update::Opened { .. })));
+    let token = SessionToken::parse(&bob_seats[0].token).unwrap();
+    let mut bob_events = app.service.follow(caller(), chat_id, &token, 1).await.unwrap();
+    assert!(matches!(bob_events.next().await, Ok(Update::Opened { .. })));
 
     ann.log_in("Anna").await;
-    let Ok(Update::Event(Event::MemberRenamed { username, .. })) = bob_sees.next().await else {
-        panic!("nobody was told")
+    let Ok(Update::Event(Event::MemberRenamed { username, .. })) = bob_events.next().await else {
+        panic!("Bob received no event for the new name")
     };
     assert_eq!(username.as_str(), "Anna");
-    assert_eq!(first.usernames(&bobs[0]).await, ["Anna", "Bob"]);
-    assert_eq!(second.usernames(&bobs[1]).await, ["Anna", "Bob"]);
-    assert_eq!(other.usernames(&bobs[2]).await, ["Bob"]);
+    assert_eq!(first.usernames(&bob_seats[0]).await, ["Anna", "Bob"]);
+    assert_eq!(second.usernames(&bob_seats[1]).await, ["Anna", "Bob"]);
+    assert_eq!(other.usernames(&bob_seats[2]).await, ["Bob"]);
     ann.says(&first, "as Anna").await;
     assert_eq!(
         bob.reads(&first).await,
-        said(&[("Ann", "as Ann"), ("Anna", "as Anna")]),
-        "what was said stays as it was"
+        conversation(&[("Ann", "as Ann"), ("Anna", "as Anna")]),
+        "earlier messages keep the old name"
     );
     // The old name is free.
     browser(&app, "Ann").await.enters(&first).await;
 }
 
 #[tokio::test]
-async fn a_name_that_is_someone_elses_in_one_chatroom_is_taken_nowhere() {
+async fn a_username_taken_in_one_chatroom_changes_in_none() {
     let app = TestApp::new();
     let (first, second) =
         (room_with(&app, json!({"name": "Lab"})).await, room_with(&app, json!({"name": "Club"})).await);
@@ -55,21 +55,21 @@ async fn a_name_that_is_someone_elses_in_one_chatroom_is_taken_nowhere() {
     let problem = ann.post("/sessions").json(&json!({"username": "BOB"})).await_problem(409, "username_taken").await;
     assert!(problem["detail"].as_str().unwrap().contains("“Club”"), "{problem}");
     assert_eq!(ann.name().await, "Ann");
-    assert_eq!(first.usernames(&seat).await, ["Ann"], "not there either");
+    assert_eq!(first.usernames(&seat).await, ["Ann"], "the name is unchanged in the first chatroom too");
     // The same letters in another case count as your own name.
     ann.post("/sessions").json(&json!({"username": "ANN"})).await_status(201).await;
     assert_eq!(first.usernames(&seat).await, ["ANN"]);
 }
 
 #[tokio::test]
-async fn two_who_choose_one_name_at_the_same_moment_do_not_both_get_it() {
+async fn two_browsers_that_choose_a_name_concurrently_do_not_both_get_it() {
     let app = Arc::new(TestApp::with(Options { rate_limit: false, ..Options::default() }));
     let shared = room(&app).await;
     let (ann, bob) = (browser(&app, "Ann").await, browser(&app, "Bob").await);
     let (anns_own, bobs_own) = (room(&app).await, room(&app).await);
     let seat = ann.enters(&shared).await;
     bob.enters(&shared).await;
-    let (anns, bobs) = (ann.enters(&anns_own).await, bob.enters(&bobs_own).await);
+    let (ann_seat, bob_seat) = (ann.enters(&anns_own).await, bob.enters(&bobs_own).await);
     let choose = json!({"username": "Cleo"});
     let (anns_answer, bobs_answer) = (ann.post("/sessions").json(&choose), bob.post("/sessions").json(&choose));
     let (first, second) = tokio::join!(anns_answer.answer(), bobs_answer.answer());
@@ -79,13 +79,13 @@ async fn two_who_choose_one_name_at_the_same_moment_do_not_both_get_it() {
     let names = shared.usernames(&seat).await;
     assert_eq!(names.iter().filter(|name| *name == "Cleo").count(), 1, "{names:?}");
     // The browser that got the name has it in every chatroom, and the other keeps its old name in every chatroom.
-    assert_eq!(anns_own.usernames(&anns).await, [ann.name().await]);
-    assert_eq!(bobs_own.usernames(&bobs).await, [bob.name().await]);
+    assert_eq!(anns_own.usernames(&ann_seat).await, [ann.name().await]);
+    assert_eq!(bobs_own.usernames(&bob_seat).await, [bob.name().await]);
     assert_eq!(names, [ann.name().await, bob.name().await]);
 }
 
 #[tokio::test]
-async fn a_chatroom_that_was_left_or_has_ended_is_no_obstacle() {
+async fn left_and_ended_chatrooms_do_not_block_a_rename() {
     let app = TestApp::new();
     let (left, ended, stays) = (room(&app).await, room(&app).await, room(&app).await);
     let mut ann = browser(&app, "Ann").await;
@@ -99,7 +99,7 @@ async fn a_chatroom_that_was_left_or_has_ended_is_no_obstacle() {
 }
 
 #[tokio::test]
-async fn another_name_holds_after_a_restart_and_which_chatrooms_those_are_is_not_to_be_read() {
+async fn entered_chatrooms_survive_a_restart_and_are_stored_masked() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("chats.db");
     let open = || {
@@ -132,13 +132,13 @@ async fn another_name_holds_after_a_restart_and_which_chatrooms_those_are_is_not
 }
 
 #[tokio::test]
-async fn a_guest_who_was_removed_stays_removed_under_another_name() {
+async fn a_removed_guest_stays_removed_under_another_name() {
     let app = TestApp::new();
     let room = room(&app).await;
     let (ann, mut bob) = (browser(&app, "Ann").await, browser(&app, "Bob").await);
-    let (anns, bobs) = (ann.enters(&room).await, bob.enters(&room).await);
-    let remove = format!("/members/{}", bobs.member_id);
-    room.native(axum::http::Method::DELETE, &remove, &anns).await_status(204).await;
+    let (ann_seat, bob_seat) = (ann.enters(&room).await, bob.enters(&room).await);
+    let remove = format!("/members/{}", bob_seat.member_id);
+    room.native(axum::http::Method::DELETE, &remove, &ann_seat).await_status(204).await;
     bob.log_in("Robert").await;
     bob.enter(&room).await_problem(403, "removed").await;
     bob.say(&room, "it is me").await_problem(403, "removed").await;

@@ -6,7 +6,7 @@ use axum::http::Method;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{Seat, browser, room, room_with, said, text_of};
+use super::{Seat, browser, conversation, room, room_with, text_of};
 use crate::app::TestApp;
 
 #[tokio::test]
@@ -24,11 +24,11 @@ async fn reading_takes_no_seat_and_the_first_message_takes_one() {
     assert_eq!(room.usernames(&seat).await, ["Ann", "Bob"]);
     // Browsers without a seat can still read.
     let cem = browser(&app, "Cem").await;
-    assert_eq!(cem.reads(&room).await, said(&[("Bob", "hello"), ("Bob", "again")]));
+    assert_eq!(cem.reads(&room).await, conversation(&[("Bob", "hello"), ("Bob", "again")]));
 }
 
 #[tokio::test]
-async fn what_is_refused_takes_no_seat() {
+async fn a_refused_message_takes_no_seat() {
     let app = TestApp::new();
     let room = room(&app).await;
     let (ann, bob) = (browser(&app, "Ann").await, browser(&app, "Bob").await);
@@ -39,7 +39,7 @@ async fn what_is_refused_takes_no_seat() {
 }
 
 #[tokio::test]
-async fn the_first_to_enter_owns_the_chat_and_the_native_api_knows_it() {
+async fn the_first_to_enter_becomes_owner_in_the_native_api_too() {
     let app = TestApp::new();
     let room = room(&app).await;
     let (ann, bob) = (browser(&app, "Ann").await, browser(&app, "Bob").await);
@@ -71,7 +71,7 @@ async fn the_first_to_enter_owns_the_chat_and_the_native_api_knows_it() {
 }
 
 #[tokio::test]
-async fn whoever_speaks_first_owns_the_chat_as_well() {
+async fn the_first_to_post_becomes_owner_too() {
     let app = TestApp::new();
     let room = room(&app).await;
     let ann = browser(&app, "Ann").await;
@@ -80,7 +80,7 @@ async fn whoever_speaks_first_owns_the_chat_as_well() {
 }
 
 #[tokio::test]
-async fn a_chat_that_is_entered_by_its_address_has_no_invites() {
+async fn an_open_chat_has_no_invites() {
     let app = TestApp::new();
     let room = room(&app).await;
     let seat = browser(&app, "Ann").await.enters(&room).await;
@@ -88,7 +88,7 @@ async fn a_chat_that_is_entered_by_its_address_has_no_invites() {
 }
 
 #[tokio::test]
-async fn entering_again_gives_the_same_seat_and_the_same_token() {
+async fn entering_again_returns_the_same_seat_and_token() {
     let app = TestApp::new();
     let room = room(&app).await;
     let ann = browser(&app, "Ann").await;
@@ -102,7 +102,7 @@ async fn entering_again_gives_the_same_seat_and_the_same_token() {
 }
 
 #[tokio::test]
-async fn many_tabs_at_once_share_one_seat() {
+async fn many_concurrent_tabs_share_one_seat() {
     let app = TestApp::new();
     let (entered, spoken) = (room(&app).await, room(&app).await);
     let ann = browser(&app, "Ann").await;
@@ -114,7 +114,7 @@ async fn many_tabs_at_once_share_one_seat() {
 }
 
 #[tokio::test]
-async fn one_name_goes_with_a_browser_between_chats_that_have_nothing_else_in_common() {
+async fn a_browser_uses_one_username_and_separate_seats_in_its_chatrooms() {
     let app = TestApp::new();
     let (first, second) = (room(&app).await, room(&app).await);
     let ann = browser(&app, "Ann").await;
@@ -123,14 +123,14 @@ async fn one_name_goes_with_a_browser_between_chats_that_have_nothing_else_in_co
     assert_ne!(here.token, there.token);
     ann.says(&first, "here").await;
     ann.says(&second, "there").await;
-    assert_eq!(ann.reads(&first).await, said(&[("Ann", "here")]));
-    assert_eq!(ann.reads(&second).await, said(&[("Ann", "there")]));
+    assert_eq!(ann.reads(&first).await, conversation(&[("Ann", "here")]));
+    assert_eq!(ann.reads(&second).await, conversation(&[("Ann", "there")]));
     // A seat in one chat gives none in the other.
     second.native(Method::GET, "", &here).await_problem(401, "session_required").await;
 }
 
 #[tokio::test]
-async fn names_that_people_would_confuse_are_one_name() {
+async fn a_username_is_taken_regardless_of_case_width_and_invisible_characters() {
     let app = TestApp::new();
     let room = room(&app).await;
     let ann = browser(&app, "Ann").await;
@@ -149,7 +149,7 @@ async fn names_that_people_would_confuse_are_one_name() {
     room.native(Method::DELETE, &format!("/members/{}", seat.member_id), &seat).await_status(204).await;
     other.log_in("ＡＮＮ").await;
     other.says(&room, "hello again").await;
-    assert_eq!(other.reads(&room).await, said(&[("Anna", "hello"), ("ＡＮＮ", "hello again")]));
+    assert_eq!(other.reads(&room).await, conversation(&[("Anna", "hello"), ("ＡＮＮ", "hello again")]));
 }
 
 #[tokio::test]
@@ -165,14 +165,14 @@ async fn a_full_chat_lets_nobody_in_until_a_seat_is_free() {
     bob.says(&room, "still here").await;
     assert_eq!(ann.enters(&room).await, seat);
     assert_eq!(cem.reads(&room).await.len(), 2);
-    let bobs = bob.enters(&room).await;
-    room.native(Method::DELETE, &format!("/members/{}", bobs.member_id), &bobs).await_status(204).await;
+    let bob_seat = bob.enters(&room).await;
+    room.native(Method::DELETE, &format!("/members/{}", bob_seat.member_id), &bob_seat).await_status(204).await;
     cem.says(&room, "at last").await;
     bob.say(&room, "and now I wait").await_problem(409, "chat_full").await;
 }
 
 #[tokio::test]
-async fn who_has_left_comes_back_to_another_seat() {
+async fn entering_after_leaving_gives_a_new_seat() {
     let app = TestApp::new();
     let room = room(&app).await;
     let ann = browser(&app, "Ann").await;
@@ -186,7 +186,7 @@ async fn who_has_left_comes_back_to_another_seat() {
 }
 
 #[tokio::test]
-async fn a_seat_that_nobody_renews_ends_with_the_browsers_session_and_its_name_is_free() {
+async fn an_unrenewed_seat_ends_with_the_browser_session_and_frees_its_name() {
     let app = TestApp::new();
     let room = room(&app).await;
     let mut ann = browser(&app, "Ann").await;
@@ -200,14 +200,14 @@ async fn a_seat_that_nobody_renews_ends_with_the_browsers_session_and_its_name_i
 }
 
 #[tokio::test]
-async fn a_seat_that_was_renewed_outlives_the_browsers_session_that_took_it() {
+async fn a_renewed_seat_outlives_its_browser_session() {
     let app = TestApp::new();
     let room = room(&app).await;
     let ann = browser(&app, "Ann").await;
     app.clock.advance(Duration::from_hours(5));
     let seat = ann.enters(&room).await;
     let renewed = room.native(Method::POST, "/session", &seat).await_status(200).await.json();
-    let seat = Seat { token: text_of(&renewed["session_token"]), ..ann_like(&seat) };
+    let seat = Seat { token: text_of(&renewed["session_token"]), ..without_token(&seat) };
     app.clock.advance(Duration::from_hours(2));
     room.native(Method::POST, "", &seat).json(&json!({"text": "Ann"})).await_status(201).await;
     app.clock.advance(Duration::from_hours(4));
@@ -215,19 +215,19 @@ async fn a_seat_that_was_renewed_outlives_the_browsers_session_that_took_it() {
 }
 
 #[tokio::test]
-async fn a_session_that_was_renewed_natively_stays_as_people_post_by_the_address() {
+async fn a_natively_renewed_session_survives_posts_by_the_chats_address() {
     let app = TestApp::new();
     let room = room(&app).await;
     let ann = browser(&app, "Ann").await;
     let seat = ann.enters(&room).await;
     let renewed = room.native(Method::POST, "/session", &seat).await_status(200).await.json();
-    let renewed = Seat { token: text_of(&renewed["session_token"]), ..ann_like(&seat) };
+    let renewed = Seat { token: text_of(&renewed["session_token"]), ..without_token(&seat) };
     ann.says(&room, "by the address").await;
     ann.read(&room).await_status(200).await;
     let own = room.native(Method::GET, "/session", &renewed).await_status(200).await.json();
     assert_eq!(own["member"]["member_id"], seat.member_id);
     room.native(Method::POST, "", &renewed).json(&json!({"text": "by the seat"})).await_status(201).await;
-    assert_eq!(ann.reads(&room).await, said(&[("Ann", "by the address"), ("Ann", "by the seat")]));
+    assert_eq!(ann.reads(&room).await, conversation(&[("Ann", "by the address"), ("Ann", "by the seat")]));
     assert_eq!(room.usernames(&renewed).await, ["Ann"]);
     // Entering takes the seat back with a new token.
     let again = ann.enters(&room).await;
@@ -239,20 +239,20 @@ async fn a_session_that_was_renewed_natively_stays_as_people_post_by_the_address
 }
 
 /// Returns a copy of the seat without its token.
-fn ann_like(seat: &Seat) -> Seat {
+fn without_token(seat: &Seat) -> Seat {
     Seat { token: String::new(), member_id: seat.member_id.clone(), role: seat.role.clone() }
 }
 
 #[tokio::test]
-async fn the_native_api_reads_and_follows_the_same_messages() {
+async fn the_native_api_returns_the_same_messages() {
     let app = TestApp::new();
     let room = room(&app).await;
     let (ann, bob) = (browser(&app, "Ann").await, browser(&app, "Bob").await);
-    let (anns, bobs) = (ann.enters(&room).await, bob.enters(&room).await);
+    let (ann_seat, bob_seat) = (ann.enters(&room).await, bob.enters(&room).await);
     ann.says(&room, "by the address").await;
     app.clock.advance(Duration::from_secs(5));
-    room.native(Method::POST, "", &bobs).json(&json!({"text": "by the seat"})).await_status(201).await;
-    let natively = room.native(Method::GET, "", &anns).await_status(200).await.json();
+    room.native(Method::POST, "", &bob_seat).json(&json!({"text": "by the seat"})).await_status(201).await;
+    let natively = room.native(Method::GET, "", &ann_seat).await_status(200).await.json();
     let here = ann.read(&room).await_status(200).await.json();
     let (natively, here) = (natively["messages"].as_array().unwrap(), here["messages"].as_array().unwrap());
     assert_eq!((natively.len(), here.len()), (2, 2));
@@ -267,11 +267,11 @@ async fn the_native_api_reads_and_follows_the_same_messages() {
     }
     assert_eq!(
         (&natively[0]["member_id"], &natively[1]["member_id"]),
-        (&json!(anns.member_id), &json!(bobs.member_id))
+        (&json!(ann_seat.member_id), &json!(bob_seat.member_id))
     );
     assert_eq!(here[1]["timestamp"], "2027-01-15T08:00:05Z");
     // The native API returns only newer messages.
-    let new = room.native(Method::GET, "?after=1", &anns).await_status(200).await.json();
+    let new = room.native(Method::GET, "?after=1", &ann_seat).await_status(200).await.json();
     assert_eq!(new["messages"][0]["text"], "by the seat");
     assert_eq!(new["last_id"], 2);
 }

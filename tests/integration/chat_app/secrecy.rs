@@ -12,14 +12,14 @@ fn shows(answer: &Answer, secret: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_token_stands_in_the_answer_that_gives_it_and_in_no_other() {
+async fn a_browser_token_appears_only_in_the_answer_that_issues_it() {
     let app = TestApp::new();
     let room = room(&app).await;
     let (ann, bob) = (browser(&app, "Ann").await, browser(&app, "Bob").await);
     let token = ann.token();
     let seat = ann.enters(&room).await;
-    let bobs = bob.enters(&room).await;
-    let asked = [
+    let bob_seat = bob.enters(&room).await;
+    let calls = [
         (ann.get("/sessions/me"), 200),
         (ann.say(&room, "hello"), 201),
         (ann.say(&room, " "), 422),
@@ -28,9 +28,9 @@ async fn a_token_stands_in_the_answer_that_gives_it_and_in_no_other() {
         (ann.enter(&room), 201),
         (ann.visit(room.page()), 200),
         (bob.visit(room.page()), 200),
-        (ann.asks_from(Some("https://evil.test"), Method::DELETE, "/sessions/me"), 403),
-        (room.native(Method::GET, "", &bobs), 200),
-        (room.native(Method::GET, "/members", &bobs), 200),
+        (ann.call_from(Some("https://evil.test"), Method::DELETE, "/sessions/me"), 403),
+        (room.native(Method::GET, "", &bob_seat), 200),
+        (room.native(Method::GET, "/members", &bob_seat), 200),
         (room.native(Method::GET, "/session", &seat), 200),
         (room.native(Method::POST, "/session", &seat), 200),
         (ann.post("/sessions").json(&json!({"username": " "})), 422),
@@ -38,37 +38,37 @@ async fn a_token_stands_in_the_answer_that_gives_it_and_in_no_other() {
         (ann.get("/sessions/me"), 401),
         (ann.visit(room.page()), 303),
     ];
-    for (call, status) in asked {
+    for (call, status) in calls {
         let answer = call.await_status(status).await;
         assert!(!shows(&answer, token), "{answer:?}");
     }
 }
 
 #[tokio::test]
-async fn a_seats_token_is_shown_to_its_browser_alone() {
+async fn a_seats_token_is_shown_only_to_its_browser() {
     let app = TestApp::new();
     let room = room(&app).await;
     let (ann, bob) = (browser(&app, "Ann").await, browser(&app, "Bob").await);
     let seat = ann.enters(&room).await;
-    let bobs = bob.enters(&room).await;
-    assert_ne!(seat.token, bobs.token);
-    let asked = [
+    let bob_seat = bob.enters(&room).await;
+    assert_ne!(seat.token, bob_seat.token);
+    let calls = [
         ann.say(&room, "hello"),
         ann.read(&room),
         bob.read(&room),
         bob.enter(&room),
         bob.visit(room.page()),
-        room.native(Method::GET, "/members", &bobs),
-        room.native(Method::GET, "", &bobs),
+        room.native(Method::GET, "/members", &bob_seat),
+        room.native(Method::GET, "", &bob_seat),
     ];
-    for call in asked {
+    for call in calls {
         let answer = call.answer().await;
         assert!(answer.status.is_success() && !shows(&answer, &seat.token), "{answer:?}");
     }
 }
 
 #[tokio::test]
-async fn answers_about_a_session_are_kept_by_nobody_on_the_way() {
+async fn answers_about_a_session_are_not_cached() {
     let app = TestApp::new();
     let room = room(&app).await;
     let ann = browser(&app, "Ann").await;

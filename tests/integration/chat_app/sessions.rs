@@ -15,14 +15,14 @@ use crate::app::{Call, Options, TestApp};
 const LIFETIME: Duration = Duration::from_hours(6);
 
 #[tokio::test]
-async fn a_session_is_a_cookie_that_no_script_reads_and_that_is_of_its_folder() {
+async fn a_session_cookie_is_http_only_and_limited_to_its_folder() {
     let app = TestApp::new();
     let answer = Browser::new(&app).post("/sessions").json(&json!({"username": " Ann "})).await_status(201).await;
     let session = answer.json();
     assert_eq!(
         session,
         json!({"token": session["token"], "username": "Ann", "expires_at": "2027-01-15T14:00:00Z"}),
-        "the name is trimmed, as names are"
+        "the name is trimmed"
     );
     assert_eq!(text_of(&session["token"]).len(), 43);
     let cookie = cookie(&answer);
@@ -32,7 +32,7 @@ async fn a_session_is_a_cookie_that_no_script_reads_and_that_is_of_its_folder() 
 }
 
 #[tokio::test]
-async fn the_cookie_is_for_encrypted_connections_alone_where_the_site_is_reached_by_them() {
+async fn the_cookie_is_secure_where_the_site_is_reached_over_https() {
     let sites = [
         (None, false, None, false),
         (None, false, Some("https"), false),
@@ -61,7 +61,7 @@ fn forwarded<'a>(call: Call<'a>, scheme: Option<&str>) -> Call<'a> {
 }
 
 #[tokio::test]
-async fn the_scheme_of_the_public_url_may_be_written_in_any_case() {
+async fn the_public_urls_scheme_can_be_in_any_letter_case() {
     let arguments = ["watch-party", "--public-url", "HTTPS://chat.test"].map(Into::into);
     let config = Config::read(arguments, |_| None, None).unwrap();
     let app = TestApp::with(Options { public_url: config.public_url.map(|url| &*url.leak()), ..Options::default() });
@@ -70,7 +70,7 @@ async fn the_scheme_of_the_public_url_may_be_written_in_any_case() {
 }
 
 #[tokio::test]
-async fn a_token_in_the_header_does_what_the_cookie_does() {
+async fn a_token_in_the_header_works_like_the_cookie() {
     let app = TestApp::new();
     let room = room(&app).await;
     let ann = browser(&app, "Ann").await;
@@ -85,7 +85,7 @@ async fn a_token_in_the_header_does_what_the_cookie_does() {
         call(Method::POST, format!("{}enter", room.path())).await_status(201).await;
     }
     assert_eq!(ann.reads(&room).await.len(), 3);
-    assert_eq!(room.usernames(&ann.enters(&room).await).await, ["Ann"], "the same seat each time");
+    assert_eq!(room.usernames(&ann.enters(&room).await).await, ["Ann"], "every call used the same seat");
     // The header takes precedence over the cookie, even if its token is invalid.
     let bob = browser(&app, "Bob").await;
     let me = ann.get("/sessions/me").bearer(bob.token()).await_status(200).await.json();
@@ -96,7 +96,7 @@ async fn a_token_in_the_header_does_what_the_cookie_does() {
 }
 
 #[tokio::test]
-async fn whoever_has_no_session_is_told_to_say_who_they_are() {
+async fn calls_without_a_valid_session_get_session_required() {
     let app = TestApp::new();
     let room = room(&app).await;
     let ann = browser(&app, "Ann").await;
@@ -144,7 +144,7 @@ async fn whoever_has_no_session_is_told_to_say_who_they_are() {
 }
 
 #[tokio::test]
-async fn a_cookie_is_found_among_others() {
+async fn the_session_cookie_is_found_among_others() {
     let app = TestApp::new();
     let mut ann = browser(&app, "Ann").await;
     ann.cookies.insert("a".into(), "1".into());
@@ -153,7 +153,7 @@ async fn a_cookie_is_found_among_others() {
 }
 
 #[tokio::test]
-async fn of_two_cookies_of_one_name_the_one_of_the_inner_folder_counts() {
+async fn the_first_of_two_cookies_with_the_same_name_is_used() {
     let app = TestApp::new();
     let ann = browser(&app, "Ann").await;
     // Another installation of this site is in a parent folder on the same host. Browsers send the cookie with the
@@ -164,7 +164,7 @@ async fn of_two_cookies_of_one_name_the_one_of_the_inner_folder_counts() {
 }
 
 #[tokio::test]
-async fn a_session_ends_after_six_hours_and_a_sweep_forgets_it() {
+async fn a_session_expires_after_six_hours_and_a_sweep_deletes_it() {
     let store = Arc::new(MemoryStore::default());
     let app = TestApp::with(Options { stores: store.clone().into(), ..Options::default() });
     let room = room(&app).await;
@@ -181,14 +181,14 @@ async fn a_session_ends_after_six_hours_and_a_sweep_forgets_it() {
         call.await_problem(401, "session_required").await;
     }
     ann.say(&room, "too late").await_problem(401, "session_required").await;
-    assert!(kept().await, "until it is swept");
+    assert!(kept().await, "the session is stored until a sweep");
     app.service.sweep().await.unwrap();
     assert!(!kept().await);
     ann.get("/sessions/me").await_problem(401, "session_required").await;
 }
 
 #[tokio::test]
-async fn a_session_that_is_ended_is_nobodys_and_the_cookie_goes() {
+async fn ending_a_session_invalidates_it_and_clears_the_cookie() {
     let app = TestApp::new();
     let room = room(&app).await;
     let mut ann = browser(&app, "Ann").await;
@@ -210,7 +210,7 @@ async fn a_session_that_is_ended_is_nobodys_and_the_cookie_goes() {
 }
 
 #[tokio::test]
-async fn a_session_goes_on_under_another_name() {
+async fn renaming_keeps_the_session() {
     let app = TestApp::new();
     let mut browser = browser(&app, "Ann").await;
     let token = browser.token().to_owned();
@@ -233,7 +233,7 @@ async fn a_session_goes_on_under_another_name() {
 }
 
 #[tokio::test]
-async fn two_browsers_may_have_the_same_name_as_long_as_they_do_not_meet() {
+async fn two_browsers_can_share_a_name_unless_they_share_a_chatroom() {
     let app = TestApp::new();
     let (here, there) = (browser(&app, "Ann").await, browser(&app, "Ann").await);
     assert_ne!(here.token(), there.token());
@@ -244,7 +244,7 @@ async fn two_browsers_may_have_the_same_name_as_long_as_they_do_not_meet() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_name_is_named() {
+async fn an_invalid_username_is_refused_by_field_name() {
     let app = TestApp::new();
     let anyone = Browser::new(&app);
     let open = |body: &str| anyone.post("/sessions").header("content-type", "application/json").body(body);
@@ -272,7 +272,7 @@ async fn what_is_wrong_with_a_name_is_named() {
 }
 
 #[tokio::test]
-async fn who_says_the_same_name_again_is_the_same() {
+async fn logging_in_again_with_the_same_name_keeps_the_session_and_seat() {
     let app = TestApp::new();
     let room = room(&app).await;
     let mut ann = browser(&app, "Ann").await;
@@ -281,11 +281,11 @@ async fn who_says_the_same_name_again_is_the_same() {
     ann.log_in("ＡＮＮ").await;
     assert_eq!(ann.cookies[COOKIE], token);
     assert_eq!(ann.enters(&room).await, seat);
-    assert_eq!(ann.name().await, "ＡＮＮ", "as it was written last");
+    assert_eq!(ann.name().await, "ＡＮＮ", "the last spelling is kept");
 }
 
 #[tokio::test]
-async fn the_cookie_is_for_https_alone_where_the_page_that_asks_came_by_it() {
+async fn the_cookie_is_secure_for_a_page_with_an_https_origin() {
     let app = TestApp::new();
     let body = json!({"username": "Ann"});
     for (origin, is_secure) in [("https://chat.test", true), ("http://chat.test", false)] {

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use watch_party::store::{SqliteOptions, SqliteStore};
 
-use super::{Browser, COOKIE, SITE, browser, cookie, room, said, text_of};
-use crate::app::{Options, TestApp, led};
+use super::{Browser, COOKIE, SITE, browser, conversation, cookie, room, text_of};
+use crate::app::{Options, TestApp, resolve};
 
 fn keys(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
 #[tokio::test]
-async fn the_documents_steps_lead_from_a_chatroom_to_a_talk_between_two_browsers() {
+async fn the_documents_steps_lead_from_a_new_chatroom_to_a_chat_between_two_browsers() {
     let app = TestApp::new();
     let mut mine = Browser::new(&app);
 
@@ -27,7 +27,7 @@ async fn the_documents_steps_lead_from_a_chatroom_to_a_talk_between_two_browsers
     // "User is directed to the chatroom page. IF the user is not currently in a session: Redirect them
     // to the session create (login) form".
     let page = mine.visit(&chatroom).await_status(303).await;
-    let form = led(&chatroom, page.header("location").unwrap());
+    let form = resolve(&chatroom, page.header("location").unwrap());
     assert_eq!(form, format!("/sessions/new?chatroom={hash_key}"));
 
     // "User gives a username and submits. User is given a token that's stored in cookies."
@@ -78,7 +78,7 @@ async fn the_documents_steps_lead_from_a_chatroom_to_a_talk_between_two_browsers
     let mut incognito = Browser::new(&app);
     let pasted = share_link.strip_prefix(SITE).unwrap();
     let page = incognito.visit(pasted).await_status(303).await;
-    assert_eq!(led(pasted, page.header("location").unwrap()), form);
+    assert_eq!(resolve(pasted, page.header("location").unwrap()), form);
     incognito.log_in("Grace").await;
     incognito.visit(pasted).await_status(200).await;
     assert_eq!(incognito.name().await, "Grace");
@@ -87,7 +87,7 @@ async fn the_documents_steps_lead_from_a_chatroom_to_a_talk_between_two_browsers
     say(&incognito, "hello from outside").await;
     say(&mine, "welcome").await;
     let (here, there) = (mine.get(&chat).await_status(200).await, incognito.get(&chat).await_status(200).await);
-    assert_eq!(here.body, there.body, "both see the same");
+    assert_eq!(here.body, there.body, "both browsers see the same messages");
     let messages = here.json()["messages"].as_array().unwrap().clone();
     let lines: Vec<(String, String)> =
         messages.iter().map(|message| (text_of(&message["username"]), text_of(&message["content"]))).collect();
@@ -98,7 +98,7 @@ async fn the_documents_steps_lead_from_a_chatroom_to_a_talk_between_two_browsers
         ("Grace", "hello from outside"),
         ("Ada", "welcome"),
     ];
-    assert_eq!(lines, said(&expected));
+    assert_eq!(lines, conversation(&expected));
     assert_eq!(messages.iter().map(|message| message["id"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
 }
 

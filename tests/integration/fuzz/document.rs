@@ -25,7 +25,7 @@ pub struct Operation {
     /// The content types that each status can have.
     pub answers: BTreeMap<u16, BTreeSet<String>>,
     /// Whether it refuses in its own format: `succeeded` and `explanation`.
-    pub is_of_dialect: bool,
+    pub has_own_format: bool,
 }
 
 /// Resolves a reference in the document.
@@ -60,9 +60,9 @@ pub fn operations() -> Vec<Operation> {
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, call) in methods.as_object().unwrap() {
             let parameters = call["parameters"].as_array().cloned().unwrap_or_default();
-            let named = |place: &str| -> Vec<String> {
-                let of_place = parameters.iter().filter(|parameter| parameter["in"] == place);
-                of_place.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect()
+            let named = |location: &str| -> Vec<String> {
+                let at_location = parameters.iter().filter(|parameter| parameter["in"] == location);
+                at_location.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect()
             };
             let takes = |kind: &str| call["requestBody"]["content"].get(kind).is_some();
             let responses = call["responses"].as_object().unwrap();
@@ -70,7 +70,7 @@ pub fn operations() -> Vec<Operation> {
                 response["content"].as_object().into_iter().flat_map(|content| content.keys().cloned()).collect()
             };
             let schemes = call["security"].as_array().into_iter().flatten();
-            let is_of_dialect = call["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].as_str();
+            let has_own_format = call["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].as_str();
             operations.push(Operation {
                 name: call["operationId"].as_str().unwrap().to_owned(),
                 method: method.to_uppercase().parse().unwrap(),
@@ -82,7 +82,7 @@ pub fn operations() -> Vec<Operation> {
                 takes_json: takes("application/json"),
                 takes_forms: takes("application/x-www-form-urlencoded"),
                 answers: responses.iter().map(|(status, answer)| (status.parse().unwrap(), kinds(answer))).collect(),
-                is_of_dialect: is_of_dialect
+                has_own_format: has_own_format
                     .is_some_and(|schema| schema.ends_with("/Outcome") || schema.ends_with("/Login")),
             });
         }
@@ -107,7 +107,7 @@ pub fn server_functions(operations: &[Operation]) -> Vec<Operation> {
         takes_json: false,
         takes_forms: true,
         answers: BTreeMap::new(),
-        is_of_dialect: false,
+        has_own_format: false,
     });
     let mut functions: Vec<Operation> = functions.collect();
     functions.sort_by(|one, other| one.name.cmp(&other.name));

@@ -24,7 +24,7 @@ impl Dice {
     }
 
     /// Whether to make something wrong here: once in `one_in` times, and never in a valid request.
-    pub fn strays(&self, one_in: usize) -> bool {
+    pub fn should_err(&self, one_in: usize) -> bool {
         !self.is_valid.get() && self.one_in(one_in)
     }
 
@@ -52,7 +52,7 @@ pub fn bytes(dice: &Dice, at_most: usize) -> Vec<u8> {
 pub fn text(dice: &Dice) -> String {
     const GOOD: [&str; 6] = ["Ann", "Bob", "Zoë 王 👩🏽‍🚀", "correct horse", "مرحبا", "<script>"];
     const BAD: [&str; 5] = ["a\nb", "\u{202e}x", "\u{0}", "", "e\u{301}\u{200b}"];
-    if dice.strays(4) {
+    if dice.should_err(4) {
         return match dice.number(3) {
             0 => String::from_utf8_lossy(&bytes(dice, 60)).into_owned(),
             1 => "x".repeat(dice.number(2_100)),
@@ -100,7 +100,7 @@ pub fn escaped(text: &str) -> String {
 /// Escapes `text` as one segment of a path, sometimes in an unusual way.
 pub fn in_path(text: &str, dice: &Dice) -> String {
     let escaped = if text.is_empty() { "%20".into() } else { escaped(text) };
-    if !dice.strays(8) {
+    if !dice.should_err(8) {
         return escaped;
     }
     match dice.number(4) {
@@ -119,7 +119,7 @@ pub fn form(fields: &Map<String, Value>) -> Vec<u8> {
 }
 
 /// Changes, removes or inserts one byte.
-pub fn spoilt(mut text: Vec<u8>, dice: &Dice) -> Vec<u8> {
+pub fn corrupted(mut text: Vec<u8>, dice: &Dice) -> Vec<u8> {
     if text.is_empty() {
         return text;
     }
@@ -164,7 +164,7 @@ pub fn of_schema(schema: &Value, dice: &Dice) -> Value {
     match dice.pick(&kinds).as_str() {
         Some("string") if schema["format"] == "uuid" => json!(uuid::Uuid::from_u128(dice.number(4) as u128)),
         Some("string") => json!(text(dice)),
-        Some("integer") if dice.strays(3) => json!(*dice.pick(&[-1_i64, 0, 1_001, 4_294_967_296, i64::MAX])),
+        Some("integer") if dice.should_err(3) => json!(*dice.pick(&[-1_i64, 0, 1_001, 4_294_967_296, i64::MAX])),
         Some("integer") => json!(1 + dice.number(60)),
         Some("boolean") => json!(dice.one_in(2)),
         Some("array") => json!([]),

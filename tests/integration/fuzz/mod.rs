@@ -21,7 +21,7 @@ use watch_party::wire::{Code, Problem};
 
 use crate::app::{Answer, Options, TestApp};
 use document::{Operation, operations, server_functions};
-use draw::{Dice, FORM, header, spoilt};
+use draw::{Dice, FORM, corrupted, header};
 use world::World;
 
 /// The minimum number of requests. Further requests follow until each call has succeeded once.
@@ -82,7 +82,7 @@ fn draw_request_to(operation: &Operation, world: &World, dice: &Dice) -> RandomR
     for name in operation.query.iter().filter(|_| !dice.one_in(4)) {
         query.push(format!("{name}={}", draw::escaped(&fill(name, world.text(name, chat, dice)))));
     }
-    if dice.strays(4) {
+    if dice.should_err(4) {
         query.push(draw::nonsense(dice));
     }
     if !query.is_empty() {
@@ -90,7 +90,7 @@ fn draw_request_to(operation: &Operation, world: &World, dice: &Dice) -> RandomR
     }
 
     let mut fields = serde_json::Map::new();
-    for (name, schema) in operation.fields.iter().filter(|_| !dice.strays(8)) {
+    for (name, schema) in operation.fields.iter().filter(|_| !dice.should_err(8)) {
         let value = world.value(name, schema, chat, dice);
         let written = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         fill(name, written);
@@ -98,24 +98,24 @@ fn draw_request_to(operation: &Operation, world: &World, dice: &Dice) -> RandomR
     }
     let is_form = operation.takes_forms && (!operation.takes_json || dice.one_in(2));
     let (kind, body) = match dice.number(6) {
-        _ if !dice.strays(2) && is_form => (FORM, draw::form(&fields)),
-        _ if !dice.strays(2) => ("application/json", Value::Object(fields).to_string().into_bytes()),
+        _ if !dice.should_err(2) && is_form => (FORM, draw::form(&fields)),
+        _ if !dice.should_err(2) => ("application/json", Value::Object(fields).to_string().into_bytes()),
         0 => ("text/plain", draw::text(dice).into_bytes()),
-        1 => (FORM, spoilt(draw::form(&fields), dice)),
-        2 => ("application/json", spoilt(Value::Object(fields).to_string().into_bytes(), dice)),
+        1 => (FORM, corrupted(draw::form(&fields), dice)),
+        2 => ("application/json", corrupted(Value::Object(fields).to_string().into_bytes(), dice)),
         3 => ("application/json", draw::json(dice).to_string().into_bytes()),
         4 => ("application/octet-stream", draw::bytes(dice, 200)),
         _ => ("application/json", vec![b' '; 65_000 + dice.number(1_000)]),
     };
     let mut headers = Vec::new();
-    if !dice.strays(5) {
+    if !dice.should_err(5) {
         headers.push((CONTENT_TYPE, kind.as_bytes().to_vec()));
     }
     headers.extend(world.credentials(&operation.proofs, chat, dice));
-    while dice.strays(2) {
+    while dice.should_err(2) {
         headers.push(header(dice));
     }
-    let method = if dice.strays(4) { draw::method(dice) } else { operation.method.clone() };
+    let method = if dice.should_err(4) { draw::method(dice) } else { operation.method.clone() };
     RandomRequest { method, path, headers, body, filled }
 }
 
@@ -143,32 +143,32 @@ fn draw_request_anywhere(operations: &[Operation], world: &World, dice: &Dice) -
 /// The result of a check of an answer: an error says what is wrong.
 type Fault = Result<(), String>;
 
-fn holds(condition: bool, otherwise: &str) -> Fault {
+fn ensure(condition: bool, otherwise: &str) -> Fault {
     if condition { Ok(()) } else { Err(otherwise.to_owned()) }
 }
 
 /// Checks that a refusal is a problem with a known code and a sentence for people.
 fn check_problem(answer: &Answer) -> Fault {
-    let problem: Problem = serde_json::from_slice(&answer.body).map_err(|error| format!("no problem: {error}"))?;
+    let problem: Problem = serde_json::from_slice(&answer.body).map_err(|error| format!("not a problem: {error}"))?;
     let is_unreadable = problem.status == 400 && problem.code == Code::InvalidRequest;
-    holds(problem.status == problem.code.status() || is_unreadable, "a code of another status")?;
-    holds(problem.status == answer.status.as_u16(), "a problem of another status")?;
-    holds(problem.title == problem.code.title(), "a title of another code")?;
-    holds(problem.detail.ends_with(['.', '?']), "a detail that is no sentence")?;
+    ensure(problem.status == problem.code.status() || is_unreadable, "the code does not match the status")?;
+    ensure(problem.status == answer.status.as_u16(), "the problem has another status than the answer")?;
+    ensure(problem.title == problem.code.title(), "the title does not match the code")?;
+    ensure(problem.detail.ends_with(['.', '?']), "the detail is not a sentence")?;
     let wait = problem.retry_after.map(|wait| wait.to_string());
-    holds(answer.header("retry-after") == wait.as_deref(), "two waits that differ")
+    ensure(answer.header("retry-after") == wait.as_deref(), "retry_after and Retry-After differ")
 }
 
 /// Checks that a documented call gives a documented answer.
 fn check_documented(operation: &Operation, answer: &Answer, sent: &RandomRequest) -> Fault {
     let status = answer.status.as_u16();
     if sent.method == Method::HEAD {
-        return holds(answer.body.is_empty(), "a body for HEAD");
+        return ensure(answer.body.is_empty(), "HEAD was answered with a body");
     }
     if sent.method != operation.method {
         // Otherwise another call at the same address answered.
         if status == 405 {
-            holds(answer.header("allow").is_some_and(|allowed| !allowed.is_empty()), "no method is allowed")?;
+            ensure(answer.header("allow").is_some_and(|allowed| !allowed.is_empty()), "Allow is missing or empty")?;
             return check_problem(answer);
         }
         return Ok(());
@@ -177,18 +177,22 @@ fn check_documented(operation: &Operation, answer: &Answer, sent: &RandomRequest
     if status == 413 {
         return check_problem(answer);
     }
-    let kinds = operation.answers.get(&status).ok_or("a status that is not documented")?;
+    let kinds = operation.answers.get(&status).ok_or("the status is not documented")?;
     let kind = answer.header("content-type").and_then(|kind| kind.split(';').next());
-    holds(kind.map_or(kinds.is_empty(), |kind| kinds.contains(kind)), "a kind of body that is not documented")?;
+    ensure(kind.map_or(kinds.is_empty(), |kind| kinds.contains(kind)), "the content type is not documented")?;
     if status >= 400 && kind == Some("application/problem+json") {
         check_problem(answer)?;
-    } else if status >= 400 || operation.is_of_dialect {
-        let outcome: Value = serde_json::from_slice(&answer.body).map_err(|error| format!("no outcome: {error}"))?;
-        let has_succeeded = outcome["succeeded"].as_bool().ok_or("neither done nor refused")?;
+    } else if status >= 400 || operation.has_own_format {
+        let outcome: Value =
+            serde_json::from_slice(&answer.body).map_err(|error| format!("not an outcome: {error}"))?;
+        let has_succeeded = outcome["succeeded"].as_bool().ok_or("succeeded is missing")?;
         let explanation = outcome["explanation"].as_str();
-        holds(explanation.is_none_or(|why| why.ends_with(['.', '?'])), "an explanation that is no sentence")?;
-        holds(explanation.is_some() != has_succeeded, "done and yet explained, or refused without a word")?;
-        holds(!has_succeeded || status < 400, "done, and a status of a refusal")?;
+        ensure(explanation.is_none_or(|why| why.ends_with(['.', '?'])), "the explanation is not a sentence")?;
+        ensure(
+            explanation.is_some() != has_succeeded,
+            "a success with an explanation, or a refusal without an explanation",
+        )?;
+        ensure(!has_succeeded || status < 400, "a success with the status of a refusal")?;
     }
     Ok(())
 }
@@ -201,8 +205,8 @@ fn check_shape(answer: &Answer, sent: &RandomRequest) -> Fault {
     }
     match answer.header("content-type") {
         Some("application/problem+json") => check_problem(answer),
-        Some("text/html; charset=utf-8") => holds(sent.asks_for_page(), "a page for a program"),
-        kind => holds(kind.is_none() && answer.body.is_empty(), "a refusal of no shape"),
+        Some("text/html; charset=utf-8") => ensure(sent.asks_for_page(), "a page for a request that asked for none"),
+        kind => ensure(kind.is_none() && answer.body.is_empty(), "a refusal in an unknown format"),
     }
 }
 
@@ -214,7 +218,7 @@ fn check_function(answer: &Answer, sent: &RandomRequest) -> Fault {
 }
 
 #[tokio::test]
-async fn random_requests_are_answered_as_documented_and_lose_nothing() {
+async fn random_requests_get_documented_answers_and_lose_no_data() {
     let store = Arc::new(MemoryStore::default());
     // The test acts as a trusted proxy, so its headers set the callers' addresses.
     let app = TestApp::with(Options {
@@ -238,8 +242,8 @@ async fn random_requests_are_answered_as_documented_and_lose_nothing() {
         number += 1;
         app.clock.advance(PACE);
         dice.begin_request();
-        let place = dice.number(10);
-        let operation = match place {
+        let kind = dice.number(10);
+        let operation = match kind {
             0 => None,
             1 => Some(dice.pick(&functions)),
             _ => Some(dice.pick(&operations)),
@@ -257,7 +261,7 @@ async fn random_requests_are_answered_as_documented_and_lose_nothing() {
 
         assert!(answer.status.as_u16() < 500, "{answer:?} to {}", sent.written());
         let fault = match operation {
-            Some(operation) if place != 1 => check_documented(operation, &answer, &sent),
+            Some(operation) if kind != 1 => check_documented(operation, &answer, &sent),
             Some(_) => check_function(&answer, &sent),
             None => check_shape(&answer, &sent),
         };
@@ -280,7 +284,7 @@ async fn random_requests_are_answered_as_documented_and_lose_nothing() {
     }
     world.check().await;
     assert!(faults.is_empty(), "{faults:#?}");
-    assert!(world.said() > 10, "little was said in {number} requests");
+    assert!(world.message_count() > 10, "only few messages were posted in {number} requests");
     let unreached: Vec<&String> = all.difference(&is_reached).collect();
-    assert!(unreached.is_empty(), "nothing got through to {unreached:?} in {number} requests");
+    assert!(unreached.is_empty(), "no request to {unreached:?} succeeded in {number} requests");
 }

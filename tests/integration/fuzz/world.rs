@@ -63,7 +63,7 @@ pub struct World {
     browser: Known,
     acknowledged: BTreeMap<ChatId, Acknowledged>,
     /// The number of added chats.
-    made: u16,
+    added: u16,
 }
 
 impl World {
@@ -79,8 +79,14 @@ impl World {
             }
             untouched.push(store.load(chat.id.parse().unwrap()).await.unwrap().unwrap());
         }
-        let mut world =
-            Self { store, untouched, chats: Vec::new(), browser: Known::new(), acknowledged: BTreeMap::new(), made: 0 };
+        let mut world = Self {
+            store,
+            untouched,
+            chats: Vec::new(),
+            browser: Known::new(),
+            acknowledged: BTreeMap::new(),
+            added: 0,
+        };
         for _ in 0..CHATS {
             world.add_chat(app).await;
         }
@@ -90,11 +96,12 @@ impl World {
     /// Replaces the oldest chat by a new one that has a member or a waiting guest, because random requests end and
     /// empty chats.
     pub async fn add_chat(&mut self, app: &TestApp) {
-        self.made += 1;
-        let kind = self.made % 5;
-        let post = async |path: &str, body: Value| app.post(path).json(&body).at_place(self.made).answer().await.json();
+        self.added += 1;
+        let kind = self.added % 5;
+        let post =
+            async |path: &str, body: Value| app.post(path).json(&body).at_address(self.added).answer().await.json();
         let username = json!({"username": "Ann", "password": "correct horse"});
-        let mut told = match kind {
+        let mut answers = match kind {
             0 => vec![post("/v1/chats", json!({})).await],
             1 => vec![post("/createroom", json!({"alias": "A room"})).await, username.clone()],
             2 => vec![post("/chats", json!({"name": "A chatroom", "history": 5})).await],
@@ -102,31 +109,31 @@ impl World {
             _ => vec![post("/create", json!({"history": 5})).await],
         };
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let made = told[0].clone();
+        let created = answers[0].clone();
         match kind {
             0 => {
-                let link = json!({"chat_url": made["chat_url"], "author_id": made["author_id"]});
-                told.push(post("/v1/links", link).await);
-                let path = text(&told[1]["link_url"]).replace("http://chat.test", "");
-                told.push(app.get(path).at_place(self.made).answer().await.json());
+                let link = json!({"chat_url": created["chat_url"], "author_id": created["author_id"]});
+                answers.push(post("/v1/links", link).await);
+                let path = text(&answers[1]["link_url"]).replace("http://chat.test", "");
+                answers.push(app.get(path).at_address(self.added).answer().await.json());
             }
             1 => {
-                post(&format!("/{}/register", text(&made["roomid"])), username.clone()).await;
-                told.push(post(&format!("/{}/login", text(&made["roomid"])), username).await);
+                post(&format!("/{}/register", text(&created["roomid"])), username.clone()).await;
+                answers.push(post(&format!("/{}/login", text(&created["roomid"])), username).await);
             }
             2 => {
                 let session = post("/sessions", json!({"username": "Ann"})).await;
                 remember(&mut self.browser, "browser", &text(&session["token"]));
             }
             _ => {
-                let join = json!({"key": made["invite"]["key"], "username": "Bob"});
-                told.push(post(&format!("/{}/join", text(&made["chat_id"])), join).await);
+                let join = json!({"key": created["invite"]["key"], "username": "Bob"});
+                answers.push(post(&format!("/{}/join", text(&created["chat_id"])), join).await);
             }
         }
         if self.chats.len() == CHATS {
             self.chats.remove(0);
         }
-        self.note_chat(&Value::Array(told));
+        self.note_chat(&Value::Array(answers));
     }
 
     /// Picks one of the chats.
@@ -142,11 +149,11 @@ impl World {
         let knows = |chat: &usize| needed.iter().filter(|name| self.chats[*chat].1.contains_key(**name)).count();
         let most = (0..self.chats.len()).map(|chat| knows(&chat)).max();
         let best: Vec<usize> = (0..self.chats.len()).filter(|chat| Some(knows(chat)) == most).collect();
-        if dice.strays(2) { self.pick(dice) } else { *dice.pick(&best) }
+        if dice.should_err(2) { self.pick(dice) } else { *dice.pick(&best) }
     }
 
     fn known(&self, name: &str, chat: usize, dice: &Dice) -> Option<String> {
-        let chat = if dice.strays(8) { self.pick(dice) } else { chat };
+        let chat = if dice.should_err(8) { self.pick(dice) } else { chat };
         let values = self.chats[chat].1.get(name).or_else(|| self.browser.get(name))?;
         Some(dice.pick(values).clone())
     }
@@ -157,19 +164,19 @@ impl World {
         if NAMES_OF_CHAT.contains(&name) && dice.one_in(6) {
             return dice.pick(&self.untouched).id().to_string();
         }
-        let known = self.known(name, chat, dice).filter(|_| !dice.strays(4));
+        let known = self.known(name, chat, dice).filter(|_| !dice.should_err(4));
         known.unwrap_or_else(|| if dice.one_in(2) { draw::text(dice) } else { self.any(chat, dice) })
     }
 
     /// Draws the value of `name` in a query.
     pub fn text(&self, name: &str, chat: usize, dice: &Dice) -> String {
-        let known = self.known(name, chat, dice).filter(|_| !dice.strays(3));
+        let known = self.known(name, chat, dice).filter(|_| !dice.should_err(3));
         known.unwrap_or_else(|| if dice.one_in(2) { dice.number(40).to_string() } else { draw::text(dice) })
     }
 
     /// Draws the value of `name` in a body.
     pub fn value(&self, name: &str, schema: &Value, chat: usize, dice: &Dice) -> Value {
-        if dice.strays(8) {
+        if dice.should_err(8) {
             return if dice.one_in(2) { draw::json(dice) } else { json!(self.any(chat, dice)) };
         }
         let drawn = draw::of_schema(schema, dice);
@@ -187,11 +194,11 @@ impl World {
     /// Draws a header with credentials.
     pub fn credentials(&self, proofs: &[String], chat: usize, dice: &Dice) -> Option<(HeaderName, Vec<u8>)> {
         let proof = if proofs.is_empty() { "" } else { dice.pick(proofs) };
-        let names = if dice.strays(2) { SECRETS } else { secrets_of(proof) };
+        let names = if dice.should_err(2) { SECRETS } else { secrets_of(proof) };
         let known = |name: &&str| self.chats[chat].1.get(*name).or_else(|| self.browser.get(*name));
         let secrets: Vec<&String> = names.iter().filter_map(known).flatten().collect();
         let secret = if secrets.is_empty() { draw::text(dice) } else { (*dice.pick(&secrets)).clone() };
-        if dice.strays(4) {
+        if dice.should_err(4) {
             return match dice.number(3) {
                 0 => None,
                 1 => Some((AUTHORIZATION, draw::bytes(dice, 60))),
@@ -240,7 +247,7 @@ impl World {
         let words = ["text", "message", "content"].iter().find_map(|name| body[*name].as_str());
         if let (Some(number), Some(words)) = (body["id"].as_u64(), words) {
             let before = acknowledged.messages.insert(number, words.to_owned());
-            assert!(before.is_none_or(|before| before == words), "{number} is another message now: {body}");
+            assert!(before.is_none_or(|before| before == words), "message {number} has changed: {body}");
         }
         if let Some((_, known)) = self.chats.iter_mut().find(|(of, _)| *of == id) {
             note(known, body);
@@ -278,7 +285,7 @@ impl World {
         }
         for (id, acknowledged) in &self.acknowledged {
             let kept = self.store.load(*id).await.unwrap();
-            assert_eq!(kept.is_none(), acknowledged.has_ended, "{id} is lost, or there though it has ended");
+            assert_eq!(kept.is_none(), acknowledged.has_ended, "{id} is lost, or still stored although it has ended");
             let Some(chat) = kept else { continue };
             let all = acknowledged.messages.len() as u64 + acknowledged.unnumbered;
             assert_eq!(chat.last_id(), all, "messages of {id}");
@@ -287,12 +294,12 @@ impl World {
                 assert!(words.is_none_or(|words| words == message.text.as_str()), "{message:?} is not {words:?}");
             }
             let history = chat.settings().unwrap().history as usize;
-            assert_eq!(chat.messages().len(), history.min(usize::try_from(all).unwrap()), "kept of {id}");
+            assert_eq!(chat.messages().len(), history.min(usize::try_from(all).unwrap()), "kept messages of {id}");
         }
     }
 
     /// Returns the number of acknowledged messages.
-    pub fn said(&self) -> usize {
+    pub fn message_count(&self) -> usize {
         self.acknowledged.values().map(|chat| chat.messages.len()).sum()
     }
 }
@@ -301,9 +308,9 @@ fn parse(id: &str) -> Option<ChatId> {
     id.split('.').next()?.parse().ok()
 }
 
-/// Remembers every text in `told` by the name of its field, and the last segment of each URL.
-fn note(known: &mut Known, told: &Value) {
-    match told {
+/// Remembers every text in `answer` by the name of its field, and the last segment of each URL.
+fn note(known: &mut Known, answer: &Value) {
+    match answer {
         Value::Array(items) => items.iter().for_each(|item| note(known, item)),
         Value::Object(fields) => {
             for (name, value) in fields {

@@ -10,7 +10,7 @@ use crate::app::TestApp;
 const UNKNOWN_ID: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
 #[tokio::test]
-async fn the_approval_is_shown_before_and_after() {
+async fn a_guest_sees_the_approval_status_before_and_after() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -28,7 +28,7 @@ async fn the_approval_is_shown_before_and_after() {
 }
 
 #[tokio::test]
-async fn the_approval_is_shown_to_those_who_asked() {
+async fn the_approval_status_is_shown_only_for_a_known_request() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -39,11 +39,11 @@ async fn the_approval_is_shown_to_those_who_asked() {
         let call = app.get(format!("/v1/approval/?link_url={}{query}", link.url));
         assert_eq!(call.await_problem(422, "invalid_request").await["field"], "client_id");
     }
-    assert!(owned.knocks().await.is_empty(), "to look is not to ask");
+    assert!(owned.knocks().await.is_empty(), "checking the status creates no request");
 }
 
 #[tokio::test]
-async fn who_is_not_named_is_approved_in_the_order_of_asking() {
+async fn approvals_without_a_client_id_follow_the_order_of_requests() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -64,7 +64,7 @@ async fn who_is_not_named_is_approved_in_the_order_of_asking() {
 }
 
 #[tokio::test]
-async fn a_guest_is_approved_by_request_id_or_by_client_id() {
+async fn a_guest_can_be_approved_by_request_id_or_client_id() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -84,7 +84,7 @@ async fn a_guest_is_approved_by_request_id_or_by_client_id() {
 }
 
 #[tokio::test]
-async fn there_is_nothing_to_approve_where_nobody_asks() {
+async fn approving_without_a_pending_request_is_refused() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let (link, other) = (owned.link().await, owned.link().await);
@@ -101,7 +101,7 @@ async fn there_is_nothing_to_approve_where_nobody_asks() {
 }
 
 #[tokio::test]
-async fn what_is_not_approved_is_left_pending() {
+async fn an_approval_status_of_false_is_refused_and_leaves_the_request_pending() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -114,7 +114,7 @@ async fn what_is_not_approved_is_left_pending() {
 }
 
 #[tokio::test]
-async fn names_and_booleans_are_read_as_the_document_spells_them() {
+async fn field_names_and_booleans_are_accepted_as_the_document_spells_them() {
     let app = TestApp::new();
     // "`Approval_Status` is return (`bool`)"; "Chat creator change link URL to approved (`True`)".
     let owned = chat(&app).await;
@@ -123,10 +123,10 @@ async fn names_and_booleans_are_read_as_the_document_spells_them() {
         let link = json!({"Chat_URL": owned.chat_url, "Author_ID": author, "Approval": yes});
         let link = app.post("/v1/links").json(&link).await_status(201).await.json();
         let link = Link { url: text_of(&link["link_url"]), id: text_of(&link["link_id"]) };
-        let asked = link.exchange(&app).await_status(202).await.json();
-        let guest = text_of(&asked["client_id"]);
+        let pending = link.exchange(&app).await_status(202).await.json();
+        let guest = text_of(&pending["client_id"]);
         // Answers always have the same spelling.
-        let mut names: Vec<&String> = asked.as_object().unwrap().keys().collect();
+        let mut names: Vec<&String> = pending.as_object().unwrap().keys().collect();
         names.sort();
         assert_eq!(names, ["approval_status", "chat", "client_id", "link_url", "request_sent_status"]);
         let status = app.get(format!("/v1/approval/?Link_URL={}&Client_ID={guest}", link.url));
@@ -135,8 +135,8 @@ async fn names_and_booleans_are_read_as_the_document_spells_them() {
         let approval = app.post("/v1/approval/").json(&approval).await_status(200).await.json();
         assert_eq!(approval, json!({"approval_status": true}));
         assert!(link.is_approved(&app, &guest).await);
-        let said = json!({"Author_ID": guest, "Message": format!("hello {number}")});
-        app.post(path(&owned.chat_url)).json(&said).await_status(201).await;
+        let message = json!({"Author_ID": guest, "Message": format!("hello {number}")});
+        app.post(path(&owned.chat_url)).json(&message).await_status(201).await;
         let read = app.get(format!("{}?Author_ID={guest}", path(&owned.chat_url))).await_status(200).await;
         assert_eq!(texts(&read).last().unwrap(), &format!("hello {number}"));
         let again = app.get(format!("{}?CLIENT_ID={guest}", path(&link.url))).await_status(200).await.json();
@@ -150,7 +150,7 @@ async fn names_and_booleans_are_read_as_the_document_spells_them() {
 }
 
 #[tokio::test]
-async fn forms_may_be_spelt_as_the_document_does_too() {
+async fn form_fields_are_accepted_as_the_document_spells_them() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let form = |address: &str, body: String| {
@@ -171,7 +171,7 @@ async fn forms_may_be_spelt_as_the_document_does_too() {
 }
 
 #[tokio::test]
-async fn what_is_neither_true_nor_false_and_a_name_spelt_twice_are_refused() {
+async fn non_boolean_statuses_and_duplicate_field_names_are_refused() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -189,7 +189,7 @@ async fn what_is_neither_true_nor_false_and_a_name_spelt_twice_are_refused() {
 }
 
 #[tokio::test]
-async fn only_the_owner_approves() {
+async fn only_the_owner_can_approve() {
     let app = TestApp::new();
     let (owned, other) = (chat(&app).await, chat(&app).await);
     let link = owned.link().await;
@@ -209,7 +209,7 @@ async fn only_the_owner_approves() {
 }
 
 #[tokio::test]
-async fn a_client_id_is_nobodys_before_it_is_approved() {
+async fn a_client_id_gives_no_access_before_approval() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -238,7 +238,7 @@ async fn a_client_id_is_nobodys_before_it_is_approved() {
 }
 
 #[tokio::test]
-async fn the_approval_by_a_link_that_opens_nothing_is_refused() {
+async fn the_approval_status_for_an_invalid_link_is_refused() {
     let app = TestApp::new();
     let (owned, other) = (chat(&app).await, chat(&app).await);
     let link = owned.link().await;

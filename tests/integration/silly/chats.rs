@@ -9,7 +9,7 @@ use crate::app::{BETWEEN_POSTS, Options, TestApp};
 const UNKNOWN_ID: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
 #[tokio::test]
-async fn milestone_0_two_users_chat_by_a_link() {
+async fn milestone_0_two_users_chat_through_a_link() {
     let app = TestApp::new();
     // "`User1` creates a chat URL."
     let created = app.post("/v1/chats").await_status(201).await.json();
@@ -46,7 +46,7 @@ async fn milestone_0_two_users_chat_by_a_link() {
 }
 
 #[tokio::test]
-async fn milestone_0_assumes_an_opaque_id_text_in_any_format_and_nothing_deleted() {
+async fn milestone_0_has_opaque_ids_free_form_text_and_no_deletion() {
     let app = TestApp::new();
     let (mine, other) = (chat(&app).await, chat(&app).await);
     // "The chat URL contains an id that is a large opaque random string."
@@ -68,7 +68,7 @@ async fn milestone_0_assumes_an_opaque_id_text_in_any_format_and_nothing_deleted
 }
 
 #[tokio::test]
-async fn ids_of_users_are_version_4_uuids() {
+async fn user_ids_are_version_4_uuids() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let guest = owned.link().await.ask(&app).await;
@@ -78,7 +78,7 @@ async fn ids_of_users_are_version_4_uuids() {
 }
 
 #[tokio::test]
-async fn a_chat_is_made_with_or_without_a_body() {
+async fn a_chat_can_be_created_with_or_without_a_body() {
     let app = TestApp::new();
     app.post("/v1/chats").await_status(201).await;
     app.post("/v1/chats").json(&json!({"whatever": 1})).await_status(201).await;
@@ -87,15 +87,15 @@ async fn a_chat_is_made_with_or_without_a_body() {
 }
 
 #[tokio::test]
-async fn a_message_is_answered_as_it_will_be_read() {
+async fn posting_returns_the_message_as_readers_see_it() {
     let app = TestApp::new();
     let owned = chat(&app).await;
-    let said = owned.say_as(&owned.author_id, "hi  \n").await_status(201).await.json();
-    assert_eq!((&said["id"], &said["message"]), (&json!(1), &json!("hi")));
-    assert_eq!(said["posted_at"], "2027-01-15T08:00:00Z");
-    assert_ne!(said["author"], json!(owned.author_id), "the public id is not the credential");
+    let message = owned.say_as(&owned.author_id, "hi  \n").await_status(201).await.json();
+    assert_eq!((&message["id"], &message["message"]), (&json!(1), &json!("hi")));
+    assert_eq!(message["posted_at"], "2027-01-15T08:00:00Z");
+    assert_ne!(message["author"], json!(owned.author_id), "the public id is not the credential");
     let read = owned.read_as(&owned.author_id).await_status(200).await.json();
-    assert_eq!(read, json!({"messages": [said]}));
+    assert_eq!(read, json!({"messages": [message]}));
     let by_header = app.get(path(&owned.chat_url)).bearer(&owned.author_id);
     assert_eq!(by_header.await_status(200).await.json(), read);
 }
@@ -113,7 +113,7 @@ async fn a_chat_keeps_its_last_thousand_messages() {
 }
 
 #[tokio::test]
-async fn only_authors_post_and_read() {
+async fn only_authors_can_post_and_read() {
     let app = TestApp::new();
     let (owned, other) = (chat(&app).await, chat(&app).await);
     for forged in [UNKNOWN_ID, &other.author_id, opaque(&owned.chat_url)] {
@@ -146,7 +146,7 @@ async fn an_unknown_chat_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_chat_that_has_ended_is_found_no_more() {
+async fn an_ended_chat_is_not_found() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -161,7 +161,7 @@ async fn a_chat_that_has_ended_is_found_no_more() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_empty_or_too_long_is_refused_by_name() {
+async fn an_empty_or_overlong_message_is_refused_by_field_name() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     for message in ["", "  \n", "\u{200b}", &"x".repeat(2_001), &"👩‍🚀".repeat(1_500)] {
@@ -175,7 +175,7 @@ async fn a_message_that_is_empty_or_too_long_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn fields_that_are_missing_or_wrong_are_named() {
+async fn missing_and_invalid_fields_are_named() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -228,7 +228,7 @@ async fn fields_that_are_missing_or_wrong_are_named() {
 }
 
 #[tokio::test]
-async fn a_browser_is_sent_from_the_chat_url_to_the_chats_page() {
+async fn a_browser_is_redirected_from_the_chat_url_to_the_chats_page() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
@@ -241,15 +241,15 @@ async fn a_browser_is_sent_from_the_chat_url_to_the_chats_page() {
 }
 
 #[tokio::test]
-async fn urls_are_those_of_the_site_as_its_visitors_reach_it() {
+async fn urls_use_the_sites_public_url() {
     let app = TestApp::with(Options { public_url: Some("https://party.example"), ..Options::default() });
     let owned = chat(&app).await;
     assert_eq!(owned.chat_url, format!("https://party.example/v1/chats/{}", owned.id()));
     let link = owned.link().await;
     assert!(link.url.starts_with(&format!("https://party.example/v1/links/{}.", owned.id())), "{}", link.url);
-    let asked = link.exchange(&app).await_status(202).await.json();
-    assert_eq!(asked["link_url"], link.url);
-    let guest = text_of(&asked["client_id"]);
+    let pending = link.exchange(&app).await_status(202).await.json();
+    assert_eq!(pending["link_url"], link.url);
+    let guest = text_of(&pending["client_id"]);
     assert!(!link.is_approved(&app, &guest).await);
     owned.approves(&link, None).await;
     assert_eq!(link.exchange_as(&app, &guest).await_status(200).await.json()["chat"], owned.chat_url);

@@ -6,7 +6,7 @@ use serde_json::json;
 use uuid::Uuid;
 use watch_party::domain::Ticket;
 
-use super::realtime::{Open, answered, by, get, listen, told_of};
+use super::realtime::{LiveChat, by, expect_event, fetch, get, listen};
 use super::{chat, native_token, path, text_of};
 use crate::app::TestApp;
 
@@ -29,7 +29,7 @@ async fn the_owner_approves_a_guest_through_the_native_api() {
 }
 
 #[tokio::test]
-async fn a_chat_is_one_in_both_dialects() {
+async fn both_dialects_share_messages_and_members() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.open_link().await;
@@ -39,14 +39,14 @@ async fn a_chat_is_one_in_both_dialects() {
     let native = |method, path: &str, credential: &str| {
         app.call(method, format!("/{}{path}", owned.id())).bearer(&native_token(credential))
     };
-    let said = native(Method::POST, "", &guest).json(&json!({"text": "three"})).await_status(201).await.json();
+    let message = native(Method::POST, "", &guest).json(&json!({"text": "three"})).await_status(201).await.json();
     let read = native(Method::GET, "?after=0", &owned.author_id).await_status(200).await.json();
-    let natively: Vec<_> = read["messages"].as_array().unwrap().iter().map(|said| said["text"].clone()).collect();
+    let natively: Vec<_> = read["messages"].as_array().unwrap().iter().map(|message| message["text"].clone()).collect();
     assert_eq!(natively, ["one", "two", "three"]);
     assert_eq!(owned.texts().await, ["one", "two", "three"]);
     let messages = owned.read_as(&guest).await_status(200).await.json()["messages"].clone();
-    assert_eq!(messages[2]["author"], said["member_id"]);
-    assert_eq!((&messages[2]["posted_at"], &messages[2]["id"]), (&said["sent_at"], &json!(3)));
+    assert_eq!(messages[2]["author"], message["member_id"]);
+    assert_eq!((&messages[2]["posted_at"], &messages[2]["id"]), (&message["sent_at"], &json!(3)));
     let members = native(Method::GET, "/members", &guest).await_status(200).await.json();
     let members = members["members"].as_array().unwrap();
     let who: Vec<_> = members.iter().map(|member| (&member["username"], &member["role"])).collect();
@@ -56,7 +56,7 @@ async fn a_chat_is_one_in_both_dialects() {
 }
 
 #[tokio::test]
-async fn who_joins_natively_by_a_v1_link_knocks_and_is_approved_here() {
+async fn a_native_guest_who_knocks_with_a_v1_link_can_be_approved_through_v1() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -73,35 +73,35 @@ async fn who_joins_natively_by_a_v1_link_knocks_and_is_approved_here() {
 }
 
 #[tokio::test]
-async fn a_native_knock_shows_to_the_v1_owner_at_once() {
-    let open = Open::start().await;
-    let mut owner_sees = listen(&open.read_url(&open.author_id)).await;
-    let invite = by(&open.author_id, Client::new().post(open.native("/invite")));
-    let invite = answered(invite, 201).await;
-    assert_eq!(invite["asks_first"], true, "as everyone is asked for in this chat");
+async fn a_native_knock_reaches_the_v1_owner_immediately() {
+    let chat = LiveChat::start().await;
+    let mut owner_events = listen(&chat.read_url(&chat.author_id)).await;
+    let invite = by(&chat.author_id, Client::new().post(chat.native("/invite")));
+    let invite = fetch(invite, 201).await;
+    assert_eq!(invite["asks_first"], true, "an invite needs approval as the chat does");
     let key = text_of(&invite["key"]);
-    let join = Client::new().post(open.native("/join")).json(&json!({"key": key, "username": "Bob"}));
-    let knocked = answered(join, 202).await;
-    let request = told_of(&mut owner_sees, "approval_request").await;
+    let join = Client::new().post(chat.native("/join")).json(&json!({"key": key, "username": "Bob"}));
+    let knocked = fetch(join, 202).await;
+    let request = expect_event(&mut owner_events, "approval_request").await;
     assert_eq!(request["username"], "Bob");
     assert_eq!((&request["request_id"], &request["link_id"]), (&knocked["knock_id"], &invite["invite_id"]));
     // The same key gives a link of this dialect, with which the owner answers.
-    let link_url = open.link_url.rsplit_once('.').unwrap().0.to_owned() + "." + &key;
-    open.approve(&link_url, Some(&text_of(&request["request_id"]))).await;
-    let knock = Client::new().get(open.native(&format!("/knocks/{}", text_of(&knocked["knock_id"]))));
-    let knock = answered(knock.bearer_auth(text_of(&knocked["ticket"])), 200).await;
+    let link_url = chat.link_url.rsplit_once('.').unwrap().0.to_owned() + "." + &key;
+    chat.approve(&link_url, Some(&text_of(&request["request_id"]))).await;
+    let knock = Client::new().get(chat.native(&format!("/knocks/{}", text_of(&knocked["knock_id"]))));
+    let knock = fetch(knock.bearer_auth(text_of(&knocked["ticket"])), 200).await;
     let token = text_of(&knock["session"]["session_token"]);
-    let say = Client::new().post(open.native("")).bearer_auth(&token).json(&json!({"text": "hi"}));
-    let said = answered(say, 201).await;
-    let heard = told_of(&mut owner_sees, "message").await;
-    assert_eq!((&heard["message"], &heard["author"]), (&json!("hi"), &said["member_id"]));
+    let say = Client::new().post(chat.native("")).bearer_auth(&token).json(&json!({"text": "hi"}));
+    let message = fetch(say, 201).await;
+    let event = expect_event(&mut owner_events, "message").await;
+    assert_eq!((&event["message"], &event["author"]), (&json!("hi"), &message["member_id"]));
     // A guest of this dialect can use that link too.
     get(&link_url, 202).await;
-    assert_eq!(told_of(&mut owner_sees, "approval_request").await["username"], "Guest");
+    assert_eq!(expect_event(&mut owner_events, "approval_request").await["username"], "Guest");
 }
 
 #[tokio::test]
-async fn a_guest_who_is_made_an_owner_approves_with_their_client_id() {
+async fn a_promoted_guest_can_approve_with_their_client_id() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -128,7 +128,7 @@ async fn a_native_magic_link_without_approval_lets_a_v1_guest_in_at_once() {
 }
 
 #[tokio::test]
-async fn a_v1_guests_knock_is_shown_natively_without_a_session_of_its_own() {
+async fn a_v1_guests_knock_is_visible_natively_without_a_session() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -140,7 +140,7 @@ async fn a_v1_guests_knock_is_shown_natively_without_a_session_of_its_own() {
     owned.approves(&link, None).await;
     let shown = knock().await.json();
     assert_eq!(shown["status"], "approved");
-    assert!(shown.get("session").is_none(), "the client id is the session: {shown}");
+    assert!(shown.get("session").is_none(), "the client_id is already the session token: {shown}");
     app.get(format!("/{}?after=0", owned.id())).bearer(&native_token(&guest)).await_status(200).await;
 }
 

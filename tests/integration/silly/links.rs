@@ -11,7 +11,7 @@ use crate::app::{Options, TestApp};
 const UNKNOWN_ID: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
 #[tokio::test]
-async fn a_link_is_the_owners_to_make() {
+async fn a_guest_cannot_create_a_link() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let guest = text_of(&owned.open_link().await.exchange(&app).await_status(200).await.json()["client_id"]);
@@ -21,7 +21,7 @@ async fn a_link_is_the_owners_to_make() {
 }
 
 #[tokio::test]
-async fn a_link_asks_first_unless_its_owner_says_otherwise() {
+async fn a_link_requires_approval_unless_its_owner_disables_it() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     for approval in [json!({}), json!({"approval": null}), json!({"approval": true})] {
@@ -33,7 +33,7 @@ async fn a_link_asks_first_unless_its_owner_says_otherwise() {
 }
 
 #[tokio::test]
-async fn only_urls_of_this_very_site_are_taken() {
+async fn only_urls_of_this_site_are_accepted() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -78,7 +78,7 @@ async fn only_urls_of_this_very_site_are_taken() {
 }
 
 #[tokio::test]
-async fn a_url_counts_however_its_host_and_scheme_are_written() {
+async fn a_chat_url_is_accepted_in_every_equivalent_spelling() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let chat_path = path(&owned.chat_url);
@@ -97,7 +97,7 @@ async fn a_url_counts_however_its_host_and_scheme_are_written() {
 }
 
 #[tokio::test]
-async fn a_link_that_opens_nothing_is_refused() {
+async fn an_invalid_link_is_refused() {
     let app = TestApp::new();
     let (owned, other) = (chat(&app).await, chat(&app).await);
     let (link, others) = (owned.link().await, other.link().await);
@@ -109,15 +109,16 @@ async fn a_link_that_opens_nothing_is_refused() {
     }
     app.get("/v1/links/nonsense").await_problem(403, "invalid_invite").await;
     app.get(format!("/v1/links/{}", owned.id())).await_problem(403, "invalid_invite").await;
-    let nowhere = Link { url: format!("http://chat.test/v1/links/{UNKNOWN_ID}.{}", link.key()), id: String::new() };
-    nowhere.exchange(&app).await_problem(404, "chat_not_found").await;
-    nowhere.status(&app, UNKNOWN_ID).await_problem(404, "chat_not_found").await;
-    owned.approve(&nowhere, None).await_problem(404, "chat_not_found").await;
+    let unknown_chat =
+        Link { url: format!("http://chat.test/v1/links/{UNKNOWN_ID}.{}", link.key()), id: String::new() };
+    unknown_chat.exchange(&app).await_problem(404, "chat_not_found").await;
+    unknown_chat.status(&app, UNKNOWN_ID).await_problem(404, "chat_not_found").await;
+    owned.approve(&unknown_chat, None).await_problem(404, "chat_not_found").await;
     assert!(owned.knocks().await.is_empty());
 }
 
 #[tokio::test]
-async fn whoever_asks_again_with_their_client_id_makes_no_second_request() {
+async fn asking_again_with_the_same_client_id_creates_no_second_request() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -133,7 +134,7 @@ async fn whoever_asks_again_with_their_client_id_makes_no_second_request() {
 }
 
 #[tokio::test]
-async fn whoever_asks_without_a_client_id_is_another_guest() {
+async fn asking_without_a_client_id_creates_another_guest() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -149,22 +150,22 @@ async fn whoever_asks_without_a_client_id_is_another_guest() {
 }
 
 #[tokio::test]
-async fn a_client_id_that_nobody_has_asks_anew_and_gets_another() {
+async fn an_unknown_client_id_creates_a_new_request_with_a_new_client_id() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
-    let asked = link.exchange_as(&app, UNKNOWN_ID).await_status(202).await.json();
-    assert_ne!(asked["client_id"], UNKNOWN_ID, "credentials are drawn here, never chosen");
+    let pending = link.exchange_as(&app, UNKNOWN_ID).await_status(202).await.json();
+    assert_ne!(pending["client_id"], UNKNOWN_ID, "the server chooses credentials, never the caller");
     assert_eq!(owned.knocks().await.len(), 1);
     // A link's `client_id` is not valid for another link.
-    let guest = text_of(&asked["client_id"]);
+    let guest = text_of(&pending["client_id"]);
     let elsewhere = owned.link().await.exchange_as(&app, &guest).await_status(202).await.json();
     assert_ne!(elsewhere["client_id"], json!(guest));
     assert_eq!(owned.knocks().await.len(), 2);
 }
 
 #[tokio::test]
-async fn a_client_id_that_is_no_uuid_is_refused() {
+async fn a_client_id_that_is_not_a_uuid_is_refused() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -174,7 +175,7 @@ async fn a_client_id_that_is_no_uuid_is_refused() {
 }
 
 #[tokio::test]
-async fn what_only_previews_a_link_asks_nobody() {
+async fn link_previews_create_no_request() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     for link in [owned.link().await, owned.open_link().await] {
@@ -206,7 +207,7 @@ async fn what_only_previews_a_link_asks_nobody() {
 }
 
 #[tokio::test]
-async fn a_browser_is_sent_from_the_link_to_where_people_join_and_asks_nobody_yet() {
+async fn a_browser_is_redirected_from_a_link_to_the_join_page_without_a_request() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -221,7 +222,7 @@ async fn a_browser_is_sent_from_the_link_to_where_people_join_and_asks_nobody_ye
 }
 
 #[tokio::test]
-async fn a_guest_who_is_declined_is_told_so_and_stays_out() {
+async fn a_declined_guest_sees_the_decision_and_stays_out() {
     let app = TestApp::new();
     // "The owner can't decline the guest": not through this dialect, but through the native API and on the page.
     let owned = chat(&app).await;
@@ -233,16 +234,16 @@ async fn a_guest_who_is_declined_is_told_so_and_stays_out() {
     assert!(problem["detail"].as_str().unwrap().contains("declined"), "{problem}");
     assert!(!link.is_approved(&app, &guest).await);
     owned.say_as(&guest, "but why?").await_problem(401, "session_required").await;
-    let told = link.exchange_as(&app, &guest).header("accept", "text/event-stream").await_status(200).await.text();
-    assert!(told.starts_with("event: declined\ndata: {"), "{told}");
+    let event = link.exchange_as(&app, &guest).header("accept", "text/event-stream").await_status(200).await.text();
+    assert!(event.starts_with("event: declined\ndata: {"), "{event}");
     for client_id in [None, Some(&*guest), Some(&*request_id)] {
         owned.approve(&link, client_id).await_problem(409, "nothing_to_approve").await;
     }
-    assert!(owned.knocks().await.is_empty(), "asking again with the same client_id asks nobody");
+    assert!(owned.knocks().await.is_empty(), "asking again with the same client_id creates no request");
 }
 
 #[tokio::test]
-async fn a_revoked_link_opens_nothing_and_declines_who_waits_by_it() {
+async fn revoking_a_link_blocks_new_guests_and_declines_waiting_guests() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -258,7 +259,7 @@ async fn a_revoked_link_opens_nothing_and_declines_who_waits_by_it() {
 }
 
 #[tokio::test]
-async fn a_request_that_nobody_answers_is_given_up_and_may_be_made_anew() {
+async fn an_unanswered_request_expires_and_can_be_made_again() {
     let app = TestApp::new();
     // "They may leave the request pending forever. If the request is left pending, we'll trust that the guest
     // gives up eventually": here the request expires after 15 minutes.
@@ -278,14 +279,14 @@ async fn a_request_that_nobody_answers_is_given_up_and_may_be_made_anew() {
 }
 
 #[tokio::test]
-async fn a_guest_who_is_removed_must_ask_again() {
+async fn a_removed_guest_must_ask_again() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
     let guest = link.ask(&app).await;
     owned.approves(&link, None).await;
-    let said = owned.say_as(&guest, "hello").await_status(201).await.json();
-    let remove = owned.native(app.delete(format!("/{}/members/{}", owned.id(), text_of(&said["author"]))));
+    let message = owned.say_as(&guest, "hello").await_status(201).await.json();
+    let remove = owned.native(app.delete(format!("/{}/members/{}", owned.id(), text_of(&message["author"]))));
     remove.await_status(204).await;
     assert_eq!(owned.say_as(&guest, "again").answer().await.status, 401);
     assert_eq!(owned.read_as(&guest).answer().await.status, 401);
@@ -295,12 +296,12 @@ async fn a_guest_who_is_removed_must_ask_again() {
 }
 
 #[tokio::test]
-async fn at_most_twenty_wait_at_once() {
+async fn at_most_twenty_guests_wait_at_once() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
-    for place in 0..20 {
-        link.exchange(&app).at_place(place).await_status(202).await;
+    for address in 0..20 {
+        link.exchange(&app).at_address(address).await_status(202).await;
     }
     let answer = link.exchange(&app).await_status(429).await;
     assert_eq!((&answer.json()["code"], answer.header("retry-after")), (&json!("too_many_requests"), Some("900")));
@@ -309,7 +310,7 @@ async fn at_most_twenty_wait_at_once() {
 }
 
 #[tokio::test]
-async fn a_full_chat_takes_nobody_more() {
+async fn a_full_chat_refuses_new_guests() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let (asking, open) = (owned.link().await, owned.open_link().await);
@@ -324,7 +325,7 @@ async fn a_full_chat_takes_nobody_more() {
 }
 
 #[tokio::test]
-async fn guests_from_many_places_are_all_let_in_under_the_limits() {
+async fn rate_limits_let_in_guests_from_many_addresses() {
     let app = TestApp::with(Options { trusted_proxies: &["127.0.0.1/32"], ..Options::default() });
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -336,7 +337,7 @@ async fn guests_from_many_places_are_all_let_in_under_the_limits() {
 }
 
 #[tokio::test]
-async fn one_place_asks_only_so_often_under_the_limits() {
+async fn requests_from_one_address_are_rate_limited() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     let link = owned.link().await;
@@ -349,7 +350,7 @@ async fn one_place_asks_only_so_often_under_the_limits() {
             break;
         }
     }
-    assert!(refused.is_some(), "and it is said when to come back");
+    assert!(refused.is_some(), "the refusal has a Retry-After");
     // A guest with a request can still ask for its status.
     link.exchange_as(&app, &guest).await_status(202).await;
 }

@@ -15,7 +15,7 @@ use watch_party::domain::SessionToken;
 use crate::app::{Answer, Call, TestApp};
 
 /// A chat with its owner's credential.
-pub struct Owned<'a> {
+pub struct OwnedChat<'a> {
     app: &'a TestApp,
     pub chat_url: String,
     pub author_id: String,
@@ -28,12 +28,12 @@ pub struct Link {
 }
 
 pub fn text_of(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+    value.as_str().unwrap_or_else(|| panic!("{value} is not a string")).to_owned()
 }
 
 /// Returns the path of a URL that the server returned.
 pub fn path(url: &str) -> String {
-    let at = url.find("/v1/").unwrap_or_else(|| panic!("{url} is no URL of this dialect"));
+    let at = url.find("/v1/").unwrap_or_else(|| panic!("{url} is not a URL of this dialect"));
     url[at..].to_owned()
 }
 
@@ -48,12 +48,12 @@ pub fn native_token(credential: &str) -> String {
 }
 
 /// Creates a chat.
-pub async fn chat(app: &TestApp) -> Owned<'_> {
+pub async fn chat(app: &TestApp) -> OwnedChat<'_> {
     let created = app.post("/v1/chats").await_status(201).await.json();
-    Owned { app, chat_url: text_of(&created["chat_url"]), author_id: text_of(&created["author_id"]) }
+    OwnedChat { app, chat_url: text_of(&created["chat_url"]), author_id: text_of(&created["author_id"]) }
 }
 
-impl<'a> Owned<'a> {
+impl<'a> OwnedChat<'a> {
     pub fn id(&self) -> &str {
         opaque(&self.chat_url)
     }
@@ -153,5 +153,5 @@ impl Link {
 /// Returns the texts of a conversation.
 pub fn texts(conversation: &Answer) -> Vec<String> {
     let conversation = conversation.json();
-    conversation["messages"].as_array().unwrap().iter().map(|said| text_of(&said["message"])).collect()
+    conversation["messages"].as_array().unwrap().iter().map(|message| text_of(&message["message"])).collect()
 }

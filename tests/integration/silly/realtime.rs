@@ -14,21 +14,21 @@ use crate::app::policy;
 use crate::live::{Events, Site};
 
 /// Limits the wait, as a safety net only: no test waits for time to pass.
-async fn soon<T>(happening: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(30), happening).await.expect("it happens at all")
+async fn in_time<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(30), future).await.expect("the test should not time out")
 }
 
 /// Sends a request, and returns the body of the answer, which must have this status.
 pub async fn post(url: &str, body: &Value, status: u16) -> Value {
-    answered(Client::new().post(url).json(body), status).await
+    fetch(Client::new().post(url).json(body), status).await
 }
 
 pub async fn get(url: &str, status: u16) -> Value {
-    answered(Client::new().get(url), status).await
+    fetch(Client::new().get(url), status).await
 }
 
-pub async fn answered(request: reqwest::RequestBuilder, status: u16) -> Value {
-    let answer = soon(request.send()).await.unwrap();
+pub async fn fetch(request: reqwest::RequestBuilder, status: u16) -> Value {
+    let answer = in_time(request.send()).await.unwrap();
     let (found, url) = (answer.status().as_u16(), answer.url().clone());
     let body = answer.text().await.unwrap();
     assert_eq!(found, status, "{url}: {body}");
@@ -36,12 +36,12 @@ pub async fn answered(request: reqwest::RequestBuilder, status: u16) -> Value {
 }
 
 pub async fn listen(url: &str) -> Events {
-    soon(Events::of(Client::new().get(url))).await
+    in_time(Events::of(Client::new().get(url))).await
 }
 
 /// Returns the next event's name and data, or `None` at the end.
-pub async fn told(events: &mut Events) -> Option<(String, Value)> {
-    soon(async {
+pub async fn next_event(events: &mut Events) -> Option<(String, Value)> {
+    in_time(async {
         loop {
             let event = events.next().await?;
             let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
@@ -55,14 +55,14 @@ pub async fn told(events: &mut Events) -> Option<(String, Value)> {
 }
 
 /// Returns the data of the next event, which must have this name.
-pub async fn told_of(events: &mut Events, name: &str) -> Value {
-    let (found, data) = told(events).await.expect("there is more to come");
+pub async fn expect_event(events: &mut Events, name: &str) -> Value {
+    let (found, data) = next_event(events).await.expect("the stream should not have ended");
     assert_eq!(found, name, "{data}");
     data
 }
 
 fn texts(conversation: &Value) -> Vec<&str> {
-    conversation["messages"].as_array().unwrap().iter().map(|said| said["message"].as_str().unwrap()).collect()
+    conversation["messages"].as_array().unwrap().iter().map(|message| message["message"].as_str().unwrap()).collect()
 }
 
 /// Adds the native token for `credential` to a request.
@@ -71,7 +71,7 @@ pub fn by(credential: &str, request: reqwest::RequestBuilder) -> reqwest::Reques
 }
 
 /// A chat on a real port, with a link whose guests need approval.
-pub struct Open {
+pub struct LiveChat {
     pub site: Site,
     pub chat_url: String,
     pub author_id: String,
@@ -79,7 +79,7 @@ pub struct Open {
     pub link_id: String,
 }
 
-impl Open {
+impl LiveChat {
     pub async fn start() -> Self {
         Self::at(Site::start().await).await
     }
@@ -128,7 +128,7 @@ impl Open {
     async fn decline(&self, request_id: &str) {
         let request = Client::new().post(self.native(&format!("/knocks/{request_id}")));
         let request = by(&self.author_id, request).json(&json!({"decision": "decline"}));
-        answered(request, 200).await;
+        fetch(request, 200).await;
     }
 }
 
@@ -153,22 +153,22 @@ async fn milestone_1_a_guest_joins_once_the_owner_has_approved() {
     get(&chat_url, 401).await;
 
     // "Assume that both users are online and their UIs are open."
-    let mut owner_sees = listen(&read_url(&owner)).await;
-    assert_eq!(told_of(&mut owner_sees, "message").await["message"], "nobody but me");
+    let mut owner_events = listen(&read_url(&owner)).await;
+    assert_eq!(expect_event(&mut owner_events, "message").await["message"], "nobody but me");
 
     // "When the guest tries to exchange their link URL for the chat URL": "The ENDPOINT returns
     // link URL (Pending Approval Status), Request_sent_Status, Approval_Status, chat, client_id."
-    let asked = get(&link_url, 202).await;
-    let guest = text_of(&asked["client_id"]);
+    let response = get(&link_url, 202).await;
+    let guest = text_of(&response["client_id"]);
     let pending = json!({
         "link_url": link_url, "request_sent_status": true, "approval_status": false, "chat": null, "client_id": guest,
     });
-    assert_eq!(asked, pending);
-    let mut guest_sees = listen(&format!("{link_url}?client_id={guest}")).await;
-    assert_eq!(told_of(&mut guest_sees, "pending").await, pending);
+    assert_eq!(response, pending);
+    let mut guest_events = listen(&format!("{link_url}?client_id={guest}")).await;
+    assert_eq!(expect_event(&mut guest_events, "pending").await, pending);
 
     // "The owner receives a real-time notification of the request."
-    let request = told_of(&mut owner_sees, "approval_request").await;
+    let request = expect_event(&mut owner_events, "approval_request").await;
     assert_eq!(request["username"], "Guest");
 
     // "Only the owner can post and read", still; "Client/User2 can check status of approval."
@@ -187,8 +187,8 @@ async fn milestone_1_a_guest_joins_once_the_owner_has_approved() {
         "link_url": link_url, "request_sent_status": true, "approval_status": true, "chat": chat_url,
         "client_id": guest,
     });
-    assert_eq!(told_of(&mut guest_sees, "approved").await, approved);
-    assert_eq!(told(&mut guest_sees).await, None, "there is nothing more to wait for");
+    assert_eq!(expect_event(&mut guest_events, "approved").await, approved);
+    assert_eq!(next_event(&mut guest_events).await, None, "the stream ends after the approval");
     assert_eq!(get(&status_url, 200).await, json!({"approval_status": true}));
 
     // "Guest link exchange now succeeds."
@@ -201,145 +201,145 @@ async fn milestone_1_a_guest_joins_once_the_owner_has_approved() {
     assert_eq!(texts(&get(&read_url(&owner), 200).await), all);
     assert_eq!(texts(&get(&read_url(&guest), 200).await), all);
     for expected in ["thank you", "welcome"] {
-        assert_eq!(told_of(&mut owner_sees, "message").await["message"], expected);
+        assert_eq!(expect_event(&mut owner_events, "message").await["message"], expected);
     }
 }
 
 #[tokio::test]
-async fn the_owner_is_told_of_each_request_once_and_guests_of_none() {
-    let open = Open::start().await;
-    let seated = open.ask().await;
-    open.approve(&open.link_url, Some(&seated)).await;
-    let mut owner_sees = listen(&open.read_url(&open.author_id)).await;
-    let mut guest_sees = listen(&open.read_url(&seated)).await;
-    let first = open.ask().await;
-    let request = told_of(&mut owner_sees, "approval_request").await;
-    assert_eq!((&request["username"], &request["link_id"]), (&json!("Guest 2"), &json!(open.link_id)));
+async fn the_owner_receives_each_request_once_and_guests_receive_none() {
+    let chat = LiveChat::start().await;
+    let seated = chat.ask().await;
+    chat.approve(&chat.link_url, Some(&seated)).await;
+    let mut owner_events = listen(&chat.read_url(&chat.author_id)).await;
+    let mut guest_events = listen(&chat.read_url(&seated)).await;
+    let first = chat.ask().await;
+    let request = expect_event(&mut owner_events, "approval_request").await;
+    assert_eq!((&request["username"], &request["link_id"]), (&json!("Guest 2"), &json!(chat.link_id)));
     // The same guest asks again, and opens a stream. Then another guest asks.
-    get(&open.exchange_url(&first), 202).await;
-    let _listening = listen(&open.exchange_url(&first)).await;
-    open.ask().await;
-    let other = told_of(&mut owner_sees, "approval_request").await;
+    get(&chat.exchange_url(&first), 202).await;
+    let _listening = listen(&chat.exchange_url(&first)).await;
+    chat.ask().await;
+    let other = expect_event(&mut owner_events, "approval_request").await;
     assert_eq!(other["username"], "Guest 3");
     assert_ne!(other["request_id"], request["request_id"]);
-    open.approve(&open.link_url, Some(&text_of(&other["request_id"]))).await;
-    open.say(&open.author_id, "so much for that", 201).await;
-    for events in [&mut owner_sees, &mut guest_sees] {
-        assert_eq!(told_of(events, "message").await["message"], "so much for that");
+    chat.approve(&chat.link_url, Some(&text_of(&other["request_id"]))).await;
+    chat.say(&chat.author_id, "so much for that", 201).await;
+    for events in [&mut owner_events, &mut guest_events] {
+        assert_eq!(expect_event(events, "message").await["message"], "so much for that");
     }
 }
 
 #[tokio::test]
-async fn an_owner_who_comes_back_is_told_who_waits() {
-    let open = Open::start().await;
-    open.say(&open.author_id, "one", 201).await;
-    let (first, second) = (open.ask().await, open.ask().await);
-    open.approve(&open.link_url, Some(&first)).await;
-    let mut owner_sees = listen(&open.read_url(&open.author_id)).await;
-    assert_eq!(told_of(&mut owner_sees, "approval_request").await["username"], "Guest 2");
-    assert_eq!(told_of(&mut owner_sees, "message").await["message"], "one");
+async fn a_returning_owner_receives_the_pending_requests() {
+    let chat = LiveChat::start().await;
+    chat.say(&chat.author_id, "one", 201).await;
+    let (first, second) = (chat.ask().await, chat.ask().await);
+    chat.approve(&chat.link_url, Some(&first)).await;
+    let mut owner_events = listen(&chat.read_url(&chat.author_id)).await;
+    assert_eq!(expect_event(&mut owner_events, "approval_request").await["username"], "Guest 2");
+    assert_eq!(expect_event(&mut owner_events, "message").await["message"], "one");
     // The credential can also be in a header.
-    let request = Client::new().get(&open.chat_url).bearer_auth(&open.author_id);
-    let mut by_header = soon(Events::of(request)).await;
-    assert_eq!(told_of(&mut by_header, "approval_request").await["username"], "Guest 2");
-    open.approve(&open.link_url, Some(&second)).await;
-    let mut owner_sees = listen(&open.read_url(&open.author_id)).await;
-    assert_eq!(told_of(&mut owner_sees, "message").await["message"], "one");
+    let request = Client::new().get(&chat.chat_url).bearer_auth(&chat.author_id);
+    let mut by_header = in_time(Events::of(request)).await;
+    assert_eq!(expect_event(&mut by_header, "approval_request").await["username"], "Guest 2");
+    chat.approve(&chat.link_url, Some(&second)).await;
+    let mut owner_events = listen(&chat.read_url(&chat.author_id)).await;
+    assert_eq!(expect_event(&mut owner_events, "message").await["message"], "one");
 }
 
 #[tokio::test]
-async fn to_listen_by_a_link_is_to_ask() {
-    let open = Open::start().await;
-    let mut owner_sees = listen(&open.read_url(&open.author_id)).await;
-    let mut guest_sees = listen(&open.link_url).await;
-    let guest = text_of(&told_of(&mut guest_sees, "pending").await["client_id"]);
-    let request = told_of(&mut owner_sees, "approval_request").await;
-    open.approve(&open.link_url, Some(&text_of(&request["request_id"]))).await;
-    let approved = told_of(&mut guest_sees, "approved").await;
-    assert_eq!((&approved["client_id"], &approved["chat"]), (&json!(guest), &json!(open.chat_url)));
+async fn listening_to_a_link_creates_a_request() {
+    let chat = LiveChat::start().await;
+    let mut owner_events = listen(&chat.read_url(&chat.author_id)).await;
+    let mut guest_events = listen(&chat.link_url).await;
+    let guest = text_of(&expect_event(&mut guest_events, "pending").await["client_id"]);
+    let request = expect_event(&mut owner_events, "approval_request").await;
+    chat.approve(&chat.link_url, Some(&text_of(&request["request_id"]))).await;
+    let approved = expect_event(&mut guest_events, "approved").await;
+    assert_eq!((&approved["client_id"], &approved["chat"]), (&json!(guest), &json!(chat.chat_url)));
     // A stream that opens after the approval reports it too.
-    let mut again = listen(&open.exchange_url(&guest)).await;
-    assert_eq!(told_of(&mut again, "approved").await, approved);
-    assert_eq!(told(&mut again).await, None);
+    let mut again = listen(&chat.exchange_url(&guest)).await;
+    assert_eq!(expect_event(&mut again, "approved").await, approved);
+    assert_eq!(next_event(&mut again).await, None);
 }
 
 #[tokio::test]
-async fn a_guest_who_is_approved_hears_of_it_and_the_others_do_not() {
-    let open = Open::start().await;
-    let (first, second) = (open.ask().await, open.ask().await);
-    let mut first_sees = listen(&open.exchange_url(&first)).await;
-    let mut second_sees = listen(&open.exchange_url(&second)).await;
-    for events in [&mut first_sees, &mut second_sees] {
-        told_of(events, "pending").await;
+async fn only_the_approved_guest_receives_the_approval() {
+    let chat = LiveChat::start().await;
+    let (first, second) = (chat.ask().await, chat.ask().await);
+    let mut first_events = listen(&chat.exchange_url(&first)).await;
+    let mut second_events = listen(&chat.exchange_url(&second)).await;
+    for events in [&mut first_events, &mut second_events] {
+        expect_event(events, "pending").await;
     }
-    open.approve(&open.link_url, Some(&second)).await;
-    told_of(&mut second_sees, "approved").await;
-    open.approve(&open.link_url, Some(&first)).await;
-    assert_eq!(told_of(&mut first_sees, "approved").await["client_id"], json!(first));
+    chat.approve(&chat.link_url, Some(&second)).await;
+    expect_event(&mut second_events, "approved").await;
+    chat.approve(&chat.link_url, Some(&first)).await;
+    assert_eq!(expect_event(&mut first_events, "approved").await["client_id"], json!(first));
 }
 
 #[tokio::test]
-async fn a_guest_who_is_declined_hears_of_it_at_once() {
-    let open = Open::start().await;
-    let mut owner_sees = listen(&open.read_url(&open.author_id)).await;
-    let guest = open.ask().await;
-    let mut guest_sees = listen(&open.exchange_url(&guest)).await;
-    told_of(&mut guest_sees, "pending").await;
-    let request = told_of(&mut owner_sees, "approval_request").await;
-    open.decline(&text_of(&request["request_id"])).await;
-    let declined = told_of(&mut guest_sees, "declined").await;
+async fn a_declined_guest_is_notified_immediately() {
+    let chat = LiveChat::start().await;
+    let mut owner_events = listen(&chat.read_url(&chat.author_id)).await;
+    let guest = chat.ask().await;
+    let mut guest_events = listen(&chat.exchange_url(&guest)).await;
+    expect_event(&mut guest_events, "pending").await;
+    let request = expect_event(&mut owner_events, "approval_request").await;
+    chat.decline(&text_of(&request["request_id"])).await;
+    let declined = expect_event(&mut guest_events, "declined").await;
     assert_eq!((&declined["approval_status"], &declined["chat"]), (&json!(false), &json!(null)));
-    assert_eq!(told(&mut guest_sees).await, None);
-    assert_eq!(get(&open.exchange_url(&guest), 403).await["code"], "invalid_invite");
+    assert_eq!(next_event(&mut guest_events).await, None);
+    assert_eq!(get(&chat.exchange_url(&guest), 403).await["code"], "invalid_invite");
 }
 
 #[tokio::test]
-async fn the_end_of_a_chat_ends_what_is_listened_to() {
-    let open = Open::start().await;
-    let mut owner_sees = listen(&open.read_url(&open.author_id)).await;
-    let guest = open.ask().await;
-    told_of(&mut owner_sees, "approval_request").await;
-    let mut guest_sees = listen(&open.exchange_url(&guest)).await;
-    told_of(&mut guest_sees, "pending").await;
-    let request = by(&open.author_id, Client::new().delete(open.native("")));
-    assert_eq!(soon(request.send()).await.unwrap().status(), 204);
-    let ended = told_of(&mut guest_sees, "ended").await;
+async fn ending_a_chat_ends_its_streams() {
+    let chat = LiveChat::start().await;
+    let mut owner_events = listen(&chat.read_url(&chat.author_id)).await;
+    let guest = chat.ask().await;
+    expect_event(&mut owner_events, "approval_request").await;
+    let mut guest_events = listen(&chat.exchange_url(&guest)).await;
+    expect_event(&mut guest_events, "pending").await;
+    let request = by(&chat.author_id, Client::new().delete(chat.native("")));
+    assert_eq!(in_time(request.send()).await.unwrap().status(), 204);
+    let ended = expect_event(&mut guest_events, "ended").await;
     assert_eq!((&ended["approval_status"], &ended["chat"]), (&json!(false), &json!(null)));
-    assert_eq!(told(&mut guest_sees).await, None);
-    assert_eq!(told(&mut owner_sees).await, None);
+    assert_eq!(next_event(&mut guest_events).await, None);
+    assert_eq!(next_event(&mut owner_events).await, None);
 }
 
 #[tokio::test]
-async fn an_owner_is_told_of_a_request_that_was_made_at_another_node() {
+async fn an_owner_receives_a_request_made_on_another_node() {
     let store = Arc::new(MemoryStore::default());
     let node = || Service::new(store.clone(), Arc::new(SystemClock), Arc::new(OsEntropy), policy(true));
-    let open = Open::at(Site::of(node()).await).await;
+    let chat = LiveChat::at(Site::of(node()).await).await;
     let other = Site::of(node()).await;
-    let mut owner_sees = listen(&open.read_url(&open.author_id)).await;
-    get(&format!("http://{}{}", other.address, path(&open.link_url)), 202).await;
+    let mut owner_events = listen(&chat.read_url(&chat.author_id)).await;
+    get(&format!("http://{}{}", other.address, path(&chat.link_url)), 202).await;
     // The nodes share no events. A node sees the other's changes when it writes.
-    open.say(&open.author_id, "is anybody there?", 201).await;
-    let knocks = by(&open.author_id, Client::new().get(open.native("/knocks")));
-    assert_eq!(answered(knocks, 200).await["knocks"].as_array().unwrap().len(), 1, "the node knows by now");
+    chat.say(&chat.author_id, "is anybody there?", 201).await;
+    let knocks = by(&chat.author_id, Client::new().get(chat.native("/knocks")));
+    assert_eq!(fetch(knocks, 200).await["knocks"].as_array().unwrap().len(), 1, "the node has loaded the request");
     let mut names = Vec::new();
     for _ in 0..2 {
-        names.push(told(&mut owner_sees).await.unwrap().0);
+        names.push(next_event(&mut owner_events).await.unwrap().0);
     }
     names.sort();
     assert_eq!(names, ["approval_request", "message"]);
 }
 
 #[tokio::test]
-async fn a_guest_who_is_made_an_owner_is_told_who_waits() {
-    let open = Open::start().await;
-    let first = open.ask().await;
-    open.approve(&open.link_url, None).await;
-    let mut first_sees = listen(&open.read_url(&first)).await;
-    let member_id = text_of(&open.say(&first, "hello", 201).await["author"]);
-    told_of(&mut first_sees, "message").await;
-    open.ask().await;
-    let promote = Client::new().patch(open.native(&format!("/members/{member_id}")));
-    answered(by(&open.author_id, promote).json(&json!({"role": "owner"})), 200).await;
-    open.say(&open.author_id, "you decide", 201).await;
-    assert_eq!(told_of(&mut first_sees, "approval_request").await["username"], "Guest 2");
+async fn a_promoted_guest_receives_the_pending_requests() {
+    let chat = LiveChat::start().await;
+    let first = chat.ask().await;
+    chat.approve(&chat.link_url, None).await;
+    let mut first_events = listen(&chat.read_url(&first)).await;
+    let member_id = text_of(&chat.say(&first, "hello", 201).await["author"]);
+    expect_event(&mut first_events, "message").await;
+    chat.ask().await;
+    let promote = Client::new().patch(chat.native(&format!("/members/{member_id}")));
+    fetch(by(&chat.author_id, promote).json(&json!({"role": "owner"})), 200).await;
+    chat.say(&chat.author_id, "you decide", 201).await;
+    assert_eq!(expect_event(&mut first_events, "approval_request").await["username"], "Guest 2");
 }

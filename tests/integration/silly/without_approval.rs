@@ -12,15 +12,15 @@ async fn open_chat(app: &TestApp) -> String {
 }
 
 #[tokio::test]
-async fn the_first_milestone_is_followed_from_the_chat_url_to_the_talk() {
+async fn milestone_0_works_from_creating_the_chat_url_to_chatting() {
     let app = TestApp::new();
     // "`User1` creates a chat URL".
     let chat_url = open_chat(&app).await;
     let say = |message: &str| app.post(path(&chat_url)).json(&json!({"message": message}));
     // "At that point, `User1` can post messages into the chat and read the chat".
-    let said = say("Hello").await_status(201).await.json();
+    let message = say("Hello").await_status(201).await.json();
     assert_eq!(
-        said,
+        message,
         json!({
             "id": 1, "author": "00000000-0000-0000-0000-000000000000", "message": "Hello",
             "posted_at": "2027-01-15T08:00:00Z",
@@ -53,14 +53,14 @@ async fn the_first_milestone_is_followed_from_the_chat_url_to_the_talk() {
     let post = |body: Value| app.post(format!("/{}", opaque(&chat_url))).json(&body);
     let problem = post(json!({"text": "hi", "client_id": link["link_id"]})).await_problem(422, "invalid_request").await;
     assert_eq!(problem["field"], "client_id");
-    let names: Vec<&Value> = read["messages"].as_array().unwrap().iter().map(|said| &said["username"]).collect();
+    let names: Vec<&Value> = read["messages"].as_array().unwrap().iter().map(|message| &message["username"]).collect();
     assert_eq!(names, ["Anonymous", "Anonymous"]);
     assert_eq!(post(json!({"text": "natively"})).await_status(201).await.json()["id"], 3);
     post(json!({"text": "hi"})).bearer("nonsense").await_problem(401, "session_required").await;
 }
 
 #[tokio::test]
-async fn elsewhere_the_chat_url_alone_neither_reads_nor_posts() {
+async fn the_chat_url_alone_cannot_read_or_post_in_other_chats() {
     let app = TestApp::new();
     let owned = chat(&app).await;
     app.get(path(&owned.chat_url)).await_problem(401, "session_required").await;
@@ -76,15 +76,15 @@ async fn elsewhere_the_chat_url_alone_neither_reads_nor_posts() {
 }
 
 #[tokio::test]
-async fn the_chat_url_alone_creates_a_link_whose_guests_the_owner_approves() {
+async fn the_chat_url_alone_can_create_a_link_that_needs_the_owners_approval() {
     let app = TestApp::new();
     // "`POST /v1/links` with chat URL, create and returns a link URL for this chat": Milestone 1 does not change
     // this.
     let owned = chat(&app).await;
     let link = app.post("/v1/links").json(&json!({"chat_url": owned.chat_url})).await_status(201).await.json();
     let link_url = text_of(&link["link_url"]);
-    let asked = app.get(path(&link_url)).await_status(202).await.json();
-    assert_eq!(owned.knocks().await.len(), 1, "the owner is asked");
+    let pending = app.get(path(&link_url)).await_status(202).await.json();
+    assert_eq!(owned.knocks().await.len(), 1, "the owner receives a request");
     // "`GET /v1/approval/` … by supply link URL": the status of the newest request.
     let status = async || app.get(format!("/v1/approval/?link_url={link_url}")).await_status(200).await.json();
     assert_eq!(status().await, json!({"approval_status": false}));
@@ -93,8 +93,8 @@ async fn the_chat_url_alone_creates_a_link_whose_guests_the_owner_approves() {
     assert_eq!(status().await, json!({"approval_status": true}));
     app.clock.advance(std::time::Duration::from_secs(1));
     let later = app.get(path(&link_url)).await_status(202).await.json();
-    assert_ne!(later["client_id"], asked["client_id"]);
-    assert_eq!(status().await, json!({"approval_status": false}), "of the newest");
+    assert_ne!(later["client_id"], pending["client_id"]);
+    assert_eq!(status().await, json!({"approval_status": false}), "the status of the newest request");
     // The newest request counts, not the guest who was approved last.
     app.clock.advance(std::time::Duration::from_secs(1));
     let third = app.get(path(&link_url)).await_status(202).await.json();
@@ -113,7 +113,7 @@ async fn the_chat_url_alone_creates_a_link_whose_guests_the_owner_approves() {
 }
 
 #[tokio::test]
-async fn links_that_no_owner_creates_leave_room_for_the_owners() {
+async fn links_created_with_the_url_alone_leave_room_for_the_owners_links() {
     let app = TestApp::with(Options { rate_limit: false, ..Options::default() });
     let owned = chat(&app).await;
     let body = json!({"chat_url": owned.chat_url});
@@ -129,7 +129,7 @@ async fn links_that_no_owner_creates_leave_room_for_the_owners() {
 }
 
 #[tokio::test]
-async fn posting_without_a_session_has_a_limit_and_keeps_a_chat_in_use() {
+async fn posting_without_a_session_is_rate_limited_and_keeps_the_chat_alive() {
     let app = TestApp::new();
     let chat_url = open_chat(&app).await;
     let say = || app.post(path(&chat_url)).json(&json!({"message": "hi"}));
@@ -150,7 +150,7 @@ async fn posting_without_a_session_has_a_limit_and_keeps_a_chat_in_use() {
 }
 
 #[tokio::test]
-async fn nobody_who_enters_is_called_what_nobody_is() {
+async fn the_username_anonymous_is_reserved_where_anyone_can_post() {
     let app = TestApp::new();
     let chat_url = open_chat(&app).await;
     let link = app.post("/v1/links").json(&json!({"chat_url": chat_url})).await_status(201).await.json();

@@ -70,7 +70,7 @@ fn is_conflict(answer: &Result<(), CommitError>) -> bool {
     matches!(answer, Err(CommitError::Conflict))
 }
 
-pub async fn a_chat_that_was_never_made_is_not_there(stores: Stores) {
+pub async fn a_chat_that_was_never_created_is_not_found(stores: Stores) {
     assert_eq!(kept(&stores, id(1)).await, None);
     let created = create(1);
     assert!(is_conflict(&stores.chats.commit(&post(&created.after, 1, "hello")).await));
@@ -79,7 +79,7 @@ pub async fn a_chat_that_was_never_made_is_not_there(stores: Stores) {
 
 type Step<'a> = &'a dyn Fn(&Chat) -> Transition;
 
-pub async fn what_was_committed_is_loaded(stores: Stores) {
+pub async fn committed_changes_are_loaded(stores: Stores) {
     let created = create(1);
     stores.chats.commit(&created).await.unwrap();
     assert_eq!(kept(&stores, id(1)).await.as_ref(), Some(&*created.after));
@@ -109,7 +109,7 @@ pub async fn what_was_committed_is_loaded(stores: Stores) {
     }
 }
 
-pub async fn any_sequence_of_changes_is_kept_as_the_rules_made_it(stores: Stores) {
+pub async fn any_sequence_of_changes_is_stored_faithfully(stores: Stores) {
     let mut runner = TestRunner::deterministic();
     let steps = proptest::collection::vec(step(), 1..120);
     for number in 1..=40 {
@@ -174,14 +174,14 @@ pub async fn a_stale_revision_conflicts_and_changes_nothing(stores: Stores) {
     assert_eq!(kept(&stores, id(1)).await.as_ref(), Some(&*change.after));
 }
 
-pub async fn a_new_chat_cannot_take_the_place_of_another(stores: Stores) {
+pub async fn a_new_chat_cannot_replace_an_existing_chat(stores: Stores) {
     let created = create(1);
     stores.chats.commit(&created).await.unwrap();
     assert!(is_conflict(&stores.chats.commit(&created).await));
     assert_eq!(kept(&stores, id(1)).await.as_ref(), Some(&*created.after));
 }
 
-pub async fn an_ended_chat_is_gone(stores: Stores) {
+pub async fn an_ended_chat_is_deleted(stores: Stores) {
     let (created, other) = (create(1), create(2));
     stores.chats.commit(&created).await.unwrap();
     stores.chats.commit(&other).await.unwrap();
@@ -194,7 +194,7 @@ pub async fn an_ended_chat_is_gone(stores: Stores) {
     assert_eq!(kept(&stores, id(2)).await.as_ref(), Some(&*other.after));
 }
 
-pub async fn only_one_of_many_writers_gets_a_revision(stores: Stores) {
+pub async fn only_one_of_many_concurrent_writers_commits_a_revision(stores: Stores) {
     let created = create(1);
     stores.chats.commit(&created).await.unwrap();
     let mut writers = tokio::task::JoinSet::new();
@@ -207,7 +207,7 @@ pub async fn only_one_of_many_writers_gets_a_revision(stores: Stores) {
     assert_eq!(kept(&stores, id(1)).await.unwrap().messages().len(), 1);
 }
 
-pub async fn a_commit_that_fails_does_not_fail_its_neighbours(stores: Stores) {
+pub async fn a_conflicting_commit_does_not_fail_concurrent_commits(stores: Stores) {
     let created: Vec<Transition> = (1..=40).map(create).collect();
     let answers = join_all(created.iter().map(|change| stores.chats.commit(change))).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
@@ -229,7 +229,7 @@ pub async fn a_commit_that_fails_does_not_fail_its_neighbours(stores: Stores) {
     }
 }
 
-pub async fn many_writers_on_one_chat_leave_no_id_twice_and_no_gap(stores: Stores) {
+pub async fn many_writers_on_one_chat_produce_consecutive_unique_ids(stores: Stores) {
     let clock = Arc::new(ManualClock::default());
     let service = Service::new(stores.clone(), clock.clone(), Arc::new(CountingEntropy::default()), policy(true));
     let caller = Caller::from(std::net::IpAddr::from([127, 0, 0, 1]));
@@ -264,11 +264,11 @@ pub async fn many_writers_on_one_chat_leave_no_id_twice_and_no_gap(stores: Store
     assert_eq!(ids, (1..=200).collect::<Vec<_>>());
     let chat = kept(&stores, new.chat_id).await.unwrap();
     let ids: Vec<u64> = chat.messages().iter().map(|message| message.id).collect();
-    assert_eq!(ids, (51..=200).collect::<Vec<_>>(), "the newest 150");
+    assert_eq!(ids, (51..=200).collect::<Vec<_>>(), "the newest 150 messages are kept");
     assert_eq!(chat.live_members(NOW).count(), 4);
 }
 
-pub async fn chats_are_due_when_time_alone_has_changed_them(stores: Stores) {
+pub async fn chats_become_due_when_a_session_expires_or_the_grace_period_ends(stores: Stores) {
     let (stays, left) = (create(2), create(1));
     stores.chats.commit(&left).await.unwrap();
     stores.chats.commit(&stays).await.unwrap();
@@ -276,18 +276,18 @@ pub async fn chats_are_due_when_time_alone_has_changed_them(stores: Stores) {
     let left = decide(&left.after, &Command::Remove { by: token(1).digest(), member_id, revokes_invite: false }, 8);
     stores.chats.commit(&left).await.unwrap();
 
-    let almost = |moment: Timestamp| Timestamp::from_millis(moment.as_millis() - 1);
-    let (expiry, forgotten) = (stays.after.due_at(GRACE), left.after.due_at(GRACE));
-    assert_eq!(forgotten, NOW.after(GRACE));
-    assert_eq!(stores.chats.due(almost(expiry), GRACE, ALL).await.unwrap(), []);
+    let just_before = |moment: Timestamp| Timestamp::from_millis(moment.as_millis() - 1);
+    let (expiry, deletion) = (stays.after.due_at(GRACE), left.after.due_at(GRACE));
+    assert_eq!(deletion, NOW.after(GRACE));
+    assert_eq!(stores.chats.due(just_before(expiry), GRACE, ALL).await.unwrap(), []);
     assert_eq!(stores.chats.due(expiry, GRACE, ALL).await.unwrap(), [id(2)]);
-    let mut due = stores.chats.due(forgotten, GRACE, ALL).await.unwrap();
+    let mut due = stores.chats.due(deletion, GRACE, ALL).await.unwrap();
     due.sort();
     assert_eq!(due, [id(1), id(2)]);
-    assert_eq!(stores.chats.due(forgotten, GRACE, 1).await.unwrap().len(), 1);
+    assert_eq!(stores.chats.due(deletion, GRACE, 1).await.unwrap().len(), 1);
 }
 
-pub async fn a_browsers_session_is_kept_until_it_ends(stores: Stores) {
+pub async fn a_browser_session_is_kept_until_it_expires_or_is_deleted(stores: Stores) {
     let session = |number: u8, name: &str, hours: u64| BrowserSession {
         token: BrowserToken::from_random_bytes([number; 32]).digest(),
         username: Username::parse(name).unwrap(),
@@ -311,7 +311,7 @@ pub async fn a_browsers_session_is_kept_until_it_ends(stores: Stores) {
     assert_eq!(stores.chats.due(other.expires_at, GRACE, ALL).await.unwrap(), []);
 }
 
-pub async fn a_browsers_name_and_the_chats_that_it_entered_are_kept_with_its_session(stores: Stores) {
+pub async fn a_browser_sessions_name_and_entered_chats_are_stored_with_it(stores: Stores) {
     let token = BrowserToken::from_random_bytes([1; 32]);
     let name = |name: &str| Username::parse(name).unwrap();
     let session =
@@ -344,7 +344,7 @@ pub async fn a_browsers_name_and_the_chats_that_it_entered_are_kept_with_its_ses
     assert_eq!(
         stores.browser_sessions.load_entered_chats(session.token).await.unwrap(),
         [],
-        "they went with the session"
+        "they were deleted with the session"
     );
 }
 
@@ -373,7 +373,7 @@ pub async fn two_hundred_accounts_are_seated_at_once(stores: Stores) {
     assert_eq!(kept(&stores, id(1)).await.as_ref(), Some(&*chat));
 }
 
-pub async fn a_store_that_is_there_answers(stores: Stores) {
+pub async fn an_available_store_answers_ping_and_scrub(stores: Stores) {
     stores.chats.ping().await.unwrap();
     stores.chats.scrub().await.unwrap();
 }

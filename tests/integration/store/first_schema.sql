@@ -1,7 +1,7 @@
--- A database as the first schema kept it, with a chat in it: never to be changed. The owner's
--- session and what else the test must know stand in sqlite.rs.
+-- A database of the first schema with one chat in it. Never change this file. The chat's id and
+-- its owner's session token are constants in sqlite.rs.
 
-PRAGMA foreign_keys = OFF; -- the rows stand in no order
+PRAGMA foreign_keys = OFF; -- some rows precede the rows that they refer to
 PRAGMA application_id = 0x57505459;
 PRAGMA user_version = 1;
 

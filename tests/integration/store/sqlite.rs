@@ -51,7 +51,7 @@ fn bytes(folder: &TempDir) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Sweeps, and erases the deleted data.
-async fn tidy(service: &Service) {
+async fn sweep_and_scrub(service: &Service) {
     service.sweep().await.unwrap();
     service.scrub().await.unwrap();
 }
@@ -76,7 +76,7 @@ fn found(folder: &TempDir, needle: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn nothing_forgotten_is_left_in_any_file() {
+async fn no_file_contains_deleted_data() {
     let folder = tempfile::tempdir().unwrap();
     let app = app(&folder);
     let (_, ann) = app.chat(json!({"username": "AnnMarker", "name": "NameMarker", "history": 3})).await;
@@ -98,7 +98,7 @@ async fn nothing_forgotten_is_left_in_any_file() {
     dan.says("EndedTextMarker").await;
     dan.delete("").await_status(204).await;
 
-    let forgotten = [
+    let deleted = [
         "TrimmedMarker",
         "LongMarker",
         "RemovedMarker",
@@ -107,14 +107,14 @@ async fn nothing_forgotten_is_left_in_any_file() {
         "EndedChatMarker",
         "EndedTextMarker",
     ];
-    for written in forgotten {
-        assert_ne!(found(&folder, written), [""; 0], "{written} was never there");
+    for written in deleted {
+        assert_ne!(found(&folder, written), [""; 0], "{written} was never written");
     }
-    tidy(&app.service).await;
+    sweep_and_scrub(&app.service).await;
     for kept in ["KeptMarker", "AnnMarker", "NameMarker", "Cleo"] {
         assert_eq!(found(&folder, kept), ["chats.db"], "{kept}");
     }
-    for gone in forgotten {
+    for gone in deleted {
         // Names are also stored in folded form.
         for gone in [gone.to_owned(), gone.to_lowercase()] {
             assert_eq!(found(&folder, &gone), [""; 0], "{gone}");
@@ -122,13 +122,13 @@ async fn nothing_forgotten_is_left_in_any_file() {
     }
     // The sessions expire, and nobody returns within the grace period.
     app.clock.advance(Duration::from_hours(6));
-    tidy(&app.service).await;
+    sweep_and_scrub(&app.service).await;
     for gone in ["Cleo", "cleo", "annmarker"] {
         assert_eq!(found(&folder, gone), [""; 0], "{gone}");
     }
-    assert_eq!(found(&folder, "AnnMarker"), ["chats.db"], "the messages that are kept name their author");
+    assert_eq!(found(&folder, "AnnMarker"), ["chats.db"], "the kept messages include their author's name");
     app.clock.advance(Duration::from_hours(24));
-    tidy(&app.service).await;
+    sweep_and_scrub(&app.service).await;
     for gone in ["KeptMarker", "AnnMarker", "annmarker", "NameMarker", "Cleo", "cleo", "seven"] {
         assert_eq!(found(&folder, gone), [""; 0], "{gone}");
     }
@@ -137,7 +137,7 @@ async fn nothing_forgotten_is_left_in_any_file() {
 /// Rows of many sizes in many chats are added and deleted, so that SQLite balances its trees all the time. The copies
 /// that balancing leaves in the middle of pages must be erased too.
 #[tokio::test]
-async fn nothing_forgotten_is_left_behind_by_moving_rows() {
+async fn moving_rows_leaves_no_deleted_data_behind() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(open(&folder));
     let dice = CountingEntropy::default();
@@ -147,7 +147,7 @@ async fn nothing_forgotten_is_left_behind_by_moving_rows() {
         clock.advance(BETWEEN_CHATS);
         chats.push(chat(&service, 12).await);
     }
-    let mut said: Vec<(usize, u64, String)> = Vec::new();
+    let mut posted_messages: Vec<(usize, u64, String)> = Vec::new();
     let mut last = [0; 30];
     for number in 0..3_000 {
         let mut drawn = [0; 2];
@@ -160,11 +160,11 @@ async fn nothing_forgotten_is_left_behind_by_moving_rows() {
         clock.advance(BETWEEN_POSTS);
         let posted = service.post(chats[at].chat_id, &chats[at].seat.token, text, None).await.unwrap();
         last[at] = posted.message.id;
-        said.push((at, posted.message.id, marker));
+        posted_messages.push((at, posted.message.id, marker));
         if number % 500 == 499 {
             service.scrub().await.unwrap();
             let kept = |at: usize, id: u64| id + 12 > last[at];
-            assert_only_kept(&folder, said.iter().map(|(at, id, marker)| (marker.as_str(), kept(*at, *id))));
+            assert_only_kept(&folder, posted_messages.iter().map(|(at, id, marker)| (marker.as_str(), kept(*at, *id))));
         }
     }
     for chat in &chats[..15] {
@@ -172,10 +172,10 @@ async fn nothing_forgotten_is_left_behind_by_moving_rows() {
     }
     service.scrub().await.unwrap();
     let kept = |at: usize, id: u64| at >= 15 && id + 12 > last[at];
-    assert_only_kept(&folder, said.iter().map(|(at, id, marker)| (marker.as_str(), kept(*at, *id))));
+    assert_only_kept(&folder, posted_messages.iter().map(|(at, id, marker)| (marker.as_str(), kept(*at, *id))));
     clock.advance(Duration::from_hours(48));
-    tidy(&service).await;
-    assert_only_kept(&folder, said.iter().map(|(_, _, marker)| (marker.as_str(), false)));
+    sweep_and_scrub(&service).await;
+    assert_only_kept(&folder, posted_messages.iter().map(|(_, _, marker)| (marker.as_str(), false)));
 }
 
 /// Markers look like `<12345>`.
@@ -189,7 +189,7 @@ fn assert_only_kept<'a>(folder: &TempDir, markers: impl Iterator<Item = (&'a str
     }
     let expected: HashSet<String> = markers.filter(|(_, kept)| *kept).map(|(marker, _)| marker.to_owned()).collect();
     let (left, lost) = (present.difference(&expected).count(), expected.difference(&present).count());
-    assert_eq!((left, lost), (0, 0), "forgotten but left, and kept but lost");
+    assert_eq!((left, lost), (0, 0), "deleted but still present, and kept but missing");
 }
 
 fn node(stores: impl Into<Stores>) -> (Service, Arc<ManualClock>) {
@@ -204,7 +204,7 @@ async fn chat(service: &Service, history: u32) -> NewChat {
 }
 
 #[tokio::test]
-async fn everything_is_there_again_after_a_restart() {
+async fn everything_survives_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let before = app(&folder);
     let (chat, ann) = before.chat(json!({"username": "Ann", "name": "Film night"})).await;
@@ -216,7 +216,7 @@ async fn everything_is_there_again_after_a_restart() {
     let invites = ann.get("/invites").await_status(200).await.json();
     let (id, ann, bob) = (chat.id.clone(), ann.token.clone(), bob.token.clone());
     drop(before);
-    assert!(!folder.path().join("chats.db-wal").exists(), "a clean end leaves no log");
+    assert!(!folder.path().join("chats.db-wal").exists(), "a clean shutdown leaves no log");
 
     let after = app(&folder);
     let get = |path: &str, token: &str| after.get(format!("/{id}{path}")).bearer(token).await_status(200);
@@ -231,7 +231,7 @@ async fn everything_is_there_again_after_a_restart() {
 }
 
 #[tokio::test]
-async fn what_many_stored_chats_cost_is_disk_and_not_memory() {
+async fn many_stored_chats_take_disk_space_but_no_memory() {
     let folder = tempfile::tempdir().unwrap();
     let (service, clock) = node(Arc::new(open(&folder)));
     for _ in 0..300 {
@@ -259,7 +259,7 @@ const COUNT_ROWS: &str = "SELECT (SELECT count(*) FROM chat) + (SELECT count(*) 
 
 /// The schema's own constraints: even direct SQL cannot write states that no rule allows.
 #[tokio::test]
-async fn the_tables_cannot_hold_what_no_rule_allows() {
+async fn table_constraints_reject_invalid_states() {
     let folder = tempfile::tempdir().unwrap();
     let app = app(&folder);
     app.chat(json!({"username": "Ann"})).await;
@@ -297,7 +297,7 @@ const SINGLE_SESSIONS: [&str; 5] = [
 ];
 
 #[tokio::test]
-async fn a_database_of_single_sessions_opens_with_all_that_was_in_it() {
+async fn a_database_with_single_sessions_is_migrated_with_all_its_data() {
     let folder = tempfile::tempdir().unwrap();
     let secret = |number: u8| SessionToken::from_random_bytes([number; 32]);
     let digest = |number: u8| *secret(number).digest().as_bytes();
@@ -318,8 +318,8 @@ async fn a_database_of_single_sessions_opens_with_all_that_was_in_it() {
         old.execute(ended, (3, digest(3))).unwrap();
         let account = "INSERT INTO account VALUES (1, 1, ?1, 'Ann', 'ann', '$argon2id$of Ann')";
         old.execute(account, [[1_u8; 16]]).unwrap();
-        let said = "INSERT INTO message VALUES (1, 1, 8, 1800000000000, ?1, 'Bob', 'hello', ?2)";
-        old.execute(said, ([2_u8; 16], client_id.as_bytes())).unwrap();
+        let message = "INSERT INTO message VALUES (1, 1, 8, 1800000000000, ?1, 'Bob', 'hello', ?2)";
+        old.execute(message, ([2_u8; 16], client_id.as_bytes())).unwrap();
         let receipt = "INSERT INTO receipt VALUES (1, 1, ?1, ?2, 1800000000000)";
         old.execute(receipt, ([2_u8; 16], client_id.as_bytes())).unwrap();
         let browser = "INSERT INTO browser_session VALUES (1, ?1, 'Cleo', 1800020000000)";
@@ -347,12 +347,12 @@ async fn a_database_of_single_sessions_opens_with_all_that_was_in_it() {
     let cleo = BrowserToken::from_random_bytes([5; 32]).reveal();
     assert_eq!(app.get("/sessions/me").bearer(&cleo).await_status(200).await.json()["username"], "Cleo");
     app.clock.advance(Duration::from_hours(31));
-    tidy(&app.service).await;
+    sweep_and_scrub(&app.service).await;
     app.get(format!("/{chat_id}/get_conversation")).await_problem(404, "chat_not_found").await;
 }
 
 #[tokio::test]
-async fn a_database_of_the_first_schema_opens_under_the_newest() {
+async fn a_database_of_the_first_schema_is_migrated_to_the_newest() {
     let folder = tempfile::tempdir().unwrap();
     Connection::open(path(&folder)).unwrap().execute_batch(include_str!("first_schema.sql")).unwrap();
     let app = app(&folder);
@@ -381,7 +381,7 @@ fn schema(folder: &TempDir) -> Vec<String> {
 }
 
 #[test]
-fn a_file_that_another_connection_holds_is_in_use() {
+fn a_file_held_by_another_connection_is_reported_as_in_use() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(&folder));
     let other = Connection::open(path(&folder)).unwrap();
@@ -389,7 +389,7 @@ fn a_file_that_another_connection_holds_is_in_use() {
     assert!(matches!(refused(&path(&folder)), OpenError::InUse(_)));
     other.execute_batch("COMMIT").unwrap();
     let store = open(&folder);
-    assert!(matches!(refused(&path(&folder)), OpenError::InUse(_)), "a second store on one file");
+    assert!(matches!(refused(&path(&folder)), OpenError::InUse(_)), "the file is open in another store");
     drop(store);
     open(&folder);
 }
@@ -397,12 +397,12 @@ fn a_file_that_another_connection_holds_is_in_use() {
 type IsRight = fn(&OpenError) -> bool;
 
 #[test]
-fn a_file_that_cannot_be_used_is_named_and_left_as_it_was() {
+fn an_unusable_file_is_named_and_left_untouched() {
     let folder = tempfile::tempdir().unwrap();
     let whole = folder.path().join("whole.db");
     drop(open_at(&whole));
     let whole = fs::read(whole).unwrap();
-    let of_another = {
+    let foreign = {
         let path = folder.path().join("other.db");
         let other = Connection::open(&path).unwrap();
         other.execute_batch("CREATE TABLE recipe (name TEXT)").unwrap();
@@ -425,7 +425,7 @@ fn a_file_that_cannot_be_used_is_named_and_left_as_it_was() {
         ("garbage", b"no database at all, but a text of some length".repeat(200), |error| {
             matches!(error, OpenError::NotADatabase(_))
         }),
-        ("another's", of_another, |error| matches!(error, OpenError::NotOurs(_))),
+        ("another's", foreign, |error| matches!(error, OpenError::NotOurs(_))),
         ("newer", newer, |error| matches!(error, OpenError::Newer { found: 77, .. })),
         ("damaged", damaged_page, |error| matches!(error, OpenError::Damaged { .. })),
         ("half", half, |error| matches!(error, OpenError::Damaged { .. })),
@@ -437,18 +437,21 @@ fn a_file_that_cannot_be_used_is_named_and_left_as_it_was() {
         assert!(is_right(&error), "{name}: {error:?}");
         let line = error.to_string();
         assert!(line.contains(&*path.to_string_lossy()) && !line.contains('\n'), "{line}");
-        assert!(fs::read(&path).unwrap() == content, "{name} was touched");
-        let beside = |end: &str| folder.path().join(format!("{name}.db-{end}")).exists();
+        assert!(fs::read(&path).unwrap() == content, "{name} was modified");
+        let exists_beside = |end: &str| folder.path().join(format!("{name}.db-{end}")).exists();
         let is_ours = matches!(error, OpenError::Newer { .. } | OpenError::Damaged { .. });
-        assert!(is_ours || !["lock", "wal", "shm"].into_iter().any(beside), "something was left beside {name}");
+        assert!(
+            is_ours || !["lock", "wal", "shm"].into_iter().any(exists_beside),
+            "extra files were left next to {name}"
+        );
     }
-    let nowhere = refused(&folder.path().join("no/such/folder/chats.db"));
-    assert!(nowhere.to_string().contains("no/such/folder"), "{nowhere}");
+    let missing_folder = refused(&folder.path().join("no/such/folder/chats.db"));
+    assert!(missing_folder.to_string().contains("no/such/folder"), "{missing_folder}");
 }
 
 #[cfg(unix)]
 #[test]
-fn the_files_are_for_their_owner_alone() {
+fn only_their_owner_can_read_and_write_the_files() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let _store = open(&folder);
@@ -459,7 +462,7 @@ fn the_files_are_for_their_owner_alone() {
 }
 
 #[test]
-fn a_database_whose_rows_cannot_be_erased_is_refused() {
+fn a_database_with_auto_vacuum_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(&folder));
     let database = Connection::open(path(&folder)).unwrap();
@@ -492,7 +495,7 @@ async fn zeros_at_the_end_of_the_log_do_not_stop_the_scrub() {
 
 /// One of many commits in a transaction violates a constraint of the tables.
 #[tokio::test]
-async fn a_commit_that_the_tables_refuse_does_not_fail_its_neighbours() {
+async fn a_commit_that_violates_a_constraint_does_not_fail_the_others() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
     let create = |id: u8, secret: u8| {
@@ -522,10 +525,10 @@ async fn a_commit_that_the_tables_refuse_does_not_fail_its_neighbours() {
 }
 
 #[tokio::test]
-async fn knocks_and_ways_back_outlive_the_memory_that_held_them() {
+async fn knocks_and_recovery_codes_survive_unloading_from_memory() {
     let folder = TempDir::new().unwrap();
     let app = app(&folder);
-    let forget = async || {
+    let unload = async || {
         app.clock.advance(Duration::from_mins(11));
         app.service.sweep().await.unwrap();
         assert_eq!(app.service.active_chats(), 0);
@@ -533,20 +536,20 @@ async fn knocks_and_ways_back_outlive_the_memory_that_held_them() {
     let (chat, ann) = app.chat(json!({"username": "Ann", "admission": "approval"})).await;
     let join = || chat.join_as(&chat.key, "Bob", Uuid::from_u128(1));
     let knocked = join().await_status(202).await.json();
-    let (bob, cem) = (chat.knocker(&knocked), chat.knock("Cem").await);
-    forget().await;
+    let (bob, cem) = (chat.guest(&knocked), chat.knock("Cem").await);
+    unload().await;
     assert_eq!(join().await_status(202).await.json(), knocked);
     assert_eq!((bob.status().await, ann.waiting().await), ("pending".into(), vec!["Bob".into(), "Cem".into()]));
     ann.approves(&bob).await;
     ann.declines(&cem).await;
     let seat = bob.state().await["session"].clone();
-    forget().await;
+    unload().await;
     assert_eq!((&bob.state().await["session"], cem.status().await), (&seat, "declined".into()));
     assert_eq!(join().await_status(201).await.json(), seat);
     ann.set_role(&chat.member(&seat), "owner").await_status(200).await;
     let renewed = ann.post("/session").await_status(200).await.json();
     app.clock.advance(Duration::from_hours(6));
-    forget().await;
+    unload().await;
 
     let recover = |code: &Value| {
         app.post(format!("/{}/recover", chat.id)).json(&json!({"recovery_code": code, "username": "Ann"}))
@@ -558,7 +561,7 @@ async fn knocks_and_ways_back_outlive_the_memory_that_held_them() {
     let first = recover(&chat.created["recovery_code"]).await_status(200).await.json();
     assert_eq!((&first["member"]["member_id"], &first["member"]["role"]), (&json!(ann.id), &json!("owner")));
     app.clock.advance(Duration::from_hours(6));
-    forget().await;
+    unload().await;
     let second = recover(&first["recovery_code"]).await_status(200).await.json();
     assert_eq!(recover(&first["recovery_code"]).await_status(200).await.json(), second);
     assert_eq!(chat.member(&second).usernames().await, ["Ann"]);

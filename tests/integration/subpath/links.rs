@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::{OnTheWay, PROXY, SITE, as_it_is, forwarded, forwarded_from, proxied, published, text_of};
+use super::{AddHeaders, PROXY, SITE, forwarded, forwarded_from, proxied, published, text_of, unchanged};
 use crate::app::{BETWEEN_CHATS, Options, TestApp};
 use crate::silly;
 
 /// Requests every link that the API returns, sends them back, and returns them all.
-async fn links_of(app: &TestApp, add: OnTheWay) -> Vec<String> {
+async fn links_of(app: &TestApp, add: AddHeaders) -> Vec<String> {
     let created = add(app.post("/create")).await_status(201).await.json();
     let (id, token) = (text_of(&created["chat_id"]), text_of(&created["session_token"]));
     let invite = add(app.post(format!("/{id}/invite"))).bearer(&token).await_status(201).await.json();
@@ -42,30 +42,30 @@ async fn links_of(app: &TestApp, add: OnTheWay) -> Vec<String> {
 }
 
 /// Asserts that each link has the right address on the site.
-fn assert_all_lead_to(site: &str, links: &[String]) {
-    let places = ["/join/", "/join/", "/v1/chats/", "/v1/links/", "/v1/chats/", "/chatrooms/"];
-    for (link, place) in links.iter().zip(places) {
-        assert!(link.starts_with(&format!("{site}{place}")), "{link} is not {site}{place}…");
+fn assert_links_start_at(site: &str, links: &[String]) {
+    let paths = ["/join/", "/join/", "/v1/chats/", "/v1/links/", "/v1/chats/", "/chatrooms/"];
+    for (link, path) in links.iter().zip(paths) {
+        assert!(link.starts_with(&format!("{site}{path}")), "{link} does not start with {site}{path}");
     }
-    assert_eq!(links.len(), places.len());
+    assert_eq!(links.len(), paths.len());
 }
 
 #[tokio::test]
-async fn every_link_begins_where_the_site_is_published() {
-    assert_all_lead_to(SITE, &links_of(&published(), as_it_is).await);
-    assert_all_lead_to("http://chat.test", &links_of(&TestApp::new(), as_it_is).await);
+async fn every_link_starts_with_the_public_url() {
+    assert_links_start_at(SITE, &links_of(&published(), unchanged).await);
+    assert_links_start_at("http://chat.test", &links_of(&TestApp::new(), unchanged).await);
     // With a public URL, the headers of a request do not count, even from a trusted proxy.
     let app = TestApp::with(Options {
         public_url: Some("https://a.example"),
         trusted_proxies: &[PROXY],
         ..Options::default()
     });
-    assert_all_lead_to("https://a.example", &links_of(&app, forwarded).await);
+    assert_links_start_at("https://a.example", &links_of(&app, forwarded).await);
 }
 
 #[tokio::test]
-async fn every_link_begins_where_a_trusted_proxy_says_the_site_is() {
-    assert_all_lead_to(SITE, &links_of(&proxied(), forwarded).await);
+async fn every_link_starts_with_the_address_from_a_trusted_proxy() {
+    assert_links_start_at(SITE, &links_of(&proxied(), forwarded).await);
     let url_under = |prefix: &'static str| {
         let app = proxied();
         async move {
@@ -82,16 +82,16 @@ async fn every_link_begins_where_a_trusted_proxy_says_the_site_is() {
 }
 
 #[tokio::test]
-async fn what_anyone_else_says_of_the_site_does_not_count() {
+async fn forwarded_headers_from_untrusted_callers_are_ignored() {
     let untrusting: [&[&str]; 2] = [&[], &["10.0.0.0/8"]];
     for trusted_proxies in untrusting {
         let app = TestApp::with(Options { trusted_proxies, ..Options::default() });
-        assert_all_lead_to("http://chat.test", &links_of(&app, forwarded).await);
+        assert_links_start_at("http://chat.test", &links_of(&app, forwarded).await);
     }
 }
 
 #[tokio::test]
-async fn a_prefix_that_is_no_folder_is_ignored() {
+async fn a_forwarded_prefix_that_is_not_a_folder_is_ignored() {
     let app = proxied();
     let nonsense = [
         "//evil.example",
@@ -131,8 +131,8 @@ async fn a_prefix_that_is_no_folder_is_ignored() {
 }
 
 #[tokio::test]
-async fn the_cookie_that_is_taken_back_is_the_one_of_the_sites_folder() {
-    for (app, add) in [(published(), as_it_is as OnTheWay), (proxied(), forwarded)] {
+async fn ending_a_session_clears_the_cookie_of_the_sites_folder() {
+    for (app, add) in [(published(), unchanged as AddHeaders), (proxied(), forwarded)] {
         let opened = add(app.post("/sessions")).json(&json!({"username": "Ann"})).await_status(201).await;
         // A cookie without a path applies to the folder of its address, which is the site's folder.
         assert!(!opened.header("set-cookie").unwrap().contains("Path"), "{opened:?}");
@@ -144,10 +144,10 @@ async fn the_cookie_that_is_taken_back_is_the_one_of_the_sites_folder() {
 }
 
 #[tokio::test]
-async fn a_url_of_another_host_or_of_another_kind_is_refused() {
+async fn a_url_of_another_host_or_kind_is_refused() {
     let app = published();
-    let made = app.post("/v1/chats").await_status(201).await.json();
-    let (chat_url, author_id) = (text_of(&made["chat_url"]), text_of(&made["author_id"]));
+    let created = app.post("/v1/chats").await_status(201).await.json();
+    let (chat_url, author_id) = (text_of(&created["chat_url"]), text_of(&created["author_id"]));
     let link = |chat_url: &str| app.post("/v1/links").json(&json!({"chat_url": chat_url, "author_id": author_id}));
     link(&chat_url).await_status(201).await;
     for wrong in [
@@ -163,7 +163,7 @@ async fn a_url_of_another_host_or_of_another_kind_is_refused() {
 }
 
 #[tokio::test]
-async fn a_forwarded_host_that_is_no_host_is_ignored() {
+async fn an_invalid_forwarded_host_is_ignored() {
     let app = proxied();
     for host in ["", "evil.example/..", "someone@evil.example", "evil.example\\x"] {
         let created = app.post("/create").header("x-forwarded-host", host).await_status(201).await.json();

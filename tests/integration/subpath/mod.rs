@@ -22,11 +22,11 @@ pub fn proxied() -> TestApp {
 }
 
 /// Headers that are added to a call on its way.
-pub type OnTheWay = fn(Call<'_>) -> Call<'_>;
+pub type AddHeaders = fn(Call<'_>) -> Call<'_>;
 
 /// The same site, reached in each possible way.
-pub fn sites() -> [(TestApp, OnTheWay); 3] {
-    [(TestApp::new(), as_it_is), (published(), as_it_is), (proxied(), forwarded)]
+pub fn sites() -> [(TestApp, AddHeaders); 3] {
+    [(TestApp::new(), unchanged), (published(), unchanged), (proxied(), forwarded)]
 }
 
 /// Adds the headers of such a proxy to a call.
@@ -40,10 +40,10 @@ pub fn forwarded_from<'a>(call: Call<'a>, prefix: &str) -> Call<'a> {
         .header("x-forwarded-proto", "https")
 }
 
-pub fn as_it_is(call: Call<'_>) -> Call<'_> {
+pub fn unchanged(call: Call<'_>) -> Call<'_> {
     call
 }
 
 pub fn text_of(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+    value.as_str().unwrap_or_else(|| panic!("{value} is not a string")).to_owned()
 }

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{FOLDER, sites, text_of};
-use crate::app::{TestApp, led};
+use crate::app::{TestApp, resolve};
 
 const ID: &str = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
 
 #[tokio::test]
-async fn every_redirect_leads_to_its_page_in_whatever_folder_the_site_stands() {
+async fn every_redirect_leads_to_its_page_in_any_folder() {
     for (app, add) in sites() {
         let invite = app.post("/create").await_status(201).await.json()["invite"].clone();
         let (link, key) = (text_of(&invite["magic_link"]), text_of(&invite["key"]));
@@ -36,19 +36,23 @@ async fn every_redirect_leads_to_its_page_in_whatever_folder_the_site_stands() {
             let answer = add(app.get(&path)).header("accept", "text/html").await_status(status).await;
             let location = answer.header("location").unwrap();
             let from = path.split('?').next().unwrap();
-            assert_eq!(led(from, location), target, "{path} -> {location}");
-            assert_eq!(led(&format!("{FOLDER}{from}"), location), format!("{FOLDER}{target}"), "{path} -> {location}");
+            assert_eq!(resolve(from, location), target, "{path} -> {location}");
+            assert_eq!(
+                resolve(&format!("{FOLDER}{from}"), location),
+                format!("{FOLDER}{target}"),
+                "{path} -> {location}"
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn a_form_that_is_sent_without_script_leads_back_into_the_site() {
+async fn a_form_sent_without_script_redirects_back_into_the_site() {
     let app = TestApp::new();
     for (body, status) in [("username=Ann", 302), ("username=+", 422)] {
         let form = app.post("/sf/create_chat").header("content-type", "application/x-www-form-urlencoded");
         let answer = form.header("accept", "text/html").body(body).await_status(status).await;
-        assert_eq!(led("/some/path/sf/create_chat", answer.header("location").unwrap()), "/some/path/");
+        assert_eq!(resolve("/some/path/sf/create_chat", answer.header("location").unwrap()), "/some/path/");
     }
 }
 
@@ -59,13 +63,13 @@ fn rooted(html: &str) -> Vec<String> {
     let attributes = attributes.iter().flat_map(|name| quotes.map(|quote| format!(" {name}{quote}/")));
     let scripts =
         ["import(\"/", "import('/", "import(`/", "from \"/", "from '/", "fetch(\"/", "url(/", "url(\"/", "url('/"];
-    let ways: Vec<String> = attributes.chain(scripts.iter().map(|&way| way.to_owned())).collect();
-    let starts = ways.iter().flat_map(|way| html.match_indices(way.as_str()));
-    starts.map(|(at, way)| html[at..].chars().take(way.len() + 40).collect()).collect()
+    let patterns: Vec<String> = attributes.chain(scripts.iter().map(|&pattern| pattern.to_owned())).collect();
+    let starts = patterns.iter().flat_map(|pattern| html.match_indices(pattern.as_str()));
+    starts.map(|(at, pattern)| html[at..].chars().take(pattern.len() + 40).collect()).collect()
 }
 
 #[test]
-fn an_address_from_the_root_is_seen_however_it_is_written() {
+fn root_relative_addresses_are_detected_in_every_spelling() {
     for html in ["<a href=\"/x\">", "<a href='/x'>", "<img src=/x>", "import(\"/x\")", "@import url(/x)"] {
         assert_eq!(rooted(html).len(), 1, "{html}");
     }
@@ -82,7 +86,7 @@ fn attribute<'a>(html: &'a str, tag: &str, name: &str) -> Option<&'a str> {
 }
 
 #[tokio::test]
-async fn every_page_knows_its_way_to_where_the_site_begins_and_names_no_address_from_the_root() {
+async fn every_page_has_a_relative_base_and_no_root_relative_addresses() {
     let pages = [
         "/".to_owned(),
         "/?notice=chat_full".into(),
@@ -106,8 +110,8 @@ async fn every_page_knows_its_way_to_where_the_site_begins_and_names_no_address_
             let html = page.await_status(status).await.text();
             let base = attribute(&html, "base", "href").unwrap_or_else(|| panic!("{path} has no base: {html}"));
             let from = path.split('?').next().unwrap();
-            assert_eq!(led(from, base), "/", "{path}");
-            assert_eq!(led(&format!("{FOLDER}{from}"), base), format!("{FOLDER}/"), "{path}");
+            assert_eq!(resolve(from, base), "/", "{path}");
+            assert_eq!(resolve(&format!("{FOLDER}{from}"), base), format!("{FOLDER}/"), "{path}");
             // The base address must come before anything that is loaded relative to it.
             let first = ["<link", "<script", "<img"].iter().filter_map(|tag| html.find(tag)).min();
             assert!(first.is_none_or(|first| html.find("<base").unwrap() < first), "{path}: {html}");
@@ -120,18 +124,18 @@ async fn every_page_knows_its_way_to_where_the_site_begins_and_names_no_address_
 }
 
 #[tokio::test]
-async fn the_docs_and_the_manifest_name_no_address_from_the_root() {
+async fn the_docs_and_the_manifest_contain_no_root_relative_addresses() {
     for (app, add) in sites() {
         let docs = add(app.get("/docs")).header("accept", "text/html").await_status(200).await.text();
         assert!(rooted(&docs).is_empty(), "{:#?}", rooted(&docs));
-        assert_eq!(led("/some/path/docs", attribute(&docs, "a", "href").unwrap()), "/some/path/");
+        assert_eq!(resolve("/some/path/docs", attribute(&docs, "a", "href").unwrap()), "/some/path/");
         let document = add(app.get("/openapi.json")).await_status(200).await.json();
         let servers = document["servers"].as_array().cloned().unwrap_or_default();
         assert_eq!(servers.len(), 1);
         assert!(servers.iter().all(|server| !text_of(&server["url"]).starts_with('/')), "{servers:?}");
         let manifest = add(app.get("/assets/manifest.webmanifest")).await_status(200).await.json();
         let icon = &manifest["icons"][0]["src"];
-        let at = |address: &Value| led("/some/path/assets/manifest.webmanifest", address.as_str().unwrap());
+        let at = |address: &Value| resolve("/some/path/assets/manifest.webmanifest", address.as_str().unwrap());
         assert_eq!((at(&manifest["start_url"]), at(icon)), ("/some/path/".into(), "/some/path/assets/icon.svg".into()));
     }
 }
