@@ -25,6 +25,6 @@ pub mod wire;
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
-    app::settle_in_folder();
+    app::set_base_path();
     leptos::mount::hydrate_body(app::App);
 }

@@ -6,10 +6,10 @@ import { SessionPage } from "./session.ts";
 
 /** Who may join, in the words of the page. */
 export type Admission =
-  | "Anyone with the link"
+  | "Anyone with an invite link"
   | "Ask me first"
   | "Members with a password"
-  | "Anyone who picks a name";
+  | "Open chat";
 
 export class HomePage {
   readonly username: Locator;
@@ -38,7 +38,7 @@ export class HomePage {
     await expect(this.start).toBeEnabled();
   }
 
-  async startChat(username: string, chatName = "", admission: Admission = "Anyone with the link") {
+  async startChat(username: string, chatName = "", admission: Admission = "Anyone with an invite link") {
     await this.username.fill(username);
     await this.chatName.fill(chatName);
     await this.choose(admission);
@@ -57,7 +57,7 @@ export class HomePage {
 
   /** Starts a chat that anyone who picks a name can enter. This form asks for no name. */
   async startChatroom(name: string) {
-    await this.choose("Anyone who picks a name");
+    await this.choose("Open chat");
     await expect(this.username).toBeHidden();
     await this.chatName.fill(name);
     await this.start.click();

@@ -13,7 +13,7 @@ export class JoinPage {
     this.username = page.getByLabel("Your name");
     this.join = page.getByRole("button", { name: "Join", exact: true });
     this.ask = page.getByRole("button", { name: "Ask to join" });
-    this.waiting = page.getByText("Waiting for the owner to let you in");
+    this.waiting = page.getByText("Waiting for an owner to approve");
   }
 
   async open(link: string) {

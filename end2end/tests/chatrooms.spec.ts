@@ -235,7 +235,7 @@ test("one browser is in four chats of the four kinds at once", async ({ people, 
   await home.open();
   const names = ["By address", "By password", "By knocking", "By link"];
   await expect(home.yourChats.getByRole("link")).toHaveText(names);
-  await expect(home.yourChats.getByText("your session ends at")).toHaveCount(4);
+  await expect(home.yourChats.getByText("you stay until")).toHaveCount(4);
   // Each link opens its chat, and she can post in each.
   for (const name of names) {
     await home.open();

@@ -147,7 +147,7 @@ test("ownership is shared, given up, and inherited by the longest-seated member"
     person.page.on("dialog", (dialog) => dialog.accept());
   }
   await ann.openPeople();
-  await ann.page.getByRole("button", { name: "Make owner: Cem" }).click();
+  await ann.page.getByRole("button", { name: "Make Cem an owner" }).click();
   await expect(ann.members.filter({ hasText: "Cem" })).toContainText("owner");
   await ann.page.getByRole("button", { name: "Stop being an owner" }).click();
   await expect(ann.members.filter({ hasText: "Ann" })).not.toContainText("owner");
@@ -155,7 +155,7 @@ test("ownership is shared, given up, and inherited by the longest-seated member"
   await cem.openPeople();
   await expect(cem.page.getByRole("button", { name: "End chat" })).toBeVisible();
   await cem.page.getByRole("button", { name: "Leave" }).click();
-  await new HomePage(cem.page).isShownBecause(/have left/);
+  await new HomePage(cem.page).isShownBecause(/You left/);
   // Ann is the longest-seated member.
   await expect(ann.page.getByRole("button", { name: "End chat" })).toBeVisible();
   await bob.openPeople();
@@ -235,10 +235,10 @@ test("the page renews the session while it is in use, and otherwise warns before
   });
   const renewed = await ann.seat();
   await age(5.9);
-  await expect(ann.page.getByText(/Your session ends at/)).toBeVisible();
+  await expect(ann.page.getByText(/leave this chat automatically at/)).toBeVisible();
   expect((await ann.seat()).token).toBe(renewed.token);
   await ann.page.getByRole("button", { name: "Stay" }).click();
-  await expect(ann.page.getByText(/Your session ends at/)).toBeHidden();
+  await expect(ann.page.getByText(/leave this chat automatically at/)).toBeHidden();
   expect((await ann.seat()).token).not.toBe(renewed.token);
 });
 
@@ -258,7 +258,7 @@ test.describe("with a separate server", () => {
       server = await startServer(folder, Number(new URL(site).port), 7);
       const bob = await people.knocker(link, "Bob");
       const home = await new HomePage(await context.newPage()).open(site);
-      await expect(home.yourChats).toContainText("Your session has ended");
+      await expect(home.yourChats).toContainText("You've left this chat automatically");
       await home.yourChats.getByRole("link", { name: "Movie night" }).click();
       const back = new ChatPage(home.page);
       await back.isReady();
@@ -283,7 +283,7 @@ test.describe("with a separate server", () => {
       const ann = await people.owner("Ann", "Movie night", site);
       const bob = await people.guest(await ann.magicLink(), "Bob");
       await ann.openPeople();
-      await ann.page.locator("summary", { hasText: "Return as owner" }).click();
+      await ann.page.locator("summary", { hasText: "Come back as an owner" }).click();
       await ann.page.getByRole("button", { name: "Show owner link" }).click();
       const input = ann.page.getByLabel("Owner link (shown only once)");
       await expect(input).toHaveValue(/\/chat\/[0-9a-f-]{36}#\S{43}$/);

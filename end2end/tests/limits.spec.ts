@@ -30,12 +30,12 @@ test("after too many new chats the page says how long to wait, and then starts o
   // The typed name is still there, and the button works again.
   await expect(home.username).toHaveValue("Ann");
   await expect(home.start).toBeEnabled();
-  await home.choose("Anyone who picks a name");
+  await home.choose("Open chat");
   await home.chatName.fill("Week 3 lab");
   await home.start.click();
   await expect(home.page.getByRole("alert").filter({ hasText: wait(3) })).toBeVisible();
   await server.advance(3);
-  await home.choose("Anyone with the link");
+  await home.choose("Anyone with an invite link");
   const ann = await home.startChat("Ann", "At last");
   await expect(ann.page.getByRole("heading", { name: "At last" })).toBeVisible();
 });

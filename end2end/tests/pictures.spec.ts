@@ -69,7 +69,7 @@ async function closedRoom({ people, request }: Cast): Promise<RoomPage> {
 
 async function choices({ people }: Cast): Promise<HomePage> {
   const home = await new HomePage(await people.newcomer()).open();
-  await home.choose("Anyone who picks a name");
+  await home.choose("Open chat");
   await home.page.locator("summary", { hasText: "More options" }).click();
   return home;
 }
@@ -211,7 +211,7 @@ const pictures: Record<string, (cast: Cast) => Promise<Page>> = {
   owner: async ({ people }) => {
     const ann = await people.owner("Ann", "Movie night");
     await ann.openPeople();
-    await ann.page.locator("summary", { hasText: "Return as owner" }).click();
+    await ann.page.locator("summary", { hasText: "Come back as an owner" }).click();
     return ann.page;
   },
   "not-found": async ({ people }) => {

@@ -122,7 +122,7 @@ test("a visitor of a room reads the messages beside the form", async ({ people, 
 test("a room's creator can let anyone read the messages", async ({ people }) => {
   const home = await new HomePage(await people.newcomer()).open();
   await home.choose("Members with a password");
-  await home.page.getByLabel("Let anyone with the address read the chat").check();
+  await home.page.getByLabel("Let anyone with the chat's link read it").check();
   const ann = await home.startChat("Ann", "Open book club", "Members with a password");
   await ann.say("for all to read");
   const { id } = await ann.seat();
@@ -139,8 +139,8 @@ test("an eleventh browser can log out the first of the others", async ({ people,
   }
   const room = await new RoomPage(await people.newcomer()).open(`/room/${roomid}`);
   await room.logInAs(account.username, account.password);
-  await expect(room.page.getByText(/already used in 10 browsers/)).toBeVisible();
-  await room.page.getByRole("button", { name: "End the oldest session and log in here" }).click();
+  await expect(room.page.getByText(/logged in on 10 browsers/)).toBeVisible();
+  await room.page.getByRole("button", { name: "Log out the browser that logged in first, and log in here" }).click();
   const chat = await room.isIn();
   await chat.openPeople();
   await expect(chat.sessions).toHaveCount(10);

@@ -141,7 +141,7 @@ test("a removed guest can ask to return, and returns when the owner approves", a
   const bob = await people.guest(await ann.magicLink(), "Bob");
   await ann.openPeople();
   await ann.page.getByRole("button", { name: "Remove Bob" }).click();
-  await expect(ann.removal("Bob")).toContainText("Bob joined with an invite link. Anyone with the link can still join.");
+  await expect(ann.removal("Bob")).toContainText("Bob joined with an invite link. Anyone who has the link, including this person, can still join.");
   await ann.removal("Bob").getByRole("button", { name: "Cancel" }).click();
   await expect(ann.members).toHaveCount(2);
   await ann.remove("Bob");
@@ -202,7 +202,7 @@ test("a member who leaves is sent to the start page", async ({ people }) => {
   await ann.openPeople();
   await bob.openPeople();
   await bob.page.getByRole("button", { name: "Leave" }).click();
-  await new HomePage(bob.page).isShownBecause(/have left/);
+  await new HomePage(bob.page).isShownBecause(/You left/);
   await expect(ann.members).toHaveCount(1);
 });
 
@@ -214,7 +214,7 @@ test("when the owner ends a chat, everyone is sent to the start page and nothing
   await ann.openPeople();
   await ann.page.getByRole("button", { name: "End chat" }).click();
   await new HomePage(ann.page).isShownBecause(/has ended/);
-  await new HomePage(bob.page).isShownBecause(/The chat has ended/);
+  await new HomePage(bob.page).isShownBecause(/That chat has ended/);
   await ann.page.goto(address);
   await new HomePage(ann.page).isShownBecause(/doesn't exist/);
 });
@@ -226,7 +226,7 @@ test("a session that has ended while the page was closed leads to the join form"
   await freeSeat(request, seat);
   await ann.page.goto("/");
   const home = new HomePage(ann.page);
-  await expect(home.yourChats).toContainText("Your session has ended");
+  await expect(home.yourChats).toContainText("You've left this chat automatically");
   await ann.page.goto(`/chat/${seat.id}`);
   await expect(ann.page).toHaveURL(/\/join\/.*notice=session_expired#/);
 });
@@ -252,7 +252,7 @@ test("a guest who returns with an ended session is refused at most once, and sen
   expect(refused.length, refused.join("\n")).toBeLessThanOrEqual(1);
   // No page asks again for what it already knows.
   const home = await new HomePage(bob.page).open();
-  await expect(home.yourChats).toContainText("Your session has ended");
+  await expect(home.yourChats).toContainText("You've left this chat automatically");
   await home.yourChats.getByRole("link", { name: "Movie night" }).click();
   await join.isReady();
   expect(refused.length, refused.join("\n")).toBeLessThanOrEqual(1);

@@ -11,7 +11,7 @@ use super::client::browser;
 static FOLDER: OnceLock<String> = OnceLock::new();
 
 /// Reads the folder from the page, and makes all addresses start with it from then on. Must run before hydration.
-pub fn settle_in_folder() {
+pub fn set_base_path() {
     browser::pin_root();
     set_server_url(FOLDER.get_or_init(browser::read_folder));
 }

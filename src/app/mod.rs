@@ -16,7 +16,7 @@ use leptos_meta::{MetaTags, Title, provide_meta_context};
 use leptos_router::components::{FlatRoutes, Route, Router};
 use leptos_router::path;
 
-pub use folder::settle_in_folder;
+pub use folder::set_base_path;
 
 use hydration::{HydrationFiles, HydrationNotice};
 use pages::{ChatPage, HomePage, JoinPage, LoginPage, NotFoundPage, OpenChatPage, SessionPage};

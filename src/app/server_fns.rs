@@ -94,8 +94,9 @@ pub async fn create_chat(
 pub async fn preview_invite(chat_id: Uuid, key: String, join_id: Uuid) -> Result<InvitePreview, Problem> {
     let service: crate::service::Service = expect_context();
     let key = crate::domain::InviteKey::parse(&key).ok_or(crate::domain::Refusal::InvalidInvite).map_err(refused)?;
-    let preview =
-        service.preview_invite(expect_context(), chat_id.into(), &key, crate::service::Joiner::JoinId(join_id)).await;
+    let preview = service
+        .preview_invite(expect_context(), chat_id.into(), &key, crate::service::JoinIdentity::JoinId(join_id))
+        .await;
     let (name, asks_first) = preview.map_err(refused)?;
     Ok(InvitePreview { name: name.map(|name| name.as_str().to_owned()), asks_first })
 }
@@ -106,7 +107,7 @@ pub async fn join_chat(chat_id: Uuid, key: String, username: String, join_id: Uu
     let service: crate::service::Service = expect_context();
     let request = crate::wire::JoinChat { key, username, join_id: Some(join_id) };
     let (key, username) = request.parse().map_err(refused)?;
-    let joiner = crate::service::Joiner::JoinId(join_id);
+    let joiner = crate::service::JoinIdentity::JoinId(join_id);
     let entrance = service.join(expect_context(), chat_id.into(), &key, username, joiner).await.map_err(refused)?;
     Ok((&entrance).into())
 }

@@ -56,7 +56,7 @@ impl Chat {
     /// # Errors
     /// [`Refusal::WrongAdmission`], [`Refusal::UsernameTaken`], [`Refusal::Invalid`] if the chat has the maximum
     /// number of accounts, [`Refusal::ChatNotFound`].
-    pub fn may_register(&self, username: &Username, now: Timestamp) -> Result<(), Refusal> {
+    pub fn check_registration(&self, username: &Username, now: Timestamp) -> Result<(), Refusal> {
         self.check_admission(|rules| rules.has_accounts)?;
         self.check_name(username, None, now)?;
         if self.accounts.len() >= Account::MAX as usize {
@@ -69,9 +69,9 @@ impl Chat {
 
     /// Returns the members whose sessions were issued for `join`, each with the salt of its token. In a chat with
     /// accounts, one browser may have presented the same secret for several accounts.
-    pub fn members_given_for(&self, join: JoinDigest, now: Timestamp) -> impl Iterator<Item = (&Member, Salt)> {
+    pub fn members_issued_for(&self, join: JoinDigest, now: Timestamp) -> impl Iterator<Item = (&Member, Salt)> {
         self.live_sessions(now)
-            .filter(move |(_, session)| session.is_given_for(join.as_source()))
+            .filter(move |(_, session)| session.is_issued_for(join.as_source()))
             .filter_map(|(member, session)| session.source.map(|source| (member, source.salt)))
     }
 
@@ -82,7 +82,7 @@ impl Chat {
         now: Timestamp,
         randomness: Randomness,
     ) -> Result<Event, Refusal> {
-        self.may_register(username, now)?;
+        self.check_registration(username, now)?;
         let member_id = MemberId::from_random_bytes(randomness.id);
         let (username, password) = (username.clone(), password.clone());
         Ok(Event::Registered { account: Account { member_id, username, password, role: Role::Guest } })
@@ -106,7 +106,7 @@ impl Chat {
             let member = Member::guest(account.member_id, &account.username, join, session, now);
             return Ok(vec![Event::MemberJoined { member: Member { role: account.role, ..member } }]);
         };
-        if member.sessions.iter().any(|session| session.is_given_for(join.as_source())) {
+        if member.sessions.iter().any(|session| session.is_issued_for(join.as_source())) {
             return Ok(Vec::new());
         }
         self.start_session(member, session, ends_oldest)

@@ -64,7 +64,7 @@ impl Chat {
         let session = self.session_given_for_join(join, now, randomness)?;
         let session = Session { expires_at: session.expires_at.min(until), ..session };
         if let Some(member) = self.member_joined_as(join, now) {
-            return Ok(member.give_seat(join, session));
+            return Ok(member.reissue_session(join, session));
         }
         if self.was_removed(join) {
             return Err(Refusal::Removed);

@@ -258,7 +258,7 @@ impl Chat {
     ///
     /// # Errors
     /// [`Refusal::SessionRequired`] if the address allows less than `access`, [`Refusal::ChatNotFound`].
-    pub fn allows_by_address(&self, access: PublicAccess) -> Result<(), Refusal> {
+    pub fn check_public_access(&self, access: PublicAccess) -> Result<(), Refusal> {
         if self.settings()?.public_access >= access { Ok(()) } else { Err(Refusal::SessionRequired) }
     }
 

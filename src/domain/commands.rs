@@ -30,7 +30,7 @@ pub enum Command {
     RevokeInvite {
         by: SessionDigest,
         invite_id: InviteId,
-        members_go: bool,
+        removes_members: bool,
     },
     /// Redeems an invite: takes a seat, or knocks if the invite asks first. Repeating it with the same `join` gives
     /// the same seat or knock.
@@ -78,7 +78,7 @@ pub enum Command {
         client_id: Option<ClientId>,
     },
     /// Posts without a session, if the chat's address is enough to post.
-    PostByAddress {
+    PostPublicly {
         text: MessageText,
     },
     /// Frees the seat of `member_id`: the caller's own, or a guest's if the caller is an owner. An owner can also
@@ -215,8 +215,8 @@ impl Chat {
             Command::CreateInvite { by, terms } => {
                 self.create_invite(*by, terms, now, randomness).map(|event| vec![event])
             }
-            Command::RevokeInvite { by, invite_id, members_go } => {
-                self.revoke_invite(*by, *invite_id, *members_go, now)
+            Command::RevokeInvite { by, invite_id, removes_members } => {
+                self.revoke_invite(*by, *invite_id, *removes_members, now)
             }
             Command::Join { key, join, username } => {
                 Ok(self.join(*key, *join, username, now, randomness)?.into_iter().collect())
@@ -234,7 +234,7 @@ impl Chat {
             Command::WithdrawKnock { ticket, knock_id } => self.withdraw_knock(*ticket, *knock_id, now),
             Command::Post { by, text, client_id } => Ok(self.post(*by, text, *client_id, now)?.into_iter().collect()),
             Command::Rename { join, username } => Ok(self.rename(*join, username, now)?.into_iter().collect()),
-            Command::PostByAddress { text } => self.post_by_address(text, now).map(|event| vec![event]),
+            Command::PostPublicly { text } => self.post_publicly(text, now).map(|event| vec![event]),
             Command::Remove { by, member_id, revokes_invite } => self.remove(*by, *member_id, *revokes_invite, now),
             Command::SetRole { by, member_id, role } => self.set_role(*by, *member_id, *role, now),
             Command::Renew { by } => self.renew(*by, now, randomness),

@@ -136,14 +136,15 @@ impl Chat {
         &self,
         by: SessionDigest,
         invite_id: InviteId,
-        members_go: bool,
+        removes_members: bool,
         now: Timestamp,
     ) -> Result<Vec<Event>, Refusal> {
         self.authenticate_owner(by, now)?;
         if !self.invites.iter().any(|invite| invite.id == invite_id) {
             return Err(Refusal::NotFound("invite"));
         }
-        let goes = |member: &&Member| members_go && member.invite_id == Some(invite_id) && member.role != Role::Owner;
+        let goes =
+            |member: &&Member| removes_members && member.invite_id == Some(invite_id) && member.role != Role::Owner;
         let gone = self.live_members(now).filter(goes);
         let gone = gone.map(|member| Event::MemberLeft { member_id: member.id, why: Departure::Removed, at: now });
         let declined = self.decline_all_by(invite_id, now);
@@ -162,12 +163,12 @@ impl Chat {
     ) -> Result<Option<Event>, Refusal> {
         let session = self.session_given_for_join(join, now, randomness)?;
         if let Some(member) = self.member_joined_as(join, now) {
-            return Ok(member.give_seat(join, session));
+            return Ok(member.reissue_session(join, session));
         }
         if self.knock_joined_as(join, now).is_some() {
             return Ok(None);
         }
-        let invite = self.admit(key, now)?;
+        let invite = self.redeemable_invite(key, now)?;
         self.check_name(username, None, now)?;
         if invite.asks_first || self.was_removed(join) {
             return self.knock_at(invite, join, username, now, randomness).map(Some);
@@ -181,7 +182,7 @@ impl Chat {
     ///
     /// # Errors
     /// [`Refusal::InvalidInvite`], [`Refusal::ChatFull`], or [`Refusal::ChatNotFound`].
-    pub fn admit(&self, key: InviteDigest, now: Timestamp) -> Result<&Invite, Refusal> {
+    pub fn redeemable_invite(&self, key: InviteDigest, now: Timestamp) -> Result<&Invite, Refusal> {
         let invite = self.open_invite(key, now)?;
         self.free_seats(now).map(|_| invite)
     }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::{
     Chat, Departure, Event, Invite, InviteId, JoinDigest, KnockId, Member, MemberId, Randomness, Refusal, Role, Salt,
-    Session, SessionDigest, Source, TicketDigest, Timestamp, Username,
+    Session, SessionDigest, SessionSource, TicketDigest, Timestamp, Username,
 };
 
 /// A guest's request to join, which an owner must approve.
@@ -120,7 +120,7 @@ impl Chat {
     ) -> Result<Vec<Event>, Refusal> {
         self.authenticate_owner(by, now)?;
         let knock = self.waiting_knocks(now).find(|knock| knock.id == knock_id);
-        let knock = knock.ok_or(Refusal::NotFound("waiting knock"))?;
+        let knock = knock.ok_or(Refusal::NotFound("knock"))?;
         match decision {
             Decision::Approve => {
                 self.free_seats(now)?;
@@ -135,7 +135,7 @@ impl Chat {
                         digest: knock.session,
                         started_at: now,
                         expires_at: now.after(self.settings()?.session_lifetime),
-                        source: Some(Source { digest: knock.join.as_source(), salt: knock.salt }),
+                        source: Some(SessionSource { digest: knock.join.as_source(), salt: knock.salt }),
                     }],
                 };
                 Ok(vec![decided(knock, KnockStatus::Approved, now), Event::MemberJoined { member }])

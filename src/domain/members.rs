@@ -12,7 +12,7 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Can also create invites, decide knocks, remove guests and end the chat.
+    /// Can also create invites, decide knocks, change roles, remove guests and end the chat.
     Owner,
     /// Can read and post messages.
     Guest,
@@ -50,8 +50,8 @@ impl Member {
 
     /// Replaces the member's session with `session`, for a caller who presents `join` again. Returns `None` if the
     /// current session was issued for `join` already.
-    pub(super) fn give_seat(&self, join: JoinDigest, session: Session) -> Option<Event> {
-        let before = self.sessions.first().filter(|before| !before.is_given_for(join.as_source()))?;
+    pub(super) fn reissue_session(&self, join: JoinDigest, session: Session) -> Option<Event> {
+        let before = self.sessions.first().filter(|before| !before.is_issued_for(join.as_source()))?;
         let session = Session { started_at: before.started_at, ..session };
         Some(Event::SessionRenewed { member_id: self.id, ended: before.digest, session })
     }
@@ -91,7 +91,7 @@ impl Chat {
     /// [`Refusal::UsernameTaken`].
     pub fn check_name(&self, username: &Username, own: Option<MemberId>, now: Timestamp) -> Result<(), Refusal> {
         let is_taken = self.taken_names(own, now).any(|taken| taken.same_as(username));
-        let is_nobodys = username.is_anonymous() && self.allows_by_address(PublicAccess::Post).is_ok();
+        let is_nobodys = username.is_anonymous() && self.check_public_access(PublicAccess::Post).is_ok();
         if is_taken || is_nobodys { Err(Refusal::UsernameTaken) } else { Ok(()) }
     }
 

@@ -87,8 +87,8 @@ impl Chat {
     }
 
     /// Posts a message without a session, if the chat's address is enough to post.
-    pub(super) fn post_by_address(&self, text: &MessageText, now: Timestamp) -> Result<Event, Refusal> {
-        self.allows_by_address(PublicAccess::Post)?;
+    pub(super) fn post_publicly(&self, text: &MessageText, now: Timestamp) -> Result<Event, Refusal> {
+        self.check_public_access(PublicAccess::Post)?;
         let message = self.message(MemberId::ANONYMOUS, Username::anonymous(), text, None, now);
         Ok(Event::MessagePosted { message })
     }

@@ -1,8 +1,8 @@
 //! Ownership: a chat with members always has an owner, and an owner can recover a lost seat.
 
 use super::{
-    Chat, Event, Member, MemberId, Randomness, Recovery, RecoveryDigest, Refusal, Role, Session, SessionDigest, Source,
-    SourceDigest, Timestamp, Username,
+    Chat, Event, Member, MemberId, Randomness, Recovery, RecoveryDigest, Refusal, Role, Session, SessionDigest,
+    SessionSource, SourceDigest, Timestamp, Username,
 };
 
 impl Chat {
@@ -33,10 +33,10 @@ impl Chat {
         if role == Role::Guest {
             let invalid = |problem: &str| Err(Refusal::Invalid { field: "role", problem: problem.into() });
             if actor.id != member_id {
-                return invalid("cannot be taken from another owner; only that owner can give it up");
+                return invalid("must stay `owner`: only an owner can give up their own role");
             }
             if self.live_members(now).filter(|member| member.role == Role::Owner).count() < 2 {
-                return invalid("cannot be given up while you are the only owner; make another member an owner first");
+                return invalid("must stay `owner` while you are the only owner; make another member an owner first");
             }
         }
         Ok(vec![Event::RoleChanged { member_id, role }])
@@ -68,7 +68,7 @@ impl Chat {
         let recovery = recovery.ok_or(Refusal::InvalidRecovery)?;
         let given_for = Some(code.as_source());
         let session =
-            self.new_session(randomness, Some(Source { digest: code.as_source(), salt: randomness.salt }), now)?;
+            self.new_session(randomness, Some(SessionSource { digest: code.as_source(), salt: randomness.salt }), now)?;
         if let Some(member) = self.live_members(now).find(|member| member.id == recovery.member_id) {
             // In a chat with accounts, the seat's other sessions are browsers of the same account.
             let back = if self.account_of(member.id).is_some() {
@@ -99,7 +99,7 @@ impl Chat {
     /// that session and the new code are still valid.
     #[must_use]
     pub fn recovered_by(&self, code: RecoveryDigest, now: Timestamp) -> Option<(&Member, &Session)> {
-        let (member, session) = self.session_given_for(code.as_source(), now)?;
+        let (member, session) = self.session_issued_for(code.as_source(), now)?;
         let is_of_code =
             |recovery: &&Recovery| recovery.member_id == member.id && recovery.source == Some(code.as_source());
         self.recoveries.iter().find(is_of_code).map(|_| (member, session))

@@ -23,7 +23,9 @@ pub enum Refusal {
     BrowserSessionRequired,
     #[error("Your session in this chat has ended. Enter the chat again.")]
     SessionExpired,
-    #[error("This invite is not valid. It may have expired, been revoked, been used up, or been copied only in part.")]
+    #[error(
+        "This invite is not valid. It may have expired, been revoked or been used up, or part of the key is missing."
+    )]
     InvalidInvite,
     #[error("You need the ticket of this knock. Send it as `Authorization: Bearer <ticket>`.")]
     TicketRequired,
@@ -41,7 +43,7 @@ pub enum Refusal {
     TooManyKnocks { retry_after: Duration },
     #[error("There is no such chat. It may have ended.")]
     ChatNotFound,
-    #[error("There is no such {0} in this chat.")]
+    #[error("This chat has no such {0}.")]
     NotFound(&'static str),
     #[error("This chat is full: {capacity} of {capacity} seats are taken. Try again when a seat is free.")]
     ChatFull { capacity: u32 },
@@ -49,7 +51,7 @@ pub enum Refusal {
     UsernameTaken,
     #[error("Someone in the chatroom “{}” already has that name. Choose another.", .0.as_str())]
     UsernameTakenIn(ChatName),
-    #[error("This account is already used in {at_most} browsers, which is the maximum. Log out in one of them first.")]
+    #[error("This account is logged in on {at_most} browsers, which is the maximum. Log out on one of them first.")]
     TooManySessions { at_most: usize },
     #[error("Too many streams are open: at most {at_most} are allowed. Close one, or poll for new messages.")]
     TooManyStreams { at_most: usize },

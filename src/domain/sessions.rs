@@ -15,7 +15,7 @@ pub struct Session {
     pub started_at: Timestamp,
     pub expires_at: Timestamp,
     /// `None` if the token was not issued for a secret, so it cannot be issued again.
-    pub source: Option<Source>,
+    pub source: Option<SessionSource>,
 }
 
 impl Session {
@@ -33,7 +33,7 @@ impl Session {
     }
 
     /// Whether the session was issued for the secret with this digest.
-    pub(super) fn is_given_for(&self, source: SourceDigest) -> bool {
+    pub(super) fn is_issued_for(&self, source: SourceDigest) -> bool {
         self.source.is_some_and(|given| given.digest == source)
     }
 }
@@ -41,7 +41,7 @@ impl Session {
 /// The secret that a session was issued for, and the salt of its token. A caller who presents the same secret again
 /// gets the same token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct SessionSource {
     pub digest: SourceDigest,
     pub salt: Salt,
 }
@@ -63,26 +63,26 @@ impl Chat {
         let member = self.authenticate(by, now)?;
         let started_at = member.session(by).map_or(now, |before| before.started_at);
         let session =
-            self.new_session(randomness, Some(Source { digest: by.as_source(), salt: randomness.salt }), now)?;
+            self.new_session(randomness, Some(SessionSource { digest: by.as_source(), salt: randomness.salt }), now)?;
         Ok(vec![Event::SessionRenewed { member_id: member.id, ended: by, session: Session { started_at, ..session } }])
     }
 
     /// Returns the session that replaced this token within the last five minutes.
     #[must_use]
     pub fn renewed_by(&self, token: SessionDigest, now: Timestamp) -> Option<&Session> {
-        self.session_given_for(token.as_source(), now).map(|(_, session)| session)
+        self.session_issued_for(token.as_source(), now).map(|(_, session)| session)
     }
 
-    pub(super) fn session_given_for(&self, source: SourceDigest, now: Timestamp) -> Option<(&Member, &Session)> {
+    pub(super) fn session_issued_for(&self, source: SourceDigest, now: Timestamp) -> Option<(&Member, &Session)> {
         let lifetime = self.settings().ok()?.session_lifetime;
         let is_recent = |session: &Session| session.expires_at > now.after(lifetime.saturating_sub(RETRY_WITHIN));
-        self.live_sessions(now).find(|(_, session)| session.is_given_for(source) && is_recent(session))
+        self.live_sessions(now).find(|(_, session)| session.is_issued_for(source) && is_recent(session))
     }
 
     pub(super) fn new_session(
         &self,
         randomness: Randomness,
-        source: Option<Source>,
+        source: Option<SessionSource>,
         now: Timestamp,
     ) -> Result<Session, Refusal> {
         let expires_at = now.after(self.settings()?.session_lifetime);
@@ -96,7 +96,7 @@ impl Chat {
         now: Timestamp,
         randomness: Randomness,
     ) -> Result<Session, Refusal> {
-        self.new_session(randomness, Some(Source { digest: join.as_source(), salt: randomness.salt }), now)
+        self.new_session(randomness, Some(SessionSource { digest: join.as_source(), salt: randomness.salt }), now)
     }
 
     /// Starts another session of `member`. If the member has the maximum number of sessions, `ends_oldest` ends the

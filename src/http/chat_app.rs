@@ -18,7 +18,7 @@ use super::auth::secret;
 use super::body::RequestBody;
 use super::origin::{SiteUrl, check_origin};
 use super::path::HashKeyInPath;
-use super::problem::{Answer, Failure};
+use super::problem::{Failure, HandlerResult};
 use super::query::cursor;
 use super::responses::{
     BrowserSessionRequired, ChatNotFound, InvalidField, InvalidJson, PayloadTooLarge, TooManyRequests, Unavailable,
@@ -61,7 +61,7 @@ struct Browser(BrowserToken);
 impl FromRequestParts<AppState> for Browser {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Answer<Self> {
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> HandlerResult<Self> {
         let by_cookie = !parts.headers.contains_key(header::AUTHORIZATION);
         if by_cookie && !parts.method.is_safe() {
             let site = SiteUrl::from_request_parts(parts, state).await?;
@@ -79,7 +79,7 @@ fn session_cookie(is_secure: bool, token: String, lifetime: Duration) -> Cookie<
 
 /// Create a browser session.
 ///
-/// The session is one name for all chats that are entered by their address, and lasts at most six hours. If the cookie
+/// The session is one name for all `open` chats, and lasts at most six hours. If the cookie
 /// or the `Authorization` header already has a session, the call renames that session and its seats, and the other
 /// members of those chats are notified.
 #[utoipa::path(post, path = "/sessions", tag = "chat app", operation_id = "chat_app_open_session",
@@ -98,7 +98,7 @@ async fn open_session(
     site: SiteUrl,
     headers: HeaderMap,
     RequestBody(request): RequestBody<NewBrowserSession>,
-) -> Answer<impl IntoResponse> {
+) -> HandlerResult<impl IntoResponse> {
     // Another site must not give the visitor's browser a name.
     check_origin(&headers, &site)?;
     let username = Username::parse(&request.username)?;
@@ -125,7 +125,7 @@ async fn open_session(
         (status = 200, description = "The name, and when the session expires", body = OwnName),
         BrowserSessionRequired, Unavailable,
     ))]
-async fn show_session(State(service): State<Service>, Browser(token): Browser) -> Answer<Json<OwnName>> {
+async fn show_session(State(service): State<Service>, Browser(token): Browser) -> HandlerResult<Json<OwnName>> {
     let session = service.show_browser_session(&token).await?;
     Ok(Json(OwnName { username: session.username.as_str().to_owned(), expires_at: session.expires_at }))
 }
@@ -145,7 +145,7 @@ async fn end_session(
     site: SiteUrl,
     headers: HeaderMap,
     Browser(token): Browser,
-) -> Answer<impl IntoResponse> {
+) -> HandlerResult<impl IntoResponse> {
     service.end_browser_session(&token).await?;
     let mut ended = session_cookie(site.is_secure(&headers), String::new(), Duration::ZERO);
     // The default path of this address would be one folder too deep.
@@ -167,7 +167,7 @@ async fn create_chat(
     Extension(caller): Extension<Caller>,
     SiteUrl(site): SiteUrl,
     RequestBody(request): RequestBody<NewChatroom>,
-) -> Answer<(StatusCode, Json<Chatroom>)> {
+) -> HandlerResult<(StatusCode, Json<Chatroom>)> {
     let (name, settings) = request.parse()?;
     let chat_id = service.open_chat(caller, None, Some(name.clone()), settings).await?;
     let url = format!("{site}{}", addresses::chatroom(chat_id));
@@ -187,7 +187,7 @@ async fn create_chat(
     responses(
         (status = 200, description = "The chatroom's messages", body = ChatroomMessages),
         (status = 400, description = "`invalid_request`: `after` is not a number", body = Problem),
-        (status = 409, description = "`wrong_admission`: the chat is not entered by its address", body = Problem),
+        (status = 409, description = "`wrong_admission`: the chat's `admission` is not `open`", body = Problem),
         BrowserSessionRequired, ChatNotFound, Unavailable,
     ))]
 async fn read_chat(
@@ -195,8 +195,8 @@ async fn read_chat(
     HashKeyInPath(chat_id): HashKeyInPath,
     Query(query): Query<Vec<(String, String)>>,
     Browser(token): Browser,
-) -> Answer<Json<ChatroomMessages>> {
-    let (name, read) = service.read_by_address(chat_id, &token, cursor(&query)?).await?;
+) -> HandlerResult<Json<ChatroomMessages>> {
+    let (name, read) = service.read_open_chat(chat_id, &token, cursor(&query)?).await?;
     Ok(Json(ChatroomMessages::new(chat_id.as_uuid(), name.as_ref(), &read)))
 }
 
@@ -210,7 +210,7 @@ async fn read_chat(
     responses(
         (status = 201, description = "The new message", body = ChatroomMessage),
         (status = 403, description = "`origin_not_allowed`: sent by a page of another site; `removed`: an owner removed this guest", body = Problem),
-        (status = 409, description = "`chat_full`, `username_taken`, or `wrong_admission`: the chat is not entered by its address", body = Problem),
+        (status = 409, description = "`chat_full`, `username_taken`, or `wrong_admission`: the chat's `admission` is not `open`", body = Problem),
         (status = 422, description = "`invalid_request`: `content` is missing or invalid", body = Problem),
         InvalidJson, BrowserSessionRequired, ChatNotFound, PayloadTooLarge, TooManyRequests, Unavailable,
     ))]
@@ -220,9 +220,9 @@ async fn post_message(
     HashKeyInPath(chat_id): HashKeyInPath,
     Browser(token): Browser,
     RequestBody(request): RequestBody<ChatroomPostBody>,
-) -> Answer<(StatusCode, Json<ChatroomMessage>)> {
+) -> HandlerResult<(StatusCode, Json<ChatroomMessage>)> {
     let text = MessageText::parse(&request.content).map_err(|refusal| refusal.of_field("content"))?;
-    let posted = service.post_by_address(caller, chat_id, &token, text).await?;
+    let posted = service.post_to_open_chat(caller, chat_id, &token, text).await?;
     Ok((StatusCode::CREATED, Json((&posted.message).into())))
 }
 
@@ -236,7 +236,7 @@ async fn post_message(
     responses(
         (status = 201, description = "The seat and its session", body = Joined),
         (status = 403, description = "`origin_not_allowed`: sent by a page of another site; `removed`: an owner removed this guest", body = Problem),
-        (status = 409, description = "`chat_full`, `username_taken`, or `wrong_admission`: the chat is not entered by its address", body = Problem),
+        (status = 409, description = "`chat_full`, `username_taken`, or `wrong_admission`: the chat's `admission` is not `open`", body = Problem),
         BrowserSessionRequired, ChatNotFound, TooManyRequests, Unavailable,
     ))]
 async fn enter_chat(
@@ -244,7 +244,7 @@ async fn enter_chat(
     Extension(caller): Extension<Caller>,
     HashKeyInPath(chat_id): HashKeyInPath,
     Browser(token): Browser,
-) -> Answer<(StatusCode, Json<Joined>)> {
+) -> HandlerResult<(StatusCode, Json<Joined>)> {
     let seat = service.enter(caller, chat_id, &token).await?;
     Ok((StatusCode::CREATED, Json((&seat).into())))
 }

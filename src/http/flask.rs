@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use super::AppState;
 use super::body::{OptionalRequestBody, RequestBody};
 use super::path::ChatInPath;
-use super::problem::{Answer, Failure};
+use super::problem::{Failure, HandlerResult};
 use super::responses::{InvalidJson, PayloadTooLarge, TooManyRequests, Unavailable};
 use crate::domain::{
     Admission, ChatName, Message, MessageText, PublicAccess, Refusal, Session, SessionToken, Settings, Username,
@@ -52,7 +52,7 @@ async fn create_room(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
     OptionalRequestBody(request): OptionalRequestBody<NewRoom>,
-) -> Answer<Json<Room>> {
+) -> HandlerResult<Json<Room>> {
     // By its document, a room can always be created.
     let alias = request.alias.as_deref().and_then(ChatName::fit);
     let alias =
@@ -92,8 +92,8 @@ async fn show_room(ChatInPath(chat_id): ChatInPath) -> Redirect {
 async fn register(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
-    chat: Answer<ChatInPath>,
-    body: Answer<RequestBody<Credentials>>,
+    chat: HandlerResult<ChatInPath>,
+    body: HandlerResult<RequestBody<Credentials>>,
 ) -> Response {
     let done = async {
         let (ChatInPath(chat_id), RequestBody(request)) = (chat?, body?);
@@ -118,8 +118,8 @@ async fn register(
 async fn log_in(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
-    chat: Answer<ChatInPath>,
-    body: Answer<RequestBody<Credentials>>,
+    chat: HandlerResult<ChatInPath>,
+    body: HandlerResult<RequestBody<Credentials>>,
 ) -> Response {
     let done = async {
         let (ChatInPath(chat_id), RequestBody(request)) = (chat?, body?);
@@ -158,7 +158,7 @@ async fn log_in(
 async fn get_conversation(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
-) -> Answer<Json<Vec<String>>> {
+) -> HandlerResult<Json<Vec<String>>> {
     let read = service.read_publicly(chat_id, 0).await?;
     let extra = read.messages.len().saturating_sub(CONVERSATION);
     Ok(Json(read.messages[extra..].iter().map(line).collect()))
@@ -177,8 +177,8 @@ async fn get_conversation(
     ))]
 async fn post_message(
     State(service): State<Service>,
-    chat: Answer<ChatInPath>,
-    body: Answer<RequestBody<PostBody>>,
+    chat: HandlerResult<ChatInPath>,
+    body: HandlerResult<RequestBody<PostBody>>,
 ) -> Response {
     let done = async {
         let (ChatInPath(chat_id), RequestBody(request)) = (chat?, body?);
@@ -195,7 +195,7 @@ async fn post_message(
     outcome(done.await.map_err(|Failure(problem)| Failure(translate_problem(problem))))
 }
 
-fn outcome(done: Answer<()>) -> Response {
+fn outcome(done: HandlerResult<()>) -> Response {
     match done {
         Ok(()) => Json(Outcome { succeeded: true, explanation: None }).into_response(),
         Err(Failure(problem)) => refused(&problem, |explanation| Outcome { succeeded: false, explanation }),

@@ -6,7 +6,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::AppState;
-use super::problem::Answer;
+use super::problem::HandlerResult;
 use crate::service::Service;
 use crate::wire::{Health, Problem};
 
@@ -28,7 +28,7 @@ async fn show_liveness() -> Json<Health> {
     (status = 200, description = "The store answers", body = Health),
     (status = 503, description = "`unavailable`: the store does not answer", body = Problem),
 ))]
-async fn show_readiness(State(service): State<Service>) -> Answer<Json<Health>> {
+async fn show_readiness(State(service): State<Service>) -> HandlerResult<Json<Health>> {
     service.check_store().await?;
     Ok(Json(Health { status: "ok".into() }))
 }

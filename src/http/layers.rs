@@ -21,7 +21,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId
 use tower_http::trace::TraceLayer;
 use tracing::Span;
 
-use super::problem::{Answer, Failure};
+use super::problem::{Failure, HandlerResult};
 use super::{AppState, Limits, origin};
 use crate::config::Config;
 use crate::wire::{Code, Problem};
@@ -91,7 +91,7 @@ impl Default for BodyTimeout {
 
 /// Reads the body before the handler runs, so that all handlers, server functions included, refuse a body that is too
 /// large, too slow or cut off in the same way.
-async fn read_body(request: Request) -> Answer<Request> {
+async fn read_body(request: Request) -> HandlerResult<Request> {
     let announced = request.headers().get(header::CONTENT_LENGTH);
     let length = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
@@ -116,7 +116,7 @@ fn payload_too_large() -> Failure {
 }
 
 /// Replaces a panic, and any other response with status 500, with a problem.
-async fn explain_failures(answer: impl Future<Output = Answer<Response>>, id: Option<RequestId>) -> Response {
+async fn explain_failures(answer: impl Future<Output = HandlerResult<Response>>, id: Option<RequestId>) -> Response {
     let answer = AssertUnwindSafe(answer).catch_unwind().await;
     match answer.map(IntoResponse::into_response) {
         Ok(response) if response.status() != StatusCode::INTERNAL_SERVER_ERROR => return response,

@@ -70,9 +70,9 @@ pub fn api_document() -> Value {
         title = "Watch Party",
         description = "Private group chat that leaves nothing behind. Bodies are JSON in UTF-8 with `snake_case` names; \
             times are RFC 3339 in UTC. Errors are `application/problem+json` with a stable `code`. Unknown fields are \
-            ignored. A request body may have at most 64 KiB. Every call that takes JSON also takes a form \
-            (`application/x-www-form-urlencoded`) with the same fields. Every path works with and without a slash at \
-            its end."
+            ignored. A request body can be at most 64 KiB. Every call that takes JSON also takes a form \
+            (`application/x-www-form-urlencoded`) with the same fields. Every path works with and without a trailing \
+            slash."
     ),
     servers((url = "./", description = "The server of this document")),
     tags(
@@ -87,13 +87,13 @@ pub fn api_document() -> Value {
         (name = "chat app", description = "The dialect of Chat App: one username for each browser session, and chatrooms that anyone with the address can enter"),
         (name = "operations", description = "For operators of the server"),
     ),
-    modifiers(&SessionTokenScheme)
+    modifiers(&SecuritySchemes)
 )]
 struct ApiDocument;
 
-struct SessionTokenScheme;
+struct SecuritySchemes;
 
-impl Modify for SessionTokenScheme {
+impl Modify for SecuritySchemes {
     fn modify(&self, document: &mut openapi::OpenApi) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)

@@ -24,7 +24,7 @@ use super::accept::wants_page;
 use super::chat_app::browser_token;
 use super::origin::{relative_root, requested_path};
 use super::path::ChatInPath;
-use super::problem::{Answer, Failure};
+use super::problem::{Failure, HandlerResult};
 use crate::app::server_fns::AnswerHead;
 use crate::app::{App, PublicUrl, RelativeRoot, shell};
 use crate::domain::Refusal;
@@ -153,9 +153,9 @@ async fn redirect_to_start() -> Redirect {
 /// from there.
 async fn show_chatroom(
     State(state): State<AppState>,
-    chat: Answer<ChatInPath>,
+    chat: HandlerResult<ChatInPath>,
     request: Request<Body>,
-) -> Answer<Response> {
+) -> HandlerResult<Response> {
     let chat_id = match chat {
         Ok(ChatInPath(chat_id)) => chat_id,
         Err(_) if wants_page(request.headers()) => {

@@ -17,7 +17,7 @@ const UNAVAILABLE_RETRY: std::time::Duration = std::time::Duration::from_secs(2)
 pub(super) struct Failure(pub(super) Problem);
 
 /// The result of a handler.
-pub(super) type Answer<T> = Result<T, Failure>;
+pub(super) type HandlerResult<T> = Result<T, Failure>;
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
@@ -43,7 +43,7 @@ impl From<Error> for Problem {
             Error::Refused(refusal) => refusal.into(),
             Error::Unavailable(Unavailable { cause }) => {
                 tracing::error!(cause, "the store is unavailable");
-                Self::new(Code::Unavailable, "The chats cannot be reached right now. Try again shortly.")
+                Self::new(Code::Unavailable, "The server cannot reach its store right now. Try again shortly.")
                     .retry_after(UNAVAILABLE_RETRY)
             }
             Error::Busy(_) => {

@@ -25,7 +25,7 @@ impl Service {
     ) -> Result<()> {
         self.limit(|limits| limits.check_register(caller))?;
         // Check the rules before the costly hash.
-        self.query(chat_id, |state, now| state.chat.may_register(&username, now)).await?;
+        self.query(chat_id, |state, now| state.chat.check_registration(&username, now)).await?;
         let password = self.inner.passwords.hash(password, self.draw_id()).await?;
         let randomness = Randomness { id: self.draw_id(), ..Randomness::NONE };
         self.execute(chat_id, Command::Register { username, password }, randomness).await.map(drop)

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use tokio::sync::Mutex;
 
-use super::{Caller, Error, Posted, Result, Seat, Service, seen};
+use super::{Caller, Error, Posted, Result, Seat, Service, with_current_role};
 use crate::domain::{
     BrowserSession, BrowserToken, Chat, ChatId, ChatName, Command, Event, JoinSecret, Member, MessageId, MessageText,
     MessagesAfter, Randomness, Refusal, SealedChatId, SessionDigest, Username,
@@ -173,16 +173,16 @@ impl Service {
         is_meant: impl Fn(&Chat, &Member) -> bool,
     ) -> Result<Seat> {
         self.query(chat_id, |state, now| {
-            let mut given = state.chat.members_given_for(join.digest(), now);
+            let mut given = state.chat.members_issued_for(join.digest(), now);
             let given = given.find(|(member, _)| is_meant(&state.chat, member));
             let (member, salt) = given.ok_or(Refusal::SessionExpired)?;
-            Ok(Seat { token: join.session(&salt), member: seen(&state.chat, member, now) })
+            Ok(Seat { token: join.session(&salt), member: with_current_role(&state.chat, member, now) })
         })
         .await
     }
 
     /// The chat's name and its messages after `after`. Takes no seat.
-    pub async fn read_by_address(
+    pub async fn read_open_chat(
         &self,
         chat_id: ChatId,
         token: &BrowserToken,
@@ -201,7 +201,7 @@ impl Service {
     }
 
     /// Posts a message, and takes a seat first if the browser has none.
-    pub async fn post_by_address(
+    pub async fn post_to_open_chat(
         &self,
         caller: Caller,
         chat_id: ChatId,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Caller, OpenInvite, Password, Result, Seat, Service};
+use super::{Caller, InviteWithKey, Password, Result, Seat, Service};
 use crate::domain::{
     Chat, ChatId, ChatName, Command, Event, InviteTerms, PasswordHash, Randomness, RecoveryCode, SessionToken,
     Settings, Timestamp, Username,
@@ -28,7 +28,7 @@ pub struct NewChat {
     pub seat: Seat,
     pub recovery: RecoveryCode,
     /// `None` if people do not join with invites.
-    pub invite: Option<OpenInvite>,
+    pub invite: Option<InviteWithKey>,
 }
 
 /// Who creates a chat.
@@ -83,7 +83,7 @@ impl Service {
             _ => None,
         });
         let member = member.expect("a chat that is created with an owner seats them");
-        let invite = chat.invites().first().map(|invite| OpenInvite { key, invite: invite.clone() });
+        let invite = chat.invites().first().map(|invite| InviteWithKey { key, invite: invite.clone() });
         Ok(NewChat { chat_id, seat: Seat { token, member }, recovery, invite })
     }
 

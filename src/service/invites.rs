@@ -6,7 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::watch::Watcher;
-use super::{Caller, Error, OpenInvite, Result, Seat, Service, seen};
+use super::{Caller, Error, InviteWithKey, Result, Seat, Service, with_current_role};
 use crate::domain::{
     Chat, ChatId, ChatName, Command, Event, Invite, InviteDigest, InviteId, InviteKey, InviteTerms, JoinDigest,
     JoinSecret, Knock, KnockId, KnockStatus, Member, Randomness, Refusal, Salt, SessionDigest, SessionToken, Ticket,
@@ -15,7 +15,7 @@ use crate::domain::{
 
 /// How a joining guest is recognised when the request is repeated.
 #[derive(Clone, Copy, Debug)]
-pub enum Joiner {
+pub enum JoinIdentity {
     /// Not at all: each request joins as a new guest.
     Unknown,
     /// By an id that the guest chose: with the same key it gives the same seat.
@@ -47,21 +47,21 @@ pub struct SharedInvite {
 
 /// The secrets of a joining guest.
 struct Secrets {
-    joiner: Joiner,
+    joiner: JoinIdentity,
     join: JoinSecret,
 }
 
 impl Secrets {
     fn ticket(&self, salt: &Salt) -> Ticket {
         match self.joiner {
-            Joiner::Credential(id) => Ticket::from_uuid(id),
+            JoinIdentity::Credential(id) => Ticket::from_uuid(id),
             _ => self.join.ticket(salt),
         }
     }
 
     fn session(&self, salt: &Salt) -> SessionToken {
         match self.joiner {
-            Joiner::Credential(id) => SessionToken::from_uuid(id),
+            JoinIdentity::Credential(id) => SessionToken::from_uuid(id),
             _ => self.join.session(salt),
         }
     }
@@ -74,16 +74,21 @@ impl Service {
         (key, randomness)
     }
 
-    fn secrets_of(&self, joiner: Joiner, key: &InviteKey) -> Secrets {
+    fn secrets_of(&self, joiner: JoinIdentity, key: &InviteKey) -> Secrets {
         let join = match joiner {
-            Joiner::Unknown => self.draw_secret(),
-            Joiner::JoinId(id) | Joiner::Credential(id) => JoinSecret::new(key, id),
+            JoinIdentity::Unknown => self.draw_secret(),
+            JoinIdentity::JoinId(id) | JoinIdentity::Credential(id) => JoinSecret::new(key, id),
         };
         Secrets { joiner, join }
     }
 
     /// Creates an invite; owners only.
-    pub async fn create_invite(&self, chat_id: ChatId, token: &SessionToken, terms: InviteTerms) -> Result<OpenInvite> {
+    pub async fn create_invite(
+        &self,
+        chat_id: ChatId,
+        token: &SessionToken,
+        terms: InviteTerms,
+    ) -> Result<InviteWithKey> {
         self.add_invite(chat_id, Some(token.digest()), terms).await
     }
 
@@ -93,12 +98,17 @@ impl Service {
         caller: Caller,
         chat_id: ChatId,
         terms: InviteTerms,
-    ) -> Result<OpenInvite> {
+    ) -> Result<InviteWithKey> {
         self.limit(|limits| limits.check_create(caller))?;
         self.add_invite(chat_id, None, terms).await
     }
 
-    async fn add_invite(&self, chat_id: ChatId, by: Option<SessionDigest>, terms: InviteTerms) -> Result<OpenInvite> {
+    async fn add_invite(
+        &self,
+        chat_id: ChatId,
+        by: Option<SessionDigest>,
+        terms: InviteTerms,
+    ) -> Result<InviteWithKey> {
         let (key, randomness) = self.draw_invite();
         let command = Command::CreateInvite { by, terms };
         let events = self.execute(chat_id, command, randomness).await?;
@@ -106,7 +116,7 @@ impl Service {
             Event::InviteCreated { invite } => Some(invite.clone()),
             _ => None,
         });
-        Ok(OpenInvite { key, invite: invite.expect("an invitation that is not refused makes an invite") })
+        Ok(InviteWithKey { key, invite: invite.expect("an invitation that is not refused makes an invite") })
     }
 
     /// Lists the invites, oldest first; owners only.
@@ -117,7 +127,7 @@ impl Service {
             chat.authenticate_owner(by, now)?;
             let came_by = |invite: &Invite| {
                 let members = chat.live_members(now).filter(|member| member.invite_id == Some(invite.id));
-                members.map(|member| seen(chat, member, now)).collect()
+                members.map(|member| with_current_role(chat, member, now)).collect()
             };
             let invites = chat.invites().iter();
             Ok(invites.map(|invite| SharedInvite { members: came_by(invite), invite: invite.clone() }).collect())
@@ -125,16 +135,16 @@ impl Service {
         .await
     }
 
-    /// Revokes an invite and declines its waiting knocks; owners only. `members_go` removes the guests who joined
+    /// Revokes an invite and declines its waiting knocks; owners only. `removes_members` removes the guests who joined
     /// with it.
     pub async fn revoke_invite(
         &self,
         chat_id: ChatId,
         token: &SessionToken,
         invite_id: InviteId,
-        members_go: bool,
+        removes_members: bool,
     ) -> Result<()> {
-        let command = Command::RevokeInvite { by: token.digest(), invite_id, members_go };
+        let command = Command::RevokeInvite { by: token.digest(), invite_id, removes_members };
         self.execute(chat_id, command, Randomness::NONE).await.map(drop)
     }
 
@@ -145,7 +155,7 @@ impl Service {
         caller: Caller,
         chat_id: ChatId,
         key: &InviteKey,
-        joiner: Joiner,
+        joiner: JoinIdentity,
     ) -> Result<(Option<ChatName>, bool)> {
         self.limit(|limits| limits.check_join(caller))?;
         let (key, join) = (key.digest(), self.secrets_of(joiner, key).join.digest());
@@ -153,7 +163,7 @@ impl Service {
             let chat = &state.chat;
             let asks_first = match join_status(chat, join, now)? {
                 Some(join_status) => join_status != JoinStatus::Seated,
-                None => chat.admit(key, now)?.asks_first || chat.was_removed(join),
+                None => chat.redeemable_invite(key, now)?.asks_first || chat.was_removed(join),
             };
             Ok((chat.name().cloned(), asks_first))
         })
@@ -167,7 +177,7 @@ impl Service {
         chat_id: ChatId,
         key: &InviteKey,
         username: Username,
-        joiner: Joiner,
+        joiner: JoinIdentity,
     ) -> Result<JoinOutcome> {
         self.limit(|limits| limits.check_join(caller))?;
         let secrets = self.secrets_of(joiner, key);
@@ -197,7 +207,7 @@ impl Service {
         &self,
         chat_id: ChatId,
         key: &InviteKey,
-        joiner: Joiner,
+        joiner: JoinIdentity,
     ) -> Result<Option<JoinStatus>> {
         let (key_digest, join) = (key.digest(), self.secrets_of(joiner, key).join.digest());
         let found = self.query(chat_id, |state, now| {
@@ -240,7 +250,7 @@ impl Service {
         caller: Caller,
         chat_id: ChatId,
         key: &InviteKey,
-        joiner: Joiner,
+        joiner: JoinIdentity,
     ) -> Result<Watcher<JoinStatus>> {
         let join = self.secrets_of(joiner, key).join.digest();
         self.watch(caller, chat_id, move |chat, now| join_status(chat, join, now)?.ok_or(Refusal::NotFound("knock")))
@@ -286,7 +296,7 @@ fn entrance(chat: &Chat, secrets: &Secrets, now: Timestamp) -> Result<JoinOutcom
             (token.digest() == session.digest).then_some(token)
         });
         let token = tokens.next().ok_or(Refusal::SessionExpired)?;
-        return Ok(JoinOutcome::Seated(Seat { token, member: seen(chat, member, now) }));
+        return Ok(JoinOutcome::Seated(Seat { token, member: with_current_role(chat, member, now) }));
     }
     let knock = chat.knock_joined_as(join, now).ok_or(Refusal::SessionExpired)?;
     Ok(JoinOutcome::Knocked { knock: knock.clone(), ticket: secrets.ticket(&knock.salt) })

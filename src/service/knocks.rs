@@ -1,7 +1,7 @@
 //! Knocks: listed, decided, watched, withdrawn.
 
 use super::watch::Watcher;
-use super::{Caller, Result, Seat, Service, seen};
+use super::{Caller, Result, Seat, Service, with_current_role};
 use crate::domain::{
     Chat, ChatId, Command, Decision, Knock, KnockId, Member, Randomness, Refusal, SessionToken, Ticket, TicketDigest,
     Timestamp,
@@ -87,6 +87,6 @@ fn knock_and_member(
     now: Timestamp,
 ) -> Result<(Knock, Option<Member>), Refusal> {
     let knock = chat.knock(knock_id, ticket, now)?;
-    let member = chat.member_by_knock(knock, now).map(|member| seen(chat, member, now));
+    let member = chat.member_by_knock(knock, now).map(|member| with_current_role(chat, member, now));
     Ok((knock.clone(), member))
 }

@@ -119,7 +119,7 @@ impl Limits {
     }
 
     /// Without a session, the address is all that is known of who posts.
-    pub(super) fn check_post_by_address(&self, caller: Caller) -> Result<(), Refusal> {
+    pub(super) fn check_post_publicly(&self, caller: Caller) -> Result<(), Refusal> {
         check(&self.posts_by_address, &caller)
     }
 

@@ -155,7 +155,7 @@ impl Follower {
             if let Some(ending) = self.ending {
                 return Err(ending);
             }
-            let presences = tokio::select! {
+            let received = tokio::select! {
                 biased;
                 broadcast = self.subscription.broadcasts.recv() => broadcast.map(Received::Broadcast).map_err(|error| match error {
                     RecvError::Lagged(_) => Ending::TooSlow,
@@ -165,7 +165,7 @@ impl Follower {
                 typing = self.subscription.typing.recv() => Ok(Received::Typing(typing.ok())),
                 _ = self.stopping.wait_for(|stopping| *stopping) => Err(Ending::Stopping),
             };
-            match presences {
+            match received {
                 Ok(Received::Broadcast(broadcast)) => self.take(broadcast),
                 Ok(Received::Typing(typing)) => typing.into_iter().for_each(|typing| self.take_typing(typing)),
                 Err(ending) => self.ending = Some(ending),

@@ -1,6 +1,6 @@
 //! The members of a chat: listed, removed, given roles.
 
-use super::{ONLINE_FOR, Result, Service, seen};
+use super::{ONLINE_FOR, Result, Service, with_current_role};
 use crate::domain::{ChatId, ChatName, Command, Member, MemberId, Randomness, Refusal, Role, SessionToken, Settings};
 
 /// A chat's members and settings.
@@ -24,7 +24,9 @@ impl Service {
             Ok(Roster {
                 name: state.chat.name().cloned(),
                 settings: state.chat.settings()?.clone(),
-                members: members.map(|member| (seen(&state.chat, member, now), is_online(member))).collect(),
+                members: members
+                    .map(|member| (with_current_role(&state.chat, member, now), is_online(member)))
+                    .collect(),
             })
         })
         .await
@@ -54,7 +56,7 @@ impl Service {
         self.execute(chat_id, Command::SetRole { by, member_id, role }, Randomness::NONE).await?;
         self.query(chat_id, |state, now| {
             let member = state.chat.live_members(now).find(|member| member.id == member_id);
-            member.map(|member| seen(&state.chat, member, now)).ok_or(Refusal::NotFound("member"))
+            member.map(|member| with_current_role(&state.chat, member, now)).ok_or(Refusal::NotFound("member"))
         })
         .await
     }

@@ -34,7 +34,7 @@ pub use accounts::Login;
 pub use chats::{Creator, NewChat, Owner, Retention};
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, OsEntropy};
-pub use invites::{JoinOutcome, JoinStatus, Joiner, SharedInvite};
+pub use invites::{JoinIdentity, JoinOutcome, JoinStatus, SharedInvite};
 pub use knocks::{KnockView, knock_view};
 pub use limits::Caller;
 pub use live::{Ending, Follower, Update};
@@ -94,7 +94,7 @@ impl Seat {
 
 /// An invite with its key.
 #[derive(Debug)]
-pub struct OpenInvite {
+pub struct InviteWithKey {
     pub key: InviteKey,
     pub invite: Invite,
 }
@@ -155,6 +155,6 @@ impl Service {
 }
 
 /// The member with the role that counts now: a guest may have become an owner because none was left.
-fn seen(chat: &Chat, member: &Member, now: Timestamp) -> Member {
+fn with_current_role(chat: &Chat, member: &Member, now: Timestamp) -> Member {
     Member { role: chat.role(member, now), ..member.clone() }
 }

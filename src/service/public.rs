@@ -20,7 +20,7 @@ impl Service {
         self.query(chat_id, |state, _| {
             let settings = state.chat.settings()?;
             if settings.admission.rules().is_by_invite {
-                state.chat.allows_by_address(PublicAccess::Read)?;
+                state.chat.check_public_access(PublicAccess::Read)?;
             }
             Ok(Preview {
                 name: state.chat.name().cloned(),
@@ -34,7 +34,7 @@ impl Service {
     /// The messages after `after`, in a chat that can be read without a session.
     pub async fn read_publicly(&self, chat_id: ChatId, after: MessageId) -> Result<MessagesAfter> {
         self.query(chat_id, |state, _| {
-            state.chat.allows_by_address(PublicAccess::Read)?;
+            state.chat.check_public_access(PublicAccess::Read)?;
             Ok(state.chat.messages_after(after))
         })
         .await
@@ -55,13 +55,13 @@ impl Service {
         text: MessageText,
         client_id: Option<ClientId>,
     ) -> Result<Posted> {
-        self.query(chat_id, |state, _| state.chat.allows_by_address(PublicAccess::Post)).await?;
+        self.query(chat_id, |state, _| state.chat.check_public_access(PublicAccess::Post)).await?;
         if client_id.is_some() {
-            let problem = "needs a session: without one, nobody can tell whose it is".into();
+            let problem = "requires a session: without one, the server cannot recognize a repeated post".into();
             return Err(Refusal::Invalid { field: "client_id", problem }.into());
         }
-        self.limit(|limits| limits.check_post_by_address(caller))?;
-        let events = self.execute(chat_id, Command::PostByAddress { text }, Randomness::NONE).await?;
+        self.limit(|limits| limits.check_post_publicly(caller))?;
+        let events = self.execute(chat_id, Command::PostPublicly { text }, Randomness::NONE).await?;
         let message = events.iter().find_map(|event| match event {
             Event::MessagePosted { message } => Some(message.clone()),
             _ => None,

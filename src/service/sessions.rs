@@ -1,6 +1,6 @@
 //! A member's sessions: listed, renewed, ended, recovered.
 
-use super::{Caller, Result, Seat, Service, seen};
+use super::{Caller, Result, Seat, Service, with_current_role};
 use crate::domain::{
     ChatId, Command, Member, Randomness, RecoveryCode, Refusal, SessionId, SessionToken, Timestamp, Username,
 };
@@ -68,7 +68,7 @@ impl Service {
             let member = state.chat.authenticate(by, now)?;
             state.touch_presence(member.id, now);
             let expires_at = member.session(by).map_or(now, |session| session.expires_at);
-            Ok((seen(&state.chat, member, now), expires_at))
+            Ok((with_current_role(&state.chat, member, now), expires_at))
         })
         .await
     }
@@ -103,7 +103,7 @@ impl Service {
         self.query(chat_id, |state, now| {
             let (member, session) = state.chat.recovered_by(digest, now).ok_or(Refusal::InvalidRecovery)?;
             let source = session.source.ok_or(Refusal::InvalidRecovery)?;
-            let seat = Seat { token: code.session(&source.salt), member: seen(&state.chat, member, now) };
+            let seat = Seat { token: code.session(&source.salt), member: with_current_role(&state.chat, member, now) };
             Ok((seat, code.next(&source.salt)))
         })
         .await

@@ -116,7 +116,7 @@ pub struct Retention {
     pub oldest_sent_at: Option<Timestamp>,
     /// Number of members.
     pub members: usize,
-    /// When the chat is deleted, unless someone enters or renews a session before then.
+    /// When the chat is deleted, unless someone joins, renews a session, or posts without one before then.
     #[schema(value_type = String, format = DateTime)]
     pub forgotten_at: Timestamp,
 }

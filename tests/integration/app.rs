@@ -19,7 +19,7 @@ use watch_party::config::{Config, StoreChoice};
 use watch_party::domain::{ChatId, InviteKey, SessionToken, Timestamp, Username};
 use watch_party::http::{AppState, router};
 use watch_party::service::{
-    Caller, Clock, Ending, Entropy, Follower, JoinOutcome, Joiner, Policy, Seat, Service, Update,
+    Caller, Clock, Ending, Entropy, Follower, JoinIdentity, JoinOutcome, Policy, Seat, Service, Update,
 };
 use watch_party::store::{MemoryStore, Stores};
 use watch_party::wire::LiveEvent;
@@ -121,7 +121,7 @@ pub fn caller() -> Caller {
 /// Joins by an invite that needs no approval. Returns `None` if the service refuses.
 pub async fn seat(service: &Service, chat_id: ChatId, key: &InviteKey, username: &str) -> Option<Seat> {
     let username = Username::parse(username).unwrap();
-    match service.join(caller(), chat_id, key, username, Joiner::Unknown).await.ok()? {
+    match service.join(caller(), chat_id, key, username, JoinIdentity::Unknown).await.ok()? {
         JoinOutcome::Seated(seat) => Some(seat),
         JoinOutcome::Knocked { .. } => panic!("the invite needs approval"),
     }

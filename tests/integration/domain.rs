@@ -15,13 +15,13 @@ const LIFETIME: Duration = Duration::from_hours(6);
 #[derive(Clone, Debug)]
 pub enum Step {
     Invite { by: usize, max_uses: Option<u32>, minutes: Option<u64>, asks_first: Option<bool> },
-    Revoke { by: usize, invite: usize, members_go: bool },
+    Revoke { by: usize, invite: usize, removes_members: bool },
     Join { key: usize, name: u8, again: bool },
     Register { name: u8 },
     LogIn { name: u8, browser: u8, ends_oldest: bool },
     EndSession { by: usize, session: usize },
     Rename { browser: u8, name: u8 },
-    PostByAddress,
+    PostPublicly,
     InviteByAddress { asks_first: Option<bool> },
     Enter { name: u8, browser: u8, minutes: u64 },
     Decide { by: usize, knock: usize, decision: Decision },
@@ -43,14 +43,14 @@ pub fn step() -> impl Strategy<Value = Step> {
         2 => (some.clone(), proptest::option::of(1..4_u32), proptest::option::of(1..500_u64), any::<Option<bool>>())
             .prop_map(|(by, max_uses, minutes, asks_first)| Step::Invite { by, max_uses, minutes, asks_first }),
         1 => (some.clone(), some.clone(), any::<bool>())
-            .prop_map(|(by, invite, members_go)| Step::Revoke { by, invite, members_go }),
+            .prop_map(|(by, invite, removes_members)| Step::Revoke { by, invite, removes_members }),
         8 => (some.clone(), 0..9_u8, any::<bool>()).prop_map(|(key, name, again)| Step::Join { key, name, again }),
         2 => (0..9_u8).prop_map(|name| Step::Register { name }),
         8 => (0..9_u8, 0..14_u8, any::<bool>())
             .prop_map(|(name, browser, ends_oldest)| Step::LogIn { name: name % 3, browser, ends_oldest }),
         2 => (some.clone(), some.clone()).prop_map(|(by, session)| Step::EndSession { by, session }),
         2 => (0..12_u8, 0..9_u8).prop_map(|(browser, name)| Step::Rename { browser, name }),
-        1 => Just(Step::PostByAddress),
+        1 => Just(Step::PostPublicly),
         1 => any::<Option<bool>>().prop_map(|asks_first| Step::InviteByAddress { asks_first }),
         6 => (0..9_u8, 0..12_u8, 1..500_u64)
             .prop_map(|(name, browser, minutes)| Step::Enter { name, browser, minutes }),
@@ -237,10 +237,10 @@ impl World {
                 let terms = InviteTerms::new(None, *max_uses, minutes.map(|m| m * 60), *asks_first).unwrap();
                 Command::CreateInvite { by: Some(by(self, *pick)), terms }
             }
-            Step::Revoke { by: pick, invite, members_go } => {
+            Step::Revoke { by: pick, invite, removes_members } => {
                 let invites = self.chat.invites();
                 let Some(invite) = invites.get(invite % invites.len().max(1)) else { return };
-                Command::RevokeInvite { by: by(self, *pick), invite_id: invite.id, members_go: *members_go }
+                Command::RevokeInvite { by: by(self, *pick), invite_id: invite.id, removes_members: *removes_members }
             }
             Step::Join { key: pick, name, again } => {
                 let Some(number) = self.keys.get(pick % self.keys.len().max(1)) else { return };
@@ -268,8 +268,8 @@ impl World {
             Step::Rename { browser, name } => {
                 Command::Rename { join: self.browser(*browser).digest(), username: username(*name) }
             }
-            Step::PostByAddress => {
-                Command::PostByAddress { text: MessageText::parse(&format!("posted at step {}", self.steps)).unwrap() }
+            Step::PostPublicly => {
+                Command::PostPublicly { text: MessageText::parse(&format!("posted at step {}", self.steps)).unwrap() }
             }
             Step::InviteByAddress { asks_first } => {
                 let terms = InviteTerms::new(None, None, None, *asks_first).unwrap();

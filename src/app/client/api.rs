@@ -19,7 +19,7 @@ use crate::wire::{Code, LiveEvent, Messages, PostMessage, Preview, Problem, Reco
 /// How long to wait for an answer, in milliseconds. A dead connection reports no error of its own.
 const TIMEOUT: u32 = 10_000;
 
-pub(super) type Answer<T> = Result<T, Problem>;
+pub(super) type ApiResult<T> = Result<T, Problem>;
 
 /// The calls of one chat, authenticated with `token`.
 #[derive(Clone, Debug)]
@@ -39,11 +39,11 @@ impl ChatApi {
         WebSocket::open_with_protocols(&address, &["watch-party", &format!("bearer.{}", self.token)]).ok()
     }
 
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Answer<T> {
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> ApiResult<T> {
         self.fetch(Method::GET, path, NOTHING).await
     }
 
-    pub(super) async fn execute(&self, method: Method, path: &str) -> Answer<()> {
+    pub(super) async fn execute(&self, method: Method, path: &str) -> ApiResult<()> {
         in_time(self.call(method, path, NOTHING)).await.map(drop)
     }
 
@@ -52,38 +52,38 @@ impl ChatApi {
         method: Method,
         path: &str,
         body: Option<&impl Serialize>,
-    ) -> Answer<T> {
+    ) -> ApiResult<T> {
         in_time(async { read(self.call(method, path, body).await?).await }).await
     }
 
-    pub(super) async fn call(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Answer<Response> {
+    pub(super) async fn call(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> ApiResult<Response> {
         let address = format!("{}{path}", self.chat_id);
         send(request(&address, method).header("Authorization", &format!("Bearer {}", self.token)), body).await
     }
 }
 
 /// Returns a preview of the chat. Needs no session.
-pub(crate) async fn preview_chat(chat_id: Uuid) -> Answer<Preview> {
+pub(crate) async fn preview_chat(chat_id: Uuid) -> ApiResult<Preview> {
     get_at(&format!("{chat_id}/preview")).await
 }
 
 /// Returns the messages of a chat that can be read without a session.
-pub(crate) async fn read_publicly(chat_id: Uuid, after: MessageId) -> Answer<Messages> {
+pub(crate) async fn read_publicly(chat_id: Uuid, after: MessageId) -> ApiResult<Messages> {
     get_at(&format!("{chat_id}?after={after}")).await
 }
 
 /// Posts a message in a chat that allows it without a session.
-pub(crate) async fn post_publicly(chat_id: Uuid, text: String) -> Answer<()> {
+pub(crate) async fn post_publicly(chat_id: Uuid, text: String) -> ApiResult<()> {
     let body = PostMessage { text, client_id: None };
     in_time(send(request(&chat_id.to_string(), Method::POST), Some(&body))).await.map(drop)
 }
 
-pub(super) async fn get_at<T: DeserializeOwned>(address: &str) -> Answer<T> {
+pub(super) async fn get_at<T: DeserializeOwned>(address: &str) -> ApiResult<T> {
     in_time(async { read(send(request(address, Method::GET), NOTHING).await?).await }).await
 }
 
 /// Recovers an owner's seat. Needs no session.
-pub(crate) async fn recover(chat_id: Uuid, recovery_code: String, username: String) -> Answer<Recovered> {
+pub(crate) async fn recover(chat_id: Uuid, recovery_code: String, username: String) -> ApiResult<Recovered> {
     let body = Recover { recovery_code, username: Some(username) };
     let request = request(&format!("{chat_id}/recover"), Method::POST);
     in_time(async { read(send(request, Some(&body)).await?).await }).await
@@ -98,7 +98,7 @@ pub(crate) fn read_event(frame: Frame) -> Option<LiveEvent> {
 }
 
 /// Returns `answer`, or an [`unreachable`] problem if it takes longer than [`TIMEOUT`].
-pub(crate) async fn in_time<T>(answer: impl Future<Output = Answer<T>>) -> Answer<T> {
+pub(crate) async fn in_time<T>(answer: impl Future<Output = ApiResult<T>>) -> ApiResult<T> {
     let answer = std::pin::pin!(answer);
     match select(answer, TimeoutFuture::new(TIMEOUT)).await {
         Either::Left((answer, _)) => answer,
@@ -121,7 +121,7 @@ pub(super) fn request(address: &str, method: Method) -> RequestBuilder {
     RequestBuilder::new(address).method(method).header("Accept", "application/json")
 }
 
-pub(super) async fn send(request: RequestBuilder, body: Option<&impl Serialize>) -> Answer<Response> {
+pub(super) async fn send(request: RequestBuilder, body: Option<&impl Serialize>) -> ApiResult<Response> {
     let request = match body {
         Some(body) => request.json(body),
         None => request.build(),
@@ -134,14 +134,14 @@ pub(super) async fn send(request: RequestBuilder, body: Option<&impl Serialize>)
 }
 
 /// Returns the response if it is a success, else the problem in its body.
-pub(crate) async fn accepted(response: Response) -> Answer<Response> {
+pub(crate) async fn accepted(response: Response) -> ApiResult<Response> {
     if response.ok() {
         return Ok(response);
     }
     Err(response.json().await.unwrap_or_else(|_| unreachable()))
 }
 
-pub(super) async fn read<T: DeserializeOwned>(response: Response) -> Answer<T> {
+pub(super) async fn read<T: DeserializeOwned>(response: Response) -> ApiResult<T> {
     response.json().await.map_err(|_| unreachable())
 }
 

@@ -117,7 +117,7 @@ impl Conversation {
             if !browser::is_hidden() {
                 self.unread.try_set(0);
             }
-            self.connect(Connection::wake);
+            self.update_connection(Connection::wake);
             self.tick();
         });
     }
@@ -133,7 +133,7 @@ impl Conversation {
             self.typing.update(|typing| typing.retain(|(_, until)| *until > now));
         }
         if self.is_presumably_held() {
-            if self.connect(|connection| connection.starts_stream(now)) == Some(true) {
+            if self.update_connection(|connection| connection.starts_stream(now)) == Some(true) {
                 self.open_stream();
             }
             self.maintain_session(now);
@@ -143,7 +143,7 @@ impl Conversation {
         if self.is_reading.get_value() {
             return;
         }
-        if self.connect(|connection| connection.starts_poll(now)) == Some(true) {
+        if self.update_connection(|connection| connection.starts_poll(now)) == Some(true) {
             self.poll();
         }
     }
@@ -155,7 +155,7 @@ impl Conversation {
     }
 
     /// Calls `act` with the connection, and shows its new state. Returns `None` once the user has left the page.
-    fn connect<T>(self, act: impl FnOnce(&mut Connection) -> T) -> Option<T> {
+    fn update_connection<T>(self, act: impl FnOnce(&mut Connection) -> T) -> Option<T> {
         let (done, link) = self.connection.try_update_value(|connection| (act(connection), connection.status()))?;
         if self.connection_status.try_get_untracked() != Some(link) {
             self.connection_status.try_set(link);
@@ -178,7 +178,7 @@ impl Conversation {
         let (Some(api), Some(after)) = (self.api(), self.cursor.try_get_value()) else { return };
         let Some(mut stream) = api.open_stream(after) else { return };
         while let Some(Ok(frame)) = stream.next().await {
-            self.connect(Connection::stream_received);
+            self.update_connection(Connection::stream_received);
             if let Some(event) = api::read_event(frame) {
                 self.handle_event(event, after);
             }
@@ -193,7 +193,7 @@ impl Conversation {
     }
 
     fn note_closed_stream(self) {
-        self.connect(|connection| connection.stream_closed(browser::now(), browser::random_fraction()));
+        self.update_connection(|connection| connection.stream_closed(browser::now(), browser::random_fraction()));
     }
 
     /// Tells the others that the user is typing, at most once every [`TYPING_EVERY`] milliseconds.
@@ -265,7 +265,7 @@ impl Conversation {
         // The stream may have delivered the messages before this answer.
         let newest = answer.as_ref().map_or(0, |unseen| unseen.last_id);
         let found_new = newest > self.cursor.try_get_value().unwrap_or(newest);
-        if self.connect(|connection| connection.polled(is_reached, found_new)) == Some(true) {
+        if self.update_connection(|connection| connection.polled(is_reached, found_new)) == Some(true) {
             self.end_stream();
             self.note_closed_stream();
         }

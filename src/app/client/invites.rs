@@ -3,22 +3,22 @@
 use gloo_net::http::Method;
 use uuid::Uuid;
 
-use super::api::{self, Answer, ChatApi};
+use super::api::{self, ApiResult, ChatApi};
 use super::conversation::Conversation;
 use crate::app::server_fns;
 use crate::wire::{Code, CreateInvite, Invite, InviteList, InviteWithMembers, Problem};
 
 impl ChatApi {
-    pub(crate) async fn list_invites(&self) -> Answer<InviteList> {
+    pub(crate) async fn list_invites(&self) -> ApiResult<InviteList> {
         self.get("/invites").await
     }
 
-    pub(crate) async fn create_invite(&self, terms: &CreateInvite) -> Answer<Invite> {
+    pub(crate) async fn create_invite(&self, terms: &CreateInvite) -> ApiResult<Invite> {
         self.fetch(Method::POST, "/invite", Some(terms)).await
     }
 
-    pub(crate) async fn revoke_invite(&self, invite_id: Uuid, members_go: bool) -> Answer<()> {
-        let members = if members_go { "go" } else { "stay" };
+    pub(crate) async fn revoke_invite(&self, invite_id: Uuid, removes_members: bool) -> ApiResult<()> {
+        let members = if removes_members { "go" } else { "stay" };
         self.execute(Method::DELETE, &format!("/invites/{invite_id}?members={members}")).await
     }
 }
@@ -34,9 +34,9 @@ impl Conversation {
         api.create_invite(&terms).await
     }
 
-    pub(crate) async fn revoke_invite(self, invite_id: Uuid, members_go: bool) -> Result<(), Problem> {
+    pub(crate) async fn revoke_invite(self, invite_id: Uuid, removes_members: bool) -> Result<(), Problem> {
         let Some(api) = self.api() else { return Ok(()) };
-        api.revoke_invite(invite_id, members_go).await
+        api.revoke_invite(invite_id, removes_members).await
     }
 
     /// Forgets this browser's invite key if it no longer works.

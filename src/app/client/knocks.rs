@@ -4,24 +4,24 @@ use gloo_net::http::Method;
 use leptos::prelude::*;
 use uuid::Uuid;
 
-use super::api::{Answer, ChatApi, in_time};
+use super::api::{ApiResult, ChatApi, in_time};
 use super::conversation::Conversation;
 use crate::app::texts;
 use crate::domain::Decision;
 use crate::wire::{Code, DecideKnock, Knock, KnockList, Problem};
 
 impl ChatApi {
-    pub(crate) async fn list_knocks(&self) -> Answer<KnockList> {
+    pub(crate) async fn list_knocks(&self) -> ApiResult<KnockList> {
         self.get("/knocks").await
     }
 
-    pub(crate) async fn decide_knock(&self, knock_id: Uuid, decision: Decision) -> Answer<()> {
+    pub(crate) async fn decide_knock(&self, knock_id: Uuid, decision: Decision) -> ApiResult<()> {
         let path = format!("/knocks/{knock_id}");
         in_time(self.call(Method::POST, &path, Some(&DecideKnock { decision }))).await.map(drop)
     }
 
     /// Withdraws a knock. The token must be the knock's ticket.
-    pub(crate) async fn withdraw_knock(&self, knock_id: Uuid) -> Answer<()> {
+    pub(crate) async fn withdraw_knock(&self, knock_id: Uuid) -> ApiResult<()> {
         self.execute(Method::DELETE, &format!("/knocks/{knock_id}")).await
     }
 }

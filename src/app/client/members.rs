@@ -5,22 +5,22 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use uuid::Uuid;
 
-use super::api::{Answer, ChatApi, in_time};
+use super::api::{ApiResult, ChatApi, in_time};
 use super::conversation::Conversation;
 use crate::domain::Role;
 use crate::wire::{ChangeMember, MemberList, Problem};
 
 impl ChatApi {
-    pub(crate) async fn list_members(&self) -> Answer<MemberList> {
+    pub(crate) async fn list_members(&self) -> ApiResult<MemberList> {
         self.get("/members").await
     }
 
-    pub(crate) async fn remove_member(&self, member_id: Uuid, revokes_invite: bool) -> Answer<()> {
+    pub(crate) async fn remove_member(&self, member_id: Uuid, revokes_invite: bool) -> ApiResult<()> {
         let invite = if revokes_invite { "revoke" } else { "keep" };
         self.execute(Method::DELETE, &format!("/members/{member_id}?invite={invite}")).await
     }
 
-    pub(crate) async fn set_role(&self, member_id: Uuid, role: Role) -> Answer<()> {
+    pub(crate) async fn set_role(&self, member_id: Uuid, role: Role) -> ApiResult<()> {
         let path = format!("/members/{member_id}");
         in_time(self.call(Method::PATCH, &path, Some(&ChangeMember { role }))).await.map(drop)
     }

@@ -4,7 +4,7 @@ use gloo_net::http::Method;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::api::{Answer, ChatApi};
+use super::api::{ApiResult, ChatApi};
 use super::browser;
 use super::conversation::Conversation;
 use super::storage::{self, SavedChat};
@@ -17,11 +17,11 @@ use crate::wire::{LiveEvent, MemberList, Message, Messages};
 const TYPING_FOR: f64 = 5_000.0;
 
 impl ChatApi {
-    pub(crate) async fn read_messages(&self, after: MessageId) -> Answer<Messages> {
+    pub(crate) async fn read_messages(&self, after: MessageId) -> ApiResult<Messages> {
         self.get(&format!("?after={after}")).await
     }
 
-    pub(crate) async fn notify_typing(&self) -> Answer<()> {
+    pub(crate) async fn notify_typing(&self) -> ApiResult<()> {
         self.execute(Method::POST, "/typing").await
     }
 }

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use uuid::Uuid;
 
-use super::api::{Answer, ChatApi, NOTHING};
+use super::api::{ApiResult, ChatApi, NOTHING};
 use super::conversation::Conversation;
 use super::storage::{self, SavedChat};
 use super::{alert, api, browser};
@@ -26,35 +26,35 @@ const RETRY_EVERY: u32 = 2_000;
 const RENEW_EVERY: f64 = 30_000.0;
 
 impl ChatApi {
-    pub(crate) async fn show_retention(&self) -> Answer<Retention> {
+    pub(crate) async fn show_retention(&self) -> ApiResult<Retention> {
         self.get("/retention").await
     }
 
-    pub(crate) async fn end_chat(&self) -> Answer<()> {
+    pub(crate) async fn end_chat(&self) -> ApiResult<()> {
         self.execute(Method::DELETE, "").await
     }
 
-    pub(crate) async fn show_seat(&self) -> Answer<OwnSeat> {
+    pub(crate) async fn show_seat(&self) -> ApiResult<OwnSeat> {
         self.get("/session").await
     }
 
-    pub(crate) async fn renew_session(&self) -> Answer<Session> {
+    pub(crate) async fn renew_session(&self) -> ApiResult<Session> {
         self.fetch(Method::POST, "/session", NOTHING).await
     }
 
-    pub(crate) async fn end_own_session(&self) -> Answer<()> {
+    pub(crate) async fn end_own_session(&self) -> ApiResult<()> {
         self.execute(Method::DELETE, "/session").await
     }
 
-    pub(crate) async fn list_sessions(&self) -> Answer<OwnSessions> {
+    pub(crate) async fn list_sessions(&self) -> ApiResult<OwnSessions> {
         self.get("/sessions").await
     }
 
-    pub(crate) async fn end_session(&self, session_id: Uuid) -> Answer<()> {
+    pub(crate) async fn end_session(&self, session_id: Uuid) -> ApiResult<()> {
         self.execute(Method::DELETE, &format!("/sessions/{session_id}")).await
     }
 
-    pub(crate) async fn renew_recovery(&self) -> Answer<wire::RecoveryCode> {
+    pub(crate) async fn renew_recovery(&self) -> ApiResult<wire::RecoveryCode> {
         self.fetch(Method::POST, "/recovery", NOTHING).await
     }
 }
@@ -291,8 +291,8 @@ pub(crate) async fn retry_reporting<T, F: Future<Output = Result<T, Problem>>>(
 
 /// Takes the seat whose token is made from `credential`, which other programs keep using. If its session has ended, an
 /// owner's credential recovers that owner's seat.
-pub(crate) async fn borrow(chat_id: Uuid, credential: Uuid) -> Result<SavedChat, Problem> {
-    match take_over(chat_id, credential).await {
+pub(crate) async fn use_credential(chat_id: Uuid, credential: Uuid) -> Result<SavedChat, Problem> {
+    match request_seat(chat_id, credential).await {
         Err(problem) if problem.status == 401 => {
             recover(chat_id, RecoveryCode::from_uuid(credential).reveal(), None).await
         }
@@ -300,7 +300,7 @@ pub(crate) async fn borrow(chat_id: Uuid, credential: Uuid) -> Result<SavedChat,
     }
 }
 
-async fn take_over(chat_id: Uuid, credential: Uuid) -> Result<SavedChat, Problem> {
+async fn request_seat(chat_id: Uuid, credential: Uuid) -> Result<SavedChat, Problem> {
     let token = SessionToken::from_uuid(credential).reveal();
     let OwnSeat { expires_at, member } = ChatApi::new(chat_id, &token).show_seat().await?;
     let seat = Joined { session_token: token, expires_at, member };

@@ -51,9 +51,9 @@ pub(crate) fn Invites(
         conversation.roster.track();
         load();
     });
-    let revoke = Callback::new(move |(invite_id, members_go): (Uuid, bool)| {
+    let revoke = Callback::new(move |(invite_id, removes_members): (Uuid, bool)| {
         spawn_local(async move {
-            problem.try_set(conversation.revoke_invite(invite_id, members_go).await.err());
+            problem.try_set(conversation.revoke_invite(invite_id, removes_members).await.err());
             // The shown link may be the revoked one.
             made.try_set(None);
             conversation.check_key().await;
@@ -112,7 +112,9 @@ fn NewInvite(conversation: Conversation, made: Callback<String>) -> impl IntoVie
                     problem.try_set(None);
                     made.try_run(invite.key);
                 }
-                Err(refusal) => {
+                Err(mut refusal) => {
+                    // The form has no field for the number of links.
+                    refusal.field.take_if(|field| field == "invite");
                     problem.try_set(Some(refusal));
                 }
             }

@@ -46,7 +46,7 @@ pub(crate) fn People(
     };
     let own_id = move || seat.with(|seat| seat.as_ref().map(|seat| seat.member_id));
 
-    let go = move |notice: Notice| {
+    let leave_or_end = move |notice: Notice| {
         let question = match notice {
             Notice::Ended => texts::people::CONFIRM_END,
             Notice::LoggedOut => texts::people::CONFIRM_LOG_OUT,
@@ -86,7 +86,7 @@ pub(crate) fn People(
             });
         }
     };
-    let share = move |member: MemberSummary| {
+    let make_owner = move |member: MemberSummary| {
         let question = texts::people::confirm_make_owner(&member.member.username);
         set_role(member.member.member_id, Role::Owner, question);
     };
@@ -116,7 +116,7 @@ pub(crate) fn People(
                     let (summary, shared) = (summary.clone(), summary.clone());
                     view! {
                         <button type="button" class="quiet" aria-label=texts::people::make_owner(&username)
-                            on:click=move |_| share(shared.clone())>{texts::people::MAKE_OWNER}</button>
+                            on:click=move |_| make_owner(shared.clone())>{texts::people::MAKE_OWNER}</button>
                         <button type="button" class="quiet" aria-label=texts::people::remove(&username)
                             on:click=move |_| removing.set(Some(summary.member.clone()))>{texts::people::REMOVE}</button>
                     }
@@ -134,9 +134,9 @@ pub(crate) fn People(
                 <p class="wrong" role="alert">{move || problem.get().map(|problem| problem.detail)}</p>
                 <div class="buttons">
                     {move || if has_accounts.get() {
-                        view! { <button type="button" on:click=move |_| go(Notice::LoggedOut)>{texts::people::LOG_OUT}</button> }
+                        view! { <button type="button" on:click=move |_| leave_or_end(Notice::LoggedOut)>{texts::people::LOG_OUT}</button> }
                     } else {
-                        view! { <button type="button" on:click=move |_| go(Notice::Left)>{texts::people::LEAVE}</button> }
+                        view! { <button type="button" on:click=move |_| leave_or_end(Notice::Left)>{texts::people::LEAVE}</button> }
                     }}
                     {move || is_open.get().then(|| view! {
                         <a class="button" href=format!(".{}", addresses::rename_in(chat_id))>{texts::people::CHANGE_NAME}</a>
@@ -145,7 +145,7 @@ pub(crate) fn People(
                         <button type="button" on:click=step_down>{texts::people::STEP_DOWN}</button>
                     })}
                     {move || is_owner().then(|| view! {
-                        <button type="button" class="danger" on:click=move |_| go(Notice::Ended)>{texts::people::END_CHAT}</button>
+                        <button type="button" class="danger" on:click=move |_| leave_or_end(Notice::Ended)>{texts::people::END_CHAT}</button>
                     })}
                 </div>
                 {move || has_accounts.get().then(|| view! { <Sessions conversation reload/> })}

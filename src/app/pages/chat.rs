@@ -12,7 +12,7 @@ use crate::app::client::api;
 use crate::app::client::browser;
 use crate::app::client::connection::ConnectionStatus;
 use crate::app::client::conversation::Conversation;
-use crate::app::client::seat::{borrow, recover, retry_transient};
+use crate::app::client::seat::{recover, retry_transient, use_credential};
 use crate::app::client::storage;
 use crate::app::components::{
     AddressLine, Composer, Knocks, Messages, People, RetentionPanel, SessionEnd, ShareLink, Typing,
@@ -68,7 +68,7 @@ pub(super) fn ConversationView(chat_id: Uuid) -> impl IntoView {
             // code.
             let entered = match given.parse() {
                 Ok(_) if saved.as_ref().is_some_and(|saved| !saved.is_borrowed) => Ok(None),
-                Ok(credential) => retry_transient(|| borrow(chat_id, credential)).await.map(Some),
+                Ok(credential) => retry_transient(|| use_credential(chat_id, credential)).await.map(Some),
                 Err(_) => retry_transient(|| recover(chat_id, given.clone(), saved.as_ref())).await.map(Some),
             };
             browser::forget_fragment();

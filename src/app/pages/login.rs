@@ -61,8 +61,8 @@ fn LoginForm(chat_id: Uuid) -> impl IntoView {
 
     let enter = move |ends_oldest: bool| {
         let value = |node: NodeRef<Input>| node.get_untracked().map(|input| input.value()).unwrap_or_default();
-        let (name, word) = (value(username), value(password));
-        if is_new.get_untracked() && value(again) != word {
+        let (name, password) = (value(username), value(password));
+        if is_new.get_untracked() && value(again) != password {
             let differs = Problem::new(Code::InvalidRequest, texts::login::PASSWORDS_DIFFER);
             return problem.set(Some(differs.about_field("again")));
         }
@@ -70,7 +70,7 @@ fn LoginForm(chat_id: Uuid) -> impl IntoView {
         problem.set(None);
         spawn_local(async move {
             if is_new.get_untracked()
-                && let Err(refusal) = server_fns::register(chat_id, name.clone(), word.clone()).await
+                && let Err(refusal) = server_fns::register(chat_id, name.clone(), password.clone()).await
             {
                 let taken = refusal.code == Code::UsernameTaken;
                 problem.try_set(Some(if taken { refusal.about_field("username") } else { refusal }));
@@ -79,7 +79,7 @@ fn LoginForm(chat_id: Uuid) -> impl IntoView {
             }
             // The account exists from here on.
             is_new.try_set(false);
-            match server_fns::log_in(chat_id, name, word, storage::join_id(chat_id), Some(ends_oldest)).await {
+            match server_fns::log_in(chat_id, name, password, storage::join_id(chat_id), Some(ends_oldest)).await {
                 Ok(seat) => {
                     storage::remember_username(&seat.member.username);
                     let admission = Some(Admission::Account);

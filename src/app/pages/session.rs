@@ -43,7 +43,7 @@ pub(crate) fn SessionPage() -> impl IntoView {
         });
     });
 
-    let push = move |event: SubmitEvent| {
+    let submit = move |event: SubmitEvent| {
         event.prevent_default();
         let name = username.get_untracked().map(|input| input.value()).unwrap_or_default();
         let (chatroom, renames) = (chatroom(), renames());
@@ -73,7 +73,7 @@ pub(crate) fn SessionPage() -> impl IntoView {
             <NoticeFromAddress/>
             <h1>{texts::session::HEADING}</h1>
             <p class="lead">{texts::session::LEAD}</p>
-            <form class="card" method="post" on:submit=push>
+            <form class="card" method="post" on:submit=submit>
                 <TextField name="username" label=texts::YOUR_NAME node=username problem autocomplete="nickname" is_required=true/>
                 <GeneralProblem problem/>
                 <button type="submit" class="main-button" disabled=move || !is_ready.get()>{texts::session::CONTINUE}</button>

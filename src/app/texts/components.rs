@@ -6,7 +6,7 @@ pub(crate) mod address_line {
 }
 
 pub(crate) mod alerts {
-    pub(crate) const HEADING: &str = "When you're not looking at this page";
+    pub(crate) const HEADING: &str = "Alerts";
     pub(crate) const SOUND: &str = "Play a sound";
     pub(crate) const NOTIFICATION: &str = "Show a notification";
     pub(crate) const NOT_ALLOWED: &str = "This browser doesn't allow notifications from this site.";
@@ -29,7 +29,7 @@ pub(crate) mod field {
 }
 
 pub(crate) mod frame {
-    pub(crate) const FOOTER: &str = "Only the newest messages are kept, and every session ends automatically. {api}";
+    pub(crate) const FOOTER: &str = "Only the newest messages are kept, and you leave a chat automatically a few hours after you last used it. {api}";
     pub(crate) const API: &str = "API";
 }
 
@@ -49,7 +49,7 @@ pub(crate) mod invites {
     pub(crate) const CREATE: &str = "Create link";
     pub(crate) const UNLABELLED: &str = "Link without a label";
     pub(crate) const NEEDS_APPROVAL: &str = "needs approval";
-    pub(crate) const BY_ADDRESS: &str = "created by someone with the chat's address";
+    pub(crate) const BY_ADDRESS: &str = "created with the chat's link, not by an owner";
     pub(crate) const JOINED: &str = "Joined with this link: {names}";
     pub(crate) const REVOKE: &str = "Revoke";
     pub(crate) const REVOKE_LINK_ONLY: &str = "Revoke the link only";
@@ -115,7 +115,7 @@ pub(crate) mod message_list {
 }
 
 pub(crate) mod own_name {
-    pub(crate) const YOU_ARE: &str = "In chats where anyone picks a name, you are {name}. {change}";
+    pub(crate) const YOU_ARE: &str = "In open chats, your name is {name}. {change}";
     pub(crate) const CHANGE: &str = "Change my name";
 }
 
@@ -134,7 +134,7 @@ pub(crate) mod people {
     pub(crate) const LOG_OUT: &str = "Log out";
     pub(crate) const CONFIRM_LOG_OUT: &str = "Log out in this browser? You can log in again with your password.";
     pub(crate) const LEAVE: &str = "Leave";
-    pub(crate) const CONFIRM_LEAVE: &str = "Leave the chat? This frees your seat.";
+    pub(crate) const CONFIRM_LEAVE: &str = "Leave the chat? Someone else can then take your seat.";
     pub(crate) const CHANGE_NAME: &str = "Change my name";
     pub(crate) const STEP_DOWN: &str = "Stop being an owner";
     pub(crate) const CONFIRM_STEP_DOWN: &str = "Stop being an owner? You'll stay in the chat.";
@@ -147,11 +147,14 @@ pub(crate) mod people {
     }
 
     pub(crate) fn make_owner(username: &str) -> String {
-        format!("Make owner: {username}")
+        format!("Make {username} an owner")
     }
 
     pub(crate) fn confirm_make_owner(username: &str) -> String {
-        format!("Make {username} an owner too? Owners can approve and remove people, and can end the chat.")
+        format!(
+            "Make {username} an owner too? Owners can approve requests, remove guests, \
+             create invite links and end the chat."
+        )
     }
 
     pub(crate) fn remove(username: &str) -> String {
@@ -164,10 +167,10 @@ pub(crate) mod qr {
 }
 
 pub(crate) mod recovery_link {
-    pub(crate) const HEADING: &str = "Return as owner";
-    pub(crate) const EXPLANATION: &str = "In this browser, you return as an owner automatically. To return in another \
-         browser, open an owner link there. The link works until one of the two browsers has returned, and anyone who \
-         has it can take over as owner.";
+    pub(crate) const HEADING: &str = "Come back as an owner";
+    pub(crate) const EXPLANATION: &str = "This browser brings you back as an owner automatically. To come back as an owner in \
+         another browser, open an owner link there. The link works once, and it stops working if you come back here \
+         first. Anyone who has the link can take your place as owner.";
     pub(crate) const SHOW: &str = "Show owner link";
     pub(crate) const LABEL: &str = "Owner link (shown only once)";
     pub(crate) const COPY: &str = "Copy owner link";
@@ -177,8 +180,8 @@ pub(crate) mod remove_member {
     pub(crate) const REMOVE: &str = "Remove";
     pub(crate) const REMOVE_AND_REVOKE: &str = "Remove and revoke the link";
     pub(crate) const CANCEL: &str = "Cancel";
-    pub(crate) const NEEDS_APPROVAL: &str = "You're asked to approve everyone who uses it.";
-    pub(crate) const STILL_OPEN: &str = "Anyone with the link can still join.";
+    pub(crate) const NEEDS_APPROVAL: &str = "An owner must approve everyone who uses it.";
+    pub(crate) const STILL_OPEN: &str = "Anyone who has the link, including this person, can still join.";
 
     pub(crate) fn question(username: &str) -> String {
         format!("Remove {username}?")
@@ -201,10 +204,9 @@ pub(crate) mod retention_panel {
     pub(crate) const LOADING: &str = "Loading…";
     pub(crate) const MESSAGES: &str = "Messages";
     pub(crate) const PEOPLE: &str = "People";
-    pub(crate) const DELETED: &str = "Deleted";
-    pub(crate) const DELETED_AT: &str = "{time}, or later if anyone joins or stays";
-    pub(crate) const DELETION: &str =
-        "A deleted message disappears from the chat immediately, and is erased from the server's disk within a minute.";
+    pub(crate) const DELETED: &str = "Chat will be deleted";
+    pub(crate) const DELETED_AT: &str = "{time}, or later if people stay, join or post";
+    pub(crate) const DELETION: &str = "A deleted message disappears from the chat immediately. The server erases it from its database within a minute.";
 
     pub(crate) fn no_messages(history: u32) -> String {
         match history {
@@ -215,13 +217,13 @@ pub(crate) mod retention_panel {
 
     /// `oldest` is when the oldest message was sent.
     pub(crate) fn messages(messages: usize, history: u32, oldest: &str) -> String {
-        format!("{messages} of at most {history}, the oldest from {oldest}")
+        format!("{messages} of at most {history}. The oldest is from {oldest}.")
     }
 
     pub(crate) fn people(members: usize) -> String {
         match members {
-            1 => "1 name, plus the names on messages".into(),
-            members => format!("{members} names, plus the names on messages"),
+            1 => "1 person. Messages also keep their author's name.".into(),
+            members => format!("{members} people. Messages also keep their author's name."),
         }
     }
 }
@@ -230,7 +232,7 @@ pub(crate) mod session_end {
     pub(crate) const STAY: &str = "Stay";
 
     pub(crate) fn ends_at(time: &str) -> String {
-        format!("Your session ends at {time}.")
+        format!("You'll leave this chat automatically at {time}.")
     }
 }
 
@@ -241,11 +243,11 @@ pub(crate) mod sessions {
     pub(crate) const LOG_OUT: &str = "Log out";
 
     pub(crate) fn since(time: &str) -> String {
-        format!("logged in {time}")
+        format!("logged in on {time}")
     }
 
     pub(crate) fn log_out(since: &str) -> String {
-        format!("Log out the browser that logged in {since}")
+        format!("Log out the browser that logged in on {since}")
     }
 }
 
@@ -276,12 +278,12 @@ pub(crate) mod wait_for_seat {
 
 pub(crate) mod your_chats {
     pub(crate) const HEADING: &str = "Your chats";
-    pub(crate) const ABOUT: &str = "As {name} · {state}";
+    pub(crate) const ABOUT: &str = "Your name: {name} · {state}";
     pub(crate) const LOADING: &str = "…";
-    pub(crate) const SESSION_ENDED: &str = "Your session has ended";
+    pub(crate) const SESSION_ENDED: &str = "You've left this chat automatically";
     pub(crate) const CHAT_ENDED: &str = "The chat has ended";
     pub(crate) const UNREACHABLE: &str = "The server can't be reached";
-    pub(crate) const FORGET: &str = "Forget";
+    pub(crate) const FORGET: &str = "Remove from this list";
 
     /// What is new, and when the session ends.
     pub(crate) fn live(new: u64, end: &str) -> String {
@@ -290,10 +292,10 @@ pub(crate) mod your_chats {
             1 => "1 new message".into(),
             new => format!("{new} new messages"),
         };
-        format!("{news} · your session ends at {end}")
+        format!("{news} · you stay until {end}")
     }
 
     pub(crate) fn forget(chat: &str) -> String {
-        format!("Forget {chat}")
+        format!("Remove {chat} from this list")
     }
 }

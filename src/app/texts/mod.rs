@@ -56,7 +56,7 @@ pub(crate) const fn admission(admission: Admission) -> AdmissionTexts {
     const CAN_JOIN: &str = "Anyone with this link can join. Send it only to people you want in this chat.";
     match admission {
         Admission::Link => AdmissionTexts {
-            choice: "Anyone with the link",
+            choice: "Anyone with an invite link",
             choice_hint: "You share an invite link, and can create more.",
             link_hint: CAN_JOIN,
         },
@@ -71,8 +71,8 @@ pub(crate) const fn admission(admission: Admission) -> AdmissionTexts {
             link_hint: "Anyone with this link can register. Send it only to people you want in this chat.",
         },
         Admission::Open => AdmissionTexts {
-            choice: "Anyone who picks a name",
-            choice_hint: "The chat's address is all they need. You pick a name when you join, too.",
+            choice: "Open chat",
+            choice_hint: "Anyone with the chat's link can join. Everyone picks a name first, and so do you.",
             link_hint: "Anyone with this link can pick a name and join. Send it only to people you want in this chat.",
         },
     }
@@ -84,28 +84,28 @@ pub(crate) mod notice {
     pub(crate) const WRONG_ADMISSION: &str =
         "That chat can't be joined this way. Ask someone in the chat for the right link.";
     pub(crate) const USERNAME_TAKEN: &str = "Someone in that chat already has your name. Choose another one.";
-    pub(crate) const INVALID_INVITE: &str =
-        "That invite link doesn't work. It may have been revoked, used up, or only partly copied. Ask for a new one.";
+    pub(crate) const INVALID_INVITE: &str = "That invite link doesn't work. It may have expired, been revoked or been used up, or part of it is missing. Ask \
+         for a new one.";
     pub(crate) const INVALID_RECOVERY: &str =
         "That owner link doesn't work. It may have been used already: each owner link works only once.";
     pub(crate) const CHAT_FULL: &str = "That chat is full. Someone has to leave before you can join.";
     pub(crate) const CHAT_NOT_FOUND: &str =
         "That chat doesn't exist. It may have ended, in which case everything in it was deleted.";
     pub(crate) const SESSION_EXPIRED: &str =
-        "Your session in that chat has ended. You can join again the same way as before.";
-    pub(crate) const KNOCK_DECLINED: &str = "The owner declined your request to join.";
+        "You were away for too long and left that chat automatically. You can join again the same way as before.";
+    pub(crate) const KNOCK_DECLINED: &str = "An owner declined your request to join.";
     pub(crate) const KNOCK_ENDED: &str =
         "Your request to join ended without an answer. Open the invite link to ask again.";
     pub(crate) const KNOCK_WITHDRAWN: &str = "You withdrew your request to join.";
-    pub(crate) const LEFT: &str = "You have left the chat.";
+    pub(crate) const LEFT: &str = "You left that chat.";
     pub(crate) const LOGGED_OUT: &str = "You are logged out of that chat in this browser.";
     pub(crate) const REMOVED: &str = "An owner removed you from that chat.";
-    pub(crate) const ENDED: &str = "The chat has ended. Everything in it was deleted.";
+    pub(crate) const ENDED: &str = "That chat has ended. Everything in it was deleted.";
 }
 
 pub(crate) mod hydration {
-    pub(crate) const UNSCRIPTED: &str = "Chatting needs JavaScript, which isn't running here. Turn it on for this site. \
-         Programs can use the API instead.";
+    pub(crate) const UNSCRIPTED: &str =
+        "Chatting needs JavaScript, which isn't running here. Turn it on for this site.";
     pub(crate) const SLOW: &str =
         "The page is still loading. If this takes much longer, check your connection and reload the page.";
     pub(crate) const FAILED: &str = "The page couldn't start. Check your connection and reload the page. If that doesn't \

@@ -22,9 +22,8 @@ pub(crate) mod home {
     pub(crate) const CHAT_NAME_OPTIONAL: &str = "Chat name (optional)";
     pub(crate) const ADMISSION: &str = "Who can join";
     pub(crate) const PASSWORD: &str = "Your password";
-    pub(crate) const PASSWORD_HINT: &str =
-        "At least 8 characters, in any script. Use it to log in from other browsers.";
-    pub(crate) const PUBLIC_ACCESS: &str = "Let anyone with the address read the chat";
+    pub(crate) const PASSWORD_HINT: &str = "At least 8 characters. Use it to log in from other browsers.";
+    pub(crate) const PUBLIC_ACCESS: &str = "Let anyone with the chat's link read it";
     pub(crate) const MORE: &str = "More options";
     pub(crate) const CAPACITY: &str = "Seats";
     pub(crate) const HISTORY: &str = "Messages kept";
@@ -43,12 +42,12 @@ pub(crate) mod join {
     pub(crate) const JOIN_CHAT: &str = "Join the chat";
     pub(crate) const JOIN_NAMED_CHAT: &str = "Join {chat}";
     pub(crate) const LEAD: &str = "You're invited to a private chat. Choose the name that others will see.";
-    pub(crate) const ASKS_FIRST: &str = "The chat's owner approves everyone who joins, and will see this name.";
+    pub(crate) const ASKS_FIRST: &str = "An owner must approve your request, and will see this name.";
     pub(crate) const ASK: &str = "Ask to join";
     pub(crate) const JOIN: &str = "Join";
-    pub(crate) const WAITING: &str = "Waiting for the owner to let you in…";
+    pub(crate) const WAITING: &str = "Waiting for an owner to approve your request…";
     pub(crate) const WAITING_HINT: &str =
-        "The owner has been notified. Keep this page open: you'll be let in automatically once you're approved.";
+        "The owners have been notified. Keep this page open: you'll be let in automatically when an owner approves.";
     pub(crate) const WITHDRAW: &str = "Stop waiting";
 }
 
@@ -57,14 +56,13 @@ pub(crate) mod login {
     pub(crate) const REGISTER: &str = "Register";
     pub(crate) const REGISTER_AND_JOIN: &str = "Register and join";
     pub(crate) const READABLE: &str =
-        "Anyone with the address can read this chat. Log in to write. Your account works in this chat only.";
+        "Anyone with the link can read this chat. Log in to write. Your account works in this chat only.";
     pub(crate) const MEMBERS_ONLY: &str = "Members log in with a password. Your account works in this chat only.";
     pub(crate) const PASSWORD: &str = "Password";
     pub(crate) const REPEAT_PASSWORD: &str = "Repeat password";
-    pub(crate) const PASSWORD_HINT: &str =
-        "At least 8 characters, in any script. A forgotten password can't be recovered.";
+    pub(crate) const PASSWORD_HINT: &str = "At least 8 characters. A forgotten password can't be recovered.";
     pub(crate) const PASSWORDS_DIFFER: &str = "The passwords don't match.";
-    pub(crate) const END_OLDEST: &str = "End the oldest session and log in here";
+    pub(crate) const END_OLDEST: &str = "Log out the browser that logged in first, and log in here";
     pub(crate) const HAS_ACCOUNT: &str = "I already have an account";
     pub(crate) const HAS_NO_ACCOUNT: &str = "I don't have an account yet";
 }
@@ -78,21 +76,20 @@ pub(crate) mod not_found {
 }
 
 pub(crate) mod open_chat {
-    pub(crate) const FULL: &str =
-        "Every seat in this chat is taken. You can read along, and you'll join automatically when a seat is free.";
+    pub(crate) const FULL: &str = "Every seat in this chat is taken. You can read the messages, and you'll join automatically when a seat is free.";
 }
 
 pub(crate) mod public_chat {
     pub(crate) const CAN_POST: &str =
-        "Anyone with the address can read and write here. Your messages appear as Anonymous.";
-    pub(crate) const CAN_READ: &str = "Anyone with the address can read this chat.";
+        "Anyone with the link can read and write here. Your messages appear as Anonymous.";
+    pub(crate) const CAN_READ: &str = "Anyone with the link can read this chat.";
 }
 
 pub(crate) mod session {
     pub(crate) const TITLE: &str = "Your name";
     pub(crate) const HEADING: &str = "Choose your name";
-    pub(crate) const LEAD: &str = "Others will see this name in every chat where anyone picks a name, including those \
-         that you're already in. It lasts until this browser's session ends.";
+    pub(crate) const LEAD: &str = "Other people see this name in every open chat, including the open chats that you're \
+         already in. Your browser keeps it for up to six hours.";
     pub(crate) const CONTINUE: &str = "Continue";
     pub(crate) const NO_COOKIE: &str = "This needs a cookie, but your browser doesn't accept cookies from this site.";
 }

@@ -6,17 +6,17 @@ use axum::{Extension, Json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::invites::open_invite;
+use super::invites::invite_body;
 use crate::http::AppState;
 use crate::http::auth::Bearer;
 use crate::http::body::{OptionalRequestBody, RequestBody};
 use crate::http::origin::SiteUrl;
 use crate::http::path::ChatInPath;
-use crate::http::problem::Answer;
+use crate::http::problem::HandlerResult;
 use crate::http::responses::{
     ChatNotFound, InvalidField, InvalidJson, OwnerOnly, PayloadTooLarge, SessionRequired, TooManyRequests, Unavailable,
 };
-use crate::service::{Caller, Creator, JoinOutcome, Joiner, Password, Service};
+use crate::service::{Caller, Creator, JoinIdentity, JoinOutcome, Password, Service};
 use crate::wire::{self, Created, Entered, Joined, Preview, Problem, Retention};
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
@@ -42,7 +42,7 @@ async fn create_chat(
     Extension(caller): Extension<Caller>,
     SiteUrl(site): SiteUrl,
     OptionalRequestBody(request): OptionalRequestBody<wire::CreateChat>,
-) -> Answer<(StatusCode, Json<Created>)> {
+) -> HandlerResult<(StatusCode, Json<Created>)> {
     let (username, name, settings) = request.parse()?;
     let password = request.password.as_deref().map(Password::parse).transpose()?;
     let new = service.create_chat(caller, Creator { username, password }, name, settings).await?;
@@ -53,7 +53,7 @@ async fn create_chat(
         expires_at,
         member,
         recovery_code: new.recovery.reveal(),
-        invite: new.invite.as_ref().map(|invite| open_invite(&site, new.chat_id, invite)),
+        invite: new.invite.as_ref().map(|invite| invite_body(&site, new.chat_id, invite)),
     };
     Ok((StatusCode::CREATED, Json(created)))
 }
@@ -79,20 +79,20 @@ async fn join_chat(
     Extension(caller): Extension<Caller>,
     ChatInPath(chat_id): ChatInPath,
     RequestBody(request): RequestBody<wire::JoinChat>,
-) -> Answer<(StatusCode, Json<Entered>)> {
+) -> HandlerResult<(StatusCode, Json<Entered>)> {
     let (key, username) = request.parse()?;
-    let joiner = request.join_id.map_or(Joiner::Unknown, Joiner::JoinId);
-    let entrance = service.join(caller, chat_id, &key, username, joiner).await?;
-    let status = match entrance {
+    let joiner = request.join_id.map_or(JoinIdentity::Unknown, JoinIdentity::JoinId);
+    let outcome = service.join(caller, chat_id, &key, username, joiner).await?;
+    let status = match outcome {
         JoinOutcome::Seated(_) => StatusCode::CREATED,
         JoinOutcome::Knocked { .. } => StatusCode::ACCEPTED,
     };
-    Ok((status, Json(Entered::from(&entrance))))
+    Ok((status, Json(Entered::from(&outcome))))
 }
 
 /// Preview a chat.
 ///
-/// Anyone with the address can preview a chat that is joined by its address or can be read without a session.
+/// Without a session, for a chat whose `admission` is `open` or `account`, or whose `public_access` is `read` or `post`.
 #[utoipa::path(get, path = "/{chat_id}/preview", tag = "chats",
     params(("chat_id" = uuid::Uuid, Path, description = "The id of the chat")),
     responses(
@@ -100,7 +100,7 @@ async fn join_chat(
         (status = 401, description = "`session_required`: only members may see the chat's name", body = Problem),
         ChatNotFound, Unavailable,
     ))]
-async fn preview_chat(State(service): State<Service>, ChatInPath(chat_id): ChatInPath) -> Answer<Json<Preview>> {
+async fn preview_chat(State(service): State<Service>, ChatInPath(chat_id): ChatInPath) -> HandlerResult<Json<Preview>> {
     let preview = service.preview_chat(chat_id).await?;
     Ok(Json(Preview {
         name: preview.name.map(|name| name.as_str().to_owned()),
@@ -121,7 +121,7 @@ async fn show_retention(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
-) -> Answer<Json<Retention>> {
+) -> HandlerResult<Json<Retention>> {
     let retention = service.show_retention(chat_id, &token).await?;
     Ok(Json(Retention {
         messages: retention.messages,
@@ -146,14 +146,14 @@ async fn end_chat(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
-) -> Answer<StatusCode> {
+) -> HandlerResult<StatusCode> {
     service.end_chat(chat_id, &token).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 impl From<&JoinOutcome> for Entered {
-    fn from(entrance: &JoinOutcome) -> Self {
-        match entrance {
+    fn from(outcome: &JoinOutcome) -> Self {
+        match outcome {
             JoinOutcome::Seated(seat) => Self::Seated(seat.into()),
             JoinOutcome::Knocked { knock, ticket } => Self::Knocked(wire::Knocked {
                 knock_id: knock.id.as_uuid(),

@@ -12,12 +12,12 @@ use crate::http::auth::Bearer;
 use crate::http::body::OptionalRequestBody;
 use crate::http::origin::SiteUrl;
 use crate::http::path::{ChatInPath, InviteInPath};
-use crate::http::problem::Answer;
+use crate::http::problem::HandlerResult;
 use crate::http::query::chosen;
 use crate::http::responses::{
     ChatNotFound, InvalidField, InvalidJson, OwnerOnly, PayloadTooLarge, SessionRequired, Unavailable,
 };
-use crate::service::{OpenInvite, Service, SharedInvite};
+use crate::service::{InviteWithKey, Service, SharedInvite};
 use crate::wire::addresses;
 use crate::wire::{self, Invite, InviteList, InviteSummary, InviteWithMembers, Member, Problem};
 
@@ -43,9 +43,9 @@ async fn create_invite(
     Bearer(token): Bearer,
     SiteUrl(site): SiteUrl,
     OptionalRequestBody(request): OptionalRequestBody<wire::CreateInvite>,
-) -> Answer<(StatusCode, Json<Invite>)> {
+) -> HandlerResult<(StatusCode, Json<Invite>)> {
     let invite = service.create_invite(chat_id, &token, request.parse()?).await?;
-    Ok((StatusCode::CREATED, Json(open_invite(&site, chat_id, &invite))))
+    Ok((StatusCode::CREATED, Json(invite_body(&site, chat_id, &invite))))
 }
 
 /// List the magic links.
@@ -62,7 +62,7 @@ async fn list_invites(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
-) -> Answer<Json<InviteList>> {
+) -> HandlerResult<Json<InviteList>> {
     let invites = service.list_invites(chat_id, &token).await?;
     let with_members = |shared: &SharedInvite| InviteWithMembers {
         invite: InviteSummary::from(&shared.invite),
@@ -73,13 +73,13 @@ async fn list_invites(
 
 /// Revoke a magic link.
 ///
-/// Declines the guests who are waiting by it. The members who joined with it stay, unless `members` is `go`. Owners
+/// Declines the guests who knocked with this link. The members who joined with it stay, unless `members` is `go`. Owners
 /// only.
 #[utoipa::path(delete, path = "/{chat_id}/invites/{invite_id}", tag = "invites",
     params(
         ("chat_id" = uuid::Uuid, Path, description = "The id of the chat"),
         ("invite_id" = uuid::Uuid, Path, description = "The id of the invite"),
-        ("members" = Option<String>, Query, description = "`stay` (the default), or `go`: the guests who joined with it lose their seats"),
+        ("members" = Option<String>, Query, description = "`stay` (the default), or `go`: also removes the guests who joined with it"),
     ),
     security(("session_token" = [])),
     responses(
@@ -94,14 +94,14 @@ async fn revoke_invite(
     Bearer(token): Bearer,
     InviteInPath(invite_id): InviteInPath,
     Query(query): Query<Vec<(String, String)>>,
-) -> Answer<StatusCode> {
-    let members_go = chosen(&query, "members", ["stay", "go"])? == "go";
-    service.revoke_invite(chat_id, &token, invite_id, members_go).await?;
+) -> HandlerResult<StatusCode> {
+    let removes_members = chosen(&query, "members", ["stay", "go"])? == "go";
+    service.revoke_invite(chat_id, &token, invite_id, removes_members).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// An invite with its magic link. The key is in the fragment, which browsers never send.
-pub(super) fn open_invite(site: &str, chat_id: ChatId, OpenInvite { key, invite }: &OpenInvite) -> Invite {
+pub(super) fn invite_body(site: &str, chat_id: ChatId, InviteWithKey { key, invite }: &InviteWithKey) -> Invite {
     let key = key.reveal();
     let magic_link = format!("{site}{}", addresses::join(chat_id, &key));
     Invite { key, magic_link, invite: invite.into() }

@@ -13,7 +13,7 @@ use crate::http::accept::wants_events;
 use crate::http::auth::{Bearer, secret};
 use crate::http::body::RequestBody;
 use crate::http::path::{ChatInPath, KnockInPath};
-use crate::http::problem::Answer;
+use crate::http::problem::HandlerResult;
 use crate::http::responses::{
     ChatNotFound, InvalidField, InvalidJson, OwnerOnly, PayloadTooLarge, SessionRequired, TooManyStreams, Unavailable,
 };
@@ -42,7 +42,7 @@ async fn list_knocks(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
-) -> Answer<Json<KnockList>> {
+) -> HandlerResult<Json<KnockList>> {
     let knocks = service.list_knocks(chat_id, &token).await?;
     Ok(Json(KnockList { knocks: knocks.iter().map(Knock::from).collect() }))
 }
@@ -69,14 +69,14 @@ async fn decide_knock(
     Bearer(token): Bearer,
     KnockInPath(knock_id): KnockInPath,
     RequestBody(request): RequestBody<DecideKnock>,
-) -> Answer<Json<Knock>> {
+) -> HandlerResult<Json<Knock>> {
     let knock = service.decide_knock(chat_id, &token, knock_id, request.decision).await?;
     Ok(Json(Knock::from(&knock)))
 }
 
 /// Show a knock.
 ///
-/// For the guest, with the knock's ticket. An approved knock includes the session, until that is renewed. With
+/// For the guest, with the knock's ticket. An approved knock includes the guest's seat until the seat's session is renewed. With
 /// `Accept: text/event-stream`, each change is sent at once as a server-sent event.
 #[utoipa::path(get, path = "/{chat_id}/knocks/{knock_id}", tag = "knocks",
     params(
@@ -97,7 +97,7 @@ async fn show_knock(
     ChatInPath(chat_id): ChatInPath,
     KnockInPath(knock_id): KnockInPath,
     headers: HeaderMap,
-) -> Answer<Response> {
+) -> HandlerResult<Response> {
     let ticket = ticket(&headers)?;
     if !wants_events(&headers) {
         let view = service.show_knock(chat_id, knock_id, &ticket).await?;
@@ -137,7 +137,7 @@ async fn withdraw_knock(
     ChatInPath(chat_id): ChatInPath,
     KnockInPath(knock_id): KnockInPath,
     headers: HeaderMap,
-) -> Answer<StatusCode> {
+) -> HandlerResult<StatusCode> {
     service.withdraw_knock(chat_id, knock_id, &ticket(&headers)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -161,7 +161,7 @@ async fn show_seats(
     Extension(caller): Extension<Caller>,
     ChatInPath(chat_id): ChatInPath,
     headers: HeaderMap,
-) -> Answer<Response> {
+) -> HandlerResult<Response> {
     let key: InviteKey = secret(&headers).ok_or(Refusal::InvalidInvite)?;
     if !wants_events(&headers) {
         return Ok(Json(seats(service.show_seats(caller, chat_id, &key).await?)).into_response());

@@ -19,7 +19,7 @@ use crate::http::AppState;
 use crate::http::auth::session_token;
 use crate::http::origin::{SiteUrl, check_origin};
 use crate::http::path::ChatInPath;
-use crate::http::problem::Answer;
+use crate::http::problem::HandlerResult;
 use crate::http::query::cursor;
 use crate::http::responses::{ChatNotFound, SessionRequired, TooManyStreams, Unavailable};
 use crate::http::sse::{self, KEEP_ALIVE};
@@ -47,7 +47,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 /// Sends the messages after a cursor, then every event as it happens; each text frame is one event. Offer the
 /// subprotocols `watch-party` and `bearer.<session_token>`, or send the token in the `Authorization` header. The server
 /// closes with 1000 after `chat_ended` and `session_ended`, with 1012 when it restarts, and with 1013 when the reader
-/// was too slow: reconnect with the last id as `after`.
+/// was too slow or its session was replaced: reconnect with the newest token and the last id as `after`.
 #[utoipa::path(get, path = "/{chat_id}/live", tag = "messages",
     params(
         ("chat_id" = uuid::Uuid, Path, description = "The id of the chat"),
@@ -68,7 +68,7 @@ async fn follow_chat(
     site: SiteUrl,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Answer<Response> {
+) -> HandlerResult<Response> {
     check_origin(&headers, &site)?;
     let token = offered_token(&headers)?;
     let after = cursor(&query)?;
@@ -86,7 +86,7 @@ pub(super) async fn event_stream(
     token: &SessionToken,
     after: MessageId,
     headers: &HeaderMap,
-) -> Answer<Response> {
+) -> HandlerResult<Response> {
     let last_event = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
     let follower = service.follow(caller, chat_id, token, last_event.unwrap_or(after)).await?;
     let events = stream::unfold(Some(follower), |follower| async move {

@@ -10,7 +10,7 @@ use crate::http::AppState;
 use crate::http::auth::Bearer;
 use crate::http::body::RequestBody;
 use crate::http::path::{ChatInPath, MemberInPath};
-use crate::http::problem::Answer;
+use crate::http::problem::HandlerResult;
 use crate::http::query::chosen;
 use crate::http::responses::{ChatNotFound, InvalidJson, OwnerOnly, PayloadTooLarge, SessionRequired, Unavailable};
 use crate::service::Service;
@@ -34,7 +34,7 @@ async fn list_members(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
-) -> Answer<Json<MemberList>> {
+) -> HandlerResult<Json<MemberList>> {
     let roster = service.list_members(chat_id, &token).await?;
     let members = roster.members.iter();
     Ok(Json(MemberList {
@@ -49,8 +49,8 @@ async fn list_members(
 /// Remove a member.
 ///
 /// Members may remove themselves, which leaves the chat. Owners may remove any guest. A removed guest who uses the same
-/// link with the same `join_id` again must wait for an owner's approval. The link still works for them under another
-/// `join_id`, as in another browser, so `invite=revoke` revokes it too. `GET /{chat_id}/invites` shows which link they
+/// link with the same `join_id` again must wait for an owner's approval. From another browser, or
+/// with another `join_id`, they can still use the link, so `invite=revoke` also revokes it. `GET /{chat_id}/invites` shows which link they
 /// joined with, and who else did.
 #[utoipa::path(delete, path = "/{chat_id}/members/{member_id}", tag = "members",
     params(
@@ -72,7 +72,7 @@ async fn remove_member(
     Bearer(token): Bearer,
     MemberInPath(member_id): MemberInPath,
     Query(query): Query<Vec<(String, String)>>,
-) -> Answer<StatusCode> {
+) -> HandlerResult<StatusCode> {
     let revokes_invite = chosen(&query, "invite", ["keep", "revoke"])? == "revoke";
     service.remove_member(chat_id, &token, member_id, revokes_invite).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -100,7 +100,7 @@ async fn change_member(
     Bearer(token): Bearer,
     MemberInPath(member_id): MemberInPath,
     RequestBody(request): RequestBody<wire::ChangeMember>,
-) -> Answer<Json<Member>> {
+) -> HandlerResult<Json<Member>> {
     let member = service.set_role(chat_id, &token, member_id, request.role).await?;
     Ok(Json(Member::from(&member)))
 }

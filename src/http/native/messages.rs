@@ -14,7 +14,7 @@ use crate::http::accept::{wants_events, wants_page};
 use crate::http::auth::{Bearer, MaybeMember};
 use crate::http::body::MessageBody;
 use crate::http::path::ChatInPath;
-use crate::http::problem::{Answer, Failure};
+use crate::http::problem::{Failure, HandlerResult};
 use crate::http::query::cursor;
 use crate::http::responses::{
     ChatNotFound, InvalidField, PayloadTooLarge, SessionRequired, TooManyRequests, TooManyStreams, Unavailable,
@@ -53,11 +53,11 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 async fn read_messages(
     State(service): State<Service>,
     Extension(caller): Extension<Caller>,
-    chat: Answer<ChatInPath>,
-    member: Answer<MaybeMember>,
+    chat: HandlerResult<ChatInPath>,
+    member: HandlerResult<MaybeMember>,
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
-) -> Answer<Response> {
+) -> HandlerResult<Response> {
     if wants_page(&headers) && !headers.contains_key(header::AUTHORIZATION) {
         let page = chat.map_or_else(|_| addresses::NO_SUCH_CHAT.into(), |ChatInPath(id)| addresses::chat(id));
         return Ok(Redirect::to(&page).into_response());
@@ -82,8 +82,8 @@ async fn read_messages(
 /// Post a message.
 ///
 /// For members, and for anyone if the chat's `public_access` allows it. A repeated call with the same `client_id` or
-/// `Idempotency-Key` header creates no second message. A post without a session cannot have either, because nobody
-/// could tell whose it is.
+/// `Idempotency-Key` header creates no second message. A post without a session cannot have either, because the
+/// server could not tell whose post is repeated.
 #[utoipa::path(post, path = "/{chat_id}", tag = "messages",
     params(
         ("chat_id" = uuid::Uuid, Path, description = "The id of the chat"),
@@ -104,7 +104,7 @@ async fn post_message(
     member: MaybeMember,
     headers: HeaderMap,
     MessageBody(request): MessageBody,
-) -> Answer<(StatusCode, Json<Message>)> {
+) -> HandlerResult<(StatusCode, Json<Message>)> {
     let (text, client_id) = request.parse()?;
     let client_id = merge_client_ids(client_id, idempotency_key(&headers)?)?;
     let posted = match member {
@@ -132,7 +132,7 @@ async fn notify_typing(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
-) -> Answer<StatusCode> {
+) -> HandlerResult<StatusCode> {
     service.notify_typing(chat_id, &token).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -10,7 +10,7 @@ use crate::http::AppState;
 use crate::http::auth::Bearer;
 use crate::http::body::RequestBody;
 use crate::http::path::{ChatInPath, SessionInPath};
-use crate::http::problem::Answer;
+use crate::http::problem::HandlerResult;
 use crate::http::responses::{
     ChatNotFound, InvalidField, InvalidJson, OwnerOnly, PayloadTooLarge, SessionRequired, TooManyRequests, Unavailable,
 };
@@ -40,7 +40,7 @@ async fn show_session(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
-) -> Answer<Json<OwnSeat>> {
+) -> HandlerResult<Json<OwnSeat>> {
     let (member, expires_at) = service.show_seat(chat_id, &token).await?;
     Ok(Json(OwnSeat { expires_at, member: (&member).into() }))
 }
@@ -59,14 +59,14 @@ async fn end_own_session(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
-) -> Answer<StatusCode> {
+) -> HandlerResult<StatusCode> {
     service.end_session(chat_id, &token, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// List the sessions of your seat.
 ///
-/// These are the browsers in which an account is used.
+/// An account has one session for each browser that is logged in.
 #[utoipa::path(get, path = "/{chat_id}/sessions", tag = "sessions",
     params(("chat_id" = uuid::Uuid, Path, description = "The id of the chat")),
     security(("session_token" = [])),
@@ -78,7 +78,7 @@ async fn list_sessions(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
-) -> Answer<Json<OwnSessions>> {
+) -> HandlerResult<Json<OwnSessions>> {
     let sessions = service.list_sessions(chat_id, &token).await?;
     Ok(Json(OwnSessions { sessions: sessions.iter().map(OwnSession::from).collect() }))
 }
@@ -103,7 +103,7 @@ async fn end_session(
     ChatInPath(chat_id): ChatInPath,
     SessionInPath(session_id): SessionInPath,
     Bearer(token): Bearer,
-) -> Answer<StatusCode> {
+) -> HandlerResult<StatusCode> {
     service.end_session(chat_id, &token, Some(session_id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -123,7 +123,7 @@ async fn renew_session(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
-) -> Answer<Json<wire::Session>> {
+) -> HandlerResult<Json<wire::Session>> {
     let (token, expires_at) = service.renew_session(chat_id, &token).await?;
     Ok(Json(wire::Session { session_token: token.reveal(), expires_at }))
 }
@@ -142,15 +142,14 @@ async fn renew_recovery(
     State(service): State<Service>,
     ChatInPath(chat_id): ChatInPath,
     Bearer(token): Bearer,
-) -> Answer<Json<RecoveryCode>> {
+) -> HandlerResult<Json<RecoveryCode>> {
     let code = service.renew_recovery(chat_id, &token).await?;
     Ok(Json(RecoveryCode { recovery_code: code.reveal() }))
 }
 
 /// Recover an owner's seat.
 ///
-/// For an owner who has lost the session, with a recovery code. The seat is the same if it is still taken, otherwise a
-/// free one. Each use returns a new code. A repeated call with the old code within five minutes returns the same
+/// For an owner who has lost the session. Recovers the same seat while it is taken, otherwise takes a free one. Each use returns a new code. A repeated call with the old code within five minutes returns the same
 /// answer.
 #[utoipa::path(post, path = "/{chat_id}/recover", tag = "sessions",
     params(("chat_id" = uuid::Uuid, Path, description = "The id of the chat")),
@@ -166,7 +165,7 @@ async fn recover(
     Extension(caller): Extension<Caller>,
     ChatInPath(chat_id): ChatInPath,
     RequestBody(request): RequestBody<wire::Recover>,
-) -> Answer<Json<Recovered>> {
+) -> HandlerResult<Json<Recovered>> {
     let (code, username) = request.parse()?;
     let (seat, next) = service.recover(caller, chat_id, &code, username).await?;
     Ok(Json(Recovered { seat: Joined::from(&seat), recovery_code: next.reveal() }))

@@ -10,10 +10,10 @@ use super::{as_author, credential, invalid};
 use crate::domain::{Decision, KnockId, Refusal, SessionToken};
 use crate::http::body::AnyCaseBody;
 use crate::http::origin::SiteUrl;
-use crate::http::problem::{Answer, Failure};
+use crate::http::problem::{Failure, HandlerResult};
 use crate::http::query::AnyCaseQuery;
 use crate::http::responses::{ChatNotFound, InvalidJson, PayloadTooLarge, SessionRequired, Unavailable};
-use crate::service::{Error, JoinStatus, Joiner, Service};
+use crate::service::{Error, JoinIdentity, JoinStatus, Service};
 use crate::wire::silly::{ApproveGuest, IsApproved};
 use crate::wire::{Code, Problem};
 
@@ -37,13 +37,13 @@ pub(super) async fn show_approval(
     SiteUrl(site): SiteUrl,
     AnyCaseQuery(query): AnyCaseQuery,
     headers: HeaderMap,
-) -> Answer<Json<IsApproved>> {
+) -> HandlerResult<Json<IsApproved>> {
     let given = query.iter().find(|(name, _)| name == "link_url").map(|(_, value)| value);
     let given = given.ok_or_else(|| invalid("link_url", "is missing"))?;
     let (chat_id, key) = link_in(opaque_of("link_url", given, &site, LINKS)?)?;
     let join_status = match credential(&query, "client_id", &headers)? {
         Some(client_id) => {
-            let join_status = service.find_join_status(chat_id, &key, Joiner::Credential(client_id)).await?;
+            let join_status = service.find_join_status(chat_id, &key, JoinIdentity::Credential(client_id)).await?;
             Some(join_status.ok_or(Refusal::NotFound("request"))?)
         }
         // Nobody needs approval if the chat's URL is enough.
@@ -60,7 +60,7 @@ pub(super) async fn show_approval(
     responses(
         (status = 200, description = "The guest is approved", body = IsApproved),
         (status = 403, description = "`owner_only`, or `invalid_invite`: there is no such link", body = Problem),
-        (status = 409, description = "`nothing_to_approve`: nobody is waiting by this link; or `chat_full`", body = Problem),
+        (status = 409, description = "`nothing_to_approve`: no guest is waiting with this link; or `chat_full`", body = Problem),
         (status = 422, description = "`invalid_request`: a field is missing or invalid, or the URL is of another site", body = Problem),
         InvalidJson, SessionRequired, ChatNotFound, PayloadTooLarge, Unavailable,
     ))]
@@ -68,7 +68,7 @@ pub(super) async fn approve(
     State(service): State<Service>,
     SiteUrl(site): SiteUrl,
     AnyCaseBody(request): AnyCaseBody<ApproveGuest>,
-) -> Answer<Json<IsApproved>> {
+) -> HandlerResult<Json<IsApproved>> {
     let (chat_id, key) = link_in(opaque_of("link_url", &request.link_url, &site, LINKS)?)?;
     if !request.approval_status {
         return Err(invalid("approval_status", "must be true: leave a request that you do not approve pending").into());
@@ -79,7 +79,7 @@ pub(super) async fn approve(
     let invite_id = shared.invite.id;
     let by_client = match request.client_id {
         None => None,
-        Some(id) => match service.find_join_status(chat_id, &key, Joiner::Credential(id)).await? {
+        Some(id) => match service.find_join_status(chat_id, &key, JoinIdentity::Credential(id)).await? {
             Some(JoinStatus::Knocked { knock_id, .. }) => Some(knock_id),
             // Already approved.
             Some(JoinStatus::Seated) => return Ok(Json(IsApproved { approval_status: true })),
@@ -102,5 +102,5 @@ pub(super) async fn approve(
 }
 
 fn no_request() -> Failure {
-    Problem::new(Code::NothingToApprove, "Nobody is waiting to be let in by this link.").into()
+    Problem::new(Code::NothingToApprove, "No guest is waiting for approval with this link.").into()
 }

@@ -18,7 +18,7 @@ use crate::http::accept::{wants_events, wants_page};
 use crate::http::body::AnyCaseBody;
 use crate::http::origin::SiteUrl;
 use crate::http::path::OpaqueInPath;
-use crate::http::problem::Answer;
+use crate::http::problem::HandlerResult;
 use crate::http::query::AnyCaseQuery;
 use crate::http::responses::{
     ChatNotFound, InvalidField, InvalidJson, PayloadTooLarge, SessionRequired, TooManyRequests, Unavailable,
@@ -44,7 +44,7 @@ pub(super) async fn create_chat(
     Extension(caller): Extension<Caller>,
     SiteUrl(site): SiteUrl,
     AnyCaseBody(terms): AnyCaseBody<ChatTerms>,
-) -> Answer<(StatusCode, Json<NewChat>)> {
+) -> HandlerResult<(StatusCode, Json<NewChat>)> {
     let (admission, public_access) = match terms.approval {
         Some(false) => (Admission::Link, PublicAccess::Post),
         _ => (Admission::Approval, PublicAccess::None),
@@ -84,7 +84,7 @@ pub(super) async fn read_chat(
     OpaqueInPath(opaque): OpaqueInPath,
     AnyCaseQuery(query): AnyCaseQuery,
     headers: HeaderMap,
-) -> Answer<Response> {
+) -> HandlerResult<Response> {
     let author = credential(&query, "author_id", &headers);
     if !matches!(author, Ok(Some(_))) && wants_page(&headers) {
         let page = opaque.parse::<ChatId>().map_or_else(|_| addresses::NO_SUCH_CHAT.into(), addresses::chat);
@@ -109,12 +109,12 @@ pub(super) async fn read_chat(
         Err(Error::Refused(Refusal::OwnerOnly)) => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    let owner = OwnerStream { service, chat_id, token, follower, announced: Vec::new(), next: waiting.into() };
+    let owner = AuthorStream { service, chat_id, token, follower, announced: Vec::new(), next: waiting.into() };
     Ok(sse::answer(stream::unfold(owner, |mut owner| async move { Some((owner.next().await?, owner)) })))
 }
 
 /// The stream of one reader of a chat.
-struct OwnerStream {
+struct AuthorStream {
     service: Service,
     chat_id: ChatId,
     token: SessionToken,
@@ -125,7 +125,7 @@ struct OwnerStream {
     next: VecDeque<Knock>,
 }
 
-impl OwnerStream {
+impl AuthorStream {
     async fn next(&mut self) -> Option<sse::Event> {
         loop {
             while let Some(knock) = self.next.pop_front() {
@@ -167,7 +167,7 @@ pub(super) async fn post_message(
     Extension(caller): Extension<Caller>,
     OpaqueInPath(opaque): OpaqueInPath,
     AnyCaseBody(request): AnyCaseBody<NewMessage>,
-) -> Answer<(StatusCode, Json<ChatMessage>)> {
+) -> HandlerResult<(StatusCode, Json<ChatMessage>)> {
     let chat_id = chat_in(&opaque)?;
     let text = MessageText::parse(&request.message).map_err(|refusal| refusal.of_field("message"))?;
     let posted = match request.author_id.map(SessionToken::from_uuid) {

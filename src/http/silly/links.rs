@@ -16,13 +16,13 @@ use crate::http::accept::{wants_events, wants_page};
 use crate::http::body::AnyCaseBody;
 use crate::http::origin::SiteUrl;
 use crate::http::path::OpaqueInPath;
-use crate::http::problem::{Answer, Failure};
+use crate::http::problem::{Failure, HandlerResult};
 use crate::http::query::AnyCaseQuery;
 use crate::http::responses::{
     ChatNotFound, InvalidJson, OwnerOnly, PayloadTooLarge, SessionRequired, TooManyRequests, Unavailable,
 };
 use crate::http::sse;
-use crate::service::{Caller, Error, JoinStatus, Joiner, Service};
+use crate::service::{Caller, Error, JoinIdentity, JoinStatus, Service};
 use crate::wire::addresses;
 use crate::wire::silly::{Exchange, Link, NewLink};
 use crate::wire::{Code, Problem};
@@ -48,7 +48,7 @@ pub(super) async fn create_link(
     Extension(caller): Extension<Caller>,
     SiteUrl(site): SiteUrl,
     AnyCaseBody(request): AnyCaseBody<NewLink>,
-) -> Answer<(StatusCode, Json<Link>)> {
+) -> HandlerResult<(StatusCode, Json<Link>)> {
     let chat_id = chat_in(opaque_of("chat_url", &request.chat_url, &site, CHATS)?)?;
     let token = request.author_id.map(SessionToken::from_uuid);
     let is_public = is_public(&service, chat_id).await?;
@@ -94,7 +94,7 @@ pub(super) async fn exchange_link(
     OpaqueInPath(opaque): OpaqueInPath,
     AnyCaseQuery(query): AnyCaseQuery,
     headers: HeaderMap,
-) -> Answer<Response> {
+) -> HandlerResult<Response> {
     let (chat_id, key) = link_in(&opaque)?;
     if wants_page(&headers) {
         // The key moves into the fragment, which no server sees.
@@ -132,7 +132,7 @@ pub(super) async fn exchange_link(
         client_id: Some(client_id),
     };
     if wants_events(&headers) {
-        let watcher = service.watch_join_status(caller, chat_id, &key, Joiner::Credential(client_id)).await?;
+        let watcher = service.watch_join_status(caller, chat_id, &key, JoinIdentity::Credential(client_id)).await?;
         return Ok(sse::watched(watcher, move |join_status| match join_status {
             Ok(JoinStatus::Seated) => (sse::event("approved", &exchange(true)), true),
             Ok(JoinStatus::Knocked { status: KnockStatus::Declined, .. }) => {
@@ -142,7 +142,7 @@ pub(super) async fn exchange_link(
             Err(_) => (sse::event("ended", &exchange(false)), true),
         }));
     }
-    match service.find_join_status(chat_id, &key, Joiner::Credential(client_id)).await? {
+    match service.find_join_status(chat_id, &key, JoinIdentity::Credential(client_id)).await? {
         Some(JoinStatus::Seated) => Ok(Json(exchange(true)).into_response()),
         Some(JoinStatus::Knocked { status: KnockStatus::Declined, .. }) => Err(declined()),
         _ => Ok((StatusCode::ACCEPTED, Json(exchange(false))).into_response()),
@@ -150,7 +150,7 @@ pub(super) async fn exchange_link(
 }
 
 /// Whether the chat's URL alone is enough to read and post.
-pub(super) async fn is_public(service: &Service, chat_id: ChatId) -> Answer<bool> {
+pub(super) async fn is_public(service: &Service, chat_id: ChatId) -> HandlerResult<bool> {
     match service.preview_chat(chat_id).await {
         Ok(preview) => Ok(preview.public_access == PublicAccess::Post),
         Err(Error::Refused(Refusal::SessionRequired)) => Ok(false),
@@ -159,13 +159,13 @@ pub(super) async fn is_public(service: &Service, chat_id: ChatId) -> Answer<bool
 }
 
 /// Knocks for a new guest, under the first free name, and returns the guest's credential.
-async fn ask(service: &Service, caller: Caller, chat_id: ChatId, key: &InviteKey) -> Answer<Uuid> {
+async fn ask(service: &Service, caller: Caller, chat_id: ChatId, key: &InviteKey) -> HandlerResult<Uuid> {
     let numbered = |number| if number == 1 { GUEST.to_owned() } else { format!("{GUEST} {number}") };
     let names = || (1..=MAX_GUESTS).filter_map(|number| Username::parse(&numbered(number)).ok());
     let client_id = service.draw_uuid();
     loop {
         let name = service.first_free_name(chat_id, names()).await?;
-        match service.join(caller, chat_id, key, name, Joiner::Credential(client_id)).await {
+        match service.join(caller, chat_id, key, name, JoinIdentity::Credential(client_id)).await {
             // Another guest has taken the name in the meantime.
             Err(Error::Refused(Refusal::UsernameTaken)) => {}
             Err(error) => return Err(error.into()),
@@ -180,9 +180,9 @@ async fn known_client(
     chat_id: ChatId,
     key: &InviteKey,
     client_id: Option<Uuid>,
-) -> Answer<Option<Uuid>> {
+) -> HandlerResult<Option<Uuid>> {
     let Some(client_id) = client_id else { return Ok(None) };
-    let known = service.find_join_status(chat_id, key, Joiner::Credential(client_id)).await?;
+    let known = service.find_join_status(chat_id, key, JoinIdentity::Credential(client_id)).await?;
     Ok(known.map(|_| client_id))
 }
 

@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Result, Row};
 use super::columns::{counter, id, knock_status, millis, named, optional_id, public_access, role, timestamp};
 use crate::domain::{
     Account, Admission, Chat, ChatId, ChatName, Digest, Invite, InviteLabel, Knock, Member, MemberId, Message,
-    MessageText, PasswordHash, Receipt, Recovery, Salt, Session, Settings, Snapshot, Source, Timestamp, Username,
+    MessageText, PasswordHash, Receipt, Recovery, Salt, Session, SessionSource, Settings, Snapshot, Timestamp,
+    Username,
 };
 
 /// Reads the whole chat in one transaction.
@@ -191,8 +192,8 @@ fn session(row: &Row<'_>) -> Result<(MemberId, Session)> {
     Ok((id(row, 0)?, session))
 }
 
-fn source(digest: Option<[u8; 32]>, salt: Option<[u8; 32]>) -> Option<Source> {
-    Some(Source { digest: Digest::from_stored(digest?), salt: Salt(salt?) })
+fn source(digest: Option<[u8; 32]>, salt: Option<[u8; 32]>) -> Option<SessionSource> {
+    Some(SessionSource { digest: Digest::from_stored(digest?), salt: Salt(salt?) })
 }
 
 fn knock(row: &Row<'_>) -> Result<Knock> {

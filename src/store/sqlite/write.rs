@@ -90,14 +90,14 @@ impl RowWriter<'_> {
             Event::InviteRevoked { invite_id } => self.remove_invite(*invite_id),
             Event::MemberJoined { member } => {
                 self.add_member(member)?;
-                member.join.map_or(Ok(()), |join| self.forgive(join))?;
+                member.join.map_or(Ok(()), |join| self.delete_removal(join))?;
                 member.invite_id.map_or(Ok(()), |invite_id| self.count_uses(invite_id))
             }
             Event::MemberLeft { member_id, why, .. } => {
                 if *why == Departure::Removed {
                     self.remember_removed(*member_id)?;
                 }
-                self.remember_sessions(*member_id)?;
+                self.record_ended_sessions(*member_id)?;
                 self.remove_member(*member_id)?;
                 self.rewrite_knocks()?;
                 self.rewrite_recoveries()
@@ -113,16 +113,16 @@ impl RowWriter<'_> {
             Event::SessionStarted { member_id, session } => self.add_session(*member_id, session),
             Event::SessionRenewed { ended, session, .. } => {
                 self.renew_session(*ended, session)?;
-                self.remember_session(*ended)
+                self.record_ended_session(*ended)
             }
             Event::SessionEnded { ended, .. } => {
                 self.execute("DELETE FROM session WHERE token = ?1", [ended.as_bytes()])?;
-                self.remember_session(*ended)
+                self.record_ended_session(*ended)
             }
             Event::SeatTakenBack { member_id, session } => {
-                self.remember_sessions(*member_id)?;
-                let columns = (self.chat_id, member_id.as_uuid().into_bytes());
-                self.execute("DELETE FROM session WHERE chat_id = ?1 AND member_id = ?2", columns)?;
+                self.record_ended_sessions(*member_id)?;
+                let parameters = (self.chat_id, member_id.as_uuid().into_bytes());
+                self.execute("DELETE FROM session WHERE chat_id = ?1 AND member_id = ?2", parameters)?;
                 self.add_session(*member_id, session)
             }
             Event::MessagePosted { message } => self.add_message(message, revision),
@@ -130,8 +130,8 @@ impl RowWriter<'_> {
     }
 
     fn update_chat(&self) -> Result<()> {
-        let columns = (self.chat_id, self.after.revision().cast_signed(), self.after.vacant_since().as_millis());
-        self.execute("UPDATE chat SET revision = ?2, vacant_since = ?3 WHERE id = ?1", columns)
+        let parameters = (self.chat_id, self.after.revision().cast_signed(), self.after.vacant_since().as_millis());
+        self.execute("UPDATE chat SET revision = ?2, vacant_since = ?3 WHERE id = ?1", parameters)
     }
 
     fn add_invite(&self, invite: &Invite) -> Result<()> {
@@ -169,8 +169,8 @@ impl RowWriter<'_> {
 
     fn count_uses(&self, invite_id: InviteId) -> Result<()> {
         let Some(invite) = self.after.invites().iter().find(|invite| invite.id == invite_id) else { return Ok(()) };
-        let columns = (self.chat_id, invite_id.as_uuid().into_bytes(), invite.uses);
-        self.execute("UPDATE invite SET uses = ?3 WHERE chat_id = ?1 AND invite_id = ?2", columns)
+        let parameters = (self.chat_id, invite_id.as_uuid().into_bytes(), invite.uses);
+        self.execute("UPDATE invite SET uses = ?3 WHERE chat_id = ?1 AND invite_id = ?2", parameters)
     }
 
     fn add_member(&self, member: &Member) -> Result<()> {
@@ -193,15 +193,15 @@ impl RowWriter<'_> {
 
     /// Deletes the member. The foreign keys delete the member's sessions and receipts.
     fn remove_member(&self, member_id: MemberId) -> Result<()> {
-        let columns = (self.chat_id, member_id.as_uuid().into_bytes());
-        self.execute("DELETE FROM member WHERE chat_id = ?1 AND member_id = ?2", columns)
+        let parameters = (self.chat_id, member_id.as_uuid().into_bytes());
+        self.execute("DELETE FROM member WHERE chat_id = ?1 AND member_id = ?2", parameters)
     }
 
     fn rename_member(&self, member_id: MemberId, username: &Username) -> Result<()> {
-        let columns = (self.chat_id, member_id.as_uuid().into_bytes(), username.as_str(), username.folded());
+        let parameters = (self.chat_id, member_id.as_uuid().into_bytes(), username.as_str(), username.folded());
         self.execute(
             "UPDATE member SET username = ?3, folded_username = ?4 WHERE chat_id = ?1 AND member_id = ?2",
-            columns,
+            parameters,
         )
     }
 
@@ -235,9 +235,9 @@ impl RowWriter<'_> {
     }
 
     fn set_role(&self, member_id: MemberId, role: Role) -> Result<()> {
-        let columns = (self.chat_id, member_id.as_uuid().into_bytes(), role_name(role));
-        self.execute("UPDATE member SET role = ?3 WHERE chat_id = ?1 AND member_id = ?2", columns)?;
-        self.execute("UPDATE account SET role = ?3 WHERE chat_id = ?1 AND member_id = ?2", columns)
+        let parameters = (self.chat_id, member_id.as_uuid().into_bytes(), role_name(role));
+        self.execute("UPDATE member SET role = ?3 WHERE chat_id = ?1 AND member_id = ?2", parameters)?;
+        self.execute("UPDATE account SET role = ?3 WHERE chat_id = ?1 AND member_id = ?2", parameters)
     }
 
     /// Rewrites all knocks: there are few, and they seldom change.
@@ -309,22 +309,22 @@ impl RowWriter<'_> {
         )
     }
 
-    fn forgive(&self, join: JoinDigest) -> Result<()> {
+    fn delete_removal(&self, join: JoinDigest) -> Result<()> {
         self.execute("DELETE FROM removed WHERE chat_id = ?1 AND joined_as = ?2", (self.chat_id, join.as_bytes()))
     }
 
-    fn remember_session(&self, ended: SessionDigest) -> Result<()> {
+    fn record_ended_session(&self, ended: SessionDigest) -> Result<()> {
         self.execute("INSERT INTO ended_session (chat_id, token) VALUES (?1, ?2)", (self.chat_id, ended.as_bytes()))?;
         self.trim_ended_sessions()
     }
 
     /// Records all of the member's sessions as ended.
-    fn remember_sessions(&self, member_id: MemberId) -> Result<()> {
-        let columns = (self.chat_id, member_id.as_uuid().into_bytes());
+    fn record_ended_sessions(&self, member_id: MemberId) -> Result<()> {
+        let parameters = (self.chat_id, member_id.as_uuid().into_bytes());
         self.execute(
             "INSERT INTO ended_session (chat_id, token)
              SELECT chat_id, token FROM session WHERE chat_id = ?1 AND member_id = ?2 ORDER BY id",
-            columns,
+            parameters,
         )?;
         self.trim_ended_sessions()
     }
@@ -368,13 +368,13 @@ impl RowWriter<'_> {
         Ok(())
     }
 
-    fn execute(&self, statement: &str, columns: impl Params) -> Result<()> {
-        execute(self.connection, statement, columns).map(drop)
+    fn execute(&self, statement: &str, parameters: impl Params) -> Result<()> {
+        execute(self.connection, statement, parameters).map(drop)
     }
 }
 
-fn execute(connection: &Connection, statement: &str, columns: impl Params) -> Result<usize> {
-    connection.prepare_cached(statement)?.execute(columns)
+fn execute(connection: &Connection, statement: &str, parameters: impl Params) -> Result<usize> {
+    connection.prepare_cached(statement)?.execute(parameters)
 }
 
 fn key(chat: &Chat) -> [u8; 16] {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use watch_party::domain::{
     Admission, ChatId, Decision, Event, Knock, KnockEnd, KnockId, KnockStatus, Refusal, Settings, Ticket, Username,
 };
-use watch_party::service::{Follower, JoinOutcome, Joiner, NewChat, Update, WatchEnd, Watcher};
+use watch_party::service::{Follower, JoinIdentity, JoinOutcome, NewChat, Update, WatchEnd, Watcher};
 use watch_party::wire::LiveEvent;
 
 use crate::app::{Chat, Guest, Member, Options, TestApp, caller, live};
@@ -663,7 +663,7 @@ async fn knock_at(site: &Site, chat: &NewChat, username: &str) -> (Knock, Ticket
     let username = Username::parse(username).unwrap();
     match site
         .service
-        .join(caller(), chat.chat_id, &chat.invite.as_ref().unwrap().key, username, Joiner::Unknown)
+        .join(caller(), chat.chat_id, &chat.invite.as_ref().unwrap().key, username, JoinIdentity::Unknown)
         .await
         .unwrap()
     {
