@@ -42,12 +42,12 @@ test("a browser has one name in all chatrooms, until it picks another", async ({
   await expect(other.message("hello from Ann")).toContainText("Ann");
   const home = await new HomePage(ann.page).open();
   await expect(home.yourChats.getByRole("link")).toHaveText(["Second", "First"]);
-  await expect(home.page.getByText("you are Ann")).toBeVisible();
+  await expect(home.page.getByText("your name is Ann")).toBeVisible();
   await home.page.getByRole("link", { name: "Change my name" }).click();
   const renamed = new SessionPage(home.page);
   await expect(renamed.goOn).toBeEnabled();
   await renamed.say("Anna");
-  await expect(home.page.getByText("you are Anna")).toBeVisible();
+  await expect(home.page.getByText("your name is Anna")).toBeVisible();
   // The others see the new name too, without doing anything.
   await other.openPeople();
   await expect(other.members).toHaveText([/Bob/, /^\s*Anna/]);

@@ -147,7 +147,7 @@ test("ownership is shared, given up, and inherited by the longest-seated member"
     person.page.on("dialog", (dialog) => dialog.accept());
   }
   await ann.openPeople();
-  await ann.page.getByRole("button", { name: "Make Cem an owner" }).click();
+  await ann.page.getByRole("button", { name: "Make owner: Cem" }).click();
   await expect(ann.members.filter({ hasText: "Cem" })).toContainText("owner");
   await ann.page.getByRole("button", { name: "Stop being an owner" }).click();
   await expect(ann.members.filter({ hasText: "Ann" })).not.toContainText("owner");

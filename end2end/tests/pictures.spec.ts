@@ -87,7 +87,7 @@ const pictures: Record<string, (cast: Cast) => Promise<Page>> = {
   "own-name": async ({ people }) => {
     const { page } = await people.host("Ann", "Week 3 lab");
     await page.goto("/");
-    await expect(page.getByText("you are Ann")).toBeVisible();
+    await expect(page.getByText("your name is Ann")).toBeVisible();
     return page;
   },
   choices: async (cast) => (await choices(cast)).page,
@@ -150,10 +150,10 @@ const pictures: Record<string, (cast: Cast) => Promise<Page>> = {
   "public-chat": async ({ people, request }) => {
     const { chat_url } = await (await request.post("/v1/chats", { data: { approval: false } })).json();
     const path = new URL(chat_url).pathname;
-    await request.post(path, { data: { message: "Whoever has the address may write." } });
+    await request.post(path, { data: { message: "Anyone with the link can write." } });
     const page = await people.newcomer();
     await page.goto(path);
-    await expect(page.getByText("Whoever has the address")).toBeVisible();
+    await expect(page.getByText("Anyone with the link can write")).toBeVisible();
     return page;
   },
   "your-name": async ({ people }) => {

@@ -27,7 +27,7 @@ test("three chats in three tabs of one browser do not mix", async ({ people }) =
   }
   const home = await new HomePage(await context.newPage()).open();
   await expect(home.yourChats.getByRole("listitem")).toHaveCount(3);
-  await expect(home.yourChats).toContainText("As Ben");
+  await expect(home.yourChats).toContainText("Your name: Ben");
 });
 
 test("two tabs in one chat share a seat", async ({ people }) => {

@@ -138,7 +138,7 @@ test("What is kept shows what the server stores, updated each time it is opened"
   const bob = await people.guest(await ann.magicLink());
   await bob.openKept();
   await expect(bob.kept).toContainText("None yet. The newest 30 are kept.");
-  await expect(bob.kept).toContainText("2 names");
+  await expect(bob.kept).toContainText("2 people");
   const forgotten = await bob.kept.locator("time").getAttribute("datetime");
   const hours = (Date.parse(forgotten!) - Date.now()) / 3_600_000;
   expect(Math.round(hours)).toBe(6 + 24);
@@ -148,5 +148,5 @@ test("What is kept shows what the server stores, updated each time it is opened"
   }
   await expect(bob.messages.last()).toContainText("message 31");
   await bob.openKept();
-  await expect(bob.kept).toContainText("30 of at most 30, the oldest from");
+  await expect(bob.kept).toContainText("30 of at most 30. The oldest is from");
 });

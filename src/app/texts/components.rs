@@ -147,7 +147,7 @@ pub(crate) mod people {
     }
 
     pub(crate) fn make_owner(username: &str) -> String {
-        format!("Make {username} an owner")
+        format!("Make owner: {username}")
     }
 
     pub(crate) fn confirm_make_owner(username: &str) -> String {
@@ -296,6 +296,6 @@ pub(crate) mod your_chats {
     }
 
     pub(crate) fn forget(chat: &str) -> String {
-        format!("Remove {chat} from this list")
+        format!("Remove from this list: {chat}")
     }
 }
