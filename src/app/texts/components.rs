@@ -204,7 +204,7 @@ pub(crate) mod retention_panel {
     pub(crate) const LOADING: &str = "Loading…";
     pub(crate) const MESSAGES: &str = "Messages";
     pub(crate) const PEOPLE: &str = "People";
-    pub(crate) const DELETED: &str = "Chat will be deleted";
+    pub(crate) const DELETED: &str = "Deletion";
     pub(crate) const DELETED_AT: &str = "{time}, or later if people stay, join or post";
     pub(crate) const DELETION: &str = "A deleted message disappears from the chat immediately. The server erases it from its database within a minute.";
 
