@@ -15,7 +15,7 @@ use crate::app::client::conversation::Conversation;
 use crate::app::client::seat::{recover, retry_transient, use_credential};
 use crate::app::client::storage;
 use crate::app::components::{
-    AddressLine, Composer, Knocks, Messages, People, RetentionPanel, SessionEnd, ShareLink, Typing,
+    AddressLine, Composer, Knocks, Messages, People, RetentionPanel, SessionEnd, ShareLink, Typing, window_title,
 };
 use crate::app::notice::{Notice, RedirectHome};
 use crate::app::texts;
@@ -152,7 +152,7 @@ pub(super) fn ConversationView(chat_id: Uuid) -> impl IntoView {
     });
     let chat = move || {
         view! {
-            <Title text=page_title/>
+            <Title text=window_title(page_title)/>
             <div class="chat">
                 <header class="bar">
                     <a class="brand" href="./" aria-label=texts::chat::START_PAGE>

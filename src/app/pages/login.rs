@@ -11,7 +11,9 @@ use super::address::{chat_in_address, use_replace};
 use crate::app::client::api::{self, held_seat};
 use crate::app::client::read_only::{ReadOnlyConversation, Reader};
 use crate::app::client::storage::{self, SavedChat};
-use crate::app::components::{GeneralProblem, PageFrame, ReadOnlyMessages, TextField, remembered_username};
+use crate::app::components::{
+    GeneralProblem, PageFrame, ReadOnlyMessages, TextField, remembered_username, window_title,
+};
 use crate::app::notice::{Notice, NoticeFromAddress, RedirectHome};
 use crate::app::server_fns;
 use crate::app::texts;
@@ -104,7 +106,7 @@ fn LoginForm(chat_id: Uuid) -> impl IntoView {
     let heading = move || if is_new.get() { texts::login::REGISTER } else { texts::login::LOG_IN };
     view! {
         <NoticeFromAddress/>
-        <Title text=move || name().unwrap_or_else(|| texts::login::LOG_IN.into())/>
+        <Title text=window_title(move || name().unwrap_or_else(|| texts::login::LOG_IN.into()))/>
         <h1>{move || name().map_or_else(|| heading().into_any(), |name| view! { <bdi>{name}</bdi> }.into_any())}</h1>
         <div class="room">
             {move || is_readable.get().then(|| view! { <ReadOnlyMessages conversation=ReadOnlyConversation::new(chat_id, Reader::Anyone)/> })}

@@ -11,7 +11,7 @@ use crate::app::client::read_only::{ReadOnlyConversation, Reader};
 use crate::app::client::seat::retry_reporting;
 use crate::app::client::task::spawn_in_effect;
 use crate::app::client::{api, browser_sessions, storage};
-use crate::app::components::{PageFrame, ReadOnlyMessages};
+use crate::app::components::{PageFrame, ReadOnlyMessages, window_title};
 use crate::app::notice::{Notice, RedirectHome};
 use crate::app::texts;
 use crate::wire::addresses;
@@ -124,7 +124,7 @@ fn FullOpenChat(
     });
     let title = move || name.get().unwrap_or_else(|| texts::CHAT.into());
     view! {
-        <Title text=title/>
+        <Title text=window_title(title)/>
         <PageFrame>
             <h1><bdi>{title}</bdi></h1>
             <p class="notice" role="status">{texts::open_chat::FULL}</p>
