@@ -26,7 +26,7 @@ pub(super) fn use_push() -> impl Fn(&str) + Copy {
 
 fn navigating(replace: bool) -> impl Fn(&str) + Copy {
     let navigate = use_navigate();
-    let go = StoredValue::new_local(move |address: &str| {
+    let go = StoredValue::new(move |address: &str| {
         // Resolving the address in the router would lose the slash after the folder.
         let options = NavigateOptions { replace, resolve: false, ..Default::default() };
         navigate(&format!("{}{address}", folder()), options);
