@@ -1,4 +1,5 @@
-//! Measures acknowledged posts per second, and how the number of stored chats affects them.
+//! Measures acknowledged posts per second, and how they depend on the number of stored chats, on the number of chats that
+//! the posts go to, and on the number of messages that a chat keeps.
 //!
 //! Prints ratios between stores that were measured in turns within one run, so that a noisy machine disturbs all
 //! alike. `cargo bench --bench posting -- --quick` is a small run.
@@ -31,6 +32,8 @@ fn main() {
     let folder = tempfile::Builder::new().prefix("posting-").tempdir_in(disk()).expect("the folder should be created");
     let runtime = Runtime::new().expect("the runtime should start");
     runtime.block_on(compare_stores(folder.path(), scale.time));
+    runtime.block_on(compare_chats(folder.path(), scale.time));
+    runtime.block_on(compare_histories(scale.time));
     runtime.block_on(compare_sizes(folder.path(), &scale));
 }
 
@@ -54,9 +57,13 @@ fn sqlite(path: &Path, max_batch: usize) -> Stores {
 }
 
 async fn create(service: &Service) -> NewChat {
+    create_with_history(service, None).await
+}
+
+async fn create_with_history(service: &Service, history: Option<u32>) -> NewChat {
     let caller = Caller::from(std::net::IpAddr::from([127, 0, 0, 1]));
     let username = Username::parse("Ann").expect("the username should be valid");
-    let settings = Settings::new(Admission::Link, None, None).expect("the default settings should be valid");
+    let settings = Settings::new(Admission::Link, None, history).expect("the default settings should be valid");
     service.create_chat(caller, username, None, settings).await.expect("the chat should be created")
 }
 
@@ -121,6 +128,58 @@ async fn compare_stores(folder: &Path, time: Duration) {
         let [memory, grouped, single] = rates.map(median);
         let (speedup, overhead) = (grouped / single, memory / grouped);
         println!("| {count} | {memory:.0} | {grouped:.0} | {single:.0} | {speedup:.1} | {overhead:.1} |");
+    }
+    println!();
+}
+
+/// Compares writers who share one chat with writers who each have their own.
+async fn compare_chats(folder: &Path, time: Duration) {
+    println!("Posts per second by SQLite with group commit (median of {ROUNDS} rounds)\n");
+    println!("| writers | all in one chat | each in their own | one / own |");
+    println!("|---:|---:|---:|---:|");
+    let store = service(sqlite(&folder.join("chats.db"), SqliteOptions::default().max_batch));
+    for writers in [1, 8, 64] {
+        let own: Vec<_> = create_many(&store, writers).await.into_iter().map(Arc::new).collect();
+        let one = vec![Arc::new(create(&store).await); writers];
+        let mut rates = [const { Vec::new() }; 2];
+        for _ in 0..ROUNDS {
+            for (rates, chats) in rates.iter_mut().zip([&one, &own]) {
+                rates.push(posts_per_second(&store, chats, time / 2).await);
+            }
+        }
+        let [one, own] = rates.map(median);
+        println!("| {writers} | {one:.0} | {own:.0} | {:.2} |", one / own);
+    }
+    println!();
+}
+
+/// Compares chats that keep few messages with chats that keep many, each full.
+async fn compare_histories(time: Duration) {
+    println!("Posts per second in memory, in 64 chats that keep all they may (median of {ROUNDS} rounds)\n");
+    println!("| kept messages | posts per second | cost of a post against the fewest |");
+    println!("|---:|---:|---:|");
+    let store = service(MemoryStore::default());
+    let text = MessageText::parse("Shall we begin?").expect("the text should be valid");
+    let mut full = Vec::new();
+    for history in [30, 250, 1_000] {
+        let mut chats = Vec::new();
+        for _ in 0..64 {
+            let chat = create_with_history(&store, Some(history)).await;
+            for _ in 0..history {
+                store.post(chat.chat_id, &chat.seat.token, text.clone(), None).await.expect("the post should succeed");
+            }
+            chats.push(Arc::new(chat));
+        }
+        full.push((history, chats, Vec::new()));
+    }
+    for _ in 0..ROUNDS {
+        for (_, chats, rates) in &mut full {
+            rates.push(posts_per_second(&store, chats, time / 2).await);
+        }
+    }
+    let medians: Vec<_> = full.into_iter().map(|(history, _, rates)| (history, median(rates))).collect();
+    for (history, rate) in &medians {
+        println!("| {history} | {rate:.0} | {:.2} |", medians[0].1 / rate);
     }
     println!();
 }

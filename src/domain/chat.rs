@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use imbl::Vector;
+
 use super::{
     Account, AdmissionRules, ChatId, ChatName, ClientId, Event, Invite, JoinDigest, Knock, Member, MemberId, Message,
     MessageId, PublicAccess, Recovery, Refusal, Role, Session, SessionDigest, Settings, Timestamp,
@@ -58,22 +60,24 @@ pub struct Transition {
 }
 
 /// The state of a chat after all its events. Before its first event, the chat does not exist for callers.
+///
+/// A clone shares what is long, so that the cost of a change does not grow with what the chat keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chat {
     pub(super) id: ChatId,
     pub(super) revision: u64,
     pub(super) name: Option<ChatName>,
     pub(super) settings: Option<Settings>,
-    pub(super) members: Vec<Member>,
-    pub(super) invites: Vec<Invite>,
+    pub(super) members: Arc<Vec<Member>>,
+    pub(super) invites: Arc<Vec<Invite>>,
     pub(super) knocks: Vec<Knock>,
     pub(super) recoveries: Vec<Recovery>,
-    pub(super) accounts: Vec<Account>,
-    pub(super) messages: VecDeque<Message>,
+    pub(super) accounts: Arc<Vec<Account>>,
+    pub(super) messages: Vector<Message>,
     pub(super) last_id: MessageId,
-    pub(super) receipts: VecDeque<Receipt>,
-    pub(super) ended_sessions: VecDeque<SessionDigest>,
-    pub(super) removed: VecDeque<JoinDigest>,
+    pub(super) receipts: Vector<Receipt>,
+    pub(super) ended_sessions: Vector<SessionDigest>,
+    pub(super) removed: Vector<JoinDigest>,
     /// When the last seat became free or a message was last posted without a session, whichever is later; meaningful
     /// only while there are no members.
     pub(super) vacant_since: Timestamp,
@@ -100,16 +104,16 @@ impl Chat {
             revision: 0,
             name: None,
             settings: None,
-            members: Vec::new(),
-            invites: Vec::new(),
+            members: Arc::default(),
+            invites: Arc::default(),
             knocks: Vec::new(),
             recoveries: Vec::new(),
-            accounts: Vec::new(),
-            messages: VecDeque::new(),
+            accounts: Arc::default(),
+            messages: Vector::new(),
             last_id: 0,
-            receipts: VecDeque::new(),
-            ended_sessions: VecDeque::new(),
-            removed: VecDeque::new(),
+            receipts: Vector::new(),
+            ended_sessions: Vector::new(),
+            removed: Vector::new(),
             vacant_since: Timestamp::EPOCH,
             ended: false,
         }
@@ -123,16 +127,16 @@ impl Chat {
             revision: kept.revision,
             name: kept.name,
             settings: Some(kept.settings),
-            members: kept.members,
-            invites: kept.invites,
+            members: kept.members.into(),
+            invites: kept.invites.into(),
             knocks: kept.knocks,
             recoveries: kept.recoveries,
-            accounts: kept.accounts,
-            messages: kept.messages,
+            accounts: kept.accounts.into(),
+            messages: kept.messages.into_iter().collect(),
             last_id: kept.last_id,
-            receipts: kept.receipts,
-            ended_sessions: kept.ended_sessions,
-            removed: kept.removed,
+            receipts: kept.receipts.into_iter().collect(),
+            ended_sessions: kept.ended_sessions.into_iter().collect(),
+            removed: kept.removed.into_iter().collect(),
             vacant_since: kept.vacant_since,
             ended: false,
         }
@@ -170,7 +174,7 @@ impl Chat {
 
     /// Returns the kept messages, oldest first.
     #[must_use]
-    pub fn messages(&self) -> &VecDeque<Message> {
+    pub fn messages(&self) -> &Vector<Message> {
         &self.messages
     }
 
@@ -206,20 +210,20 @@ impl Chat {
 
     /// Returns the receipts of posts with a client id, oldest first.
     #[must_use]
-    pub fn receipts(&self) -> &VecDeque<Receipt> {
+    pub fn receipts(&self) -> &Vector<Receipt> {
         &self.receipts
     }
 
     /// Returns the ended sessions that the chat remembers, oldest first.
     #[must_use]
-    pub fn ended_sessions(&self) -> &VecDeque<SessionDigest> {
+    pub fn ended_sessions(&self) -> &Vector<SessionDigest> {
         &self.ended_sessions
     }
 
     /// Returns the join digests of guests whom an owner removed, oldest first. A digest is deleted when its guest is
     /// let in again.
     #[must_use]
-    pub fn removed(&self) -> &VecDeque<JoinDigest> {
+    pub fn removed(&self) -> &Vector<JoinDigest> {
         &self.removed
     }
 
@@ -279,7 +283,7 @@ impl Chat {
         let deleted = self.last_id - self.messages.len() as u64;
         let seen = usize::try_from(after.saturating_sub(deleted)).unwrap_or(usize::MAX);
         MessagesAfter {
-            messages: self.messages.iter().skip(seen).cloned().collect(),
+            messages: (seen..self.messages.len()).map(|at| self.messages[at].clone()).collect(),
             last_id: self.last_id,
             missed: deleted.saturating_sub(after),
         }

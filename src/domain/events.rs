@@ -185,15 +185,19 @@ impl Chat {
             }
             Event::InviteCreated { invite } => {
                 if self.invites.len() >= Invite::MAX {
-                    self.invites.retain(|kept| kept.is_open(invite.created_at));
+                    Arc::make_mut(&mut self.invites).retain(|kept| kept.is_open(invite.created_at));
                 }
-                self.invites.push(invite.clone());
+                Arc::make_mut(&mut self.invites).push(invite.clone());
             }
-            Event::InviteRevoked { invite_id } => self.invites.retain(|invite| invite.id != *invite_id),
+            Event::InviteRevoked { invite_id } => {
+                Arc::make_mut(&mut self.invites).retain(|invite| invite.id != *invite_id);
+            }
             Event::MemberJoined { member } => {
-                self.members.push(member.clone());
+                Arc::make_mut(&mut self.members).push(member.clone());
                 self.removed.retain(|removed| Some(*removed) != member.join);
-                if let Some(invite) = self.invites.iter_mut().find(|invite| Some(invite.id) == member.invite_id) {
+                if let Some(invite) =
+                    Arc::make_mut(&mut self.invites).iter_mut().find(|invite| Some(invite.id) == member.invite_id)
+                {
                     invite.uses += 1;
                 }
             }
@@ -201,7 +205,9 @@ impl Chat {
                 if let Some(member) = self.member_mut(*member_id) {
                     member.role = *role;
                 }
-                if let Some(account) = self.accounts.iter_mut().find(|account| account.member_id == *member_id) {
+                if let Some(account) =
+                    Arc::make_mut(&mut self.accounts).iter_mut().find(|account| account.member_id == *member_id)
+                {
                     account.role = *role;
                 }
                 if *role == Role::Guest {
@@ -247,7 +253,7 @@ impl Chat {
             Event::RecoveryEnded { member_id } => {
                 self.recoveries.retain(|recovery| recovery.member_id != *member_id);
             }
-            Event::Registered { account } => self.accounts.push(account.clone()),
+            Event::Registered { account } => Arc::make_mut(&mut self.accounts).push(account.clone()),
             Event::Knocked { knock } => self.knocks.push(knock.clone()),
             Event::KnockDecided { knock_id, status, expires_at } => self.decide_knock(*knock_id, *status, *expires_at),
             Event::KnockEnded { knock_id, .. } => self.knocks.retain(|knock| knock.id != *knock_id),
@@ -257,14 +263,14 @@ impl Chat {
     }
 
     fn member_mut(&mut self, id: MemberId) -> Option<&mut Member> {
-        self.members.iter_mut().find(|member| member.id == id)
+        Arc::make_mut(&mut self.members).iter_mut().find(|member| member.id == id)
     }
 
     fn free_seat(&mut self, member_id: MemberId, why: Departure, at: Timestamp) {
         let Some(seat) = self.members.iter().position(|member| member.id == member_id) else {
             return;
         };
-        let member = self.members.remove(seat);
+        let member = Arc::make_mut(&mut self.members).remove(seat);
         self.receipts.retain(|receipt| receipt.member_id != member_id);
         self.knocks.retain(|knock| knock.member_id() != member_id);
         if why != Departure::Expired {

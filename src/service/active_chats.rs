@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use parking_lot::RwLock;
-use tokio::sync::{Mutex, MutexGuard, broadcast};
+use tokio::sync::broadcast;
 
+use super::writer::WriteQueue;
 use crate::domain::{Chat, ChatId, Event, MemberId, MessageId, Timestamp, Transition};
 
 /// How long an unused chat stays in memory.
@@ -160,8 +161,7 @@ impl State {
 pub(super) struct ActiveChat {
     /// The committed state. The lock is held to read or to replace it, never across an await.
     state: RwLock<State>,
-    /// Held from decision to commit, so that on one node no commit conflicts.
-    turn: Mutex<()>,
+    pub(super) queue: WriteQueue,
     /// When the chat was last used, in milliseconds since 1970.
     used_at: AtomicI64,
 }
@@ -170,15 +170,11 @@ impl ActiveChat {
     fn new(chat: Arc<Chat>, now: Timestamp) -> Self {
         let mut state = State::new(chat);
         state.track_members(now);
-        Self { state: RwLock::new(state), turn: Mutex::new(()), used_at: AtomicI64::new(now.as_millis()) }
+        Self { state: RwLock::new(state), queue: WriteQueue::default(), used_at: AtomicI64::new(now.as_millis()) }
     }
 
     pub(super) fn read<T>(&self, view: impl FnOnce(&State) -> T) -> T {
         view(&self.state.read())
-    }
-
-    pub(super) async fn lock_writer(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().await
     }
 
     /// Installs the committed state and publishes its events under one lock, so that a new follower

@@ -1,5 +1,4 @@
-//! How a use case reads and changes a chat: one writer at a time on a node, and a reload where the state may
-//! be stale.
+//! How a use case reads a chat: from memory, with a reload where the state may be stale. [`super::writer`] changes it.
 
 use std::sync::Arc;
 
@@ -9,12 +8,7 @@ use super::active_chats::{ActiveChat, State};
 use super::entropy::random;
 use super::limits::Limits;
 use super::{Result, Service};
-use crate::domain::{ChatId, Command, Event, Randomness, Refusal, Salt, Secret, Timestamp};
-use crate::store::{CommitError, Unavailable};
-
-/// Conflicts in a row before a commit fails. Each conflict means that another node committed, so only a faulty
-/// store reaches this.
-const MAX_CONFLICTS: usize = 1_000;
+use crate::domain::{ChatId, Refusal, Salt, Secret, Timestamp};
 
 impl Service {
     pub(super) fn now(&self) -> Timestamp {
@@ -55,7 +49,7 @@ impl Service {
     }
 
     /// Removes an ended chat from memory.
-    fn forget_ended(&self, chat_id: ChatId) {
+    pub(super) fn forget_ended(&self, chat_id: ChatId) {
         self.inner.active_chats.close(chat_id);
         if let Some(limits) = &self.inner.limits {
             limits.logins.forget_chat(chat_id);
@@ -63,7 +57,7 @@ impl Service {
     }
 
     /// Reloads the chat from the store, where it may be gone by now.
-    async fn refresh(&self, chat_id: ChatId, active_chat: &ActiveChat) -> Result<()> {
+    pub(super) async fn refresh(&self, chat_id: ChatId, active_chat: &ActiveChat) -> Result<()> {
         let Some(chat) = self.inner.stores.chats.load(chat_id).await? else {
             self.forget_ended(chat_id);
             active_chat.end();
@@ -97,52 +91,6 @@ impl Service {
             }
             answer => Ok(answer?),
         }
-    }
-
-    /// Decides, commits and applies `command`; decides again if another node committed first.
-    pub(super) async fn execute(
-        &self,
-        chat_id: ChatId,
-        command: Command,
-        randomness: Randomness,
-    ) -> Result<Arc<[Event]>> {
-        self.run_to_completion(move |service| async move {
-            let active_chat = service.active_chat(chat_id).await?;
-            let _turn = active_chat.lock_writer().await;
-            let mut is_fresh = !service.inner.stores.chats.is_shared();
-            for _ in 0..MAX_CONFLICTS {
-                let now = service.now();
-                let chat = active_chat.read(|state| Arc::clone(&state.chat));
-                let change = match chat.decide(&command, now, randomness) {
-                    Ok(events) if events.is_empty() && is_fresh => return Ok(events.into()),
-                    Ok(events) if !events.is_empty() => chat.transition(events),
-                    Err(refusal) if is_fresh => return Err(refusal.into()),
-                    // "Nothing to change" may be as stale as a refusal.
-                    Ok(_) | Err(_) => {
-                        service.refresh(chat_id, &active_chat).await?;
-                        is_fresh = true;
-                        continue;
-                    }
-                };
-                match service.inner.stores.chats.commit(&change).await {
-                    Ok(()) => {
-                        let (events, has_ended) = (Arc::clone(&change.events), change.after.has_ended());
-                        active_chat.advance(change, now);
-                        if has_ended {
-                            service.forget_ended(chat_id);
-                        }
-                        return Ok(events);
-                    }
-                    Err(CommitError::Conflict) => {
-                        service.refresh(chat_id, &active_chat).await?;
-                        is_fresh = true;
-                    }
-                    Err(CommitError::Unavailable(error)) => return Err(error.into()),
-                }
-            }
-            Err(Unavailable { cause: format!("{MAX_CONFLICTS} conflicts in a row") }.into())
-        })
-        .await
     }
 
     /// Runs `work` to its end even if the caller disconnects, so that every commit is applied.

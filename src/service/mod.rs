@@ -20,6 +20,7 @@ mod sessions;
 mod stream_limits;
 mod sweep;
 mod watch;
+mod writer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +56,7 @@ use passwords::Passwords;
 const ONLINE_FOR: Duration = Duration::from_secs(75);
 
 /// Why a use case failed.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum Error {
     #[error(transparent)]
     Refused(#[from] Refusal),

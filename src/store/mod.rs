@@ -16,7 +16,7 @@ pub use memory::MemoryStore;
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
 
 /// The storage failed. This is not a refusal: it says nothing about the rules. The cause is for the log.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 #[error("the store is unavailable: {cause}")]
 pub struct Unavailable {
     pub cause: String,

@@ -4,9 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use serde_json::json;
-use watch_party::domain::{Chat, ChatId, MessageText, Refusal, Settings, Timestamp, Transition, Username};
-use watch_party::service::{Caller, Error, NewChat, Service};
+use tokio::sync::Semaphore;
+use watch_party::domain::{
+    Chat, ChatId, ClientId, Event, MemberId, MessageText, Refusal, Settings, Timestamp, Transition, Username,
+};
+use watch_party::service::{Caller, Entropy as _, Error, NewChat, Service, Update};
 use watch_party::store::{ChatStore, CommitError, MemoryStore, Stores, Unavailable};
 
 use crate::app::{BETWEEN_POSTS, CountingEntropy, ManualClock, TestApp, policy, seat};
@@ -109,6 +113,142 @@ async fn a_refusal_based_on_stale_state_is_decided_again() {
     let refused = nodes[1].remove_member(new.chat_id, &guest.token, guest.member.id, false).await;
     assert!(matches!(refused, Err(Error::Refused(Refusal::ChatNotFound))), "{refused:?}");
     assert_eq!(nodes[1].active_chats(), 0);
+}
+
+/// A memory store of which a test holds up or fails commits.
+#[derive(Debug)]
+struct UnreliableStore {
+    store: MemoryStore,
+    /// One permit for each commit that may proceed.
+    gate: Semaphore,
+    /// Number of events of each commit, in order.
+    commits: Mutex<Vec<usize>>,
+    /// Draws what happens to a commit; `None` if all succeed.
+    dice: Option<CountingEntropy>,
+}
+
+#[async_trait]
+impl ChatStore for UnreliableStore {
+    async fn load(&self, id: ChatId) -> Result<Option<Arc<Chat>>, Unavailable> {
+        self.store.load(id).await
+    }
+    async fn commit(&self, change: &Transition) -> Result<(), CommitError> {
+        self.gate.acquire().await.unwrap().forget();
+        self.commits.lock().push(change.events.len());
+        let mut drawn = [0];
+        if let Some(dice) = &self.dice {
+            dice.fill(&mut drawn);
+        }
+        let lost = || Unavailable { cause: "the test fails this commit".into() };
+        match drawn[0] % 6 {
+            4 => Err(lost().into()),
+            // Stored, but nobody can know it.
+            5 => self.store.commit(change).await.and(Err(lost().into())),
+            _ => self.store.commit(change).await,
+        }
+    }
+    async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable> {
+        self.store.due(now, forget_after, at_most).await
+    }
+}
+
+fn unreliable(permits: usize, dice: Option<CountingEntropy>) -> (Service, Arc<UnreliableStore>) {
+    let (store, gate, commits) = (MemoryStore::default(), Semaphore::new(permits), Mutex::default());
+    let store = Arc::new(UnreliableStore { store, gate, commits, dice });
+    let stores = Stores { chats: store.clone(), browser_sessions: Arc::new(MemoryStore::default()) };
+    let node =
+        Service::new(stores, Arc::new(ManualClock::default()), Arc::new(CountingEntropy::default()), policy(false));
+    (node, store)
+}
+
+#[tokio::test]
+async fn commands_that_wait_for_a_commit_are_committed_together() {
+    let (node, store) = unreliable(1, None);
+    let new = Arc::new(chat(&node).await);
+    let post = |at: u32| {
+        let (node, new) = (node.clone(), new.clone());
+        async move {
+            let text = MessageText::parse(&format!("message {at}")).unwrap();
+            node.post(new.chat_id, &new.seat.token, text, None).await.unwrap().message.id
+        }
+    };
+    let posts: Vec<_> = (1..=10).map(|at| tokio::spawn(post(at))).collect();
+    let removal = tokio::spawn({
+        let (node, new) = (node.clone(), new.clone());
+        async move { node.remove_member(new.chat_id, &new.seat.token, MemberId::ANONYMOUS, false).await }
+    });
+    // On one thread, every task gets to where it waits for the store.
+    while store.gate.available_permits() > 0 || removal.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(node.read_messages(new.chat_id, &new.seat.token, 0).await.unwrap().last_id, 0, "nothing is stored yet");
+    store.gate.add_permits(2);
+    for (post, id) in posts.into_iter().zip(1..) {
+        assert_eq!(post.await.unwrap(), id);
+    }
+    // A refusal among them concerns nobody else.
+    assert!(matches!(removal.await.unwrap(), Err(Error::Refused(Refusal::NotFound(_)))));
+    assert_eq!(store.commits.lock()[1..], [1, 9]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writers_of_one_chat_lose_and_repeat_nothing_while_the_store_fails() {
+    let (node, store) = unreliable(Semaphore::MAX_PERMITS, Some(CountingEntropy::seeded(7)));
+    let new = loop {
+        let settings = Settings::new(watch_party::domain::Admission::Link, None, Some(1_000)).unwrap();
+        if let Ok(new) = node.create_chat(caller(), username("Ann"), None, settings).await {
+            break Arc::new(new);
+        }
+    };
+    let mut follower = loop {
+        if let Ok(follower) = node.follow(caller(), new.chat_id, &new.seat.token, 0).await {
+            break follower;
+        }
+    };
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..16_u8 {
+        let (node, new) = (node.clone(), new.clone());
+        writers.spawn(async move {
+            let mut ids = Vec::new();
+            for at in 0..20_u8 {
+                let text = MessageText::parse(&format!("{writer}: {at}")).unwrap();
+                let mut client_id = [writer; 16];
+                client_id[0] = at;
+                let client_id = Some(ClientId::from_random_bytes(client_id));
+                // Sent again until it is acknowledged, as a client does.
+                let posted = loop {
+                    match node.post(new.chat_id, &new.seat.token, text.clone(), client_id).await {
+                        Ok(posted) => break posted,
+                        Err(Error::Unavailable(_)) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                };
+                ids.push((posted.message.id, text));
+            }
+            ids
+        });
+    }
+    let mut acknowledged: Vec<_> = writers.join_all().await.into_iter().flatten().collect();
+    acknowledged.sort_by_key(|(id, _)| *id);
+    assert_eq!(acknowledged.iter().map(|(id, _)| *id).collect::<Vec<_>>(), (1..=320).collect::<Vec<_>>());
+    let stored = store.load(new.chat_id).await.unwrap().unwrap();
+    let stored: Vec<_> = stored.messages().iter().map(|message| (message.id, message.text.clone())).collect();
+    assert_eq!(stored, acknowledged);
+    assert!(store.commits.lock().iter().any(|events| *events > 1), "some commits contained several posts");
+    // The follower may be too slow for so many; then it is told so.
+    let mut seen = 0;
+    while let Ok(update) = follower.next().await {
+        if let Update::Event(Event::MessagePosted { message }) = update {
+            assert_eq!(message.id, seen + 1);
+            seen = message.id;
+            if seen == 320 {
+                break;
+            }
+        }
+    }
 }
 
 #[tokio::test]

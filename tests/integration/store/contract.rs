@@ -127,6 +127,39 @@ pub async fn any_sequence_of_changes_is_stored_faithfully(stores: Stores) {
     }
 }
 
+/// Joins a transition and the one that follows it.
+fn joined(first: Option<Transition>, next: Transition) -> Transition {
+    match first {
+        Some(first) => Transition { before: first.before, events: [first.events, next.events].concat().into(), ..next },
+        None => next,
+    }
+}
+
+pub async fn changes_that_are_committed_together_are_stored_as_if_one_by_one(stores: Stores) {
+    let mut runner = TestRunner::deterministic();
+    let steps = proptest::collection::vec(step(), 1..120);
+    for number in 101..=140 {
+        let admission = admission().new_tree(&mut runner).unwrap().current();
+        let mut world = World::new(number, admission, 6, 5);
+        stores.chats.commit(world.change.as_ref().unwrap()).await.unwrap();
+        let mut together = None;
+        for (at, step) in steps.new_tree(&mut runner).unwrap().current().iter().enumerate() {
+            world.take(step);
+            if let Some(change) = world.change.take() {
+                together = Some(joined(together, change));
+            }
+            // Batches of several lengths.
+            if (at + at / 7) % 5 == 0
+                && let Some(change) = together.take()
+            {
+                stores.chats.commit(&change).await.unwrap();
+                let expected = Some(&world.chat).filter(|chat| !chat.has_ended());
+                assert_eq!(kept(&stores, world.chat.id()).await.as_ref(), expected, "after {step:?}");
+            }
+        }
+    }
+}
+
 pub async fn a_room_without_an_owner_keeps_its_accounts(stores: Stores) {
     let settings =
         Settings { public_access: PublicAccess::Read, ..Settings::new(Admission::Account, Some(3), None).unwrap() };
