@@ -140,7 +140,8 @@ async fn compare_chats(folder: &Path, time: Duration) {
     let store = service(sqlite(&folder.join("chats.db"), SqliteOptions::default().max_batch));
     for writers in [1, 8, 64] {
         let own: Vec<_> = create_many(&store, writers).await.into_iter().map(Arc::new).collect();
-        let one = vec![Arc::new(create(&store).await); writers];
+        let shared = Arc::new(create(&store).await);
+        let one: Vec<_> = std::iter::repeat_n(shared, writers).collect();
         let mut rates = [const { Vec::new() }; 2];
         for _ in 0..ROUNDS {
             for (rates, chats) in rates.iter_mut().zip([&one, &own]) {

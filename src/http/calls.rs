@@ -3,11 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use axum::middleware::{self, Next};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use matchit::Router as Paths;
 use utoipa::openapi::{OpenApi, PathItem};
@@ -18,65 +14,66 @@ use crate::wire::{Code, Problem};
 /// The methods that an address may support, in the order in which a 405 names them.
 const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
-/// Wraps `router` so that the calls of `document` and the pages at `pages` also work at the other form of their paths,
-/// with or without the trailing slash. [`axum::extract::OriginalUri`] keeps the requested address.
-pub(super) fn with_both_forms(router: Router, document: &OpenApi, pages: impl IntoIterator<Item = String>) -> Router {
-    let calls = Arc::new(Calls::new(document, pages));
-    Router::new().fallback_service(router).layer(middleware::from_fn_with_state(calls, route_either_form))
+/// The paths of the document and of the pages.
+#[derive(Debug)]
+pub(super) struct Calls {
+    paths: Paths<Known>,
+    /// The pattern of all other paths.
+    unknown: Arc<str>,
 }
 
-async fn route_either_form(State(calls): State<Arc<Calls>>, mut request: Request, next: Next) -> Response {
-    let method = request.method().clone();
-    let Address { path, others } = calls.find(request.uri().path(), &method);
-    if let Some(uri) = path.and_then(|path| with_path(request.uri(), &path)) {
-        *request.uri_mut() = uri;
-    }
-    let response = next.run(request).await;
-    if response.status() != StatusCode::METHOD_NOT_ALLOWED {
-        return response;
-    }
-    let refusal = name_methods(&response, &others);
-    if method == Method::HEAD { refusal.map(|_| Body::empty()) } else { refusal }
-}
-
-/// The paths of the document and of the pages, with their methods.
-struct Calls {
-    paths: Paths<Vec<Method>>,
+/// One of the paths.
+#[derive(Debug)]
+struct Known {
+    pattern: Arc<str>,
+    methods: Vec<Method>,
 }
 
 /// The result of looking up a requested path.
-#[derive(Default)]
-struct Address {
+pub(super) struct Address<'a> {
+    /// The pattern of the path that the request is routed to, as `/{chat_id}`; `-` for a path that is not known.
+    pub(super) route: Arc<str>,
     /// The other form of the path, if the request must be routed there.
-    path: Option<String>,
+    pub(super) path: Option<String>,
     /// Methods that the other form supports in addition.
-    others: Vec<Method>,
+    pub(super) others: &'a [Method],
 }
 
 impl Calls {
-    fn new(document: &OpenApi, pages: impl IntoIterator<Item = String>) -> Self {
+    /// The calls of `document` and the pages at `pages` also work at the other form of their paths, with or without the
+    /// trailing slash. [`axum::extract::OriginalUri`] keeps the requested address.
+    pub(super) fn new(document: &OpenApi, pages: impl IntoIterator<Item = String>) -> Self {
         let mut paths = Paths::new();
         let calls = document.paths.paths.iter().map(|(path, item)| (path.clone(), methods(item)));
         let pages = pages.into_iter().map(|path| (path, vec![Method::GET, Method::HEAD]));
-        for (path, methods) in calls.chain(pages) {
-            paths.insert(path, methods).expect("the router has taken the same paths");
+        for (pattern, methods) in calls.chain(pages) {
+            let known = Known { pattern: pattern.as_str().into(), methods };
+            paths.insert(pattern, known).expect("the router has taken the same paths");
         }
-        Self { paths }
+        Self { paths, unknown: "-".into() }
     }
 
     /// Looks up `path`. If both of its forms are routed, the one with fewer parameters wins. If both have as many, the
     /// form that supports `method` wins, and the requested form if both do.
-    fn find(&self, path: &str, method: &Method) -> Address {
-        let Some(other) = other_form(path) else { return Address::default() };
+    pub(super) fn find(&self, path: &str, method: &Method) -> Address<'_> {
         let known = |path: &str| self.paths.at(path).ok().map(|found| (found.params.len(), found.value));
-        let Some((parameters, methods)) = known(&other) else { return Address::default() };
-        match known(path) {
-            Some((asked, _)) if asked < parameters => Address::default(),
-            Some((asked, own)) if asked == parameters => {
-                let is_needed = methods.contains(method) && !own.contains(method);
-                Address { path: is_needed.then_some(other), others: methods.clone() }
+        let own = known(path);
+        let asked = Address {
+            route: own.map_or_else(|| Arc::clone(&self.unknown), |(_, own)| Arc::clone(&own.pattern)),
+            path: None,
+            others: &[],
+        };
+        let Some(form) = other_form(path) else { return asked };
+        let Some((parameters, other)) = known(&form) else { return asked };
+        match own {
+            Some((own_parameters, _)) if own_parameters < parameters => asked,
+            Some((own_parameters, own)) if own_parameters == parameters => {
+                if !other.methods.contains(method) || own.methods.contains(method) {
+                    return Address { others: &other.methods, ..asked };
+                }
+                Address { route: Arc::clone(&other.pattern), path: Some(form), others: &other.methods }
             }
-            _ => Address { path: Some(other), others: Vec::new() },
+            _ => Address { route: Arc::clone(&other.pattern), path: Some(form), others: &[] },
         }
     }
 }
@@ -95,7 +92,7 @@ fn other_form(path: &str) -> Option<String> {
     }
 }
 
-fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
+pub(super) fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(format!("{path}{query}").parse().ok()?);
@@ -103,7 +100,7 @@ fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
 }
 
 /// Rewrites a 405 to name the supported methods: those that the router allows, and `others`.
-fn name_methods(refusal: &Response, others: &[Method]) -> Response {
+pub(super) fn name_methods(refusal: &Response, others: &[Method]) -> Response {
     let allowed = allowed(refusal.headers());
     let known = METHODS.into_iter().filter(|method| others.contains(method) || allowed.contains(method));
     let known: Vec<Method> = known.collect();

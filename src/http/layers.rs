@@ -1,82 +1,109 @@
-//! The middleware around every request: a request id, a log line, a bounded body, security headers, and a problem in
-//! place of a panic.
+//! What happens around every request: the other form of its path, a bounded body, a request id, security headers, a
+//! problem in place of a panic, and a log line.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
+use axum::Router;
 use axum::body::{Body, HttpBody as _};
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{OriginalUri, Request};
 use axum::http::header::{self, HeaderName, HeaderValue};
-use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::{self, Next};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::{Router, http};
 use futures_util::FutureExt as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
-use tower::ServiceBuilder;
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
-use tower_http::trace::TraceLayer;
-use tracing::Span;
+use tower::Service as _;
+use uuid::Uuid;
 
+use super::calls::{Address, Calls, name_methods, with_path};
 use super::problem::{Failure, HandlerResult};
-use super::{AppState, Limits, origin};
+use super::{Limits, origin};
 use crate::config::Config;
 use crate::wire::{Code, Problem};
 
 /// Maximum size of a request body.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-pub(super) fn wrap(routes: Router<AppState>, state: &AppState) -> Router<AppState> {
-    let trace = TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(log_response);
-    routes.layer(
-        ServiceBuilder::new()
-            .layer(middleware::map_request(drop_request_id))
-            .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-            .layer(trace)
-            .layer(PropagateRequestIdLayer::x_request_id())
-            .layer(middleware::from_fn_with_state(state.config.clone(), pass_through)),
-    )
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The whole site. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Site(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    calls: Calls,
+    config: Arc<Config>,
+    routes: Router,
+    request_ids: RequestIds,
 }
 
-/// Reads the body, notes the caller, and completes the response. This is one layer, because each separate layer would
-/// box a future and clone the routes for every request.
-async fn pass_through(State(config): State<Arc<Config>>, request: Request, next: Next) -> Response {
-    let asked = origin::requested_path(request.extensions(), request.uri());
-    let id = request.extensions().get().cloned();
-    let answer = async {
-        let mut request = read_body(request).await?;
-        origin::note_caller(&mut request, &config.trusted_proxies);
-        Ok(next.run(request).await)
-    };
-    let mut response = explain_failures(answer, id).await;
-    add_security_headers(response.headers_mut());
-    make_location_relative(&asked, &mut response);
-    response
+impl Site {
+    pub(super) fn new(routes: Router, calls: Calls, config: Arc<Config>) -> Self {
+        Self(Arc::new(Inner { calls, config, routes, request_ids: RequestIds::new() }))
+    }
+
+    /// Answers a request, to which the server has added the peer's address ([`axum::extract::ConnectInfo`] of a
+    /// [`std::net::SocketAddr`]).
+    ///
+    /// This is one function, because each layer of a router boxes a future and clones the routes for every request.
+    pub async fn answer(&self, mut request: Request) -> Response {
+        let Inner { calls, config, routes, request_ids } = &*self.0;
+        let begin = tracing::enabled!(tracing::Level::DEBUG).then(Instant::now);
+        let (method, asked) = (request.method().clone(), request.uri().clone());
+        let Address { route, path, others } = calls.find(asked.path(), &method);
+        if let Some(uri) = path.and_then(|path| with_path(&asked, &path)) {
+            *request.uri_mut() = uri;
+            request.extensions_mut().insert(OriginalUri(asked.clone()));
+        }
+        let answer = async {
+            let mut request = read_body(request).await?;
+            origin::note_caller(&mut request, &config.trusted_proxies);
+            let Ok(response) = routes.clone().call(request).await;
+            Ok(response)
+        };
+        let id = request_ids.next();
+        // The log names the route's pattern and never the address, which may contain what must not be logged.
+        let logged = LoggedRequest { method: method.clone(), route: Arc::clone(&route), id: id.clone() };
+        let mut response = LOGGED_REQUEST.scope(logged, explain_failures(answer, &id)).await;
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            response = name_methods(&response, others);
+        }
+        if method == Method::HEAD {
+            // The routes leave their bodies out themselves.
+            response = response.map(|_| Body::empty());
+        }
+        add_headers(response.headers_mut(), &id);
+        make_location_relative(asked.path(), &mut response);
+        if let Some(begin) = begin {
+            let (status, took_ms) = (response.status().as_u16(), begin.elapsed().as_millis());
+            tracing::debug!(%method, %route, ?id, status, took_ms, "answered");
+        }
+        response
+    }
 }
 
-/// Drops a request id that the caller sent, so that callers do not choose what the log shows.
-async fn drop_request_id(mut request: Request) -> Request {
-    request.headers_mut().remove("x-request-id");
-    request
+/// Draws the ids of requests: random for each start of the program, and then counted, which costs less.
+#[derive(Debug)]
+struct RequestIds {
+    first: u128,
+    drawn: AtomicU64,
 }
 
-/// The log span of a request. It names the route pattern and never the address, which may contain what must not be
-/// logged.
-fn span(request: &http::Request<Body>) -> Span {
-    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
-    let id = request_id(request.extensions().get());
-    tracing::info_span!("request", method = %request.method(), route, id)
-}
+impl RequestIds {
+    fn new() -> Self {
+        Self { first: Uuid::new_v4().as_u128(), drawn: AtomicU64::new(0) }
+    }
 
-fn log_response(response: &http::Response<Body>, took: Duration, _: &Span) {
-    tracing::debug!(status = response.status().as_u16(), took_ms = took.as_millis(), "answered");
-}
-
-fn request_id(id: Option<&RequestId>) -> &str {
-    id.and_then(|id| id.header_value().to_str().ok()).unwrap_or("-")
+    fn next(&self) -> HeaderValue {
+        let id = Uuid::from_u128(self.first.wrapping_add(self.drawn.fetch_add(1, Ordering::Relaxed).into()));
+        let mut buffer = Uuid::encode_buffer();
+        HeaderValue::from_str(id.hyphenated().encode_lower(&mut buffer)).expect("a UUID is a header's value")
+    }
 }
 
 /// Time limit for the body of this request.
@@ -115,15 +142,37 @@ fn payload_too_large() -> Failure {
     Problem::new(Code::PayloadTooLarge, detail).into()
 }
 
+/// What the log says of the request in progress.
+struct LoggedRequest {
+    method: Method,
+    route: Arc<str>,
+    id: HeaderValue,
+}
+
+tokio::task_local! {
+    // A span would cost each request an entry in the subscriber, for the few requests that log anything.
+    static LOGGED_REQUEST: LoggedRequest;
+}
+
+/// Logs why the request in progress fails.
+pub(super) fn log_failure(cause: &str, message: &str) {
+    let log = |LoggedRequest { method, route, id }: &LoggedRequest| {
+        tracing::error!(%method, %route, ?id, cause, "{message}");
+    };
+    if LOGGED_REQUEST.try_with(log).is_err() {
+        tracing::error!(cause, "{message}");
+    }
+}
+
 /// Replaces a panic, and any other response with status 500, with a problem.
-async fn explain_failures(answer: impl Future<Output = HandlerResult<Response>>, id: Option<RequestId>) -> Response {
+async fn explain_failures(answer: impl Future<Output = HandlerResult<Response>>, id: &HeaderValue) -> Response {
     let answer = AssertUnwindSafe(answer).catch_unwind().await;
     match answer.map(IntoResponse::into_response) {
         Ok(response) if response.status() != StatusCode::INTERNAL_SERVER_ERROR => return response,
-        Ok(_) => tracing::error!("a handler returned an internal error"),
-        Err(panic) => tracing::error!(cause = panic_message(&*panic), "a handler panicked"),
+        Ok(_) => log_failure("status 500", "a handler returned an internal error"),
+        Err(panic) => log_failure(panic_message(&*panic), "a handler panicked"),
     }
-    let id = request_id(id.as_ref());
+    let id = id.to_str().unwrap_or_default();
     let detail = format!("Something went wrong on our side. If you report it, include this id: {id}");
     Failure(Problem::new(Code::InternalError, detail)).into_response()
 }
@@ -146,7 +195,8 @@ fn make_location_relative(asked: &str, response: &mut Response) {
 /// The content security policy of every response that is not a page: it may load nothing.
 const BARE_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
-fn add_security_headers(headers: &mut HeaderMap) {
+fn add_headers(headers: &mut HeaderMap, id: &HeaderValue) {
+    headers.insert(REQUEST_ID, id.clone());
     let mut set = |name: HeaderName, value: HeaderValue| {
         headers.entry(name).or_insert(value);
     };

@@ -26,14 +26,15 @@ mod sse;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
+
+use calls::Calls;
 
 use crate::config::Config;
 use crate::service::Service;
 
-pub use layers::MAX_BODY_BYTES;
+pub use layers::{MAX_BODY_BYTES, Site};
 pub use openapi::api_document;
 pub use serve::{Limits, connections_within, raise_open_files, serve, serve_within};
 
@@ -57,13 +58,12 @@ impl FromRef<AppState> for LeptosOptions {
     }
 }
 
-/// Builds the router of the API, its documents, the pages and their files.
-///
-/// The server must add each peer's address to its requests ([`axum::extract::ConnectInfo`] of a
-/// [`std::net::SocketAddr`]).
-pub fn router(state: AppState) -> Router {
+/// Builds the site: the API, its documents, the pages and their files.
+#[must_use]
+pub fn site(state: AppState) -> Site {
     let (api, document) = openapi::routes().split_for_parts();
     let routes = api.merge(docs::routes(&document::complete(&document))).merge(pages::routes(&state));
     let pages = pages::paths().chain([docs::PATH.to_owned()]);
-    calls::with_both_forms(layers::wrap(routes, &state).with_state(state), &document, pages)
+    let config = Arc::clone(&state.config);
+    Site::new(routes.with_state(state), Calls::new(&document, pages), config)
 }

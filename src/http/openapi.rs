@@ -1,6 +1,6 @@
 //! The `OpenAPI` 3.1 document, generated from the handlers.
 
-use std::sync::Arc;
+use std::sync::LazyLock;
 
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -8,7 +8,6 @@ use utoipa::{Modify, OpenApi, ToSchema as _, openapi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use axum::extract::Extension;
 use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::Value;
@@ -27,9 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .merge(health::routes())
         .routes(routes!(show_document));
     name_problems(router.get_openapi_mut());
-    // Every request gets a clone of the extension: a pointer, not the document.
-    let document: Arc<str> = document::complete(router.get_openapi()).to_string().into();
-    router.layer(Extension(document))
+    router
 }
 
 fn calls(document: &mut openapi::OpenApi) -> impl Iterator<Item = &mut Operation> {
@@ -118,9 +115,12 @@ impl Modify for SecuritySchemes {
     }
 }
 
+/// The document's text, for any site.
+static TEXT: LazyLock<String> = LazyLock::new(|| api_document().to_string());
+
 /// Get this document.
 #[utoipa::path(get, path = "/openapi.json", tag = "operations",
     responses((status = 200, description = "The OpenAPI 3.1 document", content_type = "application/json")))]
-async fn show_document(Extension(document): Extension<Arc<str>>, SiteUrl(site): SiteUrl) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], document::at_site(&document, &site))
+async fn show_document(SiteUrl(site): SiteUrl) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], document::at_site(&TEXT, &site))
 }

@@ -42,7 +42,7 @@ impl From<Error> for Problem {
         match error {
             Error::Refused(refusal) => refusal.into(),
             Error::Unavailable(Unavailable { cause }) => {
-                tracing::error!(cause, "the store is unavailable");
+                super::layers::log_failure(&cause, "the store is unavailable");
                 Self::new(Code::Unavailable, "The server cannot reach its store right now. Try again shortly.")
                     .retry_after(UNAVAILABLE_RETRY)
             }

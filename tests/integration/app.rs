@@ -6,18 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use leptos::config::LeptosOptions;
 use serde_json::Value;
-use tower::ServiceExt as _;
 use uuid::Uuid;
 use watch_party::config::{Config, StoreChoice};
 use watch_party::domain::{ChatId, InviteKey, SessionToken, Timestamp, Username};
-use watch_party::http::{AppState, router};
+use watch_party::http::{AppState, Site, site};
 use watch_party::service::{
     Caller, Clock, Ending, Entropy, Follower, JoinIdentity, JoinOutcome, Policy, Seat, Service, Update,
 };
@@ -82,7 +80,7 @@ impl Entropy for CountingEntropy {
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 pub struct TestApp {
-    router: Router,
+    site: Site,
     pub clock: Arc<ManualClock>,
     pub service: Service,
 }
@@ -137,8 +135,8 @@ impl TestApp {
         let entropy = Arc::new(CountingEntropy::default());
         let policy = policy(options.rate_limit);
         let service = Service::new(options.stores, clock.clone(), entropy, policy);
-        let router = router(state(&service, options.public_url, options.trusted_proxies));
-        Self { router, clock, service }
+        let site = site(state(&service, options.public_url, options.trusted_proxies));
+        Self { site, clock, service }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
@@ -148,7 +146,7 @@ impl TestApp {
     /// Sends a request from `address`, and returns the answer with its body unread.
     pub async fn respond(&self, address: IpAddr, mut request: Request<Body>) -> Response<Body> {
         request.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 40_000))));
-        self.router.clone().oneshot(request).await.unwrap()
+        self.site.answer(request).await
     }
 
     pub fn call(&self, method: Method, path: impl Into<String>) -> Call<'_> {

@@ -6,13 +6,14 @@ mod open_files;
 mod refusal;
 mod socket;
 
+use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
 use axum::body::HttpBody as _;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
@@ -22,10 +23,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
-use tower::Service as _;
 
 use super::layers::BodyTimeout;
-use super::{AppState, router};
+use super::{AppState, Site, site};
 use connections::{AnswerBody, Connections, Permit};
 use refusal::Refusals;
 use socket::Socket;
@@ -102,7 +102,7 @@ pub async fn serve_within(
 ) {
     let service = state.service.clone();
     let mut chores = chores::start(&service, limits.chore_interval);
-    let server = Server::new(limits, router(state));
+    let server = Server::new(limits, site(state));
     tokio::select! {
         biased;
         () = shutdown => {}
@@ -122,20 +122,20 @@ pub async fn serve_within(
 
 struct Server {
     limits: Limits,
-    router: Router,
+    site: Site,
     protocol: http1::Builder,
     connections: Arc<Connections>,
     refusals: Refusals,
 }
 
 impl Server {
-    fn new(limits: Limits, router: Router) -> Self {
+    fn new(limits: Limits, site: Site) -> Self {
         // HTTP/1.1 only. Proxies speak it to the programs behind them, and because a connection has one request at a
         // time, the limit on connections also limits requests.
         let mut protocol = http1::Builder::new();
         protocol.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_buf_size(MAX_BUFFER_BYTES);
         let connections = Arc::new(Connections::new(limits.max_connections));
-        Self { limits, router, protocol, connections, refusals: Refusals::new() }
+        Self { limits, site, protocol, connections, refusals: Refusals::new() }
     }
 
     async fn accept_forever(&self, listener: &TcpListener) {
@@ -171,7 +171,7 @@ impl Server {
         let connection = self.connections.open();
         let socket = Socket::new(stream, self.limits.write_timeout, connection.clone(), permit);
         let body_timeout = BodyTimeout(self.limits.body_timeout);
-        let (router, answering) = (self.router.clone(), connection.clone());
+        let (site, answering) = (self.site.clone(), connection.clone());
         let answer = service_fn(move |mut request: Request<Incoming>| {
             answering.begin_request();
             let has_body = !request.body().is_end_stream();
@@ -179,8 +179,11 @@ impl Server {
             if has_body {
                 request.extensions_mut().insert(body_timeout);
             }
-            let (answer, connection) = (router.clone().call(request), answering.clone());
-            async move { answer.await.map(|answer| answer.map(|body| AnswerBody::new(body, connection))) }
+            let (site, connection) = (site.clone(), answering.clone());
+            async move {
+                let answer = site.answer(request.map(Body::new)).await;
+                Ok::<_, Infallible>(answer.map(|body| AnswerBody::new(body, connection)))
+            }
         });
         let served = self.protocol.serve_connection(TokioIo::new(socket), answer).with_upgrades();
         tokio::spawn(async move {
