@@ -9,6 +9,7 @@ use dashmap::DashMap;
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
+use super::published::PublishedEvents;
 use super::writer::WriteQueue;
 use crate::domain::{Chat, ChatId, Event, MemberId, MessageId, Timestamp, Transition};
 
@@ -26,7 +27,7 @@ const TYPING_BACKLOG: usize = 16;
 #[derive(Clone, Debug)]
 pub(super) enum Broadcast {
     /// Committed events, in order.
-    Changed(Arc<[Event]>),
+    Changed(PublishedEvents),
     /// The chat was reloaded: events may be missing, so followers compare states.
     Reloaded,
 }
@@ -184,7 +185,7 @@ impl ActiveChat {
         if change.before == state.chat.revision() {
             state.chat = change.after;
             state.track_members(now);
-            state.publish(Broadcast::Changed(change.events));
+            state.publish(Broadcast::Changed(PublishedEvents::new(&change.events)));
         } else {
             // Another node committed in between: its changes are in the state, but not among these events.
             state.reload(change.after, now);
@@ -198,7 +199,7 @@ impl ActiveChat {
 
     /// Tells all followers that the chat has ended on another node.
     pub(super) fn end(&self) {
-        self.state.read().publish(Broadcast::Changed([Event::ChatEnded].into()));
+        self.state.read().publish(Broadcast::Changed(PublishedEvents::new(&[Event::ChatEnded])));
     }
 }
 

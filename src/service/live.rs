@@ -8,6 +8,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
 use super::active_chats::{ActiveChat, Broadcast, State, StreamPresence, Subscription, Typing};
+use super::published::SharedEvent;
 use super::stream_limits::StreamPermit;
 use super::{Caller, Result, Service};
 use crate::domain::{
@@ -25,7 +26,7 @@ pub enum Update {
         missed: u64,
     },
     /// An event of the chat that the follower may learn of ([`Event::audience`]).
-    Event(Event),
+    Event(SharedEvent),
     Typing {
         member_id: MemberId,
     },
@@ -104,7 +105,7 @@ impl Service {
             is_owner,
             session: by,
             cursor: last_id,
-            waiting: std::iter::once(opened).chain(messages.into_iter().map(posted)).collect(),
+            waiting: std::iter::once(opened).chain(messages.into_iter().map(posted).map(Update::Event)).collect(),
             ending: None,
             subscription,
             presence,
@@ -176,8 +177,8 @@ impl Follower {
     fn take(&mut self, broadcast: Broadcast) {
         match broadcast {
             Broadcast::Changed(events) => {
-                for event in &*events {
-                    self.take_event(event);
+                for event in events.iter() {
+                    self.take_event(&event);
                     if self.ending.is_some() {
                         return;
                     }
@@ -193,9 +194,10 @@ impl Follower {
         }
     }
 
-    fn take_event(&mut self, event: &Event) {
+    fn take_event(&mut self, shared: &SharedEvent) {
+        let event = &**shared;
         match event {
-            Event::MessagePosted { message } => return self.take_message(message),
+            Event::MessagePosted { message } => return self.take_message(message.id, shared),
             Event::MemberLeft { member_id, why, .. } if *member_id == self.member_id => {
                 self.ending = Some(Ending::SessionEnded(*why));
             }
@@ -218,14 +220,14 @@ impl Follower {
             Audience::Nobody => false,
         };
         if is_meant && self.ending.is_none() {
-            self.waiting.push_back(Update::Event(event.clone()));
+            self.waiting.push_back(Update::Event(shared.clone()));
         }
     }
 
-    fn take_message(&mut self, message: &Message) {
-        if message.id > self.cursor {
-            self.cursor = message.id;
-            self.waiting.push_back(posted(message.clone()));
+    fn take_message(&mut self, id: MessageId, shared: &SharedEvent) {
+        if id > self.cursor {
+            self.cursor = id;
+            self.waiting.push_back(Update::Event(shared.clone()));
         }
     }
 
@@ -247,7 +249,7 @@ impl Follower {
             self.ending = Some(Ending::TakenBack);
             return;
         }
-        unseen.messages.iter().for_each(|message| self.take_message(message));
+        unseen.messages.into_iter().for_each(|message| self.take_message(message.id, &posted(message)));
         self.waiting.push_back(Update::MembersChanged);
     }
 }
@@ -258,6 +260,6 @@ impl Drop for Follower {
     }
 }
 
-fn posted(message: Message) -> Update {
-    Update::Event(Event::MessagePosted { message })
+fn posted(message: Message) -> SharedEvent {
+    SharedEvent::new(Event::MessagePosted { message })
 }

@@ -16,6 +16,7 @@ mod members;
 mod messages;
 mod passwords;
 mod public;
+mod published;
 mod sessions;
 mod stream_limits;
 mod sweep;
@@ -43,6 +44,7 @@ pub use members::Roster;
 pub use messages::Posted;
 pub use passwords::{Busy, Password};
 pub use public::Preview;
+pub use published::SharedEvent;
 pub use sessions::OwnSession;
 pub use watch::{WatchEnd, Watcher};
 

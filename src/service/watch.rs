@@ -79,7 +79,7 @@ impl<T: Clone + PartialEq> Watcher<T> {
             };
             match broadcast {
                 // The chat may have ended on another node, and the state here does not show it.
-                Ok(Broadcast::Changed(events)) if events.contains(&Event::ChatEnded) => {
+                Ok(Broadcast::Changed(events)) if events.iter().any(|event| *event == Event::ChatEnded) => {
                     return Err(WatchEnd::Refused(Refusal::ChatNotFound));
                 }
                 // Missed broadcasts do not matter: the value is read from the state.

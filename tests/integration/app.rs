@@ -14,7 +14,7 @@ use leptos::config::LeptosOptions;
 use serde_json::Value;
 use uuid::Uuid;
 use watch_party::config::{Config, StoreChoice};
-use watch_party::domain::{ChatId, InviteKey, SessionToken, Timestamp, Username};
+use watch_party::domain::{ChatId, Event, InviteKey, SessionToken, Timestamp, Username};
 use watch_party::http::{AppState, Site, site};
 use watch_party::service::{
     Caller, Clock, Ending, Entropy, Follower, JoinIdentity, JoinOutcome, Policy, Seat, Service, Update,
@@ -103,12 +103,17 @@ pub fn policy(rate_limit: bool) -> Policy {
     Policy { session_lifetime: Duration::from_hours(6), forget_after: Duration::from_hours(24), rate_limit }
 }
 
-/// Converts an update of a follower to the event that is sent.
-pub fn live(update: Result<Update, Ending>) -> LiveEvent {
+/// The event of a follower's update.
+pub fn published(update: Result<Update, Ending>) -> Event {
     match update {
-        Ok(Update::Event(event)) => LiveEvent::of(&event).unwrap(),
+        Ok(Update::Event(event)) => Event::clone(&event),
         other => panic!("{other:?}"),
     }
+}
+
+/// Converts an update of a follower to the event that is sent.
+pub fn live(update: Result<Update, Ending>) -> LiveEvent {
+    LiveEvent::of(&published(update)).unwrap()
 }
 
 /// The caller for direct calls of the service.

@@ -241,7 +241,9 @@ async fn writers_of_one_chat_lose_and_repeat_nothing_while_the_store_fails() {
     // The follower may be too slow for so many; then it is told so.
     let mut seen = 0;
     while let Ok(update) = follower.next().await {
-        if let Update::Event(Event::MessagePosted { message }) = update {
+        if let Update::Event(event) = update
+            && let Event::MessagePosted { message } = &*event
+        {
             assert_eq!(message.id, seen + 1);
             seen = message.id;
             if seen == 320 {

@@ -10,7 +10,7 @@ use watch_party::domain::{Admission, Event, MessageText, Refusal, SessionToken, 
 use watch_party::service::{Error, OsEntropy, Service, SystemClock, Update};
 use watch_party::store::MemoryStore;
 
-use crate::app::{Options, TestApp, caller, policy, seat};
+use crate::app::{Options, TestApp, caller, policy, published, seat};
 use crate::live::Site;
 
 fn service(rate_limit: bool) -> Service {
@@ -40,7 +40,7 @@ async fn a_member_can_open_at_most_20_streams() {
     // Open streams continue, other members have their own limit, and polling still works.
     ann.says("hello").await;
     for stream in &mut streams {
-        assert!(matches!(stream.next().await, Ok(Update::Event(Event::MessagePosted { .. }))));
+        assert!(matches!(published(stream.next().await), Event::MessagePosted { .. }));
     }
     drop(app.follow(&bob).await);
     ann.reads(0).await;
@@ -107,12 +107,12 @@ async fn typing_signals_do_not_displace_messages() {
         service.notify_typing(id, &bob.token).await.unwrap();
     }
     service.post(id, &bob.token, MessageText::parse("hello").unwrap(), None).await.unwrap();
-    assert!(matches!(stream.next().await, Ok(Update::Event(Event::MessagePosted { .. }))));
+    assert!(matches!(published(stream.next().await), Event::MessagePosted { .. }));
     // Bob's typing signals from before his message are dropped; a new one is delivered.
     service.notify_typing(id, &bob.token).await.unwrap();
     assert_eq!(stream.next().await, Ok(Update::Typing { member_id: bob.member.id }));
     service.post(id, &bob.token, MessageText::parse("again").unwrap(), None).await.unwrap();
-    assert!(matches!(stream.next().await, Ok(Update::Event(Event::MessagePosted { .. }))));
+    assert!(matches!(published(stream.next().await), Event::MessagePosted { .. }));
 }
 
 /// Opcodes of WebSocket frames (RFC 6455, section 5.2).

@@ -1,6 +1,7 @@
 //! A chat's live stream, as server-sent events and over a WebSocket. Both send what [`Follower`] reads, and differ only
 //! in the format.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -14,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::domain::{ChatId, MessageId, Refusal, SessionToken};
+use crate::domain::{self, ChatId, MessageId, Refusal, SessionToken};
 use crate::http::AppState;
 use crate::http::auth::session_token;
 use crate::http::origin::{SiteUrl, check_origin};
@@ -23,7 +24,7 @@ use crate::http::problem::HandlerResult;
 use crate::http::query::cursor;
 use crate::http::responses::{ChatNotFound, SessionRequired, TooManyStreams, Unavailable};
 use crate::http::sse::{self, KEEP_ALIVE};
-use crate::service::{Caller, Ending, Follower, Service, Update};
+use crate::service::{Caller, Ending, Follower, Service, SharedEvent, Update};
 use crate::wire::{LiveEvent, Problem};
 
 /// How long a frame may wait for a reader that accepts no data.
@@ -92,9 +93,10 @@ pub(super) async fn event_stream(
     let events = stream::unfold(Some(follower), |follower| async move {
         let mut follower = follower?;
         match next_event(&mut follower).await {
-            Ok(event) => Some((written(&event), Some(follower))),
+            Ok(next) => Some((next.into_event(), Some(follower))),
             Err(ending) => {
-                let last = last_event_of(ending).map_or_else(sse::reconnect_delay, |event| written(&event));
+                let last =
+                    last_event_of(ending).map_or_else(sse::reconnect_delay, |event| sse::event(event.name(), &event));
                 Some((last, None))
             }
         }
@@ -102,11 +104,34 @@ pub(super) async fn event_stream(
     Ok(sse::answer(events))
 }
 
-fn written(event: &LiveEvent) -> Event {
-    let frame = sse::event(event.name(), event);
-    match event {
-        LiveEvent::Message { message } => frame.id(message.id.to_string()),
-        _ => frame,
+/// What a stream sends next.
+enum Next {
+    /// An event of the chat, and its JSON, which all streams share.
+    Shared(SharedEvent, Arc<str>),
+    /// An event for this stream.
+    Own(LiveEvent),
+}
+
+impl Next {
+    fn into_event(self) -> Event {
+        match self {
+            Self::Own(event) => sse::event(event.name(), &event),
+            Self::Shared(event, text) => {
+                let name = LiveEvent::of(&event).map_or("", |event| event.name());
+                let frame = Event::default().event(name).data(text);
+                match &*event {
+                    domain::Event::MessagePosted { message } => frame.id(message.id.to_string()),
+                    _ => frame,
+                }
+            }
+        }
+    }
+
+    fn into_frame(self) -> ws::Message {
+        match self {
+            Self::Own(event) => text(&event),
+            Self::Shared(_, text) => ws::Message::Text((&*text).into()),
+        }
     }
 }
 
@@ -117,7 +142,7 @@ async fn run_socket(mut socket: WebSocket, mut follower: Follower) {
     loop {
         let (frame, is_last) = tokio::select! {
             event = next_event(&mut follower) => match event {
-                Ok(event) => (text(&event), false),
+                Ok(next) => (next.into_frame(), false),
                 Err(ending) => {
                     if let Some(event) = last_event_of(ending) {
                         let _ = timeout(SEND_TIMEOUT, socket.send(text(&event))).await;
@@ -151,9 +176,12 @@ async fn run_socket(mut socket: WebSocket, mut follower: Follower) {
     }
 }
 
+fn json(event: &LiveEvent) -> String {
+    serde_json::to_string(event).expect("an event is JSON")
+}
+
 fn text(event: &LiveEvent) -> ws::Message {
-    let json = serde_json::to_string(event).expect("an event is JSON");
-    ws::Message::Text(json.into())
+    ws::Message::Text(json(event).into())
 }
 
 fn close(ending: Ending) -> ws::Message {
@@ -167,17 +195,17 @@ fn close(ending: Ending) -> ws::Message {
 }
 
 /// The next event that has a wire format. Cancel safe: dropping the future loses nothing.
-async fn next_event(follower: &mut Follower) -> Result<LiveEvent, Ending> {
+async fn next_event(follower: &mut Follower) -> Result<Next, Ending> {
     loop {
-        let event = match follower.next().await? {
-            Update::Opened { last_id, missed } => Some(LiveEvent::Opened { last_id, missed }),
-            Update::Event(event) => LiveEvent::of(&event),
-            Update::Typing { member_id } => Some(LiveEvent::Typing { member_id: member_id.as_uuid() }),
-            Update::MembersChanged => Some(LiveEvent::MembersChanged),
-        };
-        if let Some(event) = event {
-            return Ok(event);
-        }
+        return Ok(Next::Own(match follower.next().await? {
+            Update::Event(event) => match event.text(|event| Some(json(&LiveEvent::of(event)?).into())) {
+                Some(text) => return Ok(Next::Shared(event, text)),
+                None => continue,
+            },
+            Update::Opened { last_id, missed } => LiveEvent::Opened { last_id, missed },
+            Update::Typing { member_id } => LiveEvent::Typing { member_id: member_id.as_uuid() },
+            Update::MembersChanged => LiveEvent::MembersChanged,
+        }));
     }
 }
 

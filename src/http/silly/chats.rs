@@ -126,6 +126,10 @@ struct AuthorStream {
 }
 
 impl AuthorStream {
+    async fn list_again(&mut self) {
+        self.next.extend(self.service.list_knocks(self.chat_id, &self.token).await.unwrap_or_default());
+    }
+
     async fn next(&mut self) -> Option<sse::Event> {
         loop {
             while let Some(knock) = self.next.pop_front() {
@@ -134,18 +138,17 @@ impl AuthorStream {
                     return Some(sse::event("approval_request", &GuestRequest::from(&knock)));
                 }
             }
-            match self.follower.next().await.ok()? {
-                Update::Event(Event::MessagePosted { message }) => {
-                    return Some(sse::event("message", &ChatMessage::from(&message)));
+            let update = self.follower.next().await.ok()?;
+            let event = if let Update::Event(event) = &update { Some(&**event) } else { None };
+            match event {
+                Some(Event::MessagePosted { message }) => {
+                    return Some(sse::event("message", &ChatMessage::from(message)));
                 }
-                Update::Event(Event::Knocked { knock }) => self.next.push_back(knock),
-                Update::Event(Event::KnockEnded { knock_id, .. }) => {
-                    self.announced.retain(|announced| *announced != knock_id);
-                }
-                // There may be requests without an event, or requests that the reader may see only now.
-                Update::MembersChanged | Update::Event(Event::RoleChanged { .. }) => {
-                    self.next.extend(self.service.list_knocks(self.chat_id, &self.token).await.unwrap_or_default());
-                }
+                Some(Event::Knocked { knock }) => self.next.push_back(knock.clone()),
+                Some(Event::KnockEnded { knock_id, .. }) => self.announced.retain(|announced| announced != knock_id),
+                // There may be requests that the reader may see only now, or requests without an event.
+                Some(Event::RoleChanged { .. }) => self.list_again().await,
+                None if update == Update::MembersChanged => self.list_again().await,
                 _ => {}
             }
         }

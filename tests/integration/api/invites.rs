@@ -7,10 +7,9 @@ use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use watch_party::domain::{Departure, Event};
-use watch_party::service::Update;
 use watch_party::wire::LiveEvent;
 
-use crate::app::{Member, TestApp, live};
+use crate::app::{Member, TestApp, live, published};
 
 #[tokio::test]
 async fn an_owner_can_create_an_invite_with_terms() {
@@ -239,7 +238,7 @@ async fn redeeming_an_invite_twice_with_one_join_id_gives_one_seat_and_spends_on
     assert_eq!(join().await_status(201).await.json(), seat);
     assert_eq!(chat.join_as(key, "Robert", Uuid::from_u128(1)).await_status(201).await.json(), seat);
     assert_eq!((uses().await, ann.usernames().await), (json!(1), vec!["Ann".to_owned(), "Bob".to_owned()]));
-    assert!(matches!(ann_events.next().await, Ok(Update::Event(Event::MemberJoined { .. }))));
+    assert!(matches!(published(ann_events.next().await), Event::MemberJoined { .. }));
     assert!(ann_events.next().now_or_never().is_none(), "a repeated join is published once");
 
     chat.join_as(key, "Bob", Uuid::from_u128(2)).await_problem(409, "username_taken").await;

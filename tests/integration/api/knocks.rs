@@ -10,10 +10,10 @@ use uuid::Uuid;
 use watch_party::domain::{
     Admission, ChatId, Decision, Event, Knock, KnockEnd, KnockId, KnockStatus, Refusal, Settings, Ticket, Username,
 };
-use watch_party::service::{Follower, JoinIdentity, JoinOutcome, NewChat, Update, WatchEnd, Watcher};
+use watch_party::service::{Follower, JoinIdentity, JoinOutcome, NewChat, WatchEnd, Watcher};
 use watch_party::wire::LiveEvent;
 
-use crate::app::{Chat, Guest, Member, Options, TestApp, caller, live};
+use crate::app::{Chat, Guest, Member, Options, TestApp, caller, live, published};
 use crate::live::{Events, Site};
 
 /// A moment before a knock expires, and before the result of a decided knock does.
@@ -373,7 +373,7 @@ async fn repeating_a_join_id_returns_the_same_knock_and_then_the_same_seat() {
     assert_eq!(ask().await_status(202).await.json(), knocked);
     assert_eq!(chat.join_as(&chat.key, "Bobby", Uuid::from_u128(1)).await_status(202).await.json(), knocked);
     assert_eq!(ann.waiting().await, ["Bob"]);
-    assert!(matches!(follower.next().await, Ok(Update::Event(Event::Knocked { .. }))));
+    assert!(matches!(published(follower.next().await), Event::Knocked { .. }));
     assert!(follower.next().now_or_never().is_none(), "a repeated knock is published once");
 
     let bob = chat.guest(&knocked);
@@ -505,8 +505,8 @@ fn ended(guest: &Guest<'_>, why: KnockEnd) -> LiveEvent {
 
 /// Expects that the follower receives this guest's knock.
 async fn expect_knock(follower: &mut Follower, guest: &Guest<'_>, username: &str) {
-    match follower.next().await {
-        Ok(Update::Event(Event::Knocked { knock: Knock { id, username: seen, status: KnockStatus::Pending, .. } })) => {
+    match published(follower.next().await) {
+        Event::Knocked { knock: Knock { id, username: seen, status: KnockStatus::Pending, .. } } => {
             assert_eq!((id, seen.as_str()), (knock_id(guest), username));
         }
         other => panic!("{other:?}"),
@@ -524,8 +524,8 @@ async fn owners_receive_knock_events_and_guests_do_not() {
     ann.approves(&cem).await;
     assert_eq!(live(ann_events.next().await), decided(&cem, KnockStatus::Approved));
     for follower in [&mut ann_events, &mut bob_events] {
-        match follower.next().await {
-            Ok(Update::Event(Event::MemberJoined { member })) => assert_eq!(member.id.to_string(), cem.id),
+        match published(follower.next().await) {
+            Event::MemberJoined { member } => assert_eq!(member.id.to_string(), cem.id),
             other => panic!("{other:?}"),
         }
     }
@@ -551,9 +551,9 @@ async fn members_receive_knock_events_only_while_they_are_owners() {
     ann.set_role(&ann, "guest").await_status(200).await;
     bob.declines(&cem).await;
     for follower in [&mut ann_events, &mut bob_events] {
-        assert!(matches!(follower.next().await, Ok(Update::Event(Event::RoleChanged { .. }))));
+        assert!(matches!(published(follower.next().await), Event::RoleChanged { .. }));
         expect_knock(follower, &cem, "Cem").await;
-        assert!(matches!(follower.next().await, Ok(Update::Event(Event::RoleChanged { .. }))));
+        assert!(matches!(published(follower.next().await), Event::RoleChanged { .. }));
     }
     assert_eq!(live(bob_events.next().await), decided(&cem, KnockStatus::Declined));
     assert!(ann_events.next().now_or_never().is_none());

@@ -9,7 +9,7 @@ use watch_party::service::Update;
 use watch_party::store::{SqliteOptions, SqliteStore};
 
 use super::{browser, conversation, room, room_with, text_of};
-use crate::app::{Options, TestApp, caller};
+use crate::app::{Options, TestApp, caller, published};
 
 #[tokio::test]
 async fn a_new_username_applies_in_every_chatroom_the_browser_has_entered() {
@@ -26,7 +26,7 @@ async fn a_new_username_applies_in_every_chatroom_the_browser_has_entered() {
     assert!(matches!(bob_events.next().await, Ok(Update::Opened { .. })));
 
     ann.log_in("Anna").await;
-    let Ok(Update::Event(Event::MemberRenamed { username, .. })) = bob_events.next().await else {
+    let Event::MemberRenamed { username, .. } = published(bob_events.next().await) else {
         panic!("Bob received no event for the new name")
     };
     assert_eq!(username.as_str(), "Anna");
