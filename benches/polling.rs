@@ -1,5 +1,6 @@
-//! Compares a poll that finds nothing new with a bare axum route whose answer has the same size. Clients in the same
-//! process call both in turns within one run, over loopback, so that a noisy machine disturbs both alike.
+//! Compares a poll that finds nothing new, and a post to memory, with bare axum routes whose answers have the same body.
+//! One route sends nothing else; the other reads the same headers and sends the same ones. Clients in the same process
+//! call all in turns within one run, over loopback, so that a noisy machine disturbs all alike.
 //!
 //! `cargo bench --bench polling -- --quick` is a small run.
 
@@ -8,8 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::http::header;
-use axum::routing::get;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::routing::any;
 use leptos::config::LeptosOptions;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -43,8 +45,15 @@ struct Target {
     request: Arc<str>,
 }
 
+/// The answer to a request.
+struct Answer {
+    headers: HeaderMap,
+    body: String,
+}
+
 impl Target {
-    async fn start_server(service: &Service, config: Config) -> Self {
+    /// Starts the program. Returns the targets of a poll and of a post.
+    async fn start_server(service: &Service, config: Config) -> [Self; 2] {
         let caller = Caller::from(std::net::IpAddr::from([127, 0, 0, 1]));
         let username = Username::parse("Ann").expect("the username should be valid");
         let settings = Settings::new(Admission::Link, None, None).expect("the default settings should be valid");
@@ -59,17 +68,28 @@ impl Target {
         let state = AppState { service: service.clone(), config: Arc::new(config), leptos };
         tokio::spawn(serve(state, listener, std::future::pending()));
         let token = token.reveal();
-        let request = format!("GET /{chat_id}?after=1 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
-        Self { address, request: request.into() }
+        let head = format!("HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n");
+        let poll = format!("GET /{chat_id}?after=1 {head}\r\n");
+        let post =
+            format!("POST /{chat_id} {head}content-type: text/plain\r\ncontent-length: 15\r\n\r\nShall we begin?");
+        [poll, post].map(|request| Self { address, request: request.into() })
     }
 
-    async fn start_bare(body: String) -> Self {
+    /// Starts a route that sends `answer` for the request of `like`; with all headers, or with the body's type alone.
+    async fn start_bare(like: &Self, answer: &Answer, with_headers: bool) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port should be free");
         let address = listener.local_addr().expect("the listener should have an address");
-        let answer = move || async move { ([(header::CONTENT_TYPE, "application/json")], body) };
-        let router: Router = Router::new().route("/", get(answer));
+        let (headers, body) = (answer.headers.clone(), answer.body.clone());
+        let answer_with_headers = move |asked: HeaderMap, _: Bytes| async move {
+            assert!(asked.contains_key(header::AUTHORIZATION), "the request should have a token");
+            (headers, body)
+        };
+        let body = answer.body.clone();
+        let answer = move |_: Bytes| async move { ([(header::CONTENT_TYPE, "application/json")], body) };
+        let route = if with_headers { any(answer_with_headers) } else { any(answer) };
+        let router: Router = Router::new().route("/{chat_id}", route);
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { address, request: "GET / HTTP/1.1\r\nhost: x\r\n\r\n".into() }
+        Self { address, request: Arc::clone(&like.request) }
     }
 
     async fn connect(&self) -> Client {
@@ -86,8 +106,8 @@ struct Client {
 }
 
 impl Client {
-    /// Sends the request, and returns the body of the answer.
-    async fn ask(&mut self) -> &[u8] {
+    /// Sends the request, and returns the head and the body of the answer.
+    async fn ask(&mut self) -> (&str, &[u8]) {
         self.stream.write_all(self.request.as_bytes()).await.expect("the request should be sent");
         self.read.clear();
         loop {
@@ -98,14 +118,26 @@ impl Client {
             );
             let Some(head) = self.read.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
             let text = std::str::from_utf8(&self.read[..head]).expect("the response head should be text");
-            assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
+            assert!(text.starts_with("HTTP/1.1 20"), "{text}");
             let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
             let length: usize =
                 length.and_then(|length| length.parse().ok()).expect("the response should have a Content-Length");
             if self.read.len() == head + 4 + length {
-                return &self.read[head + 4..];
+                let (head, body) = self.read.split_at(head + 4);
+                return (std::str::from_utf8(head).expect("the response head should be text"), body);
             }
         }
+    }
+
+    /// The answer, without the headers that every server adds itself.
+    async fn answer(&mut self) -> Answer {
+        let (head, body) = self.ask().await;
+        let lines = head.lines().skip(1).filter_map(|line| line.split_once(": "));
+        let own = lines.filter(|(name, _)| !["content-length", "date"].contains(name));
+        let header =
+            |(name, value): (&str, &str)| Some((name.parse::<HeaderName>().ok()?, value.parse::<HeaderValue>().ok()?));
+        let headers = own.filter_map(header).collect();
+        Answer { headers, body: String::from_utf8(body.to_vec()).expect("JSON should be text") }
     }
 }
 
@@ -140,23 +172,29 @@ async fn compare(scale: &Scale) {
     let config = Config::read(arguments, |_| None, None).expect("the settings should be valid");
     let store = Arc::new(MemoryStore::default());
     let service = Service::new(store, Arc::new(SystemClock), Arc::new(OsEntropy), config.policy);
-    let server = Target::start_server(&service, config).await;
-    let body = String::from_utf8(server.connect().await.ask().await.to_vec()).expect("JSON should be text");
-    let bare = Target::start_bare(body).await;
-
-    println!("Polls without new messages, compared with a bare axum route (median of {} rounds)\n", scale.rounds);
-    println!("| clients | polls per second | bare requests per second | polls / bare |");
-    println!("|---:|---:|---:|---:|");
-    for clients in CLIENTS {
-        let (mut polls, mut bares, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..scale.rounds {
-            let poll = answers_per_second(&server, clients, scale.time).await;
-            let route = answers_per_second(&bare, clients, scale.time).await;
-            ratios.push(poll / route);
-            polls.push(poll);
-            bares.push(route);
+    let servers = Target::start_server(&service, config).await;
+    println!("Requests per second, and relative to bare axum routes (median of {} rounds)\n", scale.rounds);
+    println!(
+        "| call | clients | program | route with the same headers | route without | program / same | program / without |"
+    );
+    println!("|---|---:|---:|---:|---:|---:|---:|");
+    for (name, server) in ["poll without news", "post to memory"].into_iter().zip(servers) {
+        let answer = server.connect().await.answer().await;
+        let same = Target::start_bare(&server, &answer, true).await;
+        let without = Target::start_bare(&server, &answer, false).await;
+        for clients in CLIENTS {
+            let mut rates = [const { Vec::new() }; 3];
+            for _ in 0..scale.rounds {
+                for (rates, target) in rates.iter_mut().zip([&server, &same, &without]) {
+                    rates.push(answers_per_second(target, clients, scale.time).await);
+                }
+            }
+            let ratio = |floor: &[f64]| median(rates[0].iter().zip(floor).map(|(rate, floor)| rate / floor).collect());
+            let (to_same, to_without) = (ratio(&rates[1]), ratio(&rates[2]));
+            let [program, same, without] = rates.map(median);
+            println!(
+                "| {name} | {clients} | {program:.0} | {same:.0} | {without:.0} | {to_same:.2} | {to_without:.2} |"
+            );
         }
-        let (polls, bares, ratio) = (median(polls), median(bares), median(ratios));
-        println!("| {clients} | {polls:.0} | {bares:.0} | {ratio:.2} |");
     }
 }
