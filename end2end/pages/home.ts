@@ -34,7 +34,9 @@ export class HomePage {
     return this;
   }
 
+  /** Waits until the page is hydrated. Its form works before. */
   async isReady() {
+    await expect(this.page.locator("html[data-hydration=done]")).toHaveCount(1);
     await expect(this.start).toBeEnabled();
   }
 

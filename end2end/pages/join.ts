@@ -22,7 +22,9 @@ export class JoinPage {
     return this;
   }
 
+  /** Waits until the page is hydrated. Its form works before. */
   async isReady() {
+    await expect(this.page.locator("html[data-hydration=done]")).toHaveCount(1);
     await expect(this.join).toBeEnabled();
   }
 

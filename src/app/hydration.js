@@ -45,7 +45,10 @@
     .then(function (page) {
       return Promise.all([page.default({ module_or_path: wasm }), parsed]).then(function () { page.hydrate(); });
     })
-    .then(function () { show("done"); }, function (error) {
+    .then(function () {
+      show("done");
+      dispatchEvent(new Event("hydrated"));
+    }, function (error) {
       console.error(error);
       show("failed");
     })

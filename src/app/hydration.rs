@@ -32,6 +32,15 @@ pub(super) fn HydrationNotice() -> impl IntoView {
             <p data-when="unsupported" hidden>{texts::hydration::UNSUPPORTED}</p>
             <button type="button" data-when="slow failed" hidden>{texts::hydration::RELOAD}</button>
         </div>
+        <script nonce=use_nonce()>{include_str!("forms.js")}</script>
         <script nonce=use_nonce()>{include_str!("hydration.js")}</script>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_script_of_the_forms_is_small() {
+        assert!(include_str!("forms.js").len() <= 2 * 1024);
     }
 }

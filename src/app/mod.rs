@@ -3,6 +3,7 @@
 mod client;
 mod components;
 mod folder;
+mod forms;
 mod hydration;
 mod notice;
 mod pages;
@@ -17,6 +18,7 @@ use leptos_router::components::{FlatRoutes, Route, Router};
 use leptos_router::path;
 
 pub use folder::set_base_path;
+pub use forms::{NewChatForm, NextPage, RefusedForm, join_problem};
 
 use hydration::{HydrationFiles, HydrationNotice};
 use pages::{ChatPage, HomePage, JoinPage, LoginPage, NotFoundPage, OpenChatPage, SessionPage};

@@ -80,13 +80,7 @@ pub async fn create_chat(
     let (username, name, settings) = request.parse().map_err(refused)?;
     let password = password.as_deref().map(crate::service::Password::parse).transpose().map_err(refused)?;
     let creator = crate::service::Creator { username, password };
-    let new = service.create_chat(expect_context(), creator, name, settings).await.map_err(refused)?;
-    Ok(Started {
-        chat_id: new.chat_id.as_uuid(),
-        key: new.invite.map(|invite| invite.key.reveal()),
-        recovery_code: new.recovery.reveal(),
-        seat: (&new.seat).into(),
-    })
+    Ok(service.create_chat(expect_context(), creator, name, settings).await.map_err(refused)?.into())
 }
 
 /// Previews the chat of a magic link, without redeeming the link.

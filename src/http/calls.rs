@@ -40,12 +40,15 @@ pub(super) struct Address<'a> {
 }
 
 impl Calls {
-    /// The calls of `document` and the pages at `pages` also work at the other form of their paths, with or without the
-    /// trailing slash. [`axum::extract::OriginalUri`] keeps the requested address.
-    pub(super) fn new(document: &OpenApi, pages: impl IntoIterator<Item = String>) -> Self {
+    /// The calls of `document` and the pages at `pages`, some of which take forms, also work at the other form of their
+    /// paths, with or without the trailing slash. [`axum::extract::OriginalUri`] keeps the requested address.
+    pub(super) fn new(document: &OpenApi, pages: impl IntoIterator<Item = (String, bool)>) -> Self {
         let mut paths = Paths::new();
         let calls = document.paths.paths.iter().map(|(path, item)| (path.clone(), methods(item)));
-        let pages = pages.into_iter().map(|path| (path, vec![Method::GET, Method::HEAD]));
+        let pages = pages.into_iter().map(|(path, has_form)| {
+            let post = has_form.then_some(Method::POST);
+            (path, [Method::GET, Method::HEAD].into_iter().chain(post).collect())
+        });
         for (pattern, methods) in calls.chain(pages) {
             let known = Known { pattern: pattern.as_str().into(), methods };
             paths.insert(pattern, known).expect("the router has taken the same paths");

@@ -18,6 +18,7 @@ mod domain;
 mod edge;
 mod faults;
 mod flask;
+mod forms;
 mod fuzz;
 mod live;
 mod logins;

@@ -6,7 +6,7 @@ use leptos::prelude::{WindowListenerHandle, document, on_cleanup, window, window
 use leptos::task::spawn_local;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::HtmlInputElement;
+use web_sys::{FormData, HtmlFormElement, HtmlInputElement, SubmitEvent};
 
 use crate::domain::{Admission, Timestamp};
 use crate::wire::addresses;
@@ -150,6 +150,14 @@ pub(crate) fn entry_link(admission: Admission, chat_id: uuid::Uuid) -> Option<St
 pub(crate) fn chosen(name: &str) -> Option<String> {
     let chosen = document().query_selector(&format!("input[name={name}]:checked")).ok().flatten()?;
     Some(chosen.unchecked_into::<HtmlInputElement>().value())
+}
+
+/// Returns a function that returns the values of the submitted form's fields. Like the browser itself, it leaves out
+/// disabled fields and unchecked boxes.
+pub(crate) fn fields(event: &SubmitEvent) -> impl Fn(&str) -> Option<String> + use<> {
+    let form = event.target().map(|form| form.unchecked_into::<HtmlFormElement>());
+    let fields = form.and_then(|form| FormData::new_with_form(&form).ok());
+    move |name| fields.as_ref()?.get(name).as_string()
 }
 
 /// Scrolls `element` into view.

@@ -136,6 +136,47 @@ pub(crate) struct Alerts {
     pub(crate) notification: bool,
 }
 
+/// A change of the stored data: the value that a key gets, as JSON, or `None` to delete the key. The key does not contain
+/// the site's folder, which only the browser knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change(String, Option<String>);
+
+impl Change {
+    fn save(key: String, value: &impl Serialize) -> Self {
+        // The stored types contain nothing that JSON cannot express.
+        Self(key, serde_json::to_string(value).ok())
+    }
+
+    pub(crate) fn save_chat(id: Uuid, chat: &SavedChat) -> Self {
+        Self::save(format!("{CHAT}{id}"), chat)
+    }
+
+    pub(crate) fn save_knock(chat_id: Uuid, knock: &SavedKnock) -> Self {
+        Self::save(knock_key(chat_id), knock)
+    }
+
+    pub(crate) fn forget_knock(chat_id: Uuid) -> Self {
+        Self(knock_key(chat_id), None)
+    }
+
+    pub(crate) fn remember_username(username: &str) -> Self {
+        Self::save(USERNAME.to_owned(), &username)
+    }
+
+    /// Makes this change.
+    pub(crate) fn apply(&self) {
+        let Self(key, value) = self;
+        match value {
+            Some(json) => set_json(key, json),
+            None => delete(key),
+        }
+    }
+}
+
+fn knock_key(chat_id: Uuid) -> String {
+    format!("{KNOCK}{chat_id}")
+}
+
 /// A message that the server has not acknowledged yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Unsent {
@@ -159,7 +200,7 @@ pub(crate) fn save_alerts(alerts: Alerts) {
 }
 
 pub(crate) fn remember_username(username: &str) {
-    set(USERNAME, &username);
+    Change::remember_username(username).apply();
 }
 
 /// Whether this browser has a browser session, as far as is known here: scripts cannot read its cookie.
@@ -180,7 +221,7 @@ pub(crate) fn chat(id: Uuid) -> Option<SavedChat> {
 }
 
 pub(crate) fn save_chat(id: Uuid, chat: &SavedChat) {
-    set(&format!("{CHAT}{id}"), chat);
+    Change::save_chat(id, chat).apply();
 }
 
 /// Notes that the server has refused `token`, if it is still the seat's. A token that other programs use too is not
@@ -224,15 +265,11 @@ pub(crate) fn forget_join_id(chat_id: Uuid) {
 }
 
 pub(crate) fn knock(chat_id: Uuid) -> Option<SavedKnock> {
-    get(&format!("{KNOCK}{chat_id}"))
-}
-
-pub(crate) fn save_knock(chat_id: Uuid, knock: &SavedKnock) {
-    set(&format!("{KNOCK}{chat_id}"), knock);
+    get(&knock_key(chat_id))
 }
 
 pub(crate) fn forget_knock(chat_id: Uuid) {
-    delete(&format!("{KNOCK}{chat_id}"));
+    Change::forget_knock(chat_id).apply();
 }
 
 /// Returns the chats that this browser is in, sorted by when their sessions end and then by when they started, latest
@@ -315,12 +352,16 @@ fn get<T: DeserializeOwned>(key: &str) -> Option<T> {
 }
 
 fn set(key: &str, value: &impl Serialize) {
-    let key = &own(key);
-    let is_stored = is_allowed() && LocalStorage::set(key, value).is_ok();
-    HELD.with_borrow_mut(|held| match serde_json::to_string(value) {
-        Ok(text) if !is_stored => held.insert(key.to_owned(), text),
-        _ => held.remove(key),
-    });
+    // The stored types contain nothing that JSON cannot express.
+    if let Ok(json) = serde_json::to_string(value) {
+        set_json(key, &json);
+    }
+}
+
+fn set_json(key: &str, json: &str) {
+    let key = own(key);
+    let is_stored = is_allowed() && LocalStorage::raw().set_item(&key, json).is_ok();
+    HELD.with_borrow_mut(|held| if is_stored { held.remove(&key) } else { held.insert(key, json.to_owned()) });
 }
 
 fn delete(key: &str) {

@@ -4,8 +4,8 @@ use leptos::html::Input;
 use leptos::prelude::*;
 
 use crate::app::client::{browser, storage};
-use crate::app::texts;
-use crate::wire::{Code, Problem};
+use crate::app::forms::typed;
+use crate::wire::Problem;
 
 /// A text input with its label. A problem that names the field is shown below it.
 #[component]
@@ -13,7 +13,7 @@ pub(crate) fn TextField(
     /// The field's name in problems, and its id.
     name: &'static str,
     #[prop(into)] label: Signal<&'static str>,
-    node: NodeRef<Input>,
+    #[prop(optional)] node: NodeRef<Input>,
     #[prop(into)] problem: Signal<Option<Problem>>,
     #[prop(optional)] hint: &'static str,
     #[prop(into, optional)] autocomplete: Signal<&'static str>,
@@ -36,6 +36,8 @@ pub(crate) fn TextField(
                 autocomplete=autocomplete
                 autocapitalize="off"
                 required=is_required
+                value=typed(name)
+                autofocus=own_problem.with_untracked(Option::is_some)
                 aria-describedby=hint_id(name)
                 aria-invalid=move || own_problem.with(Option::is_some).then_some("true")
             />
@@ -72,7 +74,7 @@ pub(crate) fn NumberField(
     /// The field's name in problems, and its id.
     name: &'static str,
     label: &'static str,
-    node: NodeRef<Input>,
+    #[prop(optional)] node: NodeRef<Input>,
     #[prop(into)] problem: Signal<Option<Problem>>,
     #[prop(into)] max: Signal<u32>,
     /// What an empty field means.
@@ -102,6 +104,8 @@ pub(crate) fn NumberField(
                 min="1"
                 max=move || max.get()
                 inputmode="numeric"
+                value=typed(name)
+                autofocus=own_problem.with_untracked(Option::is_some)
                 placeholder=move || placeholder.get()
                 aria-describedby=hint_id(name)
                 aria-invalid=move || own_problem.with(Option::is_some).then_some("true")
@@ -109,16 +113,6 @@ pub(crate) fn NumberField(
             <Hint name hint="" own_problem/>
         </div>
     }
-}
-
-/// Returns the number in the field `name`; `None` if the field is empty.
-///
-/// # Errors
-/// A problem about the field if its text is not a whole number.
-pub(crate) fn number_in(node: NodeRef<Input>, name: &'static str) -> Result<Option<u32>, Problem> {
-    let text = node.get_untracked().map(|input| input.value()).unwrap_or_default();
-    let number = Some(text.trim()).filter(|text| !text.is_empty()).map(str::parse).transpose();
-    number.map_err(|_| Problem::new(Code::InvalidRequest, texts::field::NOT_A_NUMBER).about_field(name))
 }
 
 /// Shows a problem that names no field.

@@ -1,7 +1,7 @@
 //! The chat's magic links: owners create, list and revoke them here.
 
 use leptos::ev::SubmitEvent;
-use leptos::html::{Div, Input, Select};
+use leptos::html::{Div, Input};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use uuid::Uuid;
@@ -9,9 +9,10 @@ use wasm_bindgen::JsCast as _;
 use web_sys::HtmlElement;
 
 use super::sentence::{bdi_list, sentence};
-use super::{GeneralProblem, NumberField, TextField, number_in};
+use super::{GeneralProblem, NumberField, TextField};
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
+use crate::app::forms::number_in;
 use crate::app::texts;
 use crate::wire::{CreateInvite, InviteWithMembers, Problem};
 
@@ -83,23 +84,19 @@ fn NewInvite(conversation: Conversation, made: Callback<String>) -> impl IntoVie
     let (label, max_uses) = (NodeRef::<Input>::new(), NodeRef::<Input>::new());
     // What the user has chosen; until then, the chat's default applies.
     let asks_first = RwSignal::new(None::<bool>);
-    let life = NodeRef::<Select>::new();
     let problem = RwSignal::new(None::<Problem>);
     let is_making = RwSignal::new(false);
     let make = move |event: SubmitEvent| {
         event.prevent_default();
-        let text = |node: NodeRef<Input>| {
-            let value = node.get_untracked().map(|input| input.value()).unwrap_or_default();
-            Some(value).filter(|value| !value.trim().is_empty())
-        };
-        let max_uses_given = match number_in(max_uses, "max_uses") {
+        let field = browser::fields(&event);
+        let max_uses_given = match number_in(&field, "max_uses") {
             Ok(uses) => uses,
             Err(wrong) => return problem.set(Some(wrong)),
         };
         let terms = CreateInvite {
-            label: text(label),
+            label: field("label").filter(|label| !label.trim().is_empty()),
             max_uses: max_uses_given,
-            expires_in: life.get_untracked().and_then(|life| life.value().parse().ok()),
+            expires_in: field("life").and_then(|life| life.parse().ok()),
             asks_first: asks_first.get_untracked(),
         };
         is_making.set(true);
@@ -128,7 +125,7 @@ fn NewInvite(conversation: Conversation, made: Callback<String>) -> impl IntoVie
                 placeholder=texts::invites::NO_LIMIT.to_owned()/>
             <div class="field">
                 <label for="life">{texts::invites::LIFETIME}</label>
-                <select node_ref=life id="life" name="life">
+                <select id="life" name="life">
                     <option value="">{texts::invites::LIFETIME_UNLIMITED}</option>
                     {LIFETIMES.map(|(seconds, name)| view! { <option value=seconds.to_string()>{name}</option> }).collect_view()}
                 </select>

@@ -29,7 +29,7 @@ mod your_chats;
 pub(super) use address_line::AddressLine;
 pub(super) use alerts::AlertChoices;
 pub(super) use composer::Composer;
-pub(super) use field::{GeneralProblem, NumberField, TextField, number_in, remembered_username};
+pub(super) use field::{GeneralProblem, NumberField, TextField, remembered_username};
 pub(super) use frame::PageFrame;
 pub(super) use knocks::Knocks;
 pub(super) use message_list::Messages;

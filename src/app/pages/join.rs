@@ -15,14 +15,15 @@ use super::address::{chat_in_address, use_replace};
 use crate::app::client::api::{self, ChatApi, held_seat};
 use crate::app::client::browser;
 use crate::app::client::events::listen;
-use crate::app::client::storage::{self, SavedChat, SavedKnock};
+use crate::app::client::storage::{self, SavedKnock};
 use crate::app::client::task::spawn_in_effect;
 use crate::app::components::{GeneralProblem, PageFrame, TextField, bdi, remembered_username, sentence};
+use crate::app::forms::{NextPage, initial_problem, join_problem};
 use crate::app::notice::{Notice, NoticeFromAddress, RedirectHome};
 use crate::app::server_fns;
 use crate::app::texts;
 use crate::wire::addresses;
-use crate::wire::{Code, Entered, Joined, KnockUpdate, Problem};
+use crate::wire::{Entered, Joined, KnockUpdate, Problem};
 
 #[component]
 pub(crate) fn JoinPage() -> impl IntoView {
@@ -49,30 +50,25 @@ enum Step {
 #[component]
 fn JoinChat(chat_id: Uuid) -> impl IntoView {
     let username = NodeRef::<Input>::new();
-    let problem = RwSignal::new(None::<Problem>);
+    let problem = RwSignal::new(initial_problem());
     let chat_name = RwSignal::new(None::<String>);
     let asks_first = RwSignal::new(false);
     let step = RwSignal::new(Step::AskName);
-    // Only the browser knows the key. Until it has read the key, and while it joins, the form cannot be sent.
-    let key = RwSignal::new(None::<String>);
     let is_joining = RwSignal::new(false);
     remembered_username(username);
     let replace = use_replace();
     let query = use_query_map();
-    let lead_home = move |notice: Notice, key: &str| match notice {
-        Notice::ChatFull => replace(&Notice::home_to_wait(chat_id, key)),
-        // If the link was revoked when its guest was removed, the removal is the better reason to show.
-        Notice::InvalidInvite if query.read_untracked().get("notice").as_deref() == Some(Notice::Removed.name()) => {
-            replace(&Notice::Removed.home());
+    // Whether the visitor is redirected because of this refusal.
+    let redirects = move |refusal: &Problem, key: &str| {
+        let next = NextPage::refused(refusal, chat_id, key, query.read_untracked().get_str("notice"));
+        if let Some(NextPage { address, .. }) = &next {
+            replace(address);
         }
-        notice => replace(&notice.home()),
+        next.is_some()
     };
-    let enter = move |seat: Joined, key: String| {
-        storage::forget_knock(chat_id);
-        storage::remember_username(&seat.member.username);
-        let saved = SavedChat::new(seat, chat_name.try_get_untracked().flatten(), Some(key));
-        storage::save_chat(chat_id, &saved);
-        replace(&addresses::chat(chat_id));
+    let enter = move |next: NextPage| {
+        next.apply_changes();
+        replace(&next.address);
     };
     let hash = use_location().hash;
 
@@ -99,41 +95,46 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
                     asks_first.try_set(preview.asks_first);
                 }
                 Err(refusal) => {
-                    if let Some(notice) = Notice::of(&refusal) {
-                        return lead_home(notice, &found);
+                    if !redirects(&refusal, &found) {
+                        problem.try_set(Some(refusal));
                     }
-                    problem.try_set(Some(refusal));
                 }
             }
-            key.try_set(Some(found));
         });
     });
 
     let join = move |event: SubmitEvent| {
         event.prevent_default();
-        let Some(key) = key.get_untracked() else { return };
-        let username = username.get_untracked().map(|input| input.value()).unwrap_or_default();
+        let Some(key) = browser::fragment() else { return replace(&Notice::InviteNeeded.home()) };
+        let username = browser::fields(&event)("username").unwrap_or_default();
         let seat_before = storage::chat(chat_id);
         is_joining.set(true);
         spawn_local(async move {
             match server_fns::join_chat(chat_id, key.clone(), username, storage::join_id(chat_id)).await {
-                Ok(Entered::Seated(seat)) => enter(seat, key),
-                Ok(Entered::Knocked(knock)) => {
-                    let waiting = SavedKnock { knock, key };
-                    storage::save_knock(chat_id, &waiting);
-                    step.try_set(Step::Wait(waiting));
+                Ok(entered) => {
+                    let knock = match &entered {
+                        Entered::Knocked(knock) => Some(SavedKnock { knock: knock.clone(), key: key.clone() }),
+                        Entered::Seated(_) => None,
+                    };
+                    let next = NextPage::entered(entered, chat_id, key, chat_name.try_get_untracked().flatten());
+                    match knock {
+                        None => enter(next),
+                        // This is the page where the guest waits.
+                        Some(waiting) => {
+                            next.apply_changes();
+                            step.try_set(Step::Wait(waiting));
+                        }
+                    }
                 }
                 Err(refusal) => {
                     // Another tab may have joined first.
                     if storage::chat(chat_id).is_some_and(|saved| Some(&saved) != seat_before.as_ref()) {
                         return replace(&addresses::chat(chat_id));
                     }
-                    if let Some(notice) = Notice::of(&refusal) {
-                        return lead_home(notice, &key);
+                    if !redirects(&refusal, &key) {
+                        problem.try_set(Some(join_problem(refusal)));
+                        is_joining.try_set(false);
                     }
-                    let taken = refusal.code == Code::UsernameTaken;
-                    problem.try_set(Some(if taken { refusal.about_field("username") } else { refusal }));
-                    is_joining.try_set(false);
                 }
             }
         });
@@ -144,7 +145,9 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
         storage::forget_knock(chat_id);
         replace(&notice.home());
     });
-    let let_in = Callback::new(move |(seat, key): (Joined, String)| enter(seat, key));
+    let let_in = Callback::new(move |(seat, key): (Joined, String)| {
+        enter(NextPage::seated(seat, chat_id, key, chat_name.try_get_untracked().flatten()));
+    });
     view! {
         <NoticeFromAddress/>
         <h1>
@@ -156,11 +159,14 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
         {move || match step.get() {
             Step::AskName => view! {
                 <p class="lead">{texts::join::LEAD}</p>
-                <form class="card" method="post" on:submit=join>
+                <form class="card" method="post" data-chat=chat_id.to_string() on:submit=join>
                     <TextField name="username" label=texts::YOUR_NAME node=username problem autocomplete="nickname" is_required=true/>
                     <p class="hint" hidden=move || !asks_first.get()>{texts::join::ASKS_FIRST}</p>
+                    // Scripts fill these before the browser sends the form. Only the browser knows the key.
+                    <input type="hidden" name="key"/>
+                    <input type="hidden" name="join_id"/>
                     <GeneralProblem problem/>
-                    <button type="submit" class="main-button" disabled=move || key.get().is_none() || is_joining.get()>
+                    <button type="submit" class="main-button" disabled=move || is_joining.get()>
                         {move || if asks_first.get() { texts::join::ASK } else { texts::join::JOIN }}
                     </button>
                 </form>

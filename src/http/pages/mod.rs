@@ -1,5 +1,7 @@
 //! The pages, the server functions behind their forms, and the files they load.
 
+mod forms;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +13,6 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, get_service};
-use leptos::config::LeptosOptions;
 use leptos::nonce::use_nonce;
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{AxumRouteListing, LeptosRoutes as _, ResponseOptions, generate_route_list_with_exclusions};
@@ -19,15 +20,15 @@ use leptos_router::components::provide_server_redirect;
 use tower_http::services::{ServeDir, ServeFile};
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::AppState;
-use super::accept::wants_page;
-use super::chat_app::browser_token;
-use super::origin::{relative_root, requested_path};
-use super::path::ChatInPath;
-use super::problem::{Failure, HandlerResult};
 use crate::app::server_fns::AnswerHead;
 use crate::app::{App, PublicUrl, RelativeRoot, shell};
 use crate::domain::Refusal;
+use crate::http::AppState;
+use crate::http::accept::wants_page;
+use crate::http::chat_app::browser_token;
+use crate::http::origin::{relative_root, requested_path};
+use crate::http::path::ChatInPath;
+use crate::http::problem::{Failure, HandlerResult};
 use crate::service::{Caller, Error};
 use crate::wire::addresses;
 use crate::wire::{Code, Problem};
@@ -49,10 +50,14 @@ fn listing() -> Vec<AxumRouteListing> {
     generate_route_list_with_exclusions(App, Some(vec![CHATROOM.trim_end_matches('/').to_owned()]))
 }
 
-/// The paths of the pages.
-pub(super) fn paths() -> impl Iterator<Item = String> {
+/// The paths of the pages, and whether forms can be posted to them.
+pub(super) fn paths() -> impl Iterator<Item = (String, bool)> {
     let pages = listing().into_iter().map(|page| page.path().to_owned());
-    pages.filter(|path| path != CHATROOM.trim_end_matches('/')).chain([CHATROOM, NEW_CHATROOM].map(str::to_owned))
+    let pages = pages.filter(|path| path != CHATROOM.trim_end_matches('/'));
+    pages.chain([CHATROOM, NEW_CHATROOM].map(str::to_owned)).map(|path| {
+        let has_form = forms::PATHS.contains(&&*path);
+        (path, has_form)
+    })
 }
 
 pub(super) fn routes(state: &AppState) -> Router<AppState> {
@@ -64,6 +69,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
     let options = state.leptos.clone();
     Router::new()
         .leptos_routes_with_context(state, listing(), page_context(state), move || shell(options.clone()))
+        .merge(forms::routes())
         .route(CHATROOM, get(show_chatroom))
         .route(NEW_CHATROOM, get(redirect_to_start))
         .nest_service("/pkg", files("pkg"))
@@ -181,7 +187,18 @@ async fn show_chatroom(
 }
 
 async fn render(state: &AppState, request: Request<Body>) -> Response {
-    let options: LeptosOptions = state.leptos.clone();
-    let render = leptos_axum::render_app_to_stream_with_context(page_context(state), move || shell(options.clone()));
-    render(request).await
+    render_with(state, request, || ()).await
+}
+
+async fn render_with(
+    state: &AppState,
+    request: Request<Body>,
+    context: impl Fn() + Clone + Send + Sync + 'static,
+) -> Response {
+    let (options, page_context) = (state.leptos.clone(), page_context(state));
+    let context = move || {
+        page_context();
+        context();
+    };
+    leptos_axum::render_app_to_stream_with_context(context, move || shell(options.clone()))(request).await
 }

@@ -1,0 +1,217 @@
+// Forms that are sent before their page is hydrated.
+import type { Page } from "@playwright/test";
+import { expect, test } from "../fixtures.ts";
+import { ChatPage } from "../pages/chat.ts";
+import { HomePage } from "../pages/home.ts";
+import { JoinPage } from "../pages/join.ts";
+import { SessionPage } from "../pages/session.ts";
+
+const WASM = /\.wasm$/;
+
+/** Holds back the page's WebAssembly until the returned function is called. */
+async function delayWasm(page: Page) {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(WASM, async (route) => {
+    await released;
+    await route.continue();
+  });
+  return release;
+}
+
+/** Opens an address whose page is not hydrated yet. */
+async function openEarly(page: Page, address: string) {
+  await page.goto(address, { waitUntil: "commit" });
+  await expect(page.locator("html")).toHaveAttribute("data-hydration", "loading");
+}
+
+test("a chat is started and joined before either page is hydrated, and no address contains the key", async ({ people }) => {
+  const asked: string[] = [];
+  people.onAsking((address) => asked.push(address));
+  const first = await people.newcomer();
+  const showAnn = await delayWasm(first);
+  await openEarly(first, "/");
+  const home = new HomePage(first);
+  await home.username.fill("Ann");
+  await home.chatName.fill("Movie night");
+  await home.start.click();
+  await first.waitForURL(/\/chat\//);
+  showAnn();
+  const ann = new ChatPage(first);
+  await ann.isReady();
+  const link = await ann.magicLink();
+  const second = await people.newcomer();
+  const showBob = await delayWasm(second);
+  await openEarly(second, link);
+  const join = new JoinPage(second);
+  await join.username.fill("Bob");
+  await join.join.click();
+  await second.waitForURL(/\/chat\//);
+  showBob();
+  const bob = new ChatPage(second);
+  await bob.isReady();
+  await bob.say("hello");
+  await ann.hasTexts(["hello"]);
+  const key = new URL(link).hash.slice(1);
+  expect(asked.filter((address) => address.split("#")[0].includes(key))).toEqual([]);
+  // The browser's back button leads to the start page, and not to the answer to its form.
+  await first.goBack();
+  await home.isReady();
+  await expect(home.yourChats).toContainText("Movie night");
+});
+
+test("a guest knocks before the page is hydrated, waits there, and is let in", async ({ people }) => {
+  const ann = await people.gatekeeper("Ann");
+  const page = await people.newcomer();
+  const show = await delayWasm(page);
+  await openEarly(page, await ann.magicLink());
+  const join = new JoinPage(page);
+  await join.username.fill("Bob");
+  await join.join.click();
+  await expect(ann.knocks).toContainText("Bob wants to join");
+  show();
+  await expect(join.waiting).toBeVisible();
+  await ann.approve("Bob");
+  await (await join.isIn()).say("thank you");
+  await ann.hasTexts(["thank you"]);
+});
+
+test("the form shows the fields of every kind of chat before the page is hydrated", async ({ people }) => {
+  const page = await people.newcomer();
+  const show = await delayWasm(page);
+  await openEarly(page, "/");
+  const home = new HomePage(page);
+  await expect(home.password).toBeHidden();
+  await home.choose("Open chat");
+  await expect(home.username).toBeHidden();
+  await home.choose("Members with a password");
+  await expect(home.username).toBeVisible();
+  await home.username.fill("Ann");
+  await home.password.fill("correct horse");
+  await home.start.click();
+  await page.waitForURL(/\/chat\//);
+  show();
+  await new ChatPage(page).isReady();
+  const showAgain = await delayWasm(page);
+  await openEarly(page, "/");
+  await home.choose("Open chat");
+  await home.chatName.fill("Lobby");
+  await home.start.click();
+  await page.waitForURL(/\/sessions\/new/);
+  showAgain();
+  await new SessionPage(page).isReady();
+});
+
+test("a refused form says why, keeps what was typed, and works when it is sent again", async ({ people, keep }) => {
+  const ann = await people.owner("Ann");
+  const link = await ann.magicLink();
+  const page = await people.newcomer();
+  await delayWasm(page);
+  await openEarly(page, link);
+  const join = new JoinPage(page);
+  await join.username.fill("Ann");
+  await join.join.click();
+  await expect(page.getByText(/already has that name/)).toBeVisible();
+  await expect(join.username).toHaveValue("Ann");
+  await expect(join.username).toBeFocused();
+  await expect(page).toHaveURL(link);
+  await keep(page, "join-refused");
+  await join.username.fill("Anne");
+  await join.join.click();
+  await page.waitForURL(/\/chat\//);
+});
+
+test("a page that is hydrated while a form is half filled in keeps what was typed", async ({ people }) => {
+  const page = await people.newcomer();
+  const show = await delayWasm(page);
+  await openEarly(page, "/");
+  const home = new HomePage(page);
+  await home.username.fill("Ann");
+  await home.choose("Members with a password");
+  await home.password.fill("correct horse");
+  await page.getByText("More options").click();
+  await page.getByLabel("Seats").fill("3");
+  show();
+  await home.isReady();
+  await expect(home.username).toHaveValue("Ann");
+  await expect(home.password).toHaveValue("correct horse");
+  await home.chatName.fill("Movie night");
+  await expect(page.getByLabel("Seats")).toHaveValue("3");
+  await home.start.click();
+  const chat = new ChatPage(page);
+  await chat.isReady();
+  await chat.openPeople();
+  await expect(page.getByText("1 of 3")).toBeVisible();
+});
+
+test("a refused form is hydrated with its problem, and can be sent from there", async ({ people }) => {
+  const page = await people.newcomer();
+  const show = await delayWasm(page);
+  await openEarly(page, "/");
+  const home = new HomePage(page);
+  await home.choose("Members with a password");
+  await home.username.fill("Ann");
+  await home.password.fill("short");
+  await home.start.click();
+  const said = page.getByText(/must have at least 8 characters/i);
+  await expect(said).toBeVisible();
+  show();
+  await home.isReady();
+  await expect(said).toBeVisible();
+  await expect(home.username).toHaveValue("Ann");
+  await home.password.fill("correct horse");
+  await home.start.click();
+  await new ChatPage(page).isReady();
+});
+
+test("a chat that was started before the WebAssembly is blocked opens after a reload without the block", async ({ people }) => {
+  const page = await people.newcomer();
+  await delayWasm(page);
+  await openEarly(page, "/");
+  const home = new HomePage(page);
+  await home.username.fill("Ann");
+  await page.route(WASM, (route) => route.abort("blockedbyclient"));
+  await home.start.click();
+  await page.waitForURL(/\/chat\//);
+  await expect(page.getByRole("alert").filter({ hasText: /couldn't start/ })).toBeVisible();
+  await page.unrouteAll();
+  await page.getByRole("button", { name: "Reload the page" }).click();
+  const chat = new ChatPage(page);
+  await chat.isReady();
+  await chat.say("still here");
+});
+
+test("a form that is sent twice starts one chat", async ({ people }) => {
+  const posted: string[] = [];
+  const page = await people.newcomer();
+  page.on("request", (request) => request.method() === "POST" && posted.push(request.url()));
+  await delayWasm(page);
+  await openEarly(page, "/");
+  const home = new HomePage(page);
+  await home.username.fill("Ann");
+  await home.start.dblclick();
+  await page.waitForURL(/\/chat\//);
+  expect(posted).toHaveLength(1);
+});
+
+test("a browser that stores nothing sends the form once the page is hydrated", async ({ people }) => {
+  const page = await people.newcomer();
+  await page.addInitScript(() => {
+    Object.defineProperty(window, "localStorage", {
+      get() {
+        throw new DOMException("denied", "SecurityError");
+      },
+    });
+  });
+  const show = await delayWasm(page);
+  await openEarly(page, "/");
+  const home = new HomePage(page);
+  await home.username.fill("Ann");
+  await home.start.click();
+  show();
+  const chat = new ChatPage(page);
+  await chat.isReady();
+  await chat.say("hello");
+});
