@@ -44,8 +44,9 @@ e2e: build browser ## Run the tests in Chromium, Firefox and WebKit
 	@echo "==> Tests in the browsers; pictures and report go to end2end/output"
 	cd end2end && npx playwright test
 
-bench: rust-tools ## Run the benchmarks (takes minutes, and some GB of disk)
+bench: build browser ## Run the benchmarks (takes minutes, and some GB of disk)
 	cargo bench --locked --features ssr
+	cd end2end && npx playwright test --config first-load.config.ts
 
 watch: tools ## Develop: rebuild and reload on every change
 	@rm -f $(BUILT)

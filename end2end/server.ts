@@ -58,12 +58,16 @@ export async function startStandingServer(folder: string) {
   return { ...server, advance };
 }
 
-async function start(folder: string, port: number, clock: Record<string, string>): Promise<Server> {
+/** Starts the program with its chats in memory and without limits on rates, for measurements. */
+export async function startUnlimitedServer(): Promise<Server> {
+  return start("", 0, { WATCH_PARTY_STORE: "memory", WATCH_PARTY_RATE_LIMIT: "off" });
+}
+
+async function start(folder: string, port: number, variables: Record<string, string>): Promise<Server> {
   const server = spawn(program, [], {
     cwd: root,
     env: {
       ...process.env,
-      ...clock,
       LEPTOS_SITE_ADDR: `127.0.0.1:${port}`,
       WATCH_PARTY_STORE: `sqlite:${path.join(folder, "chats.db")}`,
       WATCH_PARTY_RATE_LIMIT: "on",
@@ -71,6 +75,7 @@ async function start(folder: string, port: number, clock: Record<string, string>
       WATCH_PARTY_TRUSTED_PROXIES: "127.0.0.1",
       WATCH_PARTY_LOG: "info",
       NO_COLOR: "1",
+      ...variables,
     },
     stdio: ["ignore", "ignore", "pipe"],
   });
