@@ -1,5 +1,8 @@
 // What people do in a chat, in Firefox and in WebKit.
+import { startHolding } from "../holding.ts";
+import { ChatPage } from "../pages/chat.ts";
 import { HomePage } from "../pages/home.ts";
+import { JoinPage } from "../pages/join.ts";
 import { RoomPage } from "../pages/room.ts";
 import { SessionPage } from "../pages/session.ts";
 import { newFolder, startServer } from "../server.ts";
@@ -37,6 +40,39 @@ for (const folder of ["", "/some/path"]) {
       // It arrived at once: neither page says that messages may be late.
       await expect(ann.page.locator(".connection")).toBeEmpty();
       await expect(bob.page.locator(".connection")).toBeEmpty();
+    });
+
+    test("a chat is started and joined before the page is hydrated", async ({ people, site }) => {
+      const { origin } = new URL(site);
+      const [forAnn, forBob] = [await startHolding(origin), await startHolding(origin)];
+      const openEarly = async (address: string, from: string) => {
+        const page = await people.newcomer();
+        const { pathname, hash } = new URL(address);
+        // `goto` would wait for the files that are held back.
+        await asEnginePage(page).tab.evaluate(`void (location.href = ${JSON.stringify(from + pathname + hash)})`);
+        await expect(page.locator("[data-hydration=loading] body")).toHaveCount(1);
+        return page;
+      };
+      const home = new HomePage(await openEarly(`${site}/`, forAnn.site));
+      await home.choose("Ask me first");
+      await home.username.fill("Ann");
+      await home.start.click();
+      await expect(home.page).toHaveURL(/\/chat\//);
+      forAnn.release();
+      const ann = new ChatPage(home.page);
+      await ann.isReady();
+      const join = new JoinPage(await openEarly(await ann.magicLink(), forBob.site));
+      await join.username.fill("Bob");
+      await join.join.click();
+      await expect(ann.knocks).toContainText("Bob wants to join");
+      forBob.release();
+      await expect(join.waiting).toBeVisible();
+      await ann.approve("Bob");
+      const bob = await join.isIn();
+      await bob.say("hello");
+      await ann.hasTexts(["hello"]);
+      await forAnn.stop();
+      await forBob.stop();
     });
 
     test("an owner approves one guest and declines another", async ({ people }) => {

@@ -24,7 +24,7 @@ export class JoinPage {
 
   /** Waits until the page is hydrated. Its form works before. */
   async isReady() {
-    await expect(this.page.locator("html[data-hydration=done]")).toHaveCount(1);
+    await expect(this.page.locator("[data-hydration=done] body")).toHaveCount(1);
     await expect(this.join).toBeEnabled();
   }
 

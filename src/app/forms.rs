@@ -136,7 +136,7 @@ impl NextPage {
         format!(
             "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\
              <base href=\"{relative_root}\"><meta name=\"viewport\" content=\"width=device-width\">\
-             <meta name=\"color-scheme\" content=\"light dark\">\
+             <meta name=\"color-scheme\" content=\"light dark\"><link rel=\"icon\" href=\"assets/icon.svg\">\
              <p>{text}</p><noscript>{unscripted}</noscript>\
              <script type=\"application/json\" id=\"next\">{next}</script><script>{}</script></html>",
             Self::SCRIPT

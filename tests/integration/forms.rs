@@ -39,7 +39,7 @@ async fn a_posted_form_starts_a_chat_and_hands_its_owners_seat_to_the_browser() 
     assert_eq!((&seat["role"], &seat["name"]), (&"owner".into(), &"Movie </script> night".into()));
     let seats = app.get(format!("/{id}/members")).bearer(seat["token"].as_str().unwrap()).await_status(200).await;
     assert_eq!(seats.json()["capacity"], 3);
-    // The document runs this one script and loads nothing.
+    // The document runs this one script, and loads only its icon.
     let policy = answer.header("content-security-policy").unwrap();
     assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"), "{policy}");
     assert!(!policy.contains("unsafe"));

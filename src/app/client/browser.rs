@@ -155,7 +155,7 @@ pub(crate) fn chosen(name: &str) -> Option<String> {
 /// Returns a function that returns the values of the submitted form's fields. Like the browser itself, it leaves out
 /// disabled fields and unchecked boxes.
 pub(crate) fn fields(event: &SubmitEvent) -> impl Fn(&str) -> Option<String> + use<> {
-    let form = event.target().map(|form| form.unchecked_into::<HtmlFormElement>());
+    let form = event.target().map(wasm_bindgen::JsCast::unchecked_into::<HtmlFormElement>);
     let fields = form.and_then(|form| FormData::new_with_form(&form).ok());
     move |name| fields.as_ref()?.get(name).as_string()
 }

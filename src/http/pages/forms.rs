@@ -145,7 +145,7 @@ impl PostedForm {
         static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
             let script = STANDARD.encode(Sha256::digest(NextPage::SCRIPT));
             let policy = format!(
-                "default-src 'none'; script-src 'sha256-{script}'; base-uri 'self'; form-action 'none'; \
+                "default-src 'none'; script-src 'sha256-{script}'; img-src 'self'; base-uri 'self'; form-action 'none'; \
                  frame-ancestors 'none'"
             );
             HeaderValue::try_from(policy).expect("base64 is ASCII")
