@@ -215,3 +215,21 @@ test("a browser that stores nothing sends the form once the page is hydrated", a
   await chat.isReady();
   await chat.say("hello");
 });
+
+test("on a slow network, a chat is started before the WebAssembly has arrived, and it works once it has", async ({ people }) => {
+  const page = await people.newcomer();
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("Network.enable");
+  // In bytes per second, and milliseconds for each request.
+  const slow = { offline: false, downloadThroughput: 60_000, uploadThroughput: 30_000, latency: 300 };
+  await devtools.send("Network.emulateNetworkConditions", slow);
+  await openEarly(page, "/");
+  const home = new HomePage(page);
+  await home.username.fill("Ann");
+  await home.start.click();
+  await page.waitForURL(/\/chat\//);
+  const chat = new ChatPage(page);
+  await chat.isReady();
+  await chat.say("hello");
+  await chat.hasTexts(["hello"]);
+});
