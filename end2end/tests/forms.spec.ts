@@ -1,5 +1,5 @@
 // Forms that are sent before their page is hydrated.
-import type { Page } from "@playwright/test";
+import type { Page, Request } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
 import { ChatPage } from "../pages/chat.ts";
 import { HomePage } from "../pages/home.ts";
@@ -183,17 +183,93 @@ test("a chat that was started before the WebAssembly is blocked opens after a re
   await chat.say("still here");
 });
 
-test("a form that is sent twice starts one chat", async ({ people }) => {
+test("a form that is sent again, before and after hydration, starts one chat", async ({ people }) => {
   const posted: string[] = [];
   const page = await people.newcomer();
-  page.on("request", (request) => request.method() === "POST" && posted.push(request.url()));
+  const isSent = (request: Request) => request.method() === "POST";
+  page.on("request", (request) => isSent(request) && posted.push(request.url()));
+  const show = await delayWasm(page);
+  await openEarly(page, "/");
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  await page.route("/", async (route) => {
+    await answered;
+    await route.continue();
+  });
+  const home = new HomePage(page);
+  await home.username.fill("Ann");
+  const sent = page.waitForRequest(isSent);
+  await home.start.click({ noWaitAfter: true });
+  await sent;
+  await home.start.click({ noWaitAfter: true });
+  show();
+  await home.isReady();
+  await home.start.click({ noWaitAfter: true });
+  answer();
+  await page.waitForURL(/\/chat\//);
+  await new ChatPage(page).isReady();
+  expect(posted).toHaveLength(1);
+});
+
+test("an owner who opens the chat's own link keeps the seat", async ({ people }) => {
+  const ann = await people.owner("Ann");
+  const link = await ann.magicLink();
+  const { page } = ann;
+  const show = await delayWasm(page);
+  await openEarly(page, link);
+  const join = new JoinPage(page);
+  await join.username.fill("Test");
+  await join.join.click();
+  show();
+  await ann.isReady();
+  await ann.openPeople();
+  await expect(ann.members).toHaveCount(1);
+  await expect(ann.members).toContainText("Ann");
+});
+
+test("going back after a refused form posts nothing again", async ({ people }) => {
+  const ann = await people.owner("Ann");
+  const page = await people.newcomer();
+  await page.goto("/docs");
   await delayWasm(page);
+  await openEarly(page, await ann.magicLink());
+  const join = new JoinPage(page);
+  await join.username.fill("Ann");
+  await join.join.click();
+  await expect(page.getByText(/already has that name/)).toBeVisible();
+  await join.username.fill("Bob");
+  await join.join.click();
+  await page.waitForURL(/\/chat\//);
+  const posted: string[] = [];
+  page.on("request", (request) => request.method() === "POST" && posted.push(request.url()));
+  await page.goBack({ waitUntil: "commit" });
+  await page.unrouteAll();
+  await page.reload({ waitUntil: "commit" });
+  await page.waitForURL(/\/(chat|join)\//);
+  expect(posted).toEqual([]);
+});
+
+test("a browser whose storage is full sends the form once the page is hydrated", async ({ people }) => {
+  const page = await people.newcomer();
+  await page.goto("/robots.txt");
+  await page.evaluate(() => {
+    for (let size = 4 * 2 ** 20; size >= 64; size /= 2) {
+      try {
+        for (let count = 0; ; count += 1) localStorage.setItem(`full ${size} ${count}`, "x".repeat(size));
+      } catch {}
+    }
+  });
+  const show = await delayWasm(page);
   await openEarly(page, "/");
   const home = new HomePage(page);
   await home.username.fill("Ann");
-  await home.start.dblclick();
-  await page.waitForURL(/\/chat\//);
-  expect(posted).toHaveLength(1);
+  await home.start.click();
+  show();
+  const chat = new ChatPage(page);
+  await chat.isReady();
+  await chat.say("hello");
 });
 
 test("a browser that stores nothing sends the form once the page is hydrated", async ({ people }) => {

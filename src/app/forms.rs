@@ -9,7 +9,7 @@ use super::client::storage::{Change, SavedChat, SavedKnock};
 use super::notice::Notice;
 use super::server_fns::Started;
 use super::texts;
-use crate::domain::{Admission, PublicAccess};
+use crate::domain::{Admission, AdmissionRules, PublicAccess};
 use crate::wire::addresses;
 use crate::wire::chat_app::NewChatroom;
 use crate::wire::{Code, CreateChat, Entered, Joined, Problem};
@@ -30,7 +30,11 @@ impl NewChatForm {
     pub fn read(field: impl Fn(&str) -> Option<String>) -> Result<Self, Problem> {
         let text = |name| field(name).unwrap_or_default();
         let (capacity, history) = (number_in(&field, "capacity")?, number_in(&field, "history")?);
-        let admission = admission_named(&text("admission"));
+        let admission = match &*text("admission") {
+            "" => Admission::default(),
+            name => admission_named(name)
+                .ok_or_else(|| Problem::new(Code::InvalidRequest, texts::home::UNKNOWN_ADMISSION))?,
+        };
         let (rules, name) = (admission.rules(), text("name"));
         if rules.is_open {
             return Ok(Self::Open(NewChatroom { name, capacity, history }));
@@ -59,13 +63,19 @@ pub(super) fn number_in(field: impl Fn(&str) -> Option<String>, name: &str) -> R
     number.map_err(|_| Problem::new(Code::InvalidRequest, texts::field::NOT_A_NUMBER).about_field(name))
 }
 
-/// Returns the admission with this name, or else the default.
-pub(super) fn admission_named(name: &str) -> Admission {
-    Admission::ALL.into_iter().find(|admission| admission.rules().name == name).unwrap_or_default()
+pub(super) fn admission_named(name: &str) -> Option<Admission> {
+    Admission::ALL.into_iter().find(|admission| admission.rules().name == name)
+}
+
+/// Returns the names of the kinds of admission whose rules pass `test`, separated by spaces.
+pub(super) fn admissions(test: impl Fn(AdmissionRules) -> bool) -> String {
+    let names = Admission::ALL.into_iter().map(Admission::rules).filter(|rules| test(*rules)).map(|rules| rules.name);
+    names.collect::<Vec<_>>().join(" ")
 }
 
 /// What the browser does once a form is answered: it changes the data that it stores, then opens another page.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Serialize)]
+#[allow(missing_debug_implementations)] // keeps the session token out of logs
 pub struct NextPage {
     changes: Vec<Change>,
     /// Relative to the site's root, with a slash at its start. It may contain a key, in its fragment.
@@ -110,6 +120,12 @@ impl NextPage {
         Self { changes, address: addresses::chat(chat_id) }
     }
 
+    /// For someone who has opened a magic link without its key.
+    #[must_use]
+    pub fn without_key() -> Self {
+        Self { changes: Vec::new(), address: Notice::InviteNeeded.home() }
+    }
+
     /// For a guest whom the server refuses; `None` if the join page itself should show the problem. `notice` is the one
     /// in the page's address.
     #[must_use]
@@ -131,13 +147,15 @@ impl NextPage {
     #[must_use]
     pub fn document(&self, relative_root: &str) -> String {
         // In a script element, `<` could end the element.
-        let next = serde_json::to_string(self).unwrap_or_default().replace('<', "\\u003c");
-        let (title, text, unscripted) = (texts::WATCH_PARTY, texts::OPENING_CHAT, texts::hydration::UNSCRIPTED);
+        let next = serde_json::to_string(self).expect("it consists of strings").replace('<', "\\u003c");
+        let (title, text, failed) = (texts::WATCH_PARTY, texts::OPENING_CHAT, texts::hydration::NOT_STORED);
+        let unscripted = texts::hydration::UNSCRIPTED;
         format!(
             "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\
              <base href=\"{relative_root}\"><meta name=\"viewport\" content=\"width=device-width\">\
              <meta name=\"color-scheme\" content=\"light dark\"><link rel=\"icon\" href=\"assets/icon.svg\">\
-             <p>{text}</p><noscript>{unscripted}</noscript>\
+             <p id=\"opening\">{text}</p><p id=\"failed\" role=\"alert\" hidden>{failed}</p>\
+             <noscript>{unscripted}</noscript>\
              <script type=\"application/json\" id=\"next\">{next}</script><script>{}</script></html>",
             Self::SCRIPT
         )

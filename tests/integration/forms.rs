@@ -1,9 +1,12 @@
 //! The forms that browsers post before the page is hydrated.
 
 use axum::http::Method;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
-use crate::app::{Answer, BETWEEN_CHATS, Call, TestApp};
+use crate::app::{Answer, BETWEEN_CHATS, Call, TestApp, resolve};
 
 fn form<'a>(app: &'a TestApp, path: &str, fields: &[(&str, &str)]) -> Call<'a> {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
@@ -41,8 +44,13 @@ async fn a_posted_form_starts_a_chat_and_hands_its_owners_seat_to_the_browser() 
     assert_eq!(seats.json()["capacity"], 3);
     // The document runs this one script, and loads only its icon.
     let policy = answer.header("content-security-policy").unwrap();
-    assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"), "{policy}");
-    assert!(!policy.contains("unsafe"));
+    let text = answer.text();
+    let script = text.rsplit("<script>").next().and_then(|rest| rest.split("</script>").next()).unwrap();
+    let hash = STANDARD.encode(Sha256::digest(script));
+    assert!(
+        policy.starts_with(&format!("default-src 'none'; script-src 'sha256-{hash}'; img-src 'self';")),
+        "{policy}"
+    );
 }
 
 #[tokio::test]
@@ -121,8 +129,8 @@ async fn a_guest_who_cannot_join_is_told_why() {
     assert!(taken.contains("aria-invalid=\"true\"") && taken.contains("value=\"Ann\""));
     assert!(!taken.contains(&*chat.key), "the page needs no key: it is in the address");
     post(&path, "", &chat.key).await_status(422).await;
-    let without_key = post(&path, "Bob", "").await_status(422).await.text();
-    assert!(without_key.contains("value=\"Bob\""));
+    let (_, address) = next(&post(&path, "Bob", "").await_status(200).await);
+    assert_eq!(address, "/?notice=invite_needed");
     chat.join("Bob").await;
     let (changes, address) = next(&post(&path, "Eve", &chat.key).await_status(200).await);
     assert!(changes.is_empty());
@@ -145,13 +153,41 @@ async fn forms_of_other_sites_and_methods_that_no_form_uses_are_refused() {
         ("/".to_owned(), vec![("username", "Eve")]),
         (format!("/join/{}", chat.id), vec![("username", "Eve"), ("key", &*chat.key)]),
     ] {
-        let foreign = form(&app, &path, &fields).header("sec-fetch-site", "cross-site").await_status(403).await;
-        assert_eq!(foreign.json()["code"], "origin_not_allowed");
+        for (header, value) in
+            [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example"), ("origin", "null")]
+        {
+            let foreign = form(&app, &path, &fields).header(header, value).await_status(403).await;
+            assert_eq!(foreign.json()["code"], "origin_not_allowed", "{header}: {value}");
+        }
         let put = app.call(Method::PUT, &path).await_status(405).await;
         assert_eq!(put.header("allow"), Some("GET,HEAD,POST"));
     }
     assert_eq!(ann.usernames().await, ["Ann"]);
     app.post("/join/nonsense").await_status(404).await;
+}
+
+#[tokio::test]
+async fn a_form_is_accepted_from_its_own_page_at_any_address_of_the_host() {
+    let app = TestApp::new();
+    let (chat, _) = app.chat(serde_json::json!({"username": "Ann"})).await;
+    for path in ["/".to_owned(), format!("/join/{}", chat.id), format!("/join/{}/", chat.id)] {
+        // Otherwise browsers would send `Origin: null` with the page's forms.
+        let page = app.get(&path).header("accept", "text/html").await_status(200).await;
+        assert_eq!(page.header("referrer-policy"), Some("same-origin"), "{path}");
+        app.clock.advance(BETWEEN_CHATS);
+        let fields = [("username", "Bob"), ("key", &*chat.key), ("join_id", "2eaf4767-9975-4773-b7c7-817e60ce2bfb")];
+        // A page that came without TLS from another host than this one sends no `Sec-Fetch-Site`.
+        let answer = form(&app, &path, &fields).header("origin", "http://chat.test").await_status(200).await;
+        let base = answer.text().split("<base href=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        assert_eq!(resolve(&path, &base), "/", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_with_an_unknown_choice_is_refused() {
+    let app = TestApp::new();
+    let answer = form(&app, "/", &[("username", "Ann"), ("admission", "secret")]).await_status(422).await;
+    assert!(answer.text().contains("Choose who can join."));
 }
 
 #[tokio::test]

@@ -138,17 +138,17 @@ pub(crate) struct Alerts {
 
 /// A change of the stored data: the value that a key gets, as JSON, or `None` to delete the key. The key does not contain
 /// the site's folder, which only the browser knows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Serialize)]
+#[allow(missing_debug_implementations)] // keeps the session token out of logs
 pub struct Change(String, Option<String>);
 
 impl Change {
     fn save(key: String, value: &impl Serialize) -> Self {
-        // The stored types contain nothing that JSON cannot express.
-        Self(key, serde_json::to_string(value).ok())
+        Self(key, Some(serde_json::to_string(value).expect("the stored types have a JSON form")))
     }
 
     pub(crate) fn save_chat(id: Uuid, chat: &SavedChat) -> Self {
-        Self::save(format!("{CHAT}{id}"), chat)
+        Self::save(chat_key(id), chat)
     }
 
     pub(crate) fn save_knock(chat_id: Uuid, knock: &SavedKnock) -> Self {
@@ -171,6 +171,16 @@ impl Change {
             None => delete(key),
         }
     }
+}
+
+/// Returns the key of the seat in a chat, without the site's folder.
+pub(crate) fn chat_key(id: Uuid) -> String {
+    format!("{CHAT}{id}")
+}
+
+/// Returns the key of the id that [`join_id`] returns, without the site's folder.
+pub(crate) fn join_key(chat_id: Uuid) -> String {
+    format!("{JOIN}{chat_id}")
 }
 
 fn knock_key(chat_id: Uuid) -> String {
@@ -217,7 +227,7 @@ pub(crate) fn note_session(has_session: bool) {
 }
 
 pub(crate) fn chat(id: Uuid) -> Option<SavedChat> {
-    get(&format!("{CHAT}{id}"))
+    get(&chat_key(id))
 }
 
 pub(crate) fn save_chat(id: Uuid, chat: &SavedChat) {
@@ -241,7 +251,7 @@ pub(crate) fn forget_chat(id: Uuid) {
 /// Forgets the seat in a chat and its data. The join id stays, so the server recognises this browser if it uses the
 /// same link again.
 pub(crate) fn forget_seat(id: Uuid) {
-    delete(&format!("{CHAT}{id}"));
+    delete(&chat_key(id));
     forget_unsent(id, |_| true);
     // Earlier versions stored all unsent messages under this one key.
     delete(&format!("{OUTBOX}{id}"));
@@ -251,7 +261,7 @@ pub(crate) fn forget_seat(id: Uuid) {
 /// Returns the id by which the server recognises this browser when it redeems an invite of the chat again. All its tabs
 /// use the same id.
 pub(crate) fn join_id(chat_id: Uuid) -> Uuid {
-    let address = format!("{JOIN}{chat_id}");
+    let address = join_key(chat_id);
     get(&address).unwrap_or_else(|| {
         let new = Uuid::new_v4();
         set(&address, &new);
@@ -261,7 +271,7 @@ pub(crate) fn join_id(chat_id: Uuid) -> Uuid {
 
 /// Forgets the join id, so that the next guest from this browser is a new one.
 pub(crate) fn forget_join_id(chat_id: Uuid) {
-    delete(&format!("{JOIN}{chat_id}"));
+    delete(&join_key(chat_id));
 }
 
 pub(crate) fn knock(chat_id: Uuid) -> Option<SavedKnock> {

@@ -118,8 +118,10 @@ pub(crate) fn NumberField(
 /// Shows a problem that names no field.
 #[component]
 pub(crate) fn GeneralProblem(#[prop(into)] problem: Signal<Option<Problem>>) -> impl IntoView {
+    // A problem that the page arrives with is no news to a screen reader, which reads what has the focus.
+    let has_focus = problem.with_untracked(|problem| problem.as_ref().is_some_and(|problem| problem.field.is_none()));
     view! {
-        <p class="wrong" role="alert">
+        <p class="wrong" role="alert" tabindex="-1" autofocus=has_focus>
             {move || problem.get().filter(|problem| problem.field.is_none()).map(|problem| problem.detail)}
         </p>
     }

@@ -11,7 +11,7 @@ use crate::app::client::{browser, browser_sessions};
 use crate::app::components::{
     GeneralProblem, NumberField, OwnName, PageFrame, TextField, YourChats, remembered_username,
 };
-use crate::app::forms::{NewChatForm, NextPage, admission_named, initial_problem, typed};
+use crate::app::forms::{NewChatForm, NextPage, admission_named, admissions, initial_problem, typed};
 use crate::app::notice::NoticeFromAddress;
 use crate::app::server_fns;
 use crate::app::texts;
@@ -43,14 +43,17 @@ pub(crate) fn HomePage() -> impl IntoView {
 #[component]
 fn StartChat() -> impl IntoView {
     let username = NodeRef::<Input>::new();
-    let chosen = typed("admission").map_or_else(Admission::default, |name| admission_named(&name));
+    let chosen = typed("admission").and_then(|name| admission_named(&name)).unwrap_or_default();
     let admission = RwSignal::new(chosen);
     let rules = move || admission.get().rules();
     let (is_open, has_accounts) = (move || rules().is_open, move || rules().has_accounts);
     let problem = RwSignal::new(initial_problem());
     let is_busy = RwSignal::new(false);
     // The browser may have kept a choice from before hydration.
-    let read_admission = move || admission.set(admission_named(&browser::chosen("admission").unwrap_or_default()));
+    let read_admission = move || {
+        let chosen = browser::chosen("admission").and_then(|name| admission_named(&name));
+        admission.set(chosen.unwrap_or_default());
+    };
     Effect::new(read_admission);
     remembered_username(username);
     let push = use_push();
@@ -89,11 +92,14 @@ fn StartChat() -> impl IntoView {
         let field = problem.as_ref().and_then(|problem| problem.field.as_deref());
         matches!(field, Some("capacity" | "history"))
     });
+    // Before hydration, the field does not know the choice. The server refuses what is too much for it.
+    let max_capacity =
+        Admission::ALL.map(|admission| admission.rules().max_capacity).into_iter().max().unwrap_or_default();
     // Before hydration, a script shows and hides the parts with `data-admissions`.
     view! {
-        <form class="card" method="post" on:submit=start>
+        <form class="card" method="post" data-early="" on:submit=start>
             // In an open chat, everyone picks a name when they join.
-            <fieldset class="bare" data-admissions="link approval account" disabled=is_open hidden=is_open>
+            <fieldset class="bare" data-admissions=admissions(|rules| !rules.is_open) disabled=is_open hidden=is_open>
                 <TextField name="username" label=texts::YOUR_NAME node=username problem autocomplete="nickname" is_required=true/>
             </fieldset>
             <TextField name="name" problem autocomplete="off"
@@ -102,7 +108,7 @@ fn StartChat() -> impl IntoView {
                 <legend>{texts::home::ADMISSION}</legend>
                 {choices.into_iter().collect_view()}
             </fieldset>
-            <fieldset class="bare" data-admissions="account" disabled=move || !has_accounts() hidden=move || !has_accounts()>
+            <fieldset class="bare" data-admissions=admissions(|rules| rules.has_accounts) disabled=move || !has_accounts() hidden=move || !has_accounts()>
                 <TextField name="password" label=texts::home::PASSWORD problem autocomplete="new-password"
                     is_required=true is_secret=true
                     hint=texts::home::PASSWORD_HINT/>
@@ -115,7 +121,7 @@ fn StartChat() -> impl IntoView {
                 <summary>{texts::home::MORE}</summary>
                 <div class="fields">
                     <NumberField name="capacity" label=texts::home::CAPACITY problem
-                        max=Signal::derive(move || rules().max_capacity)
+                        max=max_capacity
                         placeholder=Signal::derive(move || rules().default_capacity.to_string())/>
                     <NumberField name="history" label=texts::home::HISTORY problem max=Settings::MAX_HISTORY
                         placeholder=Signal::derive(move || rules().default_history.to_string())/>

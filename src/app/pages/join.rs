@@ -95,7 +95,8 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
                     asks_first.try_set(preview.asks_first);
                 }
                 Err(refusal) => {
-                    if !redirects(&refusal, &found) {
+                    let is_joining = is_joining.try_get_untracked().unwrap_or(true);
+                    if !is_joining && !redirects(&refusal, &found) {
                         problem.try_set(Some(refusal));
                     }
                 }
@@ -105,11 +106,15 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
 
     let join = move |event: SubmitEvent| {
         event.prevent_default();
-        let Some(key) = browser::fragment() else { return replace(&Notice::InviteNeeded.home()) };
+        let Some(key) = browser::fragment() else { return enter(NextPage::without_key()) };
         let username = browser::fields(&event)("username").unwrap_or_default();
         let seat_before = storage::chat(chat_id);
         is_joining.set(true);
         spawn_local(async move {
+            // An owner may have opened the link of their own chat.
+            if seat_before.is_some() && held_seat(chat_id).await.is_some() {
+                return replace(&addresses::chat(chat_id));
+            }
             match server_fns::join_chat(chat_id, key.clone(), username, storage::join_id(chat_id)).await {
                 Ok(entered) => {
                     let knock = match &entered {
@@ -159,7 +164,8 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
         {move || match step.get() {
             Step::AskName => view! {
                 <p class="lead">{texts::join::LEAD}</p>
-                <form class="card" method="post" data-chat=chat_id.to_string() on:submit=join>
+                <form class="card" method="post" data-early="" data-seat=storage::chat_key(chat_id)
+                    data-join=storage::join_key(chat_id) on:submit=join>
                     <TextField name="username" label=texts::YOUR_NAME node=username problem autocomplete="nickname" is_required=true/>
                     <p class="hint" hidden=move || !asks_first.get()>{texts::join::ASKS_FIRST}</p>
                     // Scripts fill these before the browser sends the form. Only the browser knows the key.

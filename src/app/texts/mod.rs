@@ -113,6 +113,9 @@ pub(crate) mod hydration {
     pub(crate) const UNSUPPORTED: &str = "This page needs WebAssembly, which is turned off in this browser. Turn it on for \
          this site (Lockdown Mode on an iPhone turns it off), or open the page in another browser.";
     pub(crate) const RELOAD: &str = "Reload the page";
+    /// Shown if the browser cannot store the seat that it was given.
+    pub(crate) const NOT_STORED: &str = "This browser couldn't store your place in the chat, because its storage for this \
+         site is full or turned off. Make room for it, and start or join again.";
 }
 
 pub(crate) mod server_fns {

@@ -21,6 +21,7 @@ pub(crate) mod home {
     pub(crate) const CHAT_NAME: &str = "Chat name";
     pub(crate) const CHAT_NAME_OPTIONAL: &str = "Chat name (optional)";
     pub(crate) const ADMISSION: &str = "Who can join";
+    pub(crate) const UNKNOWN_ADMISSION: &str = "Choose who can join.";
     pub(crate) const PASSWORD: &str = "Your password";
     pub(crate) const PASSWORD_HINT: &str = "At least 8 characters. Use it to log in from other browsers.";
     pub(crate) const PUBLIC_ACCESS: &str = "Let anyone with the chat's link read it";

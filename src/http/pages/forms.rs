@@ -25,7 +25,7 @@ use crate::http::origin::{SiteUrl, check_origin, relative_root, requested_path};
 use crate::http::path::ChatInPath;
 use crate::http::problem::HandlerResult;
 use crate::service::{self, Caller, Creator, JoinIdentity, Password, Service};
-use crate::wire::{Code, CreateChat, Entered, JoinChat, Problem};
+use crate::wire::{CreateChat, Entered, JoinChat, Problem};
 
 const HOME: &str = "/";
 const JOIN: &str = "/join/{chat_id}";
@@ -95,6 +95,7 @@ async fn join_chat(
     let form = PostedForm::read(request).await?;
     let (id, key) = (chat_id.as_uuid(), form.field("key").unwrap_or_default());
     let next = match join(&state.service, caller, chat_id, &form).await {
+        _ if key.is_empty() => NextPage::without_key(),
         Ok(entered) => NextPage::entered(entered, id, key, None),
         Err(problem) => match NextPage::refused(&problem, id, &key, form.notice().as_deref()) {
             Some(next) => next,
@@ -106,9 +107,6 @@ async fn join_chat(
 
 async fn join(service: &Service, caller: Caller, chat_id: ChatId, form: &PostedForm) -> Result<Entered, Problem> {
     let text = |name| form.field(name).unwrap_or_default();
-    if text("key").is_empty() {
-        return Err(Problem::new(Code::InvalidRequest, "Your browser did not send the link's key. Try again."));
-    }
     let join_id = text("join_id").parse().ok();
     let request = JoinChat { key: text("key"), username: text("username"), join_id };
     let (key, username) = request.parse()?;
@@ -117,7 +115,6 @@ async fn join(service: &Service, caller: Caller, chat_id: ChatId, form: &PostedF
 }
 
 /// A posted form and the request that posted it.
-#[derive(Debug)]
 struct PostedForm {
     parts: Parts,
     fields: Vec<(String, String)>,

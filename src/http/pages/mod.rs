@@ -103,6 +103,8 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
         match use_nonce() {
             Some(nonce) => {
                 response.insert_header(header::CONTENT_SECURITY_POLICY, page_policy(&nonce));
+                // With `no-referrer`, browsers would not say that the forms of these pages come from this site.
+                response.insert_header(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
                 let response = response.clone();
                 provide_server_redirect(move |address| redirect_to(&response, address));
             }
