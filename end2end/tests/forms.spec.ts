@@ -201,12 +201,20 @@ test("a form that is sent again, before and after hydration, starts one chat", a
   const home = new HomePage(page);
   await home.username.fill("Ann");
   const sent = page.waitForRequest(isSent);
-  await home.start.click({ noWaitAfter: true });
+  const hydrated = page.waitForEvent("console", (message) => message.text() === "sent after hydration");
+  // While an answer is awaited, Playwright's own clicks would wait too.
+  await page.evaluate(() => {
+    const start = document.querySelector<HTMLElement>("button[type=submit]")!;
+    addEventListener("hydrated", () => {
+      start.click();
+      console.log("sent after hydration");
+    });
+    start.click();
+    start.click();
+  });
   await sent;
-  await home.start.click({ noWaitAfter: true });
   show();
-  await home.isReady();
-  await home.start.click({ noWaitAfter: true });
+  await hydrated;
   answer();
   await page.waitForURL(/\/chat\//);
   await new ChatPage(page).isReady();
