@@ -85,7 +85,7 @@ pub(super) fn MessageList(
         let waiting = unsent.with(Vec::len);
         let said_something = seen.is_some_and(|(_, before)| waiting > before);
         if is_at_end.get_untracked() || said_something {
-            request_animation_frame(scroll_to_end);
+            let _ = request_animation_frame(scroll_to_end);
         }
         (last, waiting)
     });

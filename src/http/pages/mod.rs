@@ -106,7 +106,7 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
                 // With `no-referrer`, browsers would not say that the forms of these pages come from this site.
                 response.insert_header(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
                 let response = response.clone();
-                provide_server_redirect(move |address| redirect_to(&response, address));
+                provide_server_redirect(move |address, _| redirect_to(&response, address));
             }
             // A server function, whose response may contain a token.
             None => response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
