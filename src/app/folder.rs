@@ -4,8 +4,6 @@
 
 use std::sync::OnceLock;
 
-use leptos::server_fn::client::set_server_url;
-
 use super::client::browser;
 
 static FOLDER: OnceLock<String> = OnceLock::new();
@@ -13,7 +11,7 @@ static FOLDER: OnceLock<String> = OnceLock::new();
 /// Reads the folder from the page, and makes all addresses start with it from then on. Must run before hydration.
 pub fn set_base_path() {
     browser::pin_root();
-    set_server_url(FOLDER.get_or_init(browser::read_folder));
+    FOLDER.get_or_init(browser::read_folder);
 }
 
 /// Returns the folder: `/chat` for `https://example.org/chat/`, empty at the root and on the server.

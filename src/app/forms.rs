@@ -1,11 +1,13 @@
 //! The forms that start and join chats. The browser sends them to the server until the page is hydrated, and the page
 //! sends them afterwards. Both use what is here: how a form is read, and what the browser does with the answer.
 
+use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::client::storage::{Change, SavedChat, SavedKnock};
+use super::client::{browser, json};
 use super::notice::Notice;
 use super::server_fns::Started;
 use super::texts;
@@ -94,8 +96,8 @@ impl NextPage {
     pub fn started(started: Started, name: Option<String>, admission: Option<Admission>) -> Self {
         let Started { chat_id, key, recovery_code, seat } = started;
         let saved = SavedChat { recovery_code: Some(recovery_code), admission, ..SavedChat::new(seat, name, key) };
-        let username = Change::remember_username(&saved.username);
-        Self { changes: vec![username, Change::save_chat(chat_id, &saved)], address: saved.page(chat_id) }
+        let (username, address) = (Change::remember_username(&saved.username), saved.page(chat_id));
+        Self { changes: vec![username, Change::save_chat(chat_id, saved)], address }
     }
 
     /// For a guest who has used a magic link with `key`.
@@ -105,7 +107,7 @@ impl NextPage {
             Entered::Seated(seat) => Self::seated(seat, chat_id, key, chat_name),
             Entered::Knocked(knock) => Self {
                 address: addresses::join(chat_id, &key),
-                changes: vec![Change::save_knock(chat_id, &SavedKnock { knock, key })],
+                changes: vec![Change::save_knock(chat_id, SavedKnock { knock, key })],
             },
         }
     }
@@ -115,7 +117,7 @@ impl NextPage {
         let changes = vec![
             Change::forget_knock(chat_id),
             Change::remember_username(&saved.username),
-            Change::save_chat(chat_id, &saved),
+            Change::save_chat(chat_id, saved),
         ];
         Self { changes, address: addresses::chat(chat_id) }
     }
@@ -146,8 +148,7 @@ impl NextPage {
     /// root.
     #[must_use]
     pub fn document(&self, relative_root: &str) -> String {
-        // In a script element, `<` could end the element.
-        let next = serde_json::to_string(self).expect("it consists of strings").replace('<', "\\u003c");
+        let next = script_json(self);
         let (title, text, failed) = (texts::WATCH_PARTY, texts::OPENING_CHAT, texts::hydration::NOT_STORED);
         let unscripted = texts::hydration::UNSCRIPTED;
         format!(
@@ -183,8 +184,25 @@ pub struct RefusedForm {
 
 /// Returns the problem with which the server rendered this page.
 pub(super) fn initial_problem() -> Option<Problem> {
-    // The browser must render the same page first, so the server sends it the problem.
-    SharedValue::new(|| use_context().map(|RefusedForm { problem, .. }| problem)).into_inner()
+    if is_browser() {
+        // The first render must be the server's.
+        return browser::take_text(REFUSAL).and_then(|text| json::read(&text));
+    }
+    use_context().map(|RefusedForm { problem, .. }| problem)
+}
+
+/// The id of the element with the problem of a refused form, as JSON.
+const REFUSAL: &str = "refusal";
+
+/// Returns the element from which [`initial_problem`] reads the problem of a refused form, if there is one.
+pub(super) fn refusal_element() -> Option<impl IntoView> {
+    let RefusedForm { problem, .. } = use_context()?;
+    Some(view! { <script type="application/json" id=REFUSAL nonce=use_nonce()>{script_json(&problem)}</script> })
+}
+
+/// Returns JSON that can stand in a script element, which `<` could end.
+fn script_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("it has a JSON form").replace('<', "\\u003c")
 }
 
 /// Returns what the user typed into a field, while the server renders a refused form. Hydration leaves the fields as

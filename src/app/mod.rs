@@ -56,6 +56,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
             </head>
             <body>
                 <App/>
+                {forms::refusal_element()}
                 <HydrationNotice/>
             </body>
         </html>

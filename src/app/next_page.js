@@ -6,7 +6,7 @@
   try {
     next.changes.forEach(function (change) {
       if (change[1] === null) localStorage.removeItem(folder + change[0]);
-      else localStorage.setItem(folder + change[0], change[1]);
+      else localStorage.setItem(folder + change[0], JSON.stringify(change[1]));
     });
   } catch (error) {
     document.getElementById("opening").hidden = true;

@@ -5,7 +5,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Invite, Joined, Knocked, Member};
-use crate::domain::{Admission, ChatName, InviteKey, PublicAccess, Refusal, Settings, Timestamp, Username};
+use crate::domain::{
+    Admission, ChatName, InviteKey, KnockStatus, PublicAccess, Refusal, Settings, Timestamp, Username,
+};
 
 /// Creates a chat. Every field is optional, and so is the body.
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -89,10 +91,35 @@ impl JoinChat {
 
 /// The result of redeeming an invite: a seat, or a knock.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, try_from = "EnteredFields")]
 pub enum Entered {
     Seated(Joined),
     Knocked(Knocked),
+}
+
+/// The fields of both results.
+#[derive(Deserialize)]
+struct EnteredFields {
+    expires_at: Timestamp,
+    session_token: Option<String>,
+    member: Option<Member>,
+    knock_id: Option<Uuid>,
+    ticket: Option<String>,
+    status: Option<KnockStatus>,
+}
+
+impl TryFrom<EnteredFields> for Entered {
+    type Error = &'static str;
+
+    fn try_from(fields: EnteredFields) -> Result<Self, Self::Error> {
+        let EnteredFields { expires_at, session_token, member, knock_id, ticket, status } = fields;
+        if let (Some(session_token), Some(member)) = (session_token, member) {
+            return Ok(Self::Seated(Joined { session_token, expires_at, member }));
+        }
+        let knock = knock_id.zip(ticket).zip(status);
+        let ((knock_id, ticket), status) = knock.ok_or("neither a seat nor a knock")?;
+        Ok(Self::Knocked(Knocked { knock_id, ticket, status, expires_at }))
+    }
 }
 
 /// What anyone who knows the chat's address can see without a session.

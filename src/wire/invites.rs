@@ -1,5 +1,7 @@
 //! JSON bodies of invites.
 
+use std::mem;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -35,6 +37,7 @@ impl CreateInvite {
 
 /// A new invite. This is the only response that contains its key.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(from = "InviteFields")]
 pub struct Invite {
     /// The secret that redeems the invite.
     pub key: String,
@@ -80,10 +83,51 @@ impl From<&domain::Invite> for InviteSummary {
 
 /// An invite without its key, and the current members who joined with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(from = "InviteFields")]
 pub struct InviteWithMembers {
     #[serde(flatten)]
     pub invite: InviteSummary,
     pub members: Vec<Member>,
+}
+
+/// The fields of an [`Invite`] and of an [`InviteWithMembers`].
+#[derive(Deserialize)]
+struct InviteFields {
+    #[serde(default)]
+    key: String,
+    #[serde(default)]
+    magic_link: String,
+    invite_id: Uuid,
+    label: Option<String>,
+    max_uses: Option<u32>,
+    uses: u32,
+    expires_at: Option<Timestamp>,
+    asks_first: bool,
+    #[serde(default)]
+    by_address: bool,
+    #[serde(default)]
+    members: Vec<Member>,
+}
+
+impl InviteFields {
+    fn summary(self) -> InviteSummary {
+        let Self { invite_id, label, max_uses, uses, expires_at, asks_first, by_address, .. } = self;
+        InviteSummary { invite_id, label, max_uses, uses, expires_at, asks_first, by_address }
+    }
+}
+
+impl From<InviteFields> for Invite {
+    fn from(mut fields: InviteFields) -> Self {
+        let (key, magic_link) = (mem::take(&mut fields.key), mem::take(&mut fields.magic_link));
+        Self { key, magic_link, invite: fields.summary() }
+    }
+}
+
+impl From<InviteFields> for InviteWithMembers {
+    fn from(mut fields: InviteFields) -> Self {
+        let members = mem::take(&mut fields.members);
+        Self { invite: fields.summary(), members }
+    }
 }
 
 /// The chat's invites, oldest first.

@@ -74,7 +74,7 @@ pub struct KnockState {
 
 /// An event on the stream of a knock. `type` is also the name of the server-sent event.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case", from = "UpdateFields")]
 pub enum KnockUpdate {
     /// No owner has decided yet.
     Pending,
@@ -84,6 +84,33 @@ pub enum KnockUpdate {
     Declined,
     /// The knock was withdrawn or has expired, or the chat has ended. The stream ends.
     Ended,
+}
+
+/// The fields of all updates.
+#[derive(Deserialize)]
+struct UpdateFields {
+    r#type: UpdateType,
+    session: Option<Joined>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum UpdateType {
+    Pending,
+    Approved,
+    Declined,
+    Ended,
+}
+
+impl From<UpdateFields> for KnockUpdate {
+    fn from(UpdateFields { r#type, session }: UpdateFields) -> Self {
+        match r#type {
+            UpdateType::Pending => Self::Pending,
+            UpdateType::Approved => Self::Approved { session },
+            UpdateType::Declined => Self::Declined,
+            UpdateType::Ended => Self::Ended,
+        }
+    }
 }
 
 impl KnockUpdate {

@@ -9,7 +9,7 @@ use crate::domain::{Departure, Event, KnockEnd, KnockStatus, MessageId, Role};
 
 /// An event on a chat's live stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case", try_from = "EventFields")]
 pub enum LiveEvent {
     /// The start of the stream. The messages after the cursor follow.
     Opened {
@@ -42,6 +42,82 @@ pub enum LiveEvent {
     ChatEnded,
     /// The reader's own session has ended. The stream ends.
     SessionEnded { reason: Departure },
+}
+
+/// The fields of all events.
+#[derive(Deserialize)]
+struct EventFields {
+    r#type: String,
+    last_id: Option<MessageId>,
+    missed: Option<u64>,
+    message: Option<Message>,
+    member: Option<Member>,
+    member_id: Option<Uuid>,
+    username: Option<String>,
+    role: Option<Role>,
+    knock: Option<Knock>,
+    knock_id: Option<Uuid>,
+    status: Option<KnockStatus>,
+    reason: Option<Reason>,
+}
+
+/// The reasons of all events.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Reason {
+    Left,
+    Removed,
+    Withdrawn,
+    Expired,
+}
+
+impl Reason {
+    const fn departure(self) -> Option<Departure> {
+        match self {
+            Self::Left => Some(Departure::Left),
+            Self::Removed => Some(Departure::Removed),
+            Self::Expired => Some(Departure::Expired),
+            Self::Withdrawn => None,
+        }
+    }
+
+    const fn knock_end(self) -> Option<KnockEnd> {
+        match self {
+            Self::Withdrawn => Some(KnockEnd::Withdrawn),
+            Self::Expired => Some(KnockEnd::Expired),
+            Self::Left | Self::Removed => None,
+        }
+    }
+}
+
+impl TryFrom<EventFields> for LiveEvent {
+    type Error = &'static str;
+
+    fn try_from(fields: EventFields) -> Result<Self, Self::Error> {
+        fields.event().ok_or("an unknown event, or one that lacks a field")
+    }
+}
+
+impl EventFields {
+    fn event(self) -> Option<LiveEvent> {
+        let departure = || self.reason?.departure();
+        Some(match &*self.r#type {
+            "opened" => LiveEvent::Opened { last_id: self.last_id?, missed: self.missed? },
+            "message" => LiveEvent::Message { message: self.message? },
+            "member_joined" => LiveEvent::MemberJoined { member: self.member? },
+            "member_left" => LiveEvent::MemberLeft { member_id: self.member_id?, reason: departure()? },
+            "role_changed" => LiveEvent::RoleChanged { member_id: self.member_id?, role: self.role? },
+            "member_renamed" => LiveEvent::MemberRenamed { member_id: self.member_id?, username: self.username? },
+            "knocked" => LiveEvent::Knocked { knock: self.knock? },
+            "knock_decided" => LiveEvent::KnockDecided { knock_id: self.knock_id?, status: self.status? },
+            "knock_ended" => LiveEvent::KnockEnded { knock_id: self.knock_id?, reason: self.reason?.knock_end()? },
+            "members_changed" => LiveEvent::MembersChanged,
+            "typing" => LiveEvent::Typing { member_id: self.member_id? },
+            "chat_ended" => LiveEvent::ChatEnded,
+            "session_ended" => LiveEvent::SessionEnded { reason: departure()? },
+            _ => return None,
+        })
+    }
 }
 
 impl LiveEvent {
@@ -109,7 +185,9 @@ mod tests {
             LiveEvent::SessionEnded { reason: Departure::Expired },
         ];
         for event in events {
-            assert_eq!(serde_json::to_value(&event).unwrap()["type"], event.name());
+            let json = serde_json::to_value(&event).unwrap();
+            assert_eq!(json["type"], event.name());
+            assert_eq!(serde_json::from_value::<LiveEvent>(json).unwrap(), event);
         }
     }
 }

@@ -30,11 +30,28 @@ impl From<&domain::Member> for Member {
 
 /// A member and their presence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(from = "MemberFields")]
 pub struct MemberSummary {
     #[serde(flatten)]
     pub member: Member,
     /// Whether the member was active just now.
     pub online: bool,
+}
+
+/// The fields of a [`MemberSummary`].
+#[derive(Deserialize)]
+struct MemberFields {
+    member_id: Uuid,
+    username: String,
+    role: Role,
+    since: Timestamp,
+    online: bool,
+}
+
+impl From<MemberFields> for MemberSummary {
+    fn from(MemberFields { member_id, username, role, since, online }: MemberFields) -> Self {
+        Self { member: Member { member_id, username, role, since }, online }
+    }
 }
 
 /// The chat's members, longest-seated first, and its settings.

@@ -3,6 +3,9 @@
 //!
 //! A request body holds unchecked values, which the domain's types validate. Response bodies are built from domain
 //! values here, so every transport sends the same JSON. Everything public in a private module is public here.
+//!
+//! A type with flattened fields or a tag is read by way of a struct with all its fields, called `…Fields`: serde's own
+//! way needs a second copy of the code that reads each field's type, and the page would have to load it.
 
 pub mod addresses;
 pub mod chat_app;

@@ -90,9 +90,25 @@ pub struct RecoveryCode {
 
 /// A recovered owner's seat and the next recovery code.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(from = "RecoveredFields")]
 pub struct Recovered {
     #[serde(flatten)]
     pub seat: Joined,
     /// The next code. Returned only once; it replaces the code that was used.
     pub recovery_code: String,
+}
+
+/// The fields of [`Recovered`].
+#[derive(Deserialize)]
+struct RecoveredFields {
+    session_token: String,
+    expires_at: Timestamp,
+    member: Member,
+    recovery_code: String,
+}
+
+impl From<RecoveredFields> for Recovered {
+    fn from(RecoveredFields { session_token, expires_at, member, recovery_code }: RecoveredFields) -> Self {
+        Self { seat: Joined { session_token, expires_at, member }, recovery_code }
+    }
 }

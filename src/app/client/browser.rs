@@ -152,6 +152,13 @@ pub(crate) fn chosen(name: &str) -> Option<String> {
     Some(chosen.unchecked_into::<HtmlInputElement>().value())
 }
 
+/// Removes the element with this id, and returns its text.
+pub(crate) fn take_text(id: &str) -> Option<String> {
+    let element = document().get_element_by_id(id)?;
+    element.remove();
+    element.text_content()
+}
+
 /// Returns a function that returns the values of the submitted form's fields. Like the browser itself, it leaves out
 /// disabled fields and unchecked boxes.
 pub(crate) fn fields(event: &SubmitEvent) -> impl Fn(&str) -> Option<String> + use<> {

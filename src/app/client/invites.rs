@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::api::{self, ApiResult, ChatApi};
 use super::conversation::Conversation;
-use crate::app::server_fns;
+use crate::app::server_fns::PreviewInvite;
 use crate::wire::{Code, CreateInvite, Invite, InviteList, InviteWithMembers, Problem};
 
 impl ChatApi {
@@ -43,7 +43,8 @@ impl Conversation {
     pub(crate) async fn check_key(self) {
         let Some(key) = self.saved().and_then(|saved| saved.key) else { return };
         // With a new join id this asks as a stranger, because the question is whether others can join with the link.
-        let answer = server_fns::preview_invite(self.chat_id, key, Uuid::new_v4()).await;
+        let preview = PreviewInvite { chat_id: self.chat_id, key, join_id: Uuid::new_v4() };
+        let answer = api::call(&preview).await;
         if answer.is_err_and(|problem| problem.code == Code::InvalidInvite) {
             self.remember(|saved| saved.key = None);
         }

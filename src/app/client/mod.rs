@@ -10,6 +10,7 @@ pub(super) mod connection;
 pub(super) mod conversation;
 pub(super) mod events;
 mod invites;
+pub(super) mod json;
 mod knocks;
 mod members;
 mod messages;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::conversation::Conversation;
 use super::storage::{self, SavedChat};
 use super::{api, browser};
-use crate::app::server_fns;
+use crate::app::server_fns::PostMessage;
 
 impl Conversation {
     /// Queues a message and starts sending. The message is shown at once, and stored until the server has it.
@@ -51,8 +51,13 @@ impl Conversation {
         spawn_local(async move {
             while let Some(unsent) = storage::outbox(self.chat_id).into_iter().next() {
                 let Some(SavedChat { token, .. }) = self.saved() else { break };
-                let sent = server_fns::post_message(self.chat_id, token, unsent.text.clone(), unsent.client_id);
-                match api::in_time(sent).await {
+                let post = PostMessage {
+                    chat_id: self.chat_id,
+                    session_token: token,
+                    text: unsent.text.clone(),
+                    client_id: unsent.client_id,
+                };
+                match api::in_time(api::call(&post)).await {
                     Ok(message) => {
                         self.merge(vec![message]);
                         self.acknowledge(unsent.client_id);

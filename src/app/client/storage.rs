@@ -11,8 +11,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::json;
 use crate::app::folder::folder;
-use crate::domain::{Admission, AdmissionRules, MessageId, Role, Timestamp};
+use crate::domain::{Admission, AdmissionRules, KnockStatus, MessageId, Role, Timestamp};
 use crate::wire::addresses;
 use crate::wire::{Joined, Knocked, Session};
 
@@ -122,11 +123,28 @@ impl SavedChat {
 
 /// A knock of this browser that waits for a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "KnockFields")]
 pub(crate) struct SavedKnock {
     #[serde(flatten)]
     pub(crate) knock: Knocked,
     /// The key of the invite with which it was made.
     pub(crate) key: String,
+}
+
+/// The fields of a [`SavedKnock`].
+#[derive(Deserialize)]
+struct KnockFields {
+    knock_id: Uuid,
+    ticket: String,
+    status: KnockStatus,
+    expires_at: Timestamp,
+    key: String,
+}
+
+impl From<KnockFields> for SavedKnock {
+    fn from(KnockFields { knock_id, ticket, status, expires_at, key }: KnockFields) -> Self {
+        Self { knock: Knocked { knock_id, ticket, status, expires_at }, key }
+    }
 }
 
 /// How the user is alerted to new messages while the page is hidden.
@@ -136,23 +154,27 @@ pub(crate) struct Alerts {
     pub(crate) notification: bool,
 }
 
-/// A change of the stored data: the value that a key gets, as JSON, or `None` to delete the key. The key does not contain
-/// the site's folder, which only the browser knows.
+/// A change of the stored data: the value that a key gets, or `None` to delete the key. The key does not contain the
+/// site's folder, which only the browser knows.
 #[derive(Clone, Serialize)]
 #[allow(missing_debug_implementations)] // keeps the session token out of logs
-pub struct Change(String, Option<String>);
+pub struct Change(String, Option<Value>);
+
+#[derive(Clone, Serialize)]
+#[serde(untagged)]
+enum Value {
+    Chat(SavedChat),
+    Knock(SavedKnock),
+    Username(String),
+}
 
 impl Change {
-    fn save(key: String, value: &impl Serialize) -> Self {
-        Self(key, Some(serde_json::to_string(value).expect("the stored types have a JSON form")))
+    pub(crate) fn save_chat(id: Uuid, chat: SavedChat) -> Self {
+        Self(chat_key(id), Some(Value::Chat(chat)))
     }
 
-    pub(crate) fn save_chat(id: Uuid, chat: &SavedChat) -> Self {
-        Self::save(chat_key(id), chat)
-    }
-
-    pub(crate) fn save_knock(chat_id: Uuid, knock: &SavedKnock) -> Self {
-        Self::save(knock_key(chat_id), knock)
+    pub(crate) fn save_knock(chat_id: Uuid, knock: SavedKnock) -> Self {
+        Self(knock_key(chat_id), Some(Value::Knock(knock)))
     }
 
     pub(crate) fn forget_knock(chat_id: Uuid) -> Self {
@@ -160,14 +182,14 @@ impl Change {
     }
 
     pub(crate) fn remember_username(username: &str) -> Self {
-        Self::save(USERNAME.to_owned(), &username)
+        Self(USERNAME.to_owned(), Some(Value::Username(username.to_owned())))
     }
 
     /// Makes this change.
     pub(crate) fn apply(&self) {
         let Self(key, value) = self;
         match value {
-            Some(json) => set_json(key, json),
+            Some(value) => set(key, value),
             None => delete(key),
         }
     }
@@ -210,7 +232,7 @@ pub(crate) fn save_alerts(alerts: Alerts) {
 }
 
 pub(crate) fn remember_username(username: &str) {
-    Change::remember_username(username).apply();
+    set(USERNAME, &username);
 }
 
 /// Whether this browser has a browser session, as far as is known here: scripts cannot read its cookie.
@@ -231,7 +253,7 @@ pub(crate) fn chat(id: Uuid) -> Option<SavedChat> {
 }
 
 pub(crate) fn save_chat(id: Uuid, chat: &SavedChat) {
-    Change::save_chat(id, chat).apply();
+    set(&chat_key(id), chat);
 }
 
 /// Notes that the server has refused `token`, if it is still the seat's. A token that other programs use too is not
@@ -279,7 +301,7 @@ pub(crate) fn knock(chat_id: Uuid) -> Option<SavedKnock> {
 }
 
 pub(crate) fn forget_knock(chat_id: Uuid) {
-    Change::forget_knock(chat_id).apply();
+    delete(&knock_key(chat_id));
 }
 
 /// Returns the chats that this browser is in, sorted by when their sessions end and then by when they started, latest
@@ -355,23 +377,17 @@ fn get<T: DeserializeOwned>(key: &str) -> Option<T> {
     let key = &own(key);
     let held = HELD.with_borrow(|held| held.get(key).cloned());
     match held {
-        Some(text) => serde_json::from_str(&text).ok(),
-        None if is_allowed() => LocalStorage::get(key).ok(),
+        Some(text) => json::read(&text),
+        None if is_allowed() => json::read(&LocalStorage::raw().get_item(key).ok()??),
         None => None,
     }
 }
 
 fn set(key: &str, value: &impl Serialize) {
-    // The stored types contain nothing that JSON cannot express.
-    if let Ok(json) = serde_json::to_string(value) {
-        set_json(key, &json);
-    }
-}
-
-fn set_json(key: &str, json: &str) {
-    let key = own(key);
-    let is_stored = is_allowed() && LocalStorage::raw().set_item(&key, json).is_ok();
-    HELD.with_borrow_mut(|held| if is_stored { held.remove(&key) } else { held.insert(key, json.to_owned()) });
+    let key = &own(key);
+    let Some(text) = json::write(value) else { return };
+    let is_stored = is_allowed() && LocalStorage::raw().set_item(key, &text).is_ok();
+    HELD.with_borrow_mut(|held| if is_stored { held.remove(key) } else { held.insert(key.to_owned(), text) });
 }
 
 fn delete(key: &str) {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::sentence::sentence;
 use crate::app::client::events::listen;
 use crate::app::client::task::spawn_in_effect;
-use crate::app::client::{alert, browser};
+use crate::app::client::{alert, browser, json};
 use crate::app::texts;
 use crate::wire::Seats;
 
@@ -44,7 +44,7 @@ pub(crate) fn WaitForSeat() -> impl IntoView {
             let address = format!("{chat_id}/seats");
             let listening = listen(&address, &key, |name, data| match name {
                 "seats" => {
-                    let is_free = serde_json::from_str::<Seats>(data).is_ok_and(|seats| seats.free > 0);
+                    let is_free = json::read::<Seats>(data).is_some_and(|seats| seats.free > 0);
                     let now = if is_free { State::Free } else { State::Waiting };
                     if state.try_get_untracked() != Some(now) {
                         // If someone else has taken the seat, this waits again.

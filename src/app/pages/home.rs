@@ -7,7 +7,7 @@ use leptos::task::spawn_local;
 use leptos_meta::Title;
 
 use super::address::use_push;
-use crate::app::client::{browser, browser_sessions};
+use crate::app::client::{api, browser, browser_sessions};
 use crate::app::components::{
     GeneralProblem, NumberField, OwnName, PageFrame, TextField, YourChats, remembered_username,
 };
@@ -139,9 +139,9 @@ async fn create(chat: NewChatForm) -> Result<NextPage, Problem> {
         NewChatForm::Open(chatroom) => Ok(NextPage::open_chat(browser_sessions::create(&chatroom).await?.hash_key)),
         NewChatForm::Owned(CreateChat { username, name, admission, capacity, history, public_access, password }) => {
             let username = username.unwrap_or_default();
-            let created =
-                server_fns::create_chat(username, name.clone(), admission, capacity, history, public_access, password);
-            Ok(NextPage::started(created.await?, name, admission))
+            let chat_name = name.clone();
+            let create = server_fns::CreateChat { username, name, admission, capacity, history, public_access, password };
+            Ok(NextPage::started(api::call(&create).await?, chat_name, admission))
         }
     }
 }

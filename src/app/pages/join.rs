@@ -13,14 +13,14 @@ use uuid::Uuid;
 
 use super::address::{chat_in_address, use_replace};
 use crate::app::client::api::{self, ChatApi, held_seat};
-use crate::app::client::browser;
 use crate::app::client::events::listen;
 use crate::app::client::storage::{self, SavedKnock};
 use crate::app::client::task::spawn_in_effect;
+use crate::app::client::{browser, json};
 use crate::app::components::{GeneralProblem, PageFrame, TextField, bdi, remembered_username, sentence};
 use crate::app::forms::{NextPage, initial_problem, join_problem};
 use crate::app::notice::{Notice, NoticeFromAddress, RedirectHome};
-use crate::app::server_fns;
+use crate::app::server_fns::{JoinChat, PreviewInvite};
 use crate::app::texts;
 use crate::wire::addresses;
 use crate::wire::{Entered, Joined, KnockUpdate, Problem};
@@ -89,7 +89,7 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
                 step.try_set(Step::Wait(waiting));
                 return;
             }
-            match server_fns::preview_invite(chat_id, found.clone(), join_id).await {
+            match api::call(&PreviewInvite { chat_id, key: found.clone(), join_id }).await {
                 Ok(preview) => {
                     chat_name.try_set(preview.name);
                     asks_first.try_set(preview.asks_first);
@@ -115,7 +115,8 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
             if seat_before.is_some() && held_seat(chat_id).await.is_some() {
                 return replace(&addresses::chat(chat_id));
             }
-            match server_fns::join_chat(chat_id, key.clone(), username, storage::join_id(chat_id)).await {
+            let join = JoinChat { chat_id, key: key.clone(), username, join_id: storage::join_id(chat_id) };
+            match api::call(&join).await {
                 Ok(entered) => {
                     let knock = match &entered {
                         Entered::Knocked(knock) => Some(SavedKnock { knock: knock.clone(), key: key.clone() }),
@@ -202,9 +203,9 @@ fn WaitForOwner(
         let (address, ticket, key) = (address.clone(), knock.ticket.clone(), key.clone());
         spawn_in_effect(async move {
             let mut answer = KnockUpdate::Ended;
-            let listening = listen(&address, &ticket, |_, data| match serde_json::from_str(data) {
-                Ok(KnockUpdate::Pending) | Err(_) => ControlFlow::Continue(()),
-                Ok(update) => {
+            let listening = listen(&address, &ticket, |_, data| match json::read(data) {
+                Some(KnockUpdate::Pending) | None => ControlFlow::Continue(()),
+                Some(update) => {
                     answer = update;
                     ControlFlow::Break(())
                 }

@@ -15,7 +15,7 @@ use crate::app::components::{
     GeneralProblem, PageFrame, ReadOnlyMessages, TextField, remembered_username, window_title,
 };
 use crate::app::notice::{Notice, NoticeFromAddress, RedirectHome};
-use crate::app::server_fns;
+use crate::app::server_fns::{LogIn, Register};
 use crate::app::texts;
 use crate::domain::{Admission, PublicAccess};
 use crate::wire::addresses;
@@ -71,8 +71,9 @@ fn LoginForm(chat_id: Uuid) -> impl IntoView {
         is_ready.set(false);
         problem.set(None);
         spawn_local(async move {
+            let register = Register { chat_id, username: name.clone(), password: password.clone() };
             if is_new.get_untracked()
-                && let Err(refusal) = server_fns::register(chat_id, name.clone(), password.clone()).await
+                && let Err(refusal) = api::call(&register).await
             {
                 let taken = refusal.code == Code::UsernameTaken;
                 problem.try_set(Some(if taken { refusal.about_field("username") } else { refusal }));
@@ -81,7 +82,14 @@ fn LoginForm(chat_id: Uuid) -> impl IntoView {
             }
             // The account exists from here on.
             is_new.try_set(false);
-            match server_fns::log_in(chat_id, name, password, storage::join_id(chat_id), Some(ends_oldest)).await {
+            let log_in = LogIn {
+                chat_id,
+                username: name,
+                password,
+                join_id: storage::join_id(chat_id),
+                ends_oldest: Some(ends_oldest),
+            };
+            match api::call(&log_in).await {
                 Ok(seat) => {
                     storage::remember_username(&seat.member.username);
                     let admission = Some(Admission::Account);

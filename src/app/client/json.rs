@@ -1,0 +1,16 @@
+//! JSON, which the browser itself reads and writes, so that the page contains no reader of its own.
+
+use js_sys::JSON;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_wasm_bindgen::Serializer;
+
+/// Reads a value; returns `None` if `text` is not JSON, or not of this type.
+pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_wasm_bindgen::from_value(JSON::parse(text).ok()?).ok()
+}
+
+pub(crate) fn write(value: &impl Serialize) -> Option<String> {
+    let value = value.serialize(&Serializer::json_compatible()).ok()?;
+    JSON::stringify(&value).ok().map(String::from)
+}
