@@ -10,6 +10,7 @@ CARGO_BIN := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 VENV := $(TARGET)/schemathesis
 BUILT := target/.built
+CHAT_FILES := target/chat-files
 BUILD_INPUTS := $(shell find src style public .cargo Cargo.toml Cargo.lock)
 # Fails if cargo-binstall is missing, or if the tool's project publishes no binary for this machine.
 # cargo-leptos downloads nothing later: it looks for wasm-bindgen and wasm-opt on the PATH first.
@@ -56,7 +57,7 @@ lint: rust-tools page-tools ## Check formatting and lints, for server and browse
 	@echo "==> Formatting and lints"
 	cargo fmt --check
 	cargo clippy --locked --features ssr --all-targets -- -D warnings
-	cargo clippy --locked --lib --features hydrate --target wasm32-unknown-unknown --target-dir $(TARGET)/front -- -D warnings
+	cargo clippy --locked --lib --features hydrate,start-pages,chat-pages --target wasm32-unknown-unknown --target-dir $(TARGET)/front -- -D warnings
 	cd end2end && npx tsc --noEmit
 
 format: rust-tools ## Format the source
@@ -64,10 +65,15 @@ format: rust-tools ## Format the source
 
 build: tools $(BUILT) ## Build the program and its page
 
-# cargo-leptos packages the page again on every call, so it is called only if an input is newer.
+# cargo-leptos packages the page again on every call, so it is called only if an input is newer. It builds the page
+# twice: once with the pages of a chat, once with those on which people arrive.
 $(BUILT): $(BUILD_INPUTS) $(if $(wildcard $(TARGET)/release/watch-party),,always) | tools
 	@echo "==> Building the program and its page (takes minutes the first time)"
-	cargo leptos build --release --precompress
+	cargo leptos build --release --precompress --frontend-only --lib-features hydrate,chat-pages
+	@mkdir -p $(CHAT_FILES) && for file in target/site/pkg/watch-party.js* target/site/pkg/watch-party.wasm*; do \
+		cp $$file $(CHAT_FILES)/watch-party-chat.$${file#*watch-party.}; done
+	cargo leptos build --release --precompress --lib-features hydrate,start-pages
+	@cp $(CHAT_FILES)/* target/site/pkg/
 	@mkdir -p $(@D) && touch $@
 
 always:

@@ -6,6 +6,9 @@
 // The type of a page contains the types of all its elements.
 #![recursion_limit = "256"]
 
+#[cfg(all(feature = "hydrate", not(any(feature = "start-pages", feature = "chat-pages"))))]
+compile_error!("a build of the page needs `start-pages`, `chat-pages`, or both; see the Makefile");
+
 pub mod app;
 #[cfg(feature = "ssr")]
 pub mod config;

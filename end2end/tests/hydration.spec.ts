@@ -41,7 +41,7 @@ test("a page whose script is missing says so, at every address", async ({ people
   const ann = await people.owner();
   const link = await ann.magicLink();
   const page = await people.newcomer();
-  await page.route("**/pkg/watch-party.js", (route) => route.fulfill({ status: 404, body: "" }));
+  await page.route("**/pkg/*.js", (route) => route.fulfill({ status: 404, body: "" }));
   for (const address of [link, ann.page.url(), "/sessions/new", "/"]) {
     await page.goto(address);
     await saysWhy(page, FAILED);

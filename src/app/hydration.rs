@@ -3,19 +3,24 @@
 use leptos::config::LeptosOptions;
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
+use leptos_router::location::RequestUrl;
 
+use super::pages::file_of;
 use super::texts;
 
-/// Preloads the page's script and its WebAssembly. The script of [`HydrationNotice`] reads their addresses from these
+/// Preloads the page's script and its WebAssembly, from the file that contains the page. The script of [`HydrationNotice`] reads their addresses from these
 /// links.
 #[component]
 pub(super) fn HydrationFiles(options: LeptosOptions) -> impl IntoView {
     let LeptosOptions { site_pkg_dir, output_name, .. } = options;
+    let path = use_context::<RequestUrl>().and_then(|url| url.parse().ok()).map(|url| url.path().to_owned());
+    let is_watched = std::env::var_os("LEPTOS_WATCH").is_some();
+    let file = file_of(&path.unwrap_or_default(), &output_name, is_watched);
     view! {
-        <link rel="modulepreload" href=format!("{site_pkg_dir}/{output_name}.js")/>
+        <link rel="modulepreload" href=format!("{site_pkg_dir}/{file}.js")/>
         // `fetch` uses a preload only if both make the same kind of request: CORS, without credentials for other
         // origins.
-        <link rel="preload" href=format!("{site_pkg_dir}/{output_name}.wasm") r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
+        <link rel="preload" href=format!("{site_pkg_dir}/{file}.wasm") r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
     }
 }
 

@@ -1,5 +1,8 @@
 //! The web app, which the server renders and the browser hydrates.
 
+// A build with the pages of one file does not use everything.
+#![cfg_attr(not(all(feature = "start-pages", feature = "chat-pages")), allow(dead_code, unused_imports))]
+
 mod client;
 mod components;
 mod folder;
@@ -21,7 +24,9 @@ pub use folder::set_base_path;
 pub use forms::{NewChatForm, NextPage, RefusedForm, join_problem};
 
 use hydration::{HydrationFiles, HydrationNotice};
-use pages::{ChatPage, HomePage, JoinPage, LoginPage, NotFoundPage, OpenChatPage, SessionPage};
+use pages::{
+    ChatPage, HomePage, JoinPage, LoginPage, NotFoundPage, OpenChatPage, SessionPage, in_chat_file, in_start_file,
+};
 
 /// The site's public address, if the operator has configured one.
 #[derive(Clone, Debug)]
@@ -72,12 +77,12 @@ pub fn App() -> impl IntoView {
         <Title formatter=|page: String| texts::window_title(&page)/>
         <Router base=folder::folder()>
             <FlatRoutes fallback=NotFoundPage>
-                <Route path=path!("/") view=HomePage/>
-                <Route path=path!("/join/:chat_id") view=JoinPage/>
-                <Route path=path!("/room/:chat_id") view=LoginPage/>
-                <Route path=path!("/chatrooms/:chat_id") view=OpenChatPage/>
-                <Route path=path!("/sessions/new") view=SessionPage/>
-                <Route path=path!("/chat/:chat_id") view=ChatPage/>
+                <Route path=path!("/") view=in_start_file(HomePage)/>
+                <Route path=path!("/join/:chat_id") view=in_start_file(JoinPage)/>
+                <Route path=path!("/room/:chat_id") view=in_chat_file(LoginPage)/>
+                <Route path=path!("/chatrooms/:chat_id") view=in_chat_file(OpenChatPage)/>
+                <Route path=path!("/sessions/new") view=in_chat_file(SessionPage)/>
+                <Route path=path!("/chat/:chat_id") view=in_chat_file(ChatPage)/>
             </FlatRoutes>
         </Router>
     }

@@ -37,6 +37,17 @@ pub(crate) fn read_folder() -> String {
     root.trim_end_matches('/').to_owned()
 }
 
+/// Returns the addresses of the page's script and of its WebAssembly, from the links that preload them.
+pub(crate) fn own_files() -> impl Iterator<Item = String> {
+    let links = ["link[rel=modulepreload]", "link[rel=preload][as=fetch]"];
+    links.into_iter().filter_map(|link| document().query_selector(link).ok().flatten()?.get_attribute("href"))
+}
+
+/// Loads the document again, at the page's address.
+pub(crate) fn reload() {
+    let _ = window().location().reload();
+}
+
 /// Returns the magic link for a chat. It starts with the public address that the operator has configured, else with the
 /// address by which this browser reached the site.
 pub(crate) fn magic_link(chat_id: uuid::Uuid, key: &str) -> String {

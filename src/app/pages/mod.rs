@@ -1,7 +1,9 @@
-//! The pages.
+//! The pages. Each is in one of two files of WebAssembly: those on which people arrive, and those of a chat. Between the
+//! files, a navigation loads the document again.
 
 mod address;
 mod chat;
+mod elsewhere;
 mod home;
 mod join;
 mod login;
@@ -11,6 +13,7 @@ mod public_chat;
 mod session;
 
 pub(super) use chat::ChatPage;
+pub(super) use elsewhere::{file_of, in_chat_file, in_start_file};
 pub(super) use home::HomePage;
 pub(super) use join::JoinPage;
 pub(super) use login::LoginPage;

@@ -1,0 +1,66 @@
+// What must arrive before a page works: bytes as the server sends them over HTTPS, and requests.
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import type { Page } from "@playwright/test";
+import { brotliCompressSync } from "node:zlib";
+import { expect, test } from "../fixtures.ts";
+import { ChatPage } from "../pages/chat.ts";
+
+const SITE = path.resolve(import.meta.dirname, "../../target/site");
+const KB = 1_000;
+
+/** The page's files that are requested until it is alive. */
+async function files(page: Page, address: string): Promise<string[]> {
+  const asked = new Set<string>();
+  const note = (request: { url(): string }) => {
+    const { pathname } = new URL(request.url());
+    if (pathname.startsWith("/pkg/")) asked.add(pathname);
+  };
+  page.on("request", note);
+  // The page may redirect as soon as it is alive, so the state is read while it changes.
+  await page.addInitScript(() => {
+    new MutationObserver(() => {
+      if (document.documentElement.dataset.hydration === "done") console.debug("alive");
+    }).observe(document, { subtree: true, attributeFilter: ["data-hydration"] });
+  });
+  const alive = page.waitForEvent("console", (message) => message.text() === "alive");
+  await page.goto(address);
+  await alive;
+  page.off("request", note);
+  return [...asked];
+}
+
+/** The size of these files, compressed with Brotli. */
+async function weight(files: string[]): Promise<number> {
+  const sizes = files.map(async (file) => brotliCompressSync(await readFile(path.join(SITE, file))).length);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+const budgets: [name: string, address: string, kilobytes: number][] = [
+  ["start page", "/", 230],
+  ["page of a magic link", "/join/2eaf4767-9975-4773-b7c7-817e60ce2bfb", 230],
+  ["page of a chat", "/chat/2eaf4767-9975-4773-b7c7-817e60ce2bfb", 345],
+];
+
+for (const [name, address, kilobytes] of budgets) {
+  test(`the code of the ${name} is at most ${kilobytes} KB`, async ({ people }) => {
+    const asked = await files(await people.newcomer(), address);
+    const code = asked.filter((file) => /\.(js|wasm)$/.test(file));
+    const kb = Math.ceil((await weight(code)) / KB);
+    expect(kb, `the ${name} loads ${kb} KB of code, and its budget is ${kilobytes} KB: ${code.join(" ")}`)
+      .toBeLessThanOrEqual(kilobytes);
+    const style = Math.ceil((await weight(asked.filter((file) => file.endsWith(".css")))) / KB);
+    expect(style, `the style is ${style} KB, and its budget is 4 KB`).toBeLessThanOrEqual(4);
+  });
+}
+
+test("the messages of a chat arrive with at most 8 requests", async ({ people }) => {
+  const ann = await people.owner();
+  const asked: string[] = [];
+  people.onAsking((address) => asked.push(address));
+  await ann.page.reload();
+  await new ChatPage(ann.page).isReady();
+  const messages = asked.findIndex((address) => address.includes("?after="));
+  expect(messages).toBeGreaterThan(0);
+  expect(messages + 1, asked.join("\n")).toBeLessThanOrEqual(8);
+});

@@ -1,0 +1,78 @@
+//! The two files of the page's code, and the way from one to the other.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::app::client::{api, browser};
+
+/// The first part of the paths of the pages in the second file.
+const CHAT_PAGES: [&str; 4] = ["chat", "chatrooms", "room", "sessions"];
+
+/// What the name of the second file ends with.
+const CHAT: &str = "-chat";
+
+/// Returns the name, without an extension, of the file with the page at `path`, which is relative to the site's root.
+/// While `cargo leptos watch` runs, one file contains all pages.
+pub(in crate::app) fn file_of(path: &str, output_name: &str, is_watched: bool) -> String {
+    let folder = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let part = if CHAT_PAGES.contains(&folder) && !is_watched { CHAT } else { "" };
+    format!("{output_name}{part}")
+}
+
+/// Loads the file with the pages of a chat into the browser's cache, because the user is about to enter a chat.
+pub(in crate::app) fn fetch_chat_file() {
+    thread_local! {
+        static IS_FETCHED: Cell<bool> = const { Cell::new(false) };
+    }
+    if !cfg!(feature = "chat-pages") && !IS_FETCHED.replace(true) {
+        // The preloads of this page say where its own files are.
+        for file in browser::own_files() {
+            spawn_local(async move { api::fetch_file(&chat_file(&file)).await });
+        }
+    }
+}
+
+/// `pkg/watch-party.js` becomes `pkg/watch-party-chat.js`.
+fn chat_file(own: &str) -> String {
+    own.rsplit_once('.').map_or_else(String::new, |(name, extension)| format!("{name}{CHAT}.{extension}"))
+}
+
+/// Returns a page of the first file, or of what loads it if this is the other file.
+pub(in crate::app) fn in_start_file<V: IntoView + 'static>(
+    page: impl Fn() -> V + Clone,
+) -> impl Fn() -> AnyView + Clone {
+    move || if cfg!(feature = "start-pages") { page().into_any() } else { load() }
+}
+
+/// Returns a page of the second file, or of what loads it if this is the other file.
+pub(in crate::app) fn in_chat_file<V: IntoView + 'static>(
+    page: impl Fn() -> V + Clone,
+) -> impl Fn() -> AnyView + Clone {
+    move || if cfg!(feature = "chat-pages") { page().into_any() } else { load() }
+}
+
+/// Loads the document at the page's new address, with the file of its page.
+fn load() -> AnyView {
+    // The router sets the address after it has shown the page.
+    Effect::new(|| {
+        let _ = set_timeout(browser::reload, Duration::ZERO);
+    });
+    view! { <main class="page"></main> }.into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_page_has_its_file() {
+        for (path, file) in [("/", "app"), ("/join/1", "app"), ("/no/such", "app"), ("/chat/1", "app-chat")] {
+            assert_eq!(file_of(path, "app", false), file, "{path}");
+            assert_eq!(file_of(path, "app", true), "app");
+        }
+        assert_eq!(chat_file("https://example.org/a.b/pkg/app.js"), "https://example.org/a.b/pkg/app-chat.js");
+    }
+}
