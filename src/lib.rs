@@ -9,6 +9,13 @@
 #[cfg(all(feature = "hydrate", not(any(feature = "start-pages", feature = "chat-pages"))))]
 compile_error!("a build of the page needs `start-pages`, `chat-pages`, or both; see the Makefile");
 
+/// Whether this build contains the pages on which people arrive.
+const HAS_START_PAGES: bool = cfg!(feature = "start-pages");
+/// Whether this build contains the pages of a chat.
+const HAS_CHAT_PAGES: bool = cfg!(feature = "chat-pages");
+
+// A build with the pages of one file does not use everything.
+#[cfg_attr(not(all(feature = "start-pages", feature = "chat-pages")), allow(dead_code, unused_imports))]
 pub mod app;
 #[cfg(feature = "ssr")]
 pub mod config;

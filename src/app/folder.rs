@@ -4,14 +4,16 @@
 
 use std::sync::OnceLock;
 
-use super::client::browser;
+use super::client::{browser, storage};
 
 static FOLDER: OnceLock<String> = OnceLock::new();
 
-/// Reads the folder from the page, and makes all addresses start with it from then on. Must run before hydration.
+/// Reads the folder from the page, and makes all addresses start with it from then on. Takes the data of the document
+/// before this one. Must run before hydration.
 pub fn set_base_path() {
     browser::pin_root();
     FOLDER.get_or_init(browser::read_folder);
+    storage::take_over();
 }
 
 /// Returns the folder: `/chat` for `https://example.org/chat/`, empty at the root and on the server.

@@ -1,8 +1,5 @@
 //! The web app, which the server renders and the browser hydrates.
 
-// A build with the pages of one file does not use everything.
-#![cfg_attr(not(all(feature = "start-pages", feature = "chat-pages")), allow(dead_code, unused_imports))]
-
 mod client;
 mod components;
 mod folder;

@@ -37,6 +37,18 @@ pub(crate) fn read_folder() -> String {
     root.trim_end_matches('/').to_owned()
 }
 
+/// Returns the text in the state of the current entry of the tab's history.
+pub(crate) fn state() -> Option<String> {
+    window().history().ok()?.state().ok()?.as_string()
+}
+
+/// Sets the state of the current entry of the tab's history. It stays when the document is loaded again.
+pub(crate) fn set_state(text: &str) {
+    if let Ok(history) = window().history() {
+        let _ = history.replace_state_with_url(&JsValue::from_str(text), "", None);
+    }
+}
+
 /// Returns the addresses of the page's script and of its WebAssembly, from the links that preload them.
 pub(crate) fn own_files() -> impl Iterator<Item = String> {
     let links = ["link[rel=modulepreload]", "link[rel=preload][as=fetch]"];

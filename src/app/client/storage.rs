@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::json;
+use super::{browser, json};
 use crate::app::folder::folder;
 use crate::domain::{Admission, AdmissionRules, KnockStatus, MessageId, Role, Timestamp};
 use crate::wire::addresses;
@@ -360,8 +360,23 @@ fn outbox_of(chat_id: Uuid) -> String {
 
 thread_local! {
     /// The values that the browser did not store, because its storage is full or forbidden. This tab keeps them while
-    /// it is open.
+    /// it is open, in the state of its history between documents.
     static HELD: RefCell<HashMap<String, String>> = RefCell::default();
+}
+
+/// Hands the values that the browser did not store to the document that is loaded next at this address.
+pub(crate) fn hand_over() {
+    let held = HELD.with_borrow(|held| if held.is_empty() { None } else { json::write(held) });
+    if let Some(held) = held {
+        browser::set_state(&held);
+    }
+}
+
+/// Takes the values that the document before this one has handed over.
+pub(crate) fn take_over() {
+    if let Some(held) = browser::state().and_then(|text| json::read(&text)) {
+        HELD.set(held);
+    }
 }
 
 fn is_allowed() -> bool {

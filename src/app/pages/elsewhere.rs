@@ -6,7 +6,7 @@ use std::time::Duration;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use crate::app::client::{api, browser};
+use crate::app::client::{api, browser, storage};
 
 /// The first part of the paths of the pages in the second file.
 const CHAT_PAGES: [&str; 4] = ["chat", "chatrooms", "room", "sessions"];
@@ -27,7 +27,7 @@ pub(in crate::app) fn fetch_chat_file() {
     thread_local! {
         static IS_FETCHED: Cell<bool> = const { Cell::new(false) };
     }
-    if !cfg!(feature = "chat-pages") && !IS_FETCHED.replace(true) {
+    if !crate::HAS_CHAT_PAGES && !IS_FETCHED.replace(true) {
         // The preloads of this page say where its own files are.
         for file in browser::own_files() {
             spawn_local(async move { api::fetch_file(&chat_file(&file)).await });
@@ -44,21 +44,25 @@ fn chat_file(own: &str) -> String {
 pub(in crate::app) fn in_start_file<V: IntoView + 'static>(
     page: impl Fn() -> V + Clone,
 ) -> impl Fn() -> AnyView + Clone {
-    move || if cfg!(feature = "start-pages") { page().into_any() } else { load() }
+    move || if crate::HAS_START_PAGES { page().into_any() } else { load() }
 }
 
 /// Returns a page of the second file, or of what loads it if this is the other file.
 pub(in crate::app) fn in_chat_file<V: IntoView + 'static>(
     page: impl Fn() -> V + Clone,
 ) -> impl Fn() -> AnyView + Clone {
-    move || if cfg!(feature = "chat-pages") { page().into_any() } else { load() }
+    move || if crate::HAS_CHAT_PAGES { page().into_any() } else { load() }
 }
 
 /// Loads the document at the page's new address, with the file of its page.
 fn load() -> AnyView {
     // The router sets the address after it has shown the page.
     Effect::new(|| {
-        let _ = set_timeout(browser::reload, Duration::ZERO);
+        let reload = || {
+            storage::hand_over();
+            browser::reload();
+        };
+        let _ = set_timeout(reload, Duration::ZERO);
     });
     view! { <main class="page"></main> }.into_any()
 }
