@@ -19,9 +19,11 @@ fn next(answer: &Answer) -> (Vec<(String, Value)>, String) {
     let text = answer.text();
     let json = text.split("id=\"next\">").nth(1).and_then(|rest| rest.split("</script>").next()).expect(&text);
     let next: Value = serde_json::from_str(json).unwrap();
-    let changes = next["changes"].as_array().unwrap().iter().map(|change| {
-        (change[0].as_str().unwrap().to_owned(), change[1].clone())
-    });
+    let changes = next["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| (change[0].as_str().unwrap().to_owned(), change[1].clone()));
     (changes.collect(), next["address"].as_str().unwrap().to_owned())
 }
 

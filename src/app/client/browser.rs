@@ -175,6 +175,11 @@ pub(crate) fn chosen(name: &str) -> Option<String> {
     Some(chosen.unchecked_into::<HtmlInputElement>().value())
 }
 
+/// Whether an input of the page has the focus.
+pub(crate) fn is_typing() -> bool {
+    document().query_selector("input:focus").is_ok_and(|input| input.is_some())
+}
+
 /// Removes the element with this id, and returns its text.
 pub(crate) fn take_text(id: &str) -> Option<String> {
     let element = document().get_element_by_id(id)?;

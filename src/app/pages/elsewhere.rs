@@ -22,8 +22,18 @@ pub(in crate::app) fn file_of(path: &str, output_name: &str, is_watched: bool) -
     format!("{output_name}{part}")
 }
 
-/// Loads the file with the pages of a chat into the browser's cache, because the user is about to enter a chat.
-pub(in crate::app) fn fetch_chat_file() {
+/// Returns a function that loads the file with the pages of a chat into the browser's cache. The page calls it when the
+/// user begins to fill in its form; if that was before hydration, the file is loaded at once.
+pub(super) fn use_chat_file() -> impl Fn() + Copy {
+    Effect::new(|| {
+        if browser::is_typing() {
+            fetch_chat_file();
+        }
+    });
+    fetch_chat_file
+}
+
+fn fetch_chat_file() {
     thread_local! {
         static IS_FETCHED: Cell<bool> = const { Cell::new(false) };
     }

@@ -142,7 +142,8 @@ async fn create(chat: NewChatForm) -> Result<NextPage, Problem> {
         NewChatForm::Owned(CreateChat { username, name, admission, capacity, history, public_access, password }) => {
             let username = username.unwrap_or_default();
             let chat_name = name.clone();
-            let create = server_fns::CreateChat { username, name, admission, capacity, history, public_access, password };
+            let create =
+                server_fns::CreateChat { username, name, admission, capacity, history, public_access, password };
             Ok(NextPage::started(api::call(&create).await?, chat_name, admission))
         }
     }
