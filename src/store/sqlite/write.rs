@@ -95,7 +95,7 @@ impl RowWriter<'_> {
             }
             Event::MemberLeft { member_id, why, .. } => {
                 if *why == Departure::Removed {
-                    self.remember_removed(*member_id)?;
+                    self.rewrite_removals()?;
                 }
                 self.record_ended_sessions(*member_id)?;
                 self.remove_member(*member_id)?;
@@ -296,17 +296,12 @@ impl RowWriter<'_> {
         )
     }
 
-    fn remember_removed(&self, member_id: MemberId) -> Result<()> {
-        self.execute(
-            "INSERT OR IGNORE INTO removed (chat_id, joined_as)
-             SELECT chat_id, joined_as FROM member WHERE chat_id = ?1 AND member_id = ?2 AND joined_as IS NOT NULL",
-            (self.chat_id, member_id.as_uuid().into_bytes()),
-        )?;
-        self.execute(
-            "DELETE FROM removed WHERE chat_id = ?1 AND id NOT IN
-             (SELECT id FROM removed WHERE chat_id = ?1 ORDER BY id DESC LIMIT ?2)",
-            (self.chat_id, count(self.after.removed().len())),
-        )
+    /// Rewrites the removed guests, because a later event of the same transition may let one of them in again.
+    fn rewrite_removals(&self) -> Result<()> {
+        self.execute("DELETE FROM removed WHERE chat_id = ?1", [self.chat_id])?;
+        self.after.removed().iter().try_for_each(|join| {
+            self.execute("INSERT INTO removed (chat_id, joined_as) VALUES (?1, ?2)", (self.chat_id, join.as_bytes()))
+        })
     }
 
     fn delete_removal(&self, join: JoinDigest) -> Result<()> {

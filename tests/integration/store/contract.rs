@@ -7,9 +7,9 @@ use futures_util::future::join_all;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use watch_party::domain::{
-    Admission, BrowserSession, BrowserToken, Chat, ChatId, ClientId, Command, InviteKey, InviteTerms, JoinSecret,
-    MessageText, PasswordHash, PublicAccess, Randomness, RecoveryCode, Salt, SealedChatId, SessionToken, Settings,
-    Ticket, Timestamp, Transition, Username,
+    Admission, BrowserSession, BrowserToken, Chat, ChatId, ClientId, Command, Decision, InviteKey, InviteTerms,
+    JoinSecret, KnockId, MemberId, MessageText, PasswordHash, PublicAccess, Randomness, RecoveryCode, Salt,
+    SealedChatId, SessionToken, Settings, Ticket, Timestamp, Transition, Username,
 };
 use watch_party::service::{Caller, Service};
 use watch_party::store::{CommitError, Stores};
@@ -158,6 +158,47 @@ pub async fn changes_that_are_committed_together_are_stored_as_if_one_by_one(sto
             }
         }
     }
+}
+
+pub async fn a_removal_and_the_return_of_another_guest_are_stored_together(stores: Stores) {
+    let created = create(1);
+    stores.chats.commit(&created).await.unwrap();
+    let by = token(1).digest();
+    let terms = InviteTerms::new(None, None, None, None).unwrap();
+    let join = |number: u8, username: &str| {
+        let key = InviteKey::from_random_bytes([2; 32]).digest();
+        let join = JoinSecret::from_random_bytes([number; 32]).digest();
+        Command::Join { key, join, username: Username::parse(username).unwrap() }
+    };
+    let remove = |number: u8| {
+        let member_id = MemberId::from_random_bytes([number; 16]);
+        Command::Remove { by, member_id, revokes_invite: false }
+    };
+    let knock_id = KnockId::from_random_bytes([7; 16]);
+    let before = [
+        (Command::CreateInvite { by: Some(by), terms }, 2),
+        (join(3, "Olaf"), 3),
+        (remove(3), 0),
+        (join(4, "Pia"), 4),
+        (remove(4), 0),
+        (join(5, "Xaver"), 5),
+        // Pia was removed, so she knocks.
+        (join(4, "Pia"), 7),
+    ];
+    let mut chat = created.after;
+    for (command, number) in before {
+        let change = decide(&chat, &command, number);
+        stores.chats.commit(&change).await.unwrap();
+        chat = change.after;
+    }
+    let removal = decide(&chat, &remove(5), 0);
+    let approval = Command::DecideKnock { by, knock_id, decision: Decision::Approve };
+    let approval = decide(&removal.after, &approval, 0);
+    let together = joined(Some(removal), approval);
+    stores.chats.commit(&together).await.unwrap();
+    assert_eq!(kept(&stores, id(1)).await.as_ref(), Some(&*together.after));
+    let removed = [3, 5].map(|number| JoinSecret::from_random_bytes([number; 32]).digest());
+    assert!(together.after.removed().iter().eq(&removed), "they have to knock");
 }
 
 pub async fn a_room_without_an_owner_keeps_its_accounts(stores: Stores) {

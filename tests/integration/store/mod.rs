@@ -34,6 +34,7 @@ contract!(
     committed_changes_are_loaded,
     any_sequence_of_changes_is_stored_faithfully,
     changes_that_are_committed_together_are_stored_as_if_one_by_one,
+    a_removal_and_the_return_of_another_guest_are_stored_together,
     a_room_without_an_owner_keeps_its_accounts,
     a_stale_revision_conflicts_and_changes_nothing,
     a_new_chat_cannot_replace_an_existing_chat,
