@@ -8,9 +8,10 @@ use parking_lot::Mutex;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use watch_party::domain::{
-    Chat, ChatId, ClientId, Event, MemberId, MessageText, Refusal, Settings, Timestamp, Transition, Username,
+    Admission, Chat, ChatId, ClientId, Event, MemberId, MessageId, MessageText, Refusal, Settings, Timestamp,
+    Transition, Username,
 };
-use watch_party::service::{Caller, Entropy as _, Error, NewChat, Service, Update};
+use watch_party::service::{Caller, Ending, Entropy as _, Error, NewChat, Service, Update};
 use watch_party::store::{ChatStore, CommitError, MemoryStore, Stores, Unavailable};
 
 use crate::app::{BETWEEN_POSTS, CountingEntropy, ManualClock, TestApp, policy, seat};
@@ -54,7 +55,7 @@ fn username(text: &str) -> Username {
 }
 
 async fn chat(node: &Service) -> NewChat {
-    let settings = Settings::new(watch_party::domain::Admission::Link, None, Some(1_000)).unwrap();
+    let settings = Settings::new(Admission::Link, None, Some(1_000)).unwrap();
     node.create_chat(caller(), username("Ann"), None, settings).await.unwrap()
 }
 
@@ -198,16 +199,15 @@ async fn commands_that_wait_for_a_commit_are_committed_together() {
 async fn writers_of_one_chat_lose_and_repeat_nothing_while_the_store_fails() {
     let (node, store) = unreliable(Semaphore::MAX_PERMITS, Some(CountingEntropy::seeded(7)));
     let new = loop {
-        let settings = Settings::new(watch_party::domain::Admission::Link, None, Some(1_000)).unwrap();
+        let settings = Settings::new(Admission::Link, None, Some(1_000)).unwrap();
         if let Ok(new) = node.create_chat(caller(), username("Ann"), None, settings).await {
             break Arc::new(new);
         }
     };
-    let mut follower = loop {
-        if let Ok(follower) = node.follow(caller(), new.chat_id, &new.seat.token, 0).await {
-            break follower;
-        }
-    };
+    let reader = tokio::spawn({
+        let (node, new) = (node.clone(), new.clone());
+        async move { read_until(&node, &new, 320).await }
+    });
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..16_u8 {
         let (node, new) = (node.clone(), new.clone());
@@ -238,18 +238,31 @@ async fn writers_of_one_chat_lose_and_repeat_nothing_while_the_store_fails() {
     let stored: Vec<_> = stored.messages().iter().map(|message| (message.id, message.text.clone())).collect();
     assert_eq!(stored, acknowledged);
     assert!(store.commits.lock().iter().any(|events| *events > 1), "some commits contained several posts");
-    // The follower may be too slow for so many; then it is told so.
-    let mut seen = 0;
-    while let Ok(update) = follower.next().await {
-        if let Update::Event(event) = update
-            && let Event::MessagePosted { message } = &*event
-        {
-            assert_eq!(message.id, seen + 1);
-            seen = message.id;
-            if seen == 320 {
-                break;
+    assert_eq!(reader.await.unwrap(), acknowledged);
+}
+
+/// Follows the chat up to the message `last_id`, and returns what was sent. Reconnects if it was too slow, as a client
+/// does.
+async fn read_until(node: &Service, new: &NewChat, last_id: MessageId) -> Vec<(MessageId, MessageText)> {
+    let mut seen: Vec<(MessageId, MessageText)> = Vec::new();
+    loop {
+        let after = seen.last().map_or(0, |(id, _)| *id);
+        let mut follower = node.follow(caller(), new.chat_id, &new.seat.token, after).await.unwrap();
+        let ending = loop {
+            if seen.last().is_some_and(|(id, _)| *id == last_id) {
+                return seen;
             }
-        }
+            match follower.next().await {
+                Ok(Update::Event(event)) => {
+                    if let Event::MessagePosted { message } = &*event {
+                        seen.push((message.id, message.text.clone()));
+                    }
+                }
+                Ok(_) => {}
+                Err(ending) => break ending,
+            }
+        };
+        assert_eq!(ending, Ending::TooSlow);
     }
 }
 
