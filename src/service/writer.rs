@@ -2,8 +2,11 @@
 //! each on the state that the previous ones make, and commits them together. So the store's wait for the disk is shared
 //! by everyone who changes the chat at that time.
 
+use std::collections::VecDeque;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::thread;
 
 use futures_util::future::poll_immediate;
 use parking_lot::Mutex;
@@ -27,7 +30,7 @@ pub(super) struct WriteQueue(Mutex<Queue>);
 
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: Vec<QueuedCommand>,
+    waiting: VecDeque<QueuedCommand>,
     has_writer: bool,
 }
 
@@ -35,35 +38,37 @@ struct Queue {
 struct QueuedCommand {
     command: Command,
     randomness: Randomness,
-    reply: oneshot::Sender<Result<Arc<[Event]>>>,
+    reply: oneshot::Sender<Answer>,
 }
+
+/// The command's own events, why it failed, or the panic of its decision.
+type Answer = thread::Result<Result<Arc<[Event]>>>;
 
 /// The one writer of a queue.
 struct Writer<'a> {
     queue: &'a WriteQueue,
-    has_ended: bool,
+    is_done: bool,
 }
 
 impl WriteQueue {
     /// Adds a command. Returns whether the caller must run the writer.
     fn add(&self, command: QueuedCommand) -> bool {
         let mut queue = self.0.lock();
-        queue.waiting.push(command);
+        queue.waiting.push_back(command);
         !mem::replace(&mut queue.has_writer, true)
     }
 }
 
 impl Writer<'_> {
-    /// Takes the next commands. If none waits, the writer has ended.
+    /// Takes the next commands. If none waits, the writer is done.
     fn next_batch(&mut self) -> Option<Vec<QueuedCommand>> {
         let mut queue = self.queue.0.lock();
         if queue.waiting.is_empty() {
-            (queue.has_writer, self.has_ended) = (false, true);
+            (queue.has_writer, self.is_done) = (false, true);
             return None;
         }
         let taken = queue.waiting.len().min(MAX_BATCH);
-        let rest = queue.waiting.split_off(taken);
-        Some(mem::replace(&mut queue.waiting, rest))
+        Some(queue.waiting.drain(..taken).collect())
     }
 
     fn has_more(&self) -> bool {
@@ -71,41 +76,49 @@ impl Writer<'_> {
     }
 }
 
-/// After a panic, the waiting callers get an error, and the next command starts another writer.
+/// After a panic of the writer itself, the waiting callers get an error, and the next command starts another writer.
 impl Drop for Writer<'_> {
     fn drop(&mut self) {
-        if !self.has_ended {
+        if !self.is_done {
             *self.queue.0.lock() = Queue::default();
         }
     }
 }
 
 /// What the domain decided about one command of a batch.
-struct Decision {
-    /// The command's own events, or why it was refused.
-    outcome: Result<Arc<[Event]>, Refusal>,
+struct Decided {
+    /// The command's own events, why it was refused, or the panic of its decision.
+    outcome: thread::Result<Result<Arc<[Event]>, Refusal>>,
     /// Whether an earlier command of the batch changes the chat, so that this outcome holds only after the commit.
     is_provisional: bool,
 }
 
-impl Decision {
-    fn changes_nothing(&self) -> bool {
-        self.outcome.as_ref().map_or(true, |events| events.is_empty())
+impl Decided {
+    /// The command's events, if it changes anything.
+    fn events(&self) -> Option<&Arc<[Event]>> {
+        self.outcome.as_ref().ok()?.as_ref().ok().filter(|events| !events.is_empty())
     }
 
-    fn answer(self) -> Result<Arc<[Event]>> {
-        Ok(self.outcome?)
+    fn changes_nothing(&self) -> bool {
+        self.events().is_none()
+    }
+
+    fn answer(self) -> Answer {
+        Ok(self.outcome?.map_err(Error::from))
     }
 
     /// The answer if the batch could not be committed.
-    fn answer_without_commit(self, error: &Error) -> Result<Arc<[Event]>> {
-        if self.changes_nothing() && !self.is_provisional { self.answer() } else { Err(error.clone()) }
+    fn answer_without_commit(self, error: &Error) -> Answer {
+        if self.changes_nothing() && !self.is_provisional { self.answer() } else { Ok(Err(error.clone())) }
     }
 }
 
 impl Service {
     /// Decides, commits and applies `command`, in the order in which commands arrive. If another node commits first,
     /// the command is decided again. A command that is in the queue is carried out even if the caller disconnects.
+    ///
+    /// # Panics
+    /// If the decision panics. The commands beside it in the queue are carried out.
     pub(super) async fn execute(
         &self,
         chat_id: ChatId,
@@ -121,59 +134,63 @@ impl Service {
                 tokio::spawn(writing);
             }
         }
-        answer.await.unwrap_or_else(|_| Err(Unavailable { cause: "the chat's writer panicked".into() }.into()))
+        match answer.await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_) => Err(Unavailable { cause: "the chat's writer panicked".into() }.into()),
+        }
     }
 
-    /// Commits what waits, until nothing does.
+    /// Commits waiting commands until the queue is empty.
     async fn write(self, chat_id: ChatId, active_chat: Arc<ActiveChat>) {
-        let mut writer = Writer { queue: &active_chat.queue, has_ended: false };
+        let mut writer = Writer { queue: &active_chat.queue, is_done: false };
         while let Some(batch) = writer.next_batch() {
-            let decided = self.commit(chat_id, &active_chat, &batch).await;
-            for (queued, answer) in batch.into_iter().zip(decided) {
+            let answers = self.process_batch(chat_id, &active_chat, &batch).await;
+            for (queued, answer) in batch.into_iter().zip(answers) {
                 // The caller may have gone away.
                 let _ = queued.reply.send(answer);
             }
             if writer.has_more() {
-                // The caller whose call runs the writer goes on, and a task writes for the others.
+                // Yields so that `execute` moves the writer to a task and its caller gets its answer.
                 yield_now().await;
             }
         }
     }
 
     /// Decides `batch` and commits its events at once. Returns each command's answer.
-    async fn commit(
-        &self,
-        chat_id: ChatId,
-        active_chat: &ActiveChat,
-        batch: &[QueuedCommand],
-    ) -> Vec<Result<Arc<[Event]>>> {
+    async fn process_batch(&self, chat_id: ChatId, active_chat: &ActiveChat, batch: &[QueuedCommand]) -> Vec<Answer> {
         let mut is_fresh = !self.inner.stores.chats.is_shared();
         for _ in 0..MAX_CONFLICTS {
             let now = self.now();
             let chat = active_chat.read(|state| Arc::clone(&state.chat));
-            let (decisions, transition) = decide(&chat, batch, now);
+            let (decided, transition) = decide(&chat, batch, now);
             // A refusal may be stale, and "nothing to change" too.
-            if is_fresh || !decisions.iter().any(Decision::changes_nothing) {
-                match self.apply(active_chat, transition, now).await {
-                    Ok(()) => return decisions.into_iter().map(Decision::answer).collect(),
+            if is_fresh || !decided.iter().any(Decided::changes_nothing) {
+                match self.commit_transition(active_chat, transition, now).await {
+                    Ok(()) => return decided.into_iter().map(Decided::answer).collect(),
                     Err(CommitError::Unavailable(error)) => {
                         let error = Error::from(error);
-                        return decisions.into_iter().map(|decision| decision.answer_without_commit(&error)).collect();
+                        return decided.into_iter().map(|decided| decided.answer_without_commit(&error)).collect();
                     }
                     Err(CommitError::Conflict) => {}
                 }
             }
             if let Err(error) = self.refresh(chat_id, active_chat).await {
-                return batch.iter().map(|_| Err(error.clone())).collect();
+                return batch.iter().map(|_| Ok(Err(error.clone()))).collect();
             }
             is_fresh = true;
         }
         let error = Error::from(Unavailable { cause: format!("{MAX_CONFLICTS} conflicts in a row") });
-        batch.iter().map(|_| Err(error.clone())).collect()
+        batch.iter().map(|_| Ok(Err(error.clone()))).collect()
     }
 
     /// Commits `transition`, if it changes anything, and installs it.
-    async fn apply(&self, active_chat: &ActiveChat, transition: Transition, now: Timestamp) -> Result<(), CommitError> {
+    async fn commit_transition(
+        &self,
+        active_chat: &ActiveChat,
+        transition: Transition,
+        now: Timestamp,
+    ) -> Result<(), CommitError> {
         if transition.events.is_empty() {
             return Ok(());
         }
@@ -189,25 +206,26 @@ impl Service {
 
 /// Decides each command on the state that the previous ones make. Returns what was decided about each, and the
 /// transition of all.
-fn decide(before: &Arc<Chat>, batch: &[QueuedCommand], now: Timestamp) -> (Vec<Decision>, Transition) {
+fn decide(before: &Arc<Chat>, batch: &[QueuedCommand], now: Timestamp) -> (Vec<Decided>, Transition) {
     let mut after: Option<Chat> = None;
     let mut changes: Vec<Arc<[Event]>> = Vec::new();
-    let mut decisions = Vec::with_capacity(batch.len());
+    let mut all = Vec::with_capacity(batch.len());
     for QueuedCommand { command, randomness, .. } in batch {
-        let outcome = after.as_ref().unwrap_or(before).decide(command, now, *randomness).map(Arc::from);
-        decisions.push(Decision { outcome: outcome.clone(), is_provisional: !changes.is_empty() });
-        if let Ok(events) = outcome
-            && !events.is_empty()
-        {
+        let chat = after.as_ref().unwrap_or(before);
+        // A decision changes nothing, so a panic leaves nothing half done.
+        let outcome = catch_unwind(AssertUnwindSafe(|| chat.decide(command, now, *randomness).map(Arc::from)));
+        let decided = Decided { outcome, is_provisional: !changes.is_empty() };
+        if let Some(events) = decided.events() {
             let after = after.get_or_insert_with(|| Chat::clone(before));
             events.iter().for_each(|event| after.apply(event));
-            changes.push(events);
+            changes.push(Arc::clone(events));
         }
+        all.push(decided);
     }
     let events = match &changes[..] {
         [events] => Arc::clone(events),
         changes => changes.concat().into(),
     };
     let after = after.map_or_else(|| Arc::clone(before), Arc::new);
-    (decisions, Transition { before: before.revision(), events, after })
+    (all, Transition { before: before.revision(), events, after })
 }

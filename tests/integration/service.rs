@@ -1,5 +1,6 @@
 //! The use cases: time passing, several nodes with one store, callers that go away.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +9,10 @@ use parking_lot::Mutex;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use watch_party::domain::{
-    Admission, Chat, ChatId, ClientId, Event, MemberId, MessageId, MessageText, Refusal, Settings, Timestamp,
-    Transition, Username,
+    Admission, Chat, ChatId, ClientId, Command, Event, InviteTerms, MemberId, MessageId, MessageText, Randomness,
+    Refusal, SessionToken, Settings, Snapshot, Timestamp, Transition, Username,
 };
-use watch_party::service::{Caller, Ending, Entropy as _, Error, NewChat, Service, Update};
+use watch_party::service::{Caller, Clock as _, Ending, Entropy as _, Error, NewChat, Service, Update};
 use watch_party::store::{ChatStore, CommitError, MemoryStore, Stores, Unavailable};
 
 use crate::app::{BETWEEN_POSTS, CountingEntropy, ManualClock, TestApp, policy, seat};
@@ -264,6 +265,68 @@ async fn read_until(node: &Service, new: &NewChat, last_id: MessageId) -> Vec<(M
         };
         assert_eq!(ending, Ending::TooSlow);
     }
+}
+
+/// A chat of Ann that can store no more messages, because there is no greater id: to post there panics.
+async fn full_chat(store: &UnreliableStore) -> (ChatId, SessionToken) {
+    let (id, token) = (ChatId::from_random_bytes([1; 16]), SessionToken::from_random_bytes([1; 32]));
+    let now = ManualClock::default().now();
+    let settings = Settings::new(Admission::Link, None, None).unwrap();
+    let create =
+        Command::Create { name: None, settings: settings.clone(), username: Some(username("Ann")), password: None };
+    let randomness = Randomness { session: token.digest(), ..Randomness::NONE };
+    let chat = Chat::new(id);
+    let chat = chat.transition(chat.decide(&create, now, randomness).unwrap()).after;
+    let full = Chat::restore(Snapshot {
+        id,
+        revision: chat.revision(),
+        name: None,
+        settings,
+        members: chat.live_members(now).cloned().collect(),
+        invites: Vec::new(),
+        knocks: Vec::new(),
+        recoveries: Vec::new(),
+        accounts: Vec::new(),
+        messages: VecDeque::new(),
+        last_id: MessageId::MAX,
+        receipts: VecDeque::new(),
+        ended_sessions: VecDeque::new(),
+        removed: VecDeque::new(),
+        vacant_since: now,
+    });
+    store.store.commit(&Transition { before: 0, events: Arc::new([]), after: Arc::new(full) }).await.unwrap();
+    (id, token)
+}
+
+#[tokio::test]
+#[cfg_attr(not(debug_assertions), ignore = "an addition that overflows panics only with debug assertions")]
+async fn a_panic_of_a_decision_fails_that_command_and_no_other() {
+    let (node, store) = unreliable(0, None);
+    let (chat_id, token) = full_chat(&store).await;
+    let token = Arc::new(token);
+    let invite = || {
+        let (node, token) = (node.clone(), Arc::clone(&token));
+        tokio::spawn(async move {
+            let terms = InviteTerms::new(None, None, None, None).unwrap();
+            node.create_invite(chat_id, &token, terms).await.map(drop)
+        })
+    };
+    let first = invite();
+    let post = tokio::spawn({
+        let (node, token) = (node.clone(), Arc::clone(&token));
+        async move { node.post(chat_id, &token, MessageText::parse("too many").unwrap(), None).await.map(drop) }
+    });
+    let invites = [first, invite(), invite()];
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    store.gate.add_permits(Semaphore::MAX_PERMITS);
+    assert!(post.await.unwrap_err().is_panic(), "the caller gets the panic");
+    for invite in invites {
+        invite.await.unwrap().unwrap();
+    }
+    assert_eq!(*store.commits.lock(), [1, 2], "the post waited with two of them");
+    assert_eq!(node.list_invites(chat_id, &token).await.unwrap().len(), 3);
 }
 
 #[tokio::test]
