@@ -2,6 +2,7 @@
 //! problem in place of a panic, and a log line.
 
 use std::any::Any;
+use std::hash::{BuildHasher as _, RandomState};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +18,7 @@ use futures_util::FutureExt as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
 use tower::Service as _;
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use super::calls::{Address, Calls, name_methods, with_path};
 use super::problem::{Failure, HandlerResult};
@@ -44,7 +45,7 @@ struct Inner {
 
 impl Site {
     pub(super) fn new(routes: Router, calls: Calls, config: Arc<Config>) -> Self {
-        Self(Arc::new(Inner { calls, config, routes, request_ids: RequestIds::new() }))
+        Self(Arc::new(Inner { calls, config, routes, request_ids: RequestIds::default() }))
     }
 
     /// Answers a request, to which the server has added the peer's address ([`axum::extract::ConnectInfo`] of a
@@ -87,20 +88,19 @@ impl Site {
     }
 }
 
-/// Draws the ids of requests: random for each start of the program, and then counted, which costs less.
-#[derive(Debug)]
+/// Draws the ids of requests: counts, and hashes the number with a key that is random for each start of the program.
+/// So an id does not tell how many requests there were. A hash costs less than random bytes from the system.
+#[derive(Debug, Default)]
 struct RequestIds {
-    first: u128,
+    key: RandomState,
     drawn: AtomicU64,
 }
 
 impl RequestIds {
-    fn new() -> Self {
-        Self { first: Uuid::new_v4().as_u128(), drawn: AtomicU64::new(0) }
-    }
-
     fn next(&self) -> HeaderValue {
-        let id = Uuid::from_u128(self.first.wrapping_add(self.drawn.fetch_add(1, Ordering::Relaxed).into()));
+        let number = self.drawn.fetch_add(1, Ordering::Relaxed);
+        let [high, low] = [0, 1].map(|half: u8| self.key.hash_one((number, half)));
+        let id = Builder::from_random_bytes(Uuid::from_u64_pair(high, low).into_bytes()).into_uuid();
         let mut buffer = Uuid::encode_buffer();
         HeaderValue::from_str(id.hyphenated().encode_lower(&mut buffer)).expect("a UUID is a header's value")
     }

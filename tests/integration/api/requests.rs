@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::json;
+use uuid::Uuid;
 use watch_party::domain::{BrowserDigest, BrowserSession, Chat, ChatId, SealedChatId, Timestamp, Transition, Username};
 use watch_party::http::MAX_BODY_BYTES;
 use watch_party::store::{BrowserSessionStore, ChatStore, CommitError, Unavailable};
@@ -350,4 +351,19 @@ async fn an_unexpected_failure_reveals_only_the_request_id() {
     let id = answer.header("x-request-id").unwrap();
     assert!(answer.text().contains(id) && id != "request-7" && !answer.text().contains("internals"), "{answer:?}");
     app.get("/healthz").await_status(200).await;
+}
+
+#[tokio::test]
+async fn a_request_id_does_not_tell_how_many_requests_there_were() {
+    let app = TestApp::new();
+    let mut ids = Vec::new();
+    for _ in 0..100 {
+        let answer = app.get("/healthz").await_status(200).await;
+        ids.push(answer.header("x-request-id").unwrap().parse::<Uuid>().unwrap());
+    }
+    assert!(ids.iter().all(|id| id.get_version_num() == 4), "{ids:?}");
+    // Neither half counts.
+    for half in [|id: &Uuid| id.as_u64_pair().0, |id: &Uuid| id.as_u64_pair().1] {
+        assert!(ids.windows(2).all(|pair| half(&pair[0]).abs_diff(half(&pair[1])) > 1_000), "{ids:?}");
+    }
 }
