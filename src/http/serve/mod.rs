@@ -180,10 +180,12 @@ impl Server {
                 request.extensions_mut().insert(body_timeout);
             }
             let (site, connection) = (site.clone(), answering.clone());
-            async move {
-                let answer = site.answer(request.map(Body::new)).await;
+            let request = request.map(Body::new);
+            // Boxed, because hyper keeps room for this future as long as the connection is open, and it needs 7 KiB.
+            Box::pin(async move {
+                let answer = site.answer(request).await;
                 Ok::<_, Infallible>(answer.map(|body| AnswerBody::new(body, connection)))
-            }
+            })
         });
         let served = self.protocol.serve_connection(TokioIo::new(socket), answer).with_upgrades();
         tokio::spawn(async move {
