@@ -63,6 +63,7 @@ impl FromRef<AppState> for LeptosOptions {
 pub fn site(state: AppState) -> Site {
     let (api, document) = openapi::routes().split_for_parts();
     let routes = api.merge(docs::routes(&document::complete(&document))).merge(pages::routes(&state));
+    openapi::prepare();
     let pages = pages::paths().chain([(docs::PATH.to_owned(), false)]);
     let config = Arc::clone(&state.config);
     Site::new(routes.with_state(state), Calls::new(&document, pages), config)

@@ -118,6 +118,11 @@ impl Modify for SecuritySchemes {
 /// The document's text, for any site.
 static TEXT: LazyLock<String> = LazyLock::new(|| api_document().to_string());
 
+/// Writes the document, so that no request has to wait for it.
+pub(super) fn prepare() {
+    LazyLock::force(&TEXT);
+}
+
 /// Get this document.
 #[utoipa::path(get, path = "/openapi.json", tag = "operations",
     responses((status = 200, description = "The OpenAPI 3.1 document", content_type = "application/json")))]
