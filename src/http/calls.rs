@@ -14,7 +14,7 @@ use crate::wire::{Code, Problem};
 /// The methods that an address may support, in the order in which a 405 names them.
 const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
-/// The paths of the document and of the pages.
+/// The paths of the document, of the pages and of the server functions.
 #[derive(Debug)]
 pub(super) struct Calls {
     paths: Paths<Known>,
@@ -40,16 +40,12 @@ pub(super) struct Address<'a> {
 }
 
 impl Calls {
-    /// The calls of `document` and the pages at `pages`, some of which take forms, also work at the other form of their
-    /// paths, with or without the trailing slash. [`axum::extract::OriginalUri`] keeps the requested address.
-    pub(super) fn new(document: &OpenApi, pages: impl IntoIterator<Item = (String, bool)>) -> Self {
+    /// The calls of `document`, and `others` with their methods, also work at the other form of their paths, with or
+    /// without the trailing slash. [`axum::extract::OriginalUri`] keeps the requested address.
+    pub(super) fn new(document: &OpenApi, others: impl IntoIterator<Item = (String, Vec<Method>)>) -> Self {
         let mut paths = Paths::new();
         let calls = document.paths.paths.iter().map(|(path, item)| (path.clone(), methods(item)));
-        let pages = pages.into_iter().map(|(path, has_form)| {
-            let post = has_form.then_some(Method::POST);
-            (path, [Method::GET, Method::HEAD].into_iter().chain(post).collect())
-        });
-        for (pattern, methods) in calls.chain(pages) {
+        for (pattern, methods) in calls.chain(others) {
             let known = Known { pattern: pattern.as_str().into(), methods };
             paths.insert(pattern, known).expect("the router has taken the same paths");
         }

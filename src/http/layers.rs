@@ -2,6 +2,7 @@
 //! problem in place of a panic, and a log line.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::hash::{BuildHasher as _, RandomState};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -69,7 +70,12 @@ impl Site {
         };
         let id = request_ids.next();
         // The log names the route's pattern and never the address, which may contain what must not be logged.
-        let logged = LoggedRequest { method: method.clone(), route: Arc::clone(&route), id: id.clone() };
+        let logged = LoggedRequest {
+            method: method.clone(),
+            route: Arc::clone(&route),
+            id: id.clone(),
+            has_logged_failure: Cell::new(false),
+        };
         let mut response = LOGGED_REQUEST.scope(logged, explain_failures(answer, &id)).await;
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
             response = name_methods(&response, others);
@@ -147,6 +153,8 @@ struct LoggedRequest {
     method: Method,
     route: Arc<str>,
     id: HeaderValue,
+    /// Whether the log already says why the request fails.
+    has_logged_failure: Cell<bool>,
 }
 
 tokio::task_local! {
@@ -156,20 +164,33 @@ tokio::task_local! {
 
 /// Logs why the request in progress fails.
 pub(super) fn log_failure(cause: &str, message: &str) {
-    let log = |LoggedRequest { method, route, id }: &LoggedRequest| {
+    let log = |LoggedRequest { method, route, id, has_logged_failure }: &LoggedRequest| {
         tracing::error!(%method, %route, ?id, cause, "{message}");
+        has_logged_failure.set(true);
     };
     if LOGGED_REQUEST.try_with(log).is_err() {
         tracing::error!(cause, "{message}");
     }
 }
 
-/// Replaces a panic, and any other response with status 500, with a problem.
+fn has_logged_failure() -> bool {
+    LOGGED_REQUEST.try_with(|request| request.has_logged_failure.get()).unwrap_or_default()
+}
+
+/// Logs a response that is a server error, unless its cause is in the log, and any panic. Replaces a panic, and any
+/// other response with status 500, with a problem.
 async fn explain_failures(answer: impl Future<Output = HandlerResult<Response>>, id: &HeaderValue) -> Response {
     let answer = AssertUnwindSafe(answer).catch_unwind().await;
     match answer.map(IntoResponse::into_response) {
-        Ok(response) if response.status() != StatusCode::INTERNAL_SERVER_ERROR => return response,
-        Ok(_) => log_failure("status 500", "a handler returned an internal error"),
+        Ok(response) => {
+            let status = response.status();
+            if status.is_server_error() && !has_logged_failure() {
+                log_failure(status.as_str(), "a handler returned a server error");
+            }
+            if status != StatusCode::INTERNAL_SERVER_ERROR {
+                return response;
+            }
+        }
         Err(panic) => log_failure(panic_message(&*panic), "a handler panicked"),
     }
     let id = id.to_str().unwrap_or_default();

@@ -27,6 +27,7 @@ mod sse;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use axum::http::Method;
 use leptos::config::LeptosOptions;
 
 use calls::Calls;
@@ -64,7 +65,8 @@ pub fn site(state: AppState) -> Site {
     let (api, document) = openapi::routes().split_for_parts();
     let routes = api.merge(docs::routes(&document::complete(&document))).merge(pages::routes(&state));
     openapi::prepare();
-    let pages = pages::paths().chain([(docs::PATH.to_owned(), false)]);
+    let docs = (docs::PATH.to_owned(), vec![Method::GET, Method::HEAD]);
+    let others = pages::paths().chain([docs]).chain(pages::server_functions());
     let config = Arc::clone(&state.config);
-    Site::new(routes.with_state(state), Calls::new(&document, pages), config)
+    Site::new(routes.with_state(state), Calls::new(&document, others), config)
 }

@@ -46,7 +46,8 @@ impl From<Error> for Problem {
                 Self::new(Code::Unavailable, "The server cannot reach its store right now. Try again shortly.")
                     .retry_after(UNAVAILABLE_RETRY)
             }
-            Error::Busy(_) => {
+            Error::Busy(busy) => {
+                super::layers::log_failure(&busy.to_string(), "the server is busy");
                 Self::new(Code::Unavailable, "Too many people are logging in right now. Try again shortly.")
                     .retry_after(UNAVAILABLE_RETRY)
             }

@@ -9,12 +9,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, get_service};
 use leptos::nonce::use_nonce;
 use leptos::prelude::{provide_context, use_context};
+use leptos::server_fn::axum::server_fn_paths;
 use leptos_axum::{AxumRouteListing, LeptosRoutes as _, ResponseOptions, generate_route_list_with_exclusions};
 use leptos_router::components::provide_server_redirect;
 use tower_http::services::{ServeDir, ServeFile};
@@ -50,14 +51,19 @@ fn listing() -> Vec<AxumRouteListing> {
     generate_route_list_with_exclusions(App, Some(vec![CHATROOM.trim_end_matches('/').to_owned()]))
 }
 
-/// The paths of the pages, and whether forms can be posted to them.
-pub(super) fn paths() -> impl Iterator<Item = (String, bool)> {
+/// The paths of the pages, and their methods.
+pub(super) fn paths() -> impl Iterator<Item = (String, Vec<Method>)> {
     let pages = listing().into_iter().map(|page| page.path().to_owned());
     let pages = pages.filter(|path| path != CHATROOM.trim_end_matches('/'));
     pages.chain([CHATROOM, NEW_CHATROOM].map(str::to_owned)).map(|path| {
-        let has_form = forms::PATHS.contains(&&*path);
-        (path, has_form)
+        let post = forms::PATHS.contains(&&*path).then_some(Method::POST);
+        (path, [Method::GET, Method::HEAD].into_iter().chain(post).collect())
     })
+}
+
+/// The paths of the server functions, and their methods.
+pub(super) fn server_functions() -> impl Iterator<Item = (String, Vec<Method>)> {
+    server_fn_paths().map(|(path, method)| (path.to_owned(), vec![method]))
 }
 
 pub(super) fn routes(state: &AppState) -> Router<AppState> {

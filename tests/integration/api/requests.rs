@@ -1,11 +1,13 @@
 //! Behaviour that all calls share: bodies, methods, limits, failures, headers.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::{Method, Request};
+use parking_lot::Mutex;
 use serde_json::json;
 use uuid::Uuid;
 use watch_party::domain::{BrowserDigest, BrowserSession, Chat, ChatId, SealedChatId, Timestamp, Transition, Username};
@@ -351,6 +353,50 @@ async fn an_unexpected_failure_reveals_only_the_request_id() {
     let id = answer.header("x-request-id").unwrap();
     assert!(answer.text().contains(id) && id != "request-7" && !answer.text().contains("internals"), "{answer:?}");
     app.get("/healthz").await_status(200).await;
+}
+
+/// What the program logs on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().write(bytes)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn every_server_error_is_logged_once_with_its_route_and_id() {
+    let log = Log::default();
+    let written = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || written.clone()).finish();
+    // While there is only one subscriber, the first use of a log line on a thread without it would turn that line off
+    // for all threads.
+    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish());
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let unavailable = TestApp::with(Options { stores: UnavailableStore.into(), ..Options::default() });
+    let broken = TestApp::with(Options { stores: BrokenStore.into(), ..Options::default() });
+    let id = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
+    let form = "application/x-www-form-urlencoded";
+    let calls = [
+        (unavailable.get("/readyz"), 503, "/readyz"),
+        (unavailable.post("/create"), 503, "/create"),
+        (unavailable.get(format!("/{id}")).bearer(&"A".repeat(43)), 503, "/{chat_id}"),
+        (unavailable.post("/sf/create_chat").header("content-type", form).body("username=Ann"), 503, "/sf/create_chat"),
+        (broken.post("/create"), 500, "/create"),
+        (broken.post("/sf/create_chat").header("content-type", form).body("username=Ann"), 500, "/sf/create_chat"),
+    ];
+    for (call, status, route) in calls {
+        let answer = call.await_status(status).await;
+        let log = String::from_utf8(log.0.lock().split_off(0)).unwrap();
+        let id = answer.header("x-request-id").unwrap();
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(id)).collect();
+        let is_error = |line: &str| line.contains("ERROR") && line.contains(&format!("route={route} "));
+        assert!(matches!(&lines[..], [line] if is_error(line)), "{route}: {log}");
+    }
 }
 
 #[tokio::test]
