@@ -1,6 +1,7 @@
-//! Compares a poll that finds nothing new, and a post to memory, with bare axum routes whose answers have the same body.
-//! One route sends nothing else; the other reads the same headers and sends the same ones. Clients in the same process
-//! call all in turns within one run, over loopback, so that a noisy machine disturbs all alike.
+//! Compares a poll that finds nothing new, and a post to memory, with bare axum routes whose answers have the same status
+//! and body. One route sends nothing else; the other looks for the token's header and sends the same headers. Their
+//! answers are made before the first request. Clients in the same process call all in turns within one run, over loopback, so
+//! that a noisy machine disturbs all alike. All clients post to one chat, so posts that wait share a commit.
 //!
 //! `cargo bench --bench polling -- --quick` is a small run.
 
@@ -9,8 +10,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
 use axum::routing::any;
 use leptos::config::LeptosOptions;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -18,7 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use watch_party::config::Config;
 use watch_party::domain::{Admission, MessageText, Settings, Username};
-use watch_party::http::{AppState, serve};
+use watch_party::http::{AppState, MAX_BODY_BYTES, serve};
 use watch_party::service::{Caller, OsEntropy, Service, SystemClock};
 use watch_party::store::MemoryStore;
 
@@ -45,10 +48,21 @@ struct Target {
     request: Arc<str>,
 }
 
-/// The answer to a request.
+/// The answer to a request. All of it is static, so that a route copies pointers and nothing else.
+#[derive(Clone, Copy)]
 struct Answer {
-    headers: HeaderMap,
-    body: String,
+    status: StatusCode,
+    headers: &'static [(HeaderName, HeaderValue)],
+    body: &'static str,
+}
+
+impl Answer {
+    fn response(self) -> Response {
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() = self.status;
+        response.headers_mut().extend(self.headers.iter().cloned());
+        response
+    }
 }
 
 impl Target {
@@ -76,17 +90,19 @@ impl Target {
     }
 
     /// Starts a route that sends `answer` for the request of `like`; with all headers, or with the body's type alone.
-    async fn start_bare(like: &Self, answer: &Answer, with_headers: bool) -> Self {
+    async fn start_bare(like: &Self, answer: Answer, with_headers: bool) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port should be free");
         let address = listener.local_addr().expect("the listener should have an address");
-        let (headers, body) = (answer.headers.clone(), answer.body.clone());
-        let answer_with_headers = move |asked: HeaderMap, _: Bytes| async move {
-            assert!(asked.contains_key(header::AUTHORIZATION), "the request should have a token");
-            (headers, body)
+        let answer_with_headers = move |request: Request| async move {
+            assert!(request.headers().contains_key(header::AUTHORIZATION), "the request should have a token");
+            read_body(request).await;
+            answer.response()
         };
-        let body = answer.body.clone();
-        let answer = move |_: Bytes| async move { ([(header::CONTENT_TYPE, "application/json")], body) };
-        let route = if with_headers { any(answer_with_headers) } else { any(answer) };
+        let answer_without = move |request: Request| async move {
+            read_body(request).await;
+            (answer.status, [(header::CONTENT_TYPE, "application/json")], answer.body)
+        };
+        let route = if with_headers { any(answer_with_headers) } else { any(answer_without) };
         let router: Router = Router::new().route("/{chat_id}", route);
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { address, request: Arc::clone(&like.request) }
@@ -97,6 +113,10 @@ impl Target {
         stream.set_nodelay(true).expect("TCP_NODELAY should be supported");
         Client { stream, request: Arc::clone(&self.request), read: Vec::with_capacity(4 * 1024) }
     }
+}
+
+async fn read_body(request: Request) {
+    to_bytes(request.into_body(), MAX_BODY_BYTES).await.expect("the request should be complete");
 }
 
 struct Client {
@@ -129,15 +149,23 @@ impl Client {
         }
     }
 
-    /// The answer, without the headers that every server adds itself.
+    /// The answer, without the headers that every server adds itself. It is kept until the program ends.
     async fn answer(&mut self) -> Answer {
         let (head, body) = self.ask().await;
         let lines = head.lines().skip(1).filter_map(|line| line.split_once(": "));
         let own = lines.filter(|(name, _)| !["content-length", "date"].contains(name));
-        let header =
-            |(name, value): (&str, &str)| Some((name.parse::<HeaderName>().ok()?, value.parse::<HeaderValue>().ok()?));
-        let headers = own.filter_map(header).collect();
-        Answer { headers, body: String::from_utf8(body.to_vec()).expect("JSON should be text") }
+        let header = |(name, value): (&str, &str)| {
+            let [name, value] = [name, value].map(|text| &*String::leak(text.to_owned()));
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        let headers: Vec<_> = own.map(header).collect();
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let body = String::from_utf8(body.to_vec()).expect("JSON should be text");
+        Answer {
+            status: status.expect("the response should have a status"),
+            headers: Vec::leak(headers),
+            body: String::leak(body),
+        }
     }
 }
 
@@ -173,15 +201,18 @@ async fn compare(scale: &Scale) {
     let store = Arc::new(MemoryStore::default());
     let service = Service::new(store, Arc::new(SystemClock), Arc::new(OsEntropy), config.policy);
     let servers = Target::start_server(&service, config).await;
-    println!("Requests per second, and relative to bare axum routes (median of {} rounds)\n", scale.rounds);
+    println!(
+        "Requests per second, and relative to bare axum routes; all clients use one chat (median of {} rounds)\n",
+        scale.rounds
+    );
     println!(
         "| call | clients | program | route with the same headers | route without | program / same | program / without |"
     );
     println!("|---|---:|---:|---:|---:|---:|---:|");
-    for (name, server) in ["poll without news", "post to memory"].into_iter().zip(servers) {
+    for (name, server) in ["poll without news", "post to memory, in one chat"].into_iter().zip(servers) {
         let answer = server.connect().await.answer().await;
-        let same = Target::start_bare(&server, &answer, true).await;
-        let without = Target::start_bare(&server, &answer, false).await;
+        let same = Target::start_bare(&server, answer, true).await;
+        let without = Target::start_bare(&server, answer, false).await;
         for clients in CLIENTS {
             let mut rates = [const { Vec::new() }; 3];
             for _ in 0..scale.rounds {
