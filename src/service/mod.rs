@@ -44,7 +44,7 @@ pub use members::Roster;
 pub use messages::Posted;
 pub use passwords::{Busy, Password};
 pub use public::Preview;
-pub use published::SharedEvent;
+pub use published::{LiveText, SharedEvent};
 pub use sessions::OwnSession;
 pub use watch::{WatchEnd, Watcher};
 

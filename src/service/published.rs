@@ -1,4 +1,4 @@
-//! Events as followers get them: shared by all, with room for the text that transports send.
+//! Events as followers get them: shared by all, with their cached JSON.
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -12,7 +12,15 @@ pub(super) struct PublishedEvents(Arc<[Published]>);
 #[derive(Debug)]
 struct Published {
     event: Event,
-    text: OnceLock<Option<Arc<str>>>,
+    live_text: OnceLock<Option<LiveText>>,
+}
+
+/// An event as live streams send it, the same for all readers.
+#[derive(Clone, Debug)]
+pub struct LiveText {
+    /// The value of `type` in `json`.
+    pub name: &'static str,
+    pub json: Arc<str>,
 }
 
 /// One of the published events. Clones share it.
@@ -24,7 +32,7 @@ pub struct SharedEvent {
 
 impl PublishedEvents {
     pub(super) fn new(events: &[Event]) -> Self {
-        Self(events.iter().map(|event| Published { event: event.clone(), text: OnceLock::new() }).collect())
+        Self(events.iter().map(|event| Published { event: event.clone(), live_text: OnceLock::new() }).collect())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = SharedEvent> {
@@ -37,10 +45,12 @@ impl SharedEvent {
         Self { events: PublishedEvents::new(&[event]), at: 0 }
     }
 
-    /// Returns the text of the event, which the first caller makes for all. `None` if the event has none.
-    pub fn text(&self, write: impl FnOnce(&Event) -> Option<Arc<str>>) -> Option<Arc<str>> {
-        let Published { event, text } = &self.events.0[self.at];
-        text.get_or_init(|| write(event)).clone()
+    /// Returns the event's live text, which is written at the first call and kept. `None` if live streams do not send
+    /// this event. Only `http/native/live.rs` calls this, with one function, because an event has one form for all its
+    /// readers.
+    pub fn live_text(&self, write: fn(&Event) -> Option<LiveText>) -> Option<&LiveText> {
+        let Published { event, live_text } = &self.events.0[self.at];
+        live_text.get_or_init(|| write(event)).as_ref()
     }
 }
 

@@ -1,7 +1,6 @@
 //! A chat's live stream, as server-sent events and over a WebSocket. Both send what [`Follower`] reads, and differ only
 //! in the format.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -24,7 +23,7 @@ use crate::http::problem::HandlerResult;
 use crate::http::query::cursor;
 use crate::http::responses::{ChatNotFound, SessionRequired, TooManyStreams, Unavailable};
 use crate::http::sse::{self, KEEP_ALIVE};
-use crate::service::{Caller, Ending, Follower, Service, SharedEvent, Update};
+use crate::service::{Caller, Ending, Follower, LiveText, Service, SharedEvent, Update};
 use crate::wire::{LiveEvent, Problem};
 
 /// How long a frame may wait for a reader that accepts no data.
@@ -106,8 +105,8 @@ pub(super) async fn event_stream(
 
 /// What a stream sends next.
 enum Next {
-    /// An event of the chat, and its JSON, which all streams share.
-    Shared(SharedEvent, Arc<str>),
+    /// An event of the chat, and its text, which all streams share.
+    Shared(SharedEvent, LiveText),
     /// An event for this stream.
     Own(LiveEvent),
 }
@@ -116,9 +115,8 @@ impl Next {
     fn into_event(self) -> Event {
         match self {
             Self::Own(event) => sse::event(event.name(), &event),
-            Self::Shared(event, text) => {
-                let name = LiveEvent::of(&event).map_or("", |event| event.name());
-                let frame = Event::default().event(name).data(text);
+            Self::Shared(event, LiveText { name, json }) => {
+                let frame = Event::default().event(name).data(json);
                 match &*event {
                     domain::Event::MessagePosted { message } => frame.id(message.id.to_string()),
                     _ => frame,
@@ -130,7 +128,7 @@ impl Next {
     fn into_frame(self) -> ws::Message {
         match self {
             Self::Own(event) => text(&event),
-            Self::Shared(_, text) => ws::Message::Text((&*text).into()),
+            Self::Shared(_, LiveText { json, .. }) => ws::Message::Text((&*json).into()),
         }
     }
 }
@@ -180,6 +178,12 @@ fn json(event: &LiveEvent) -> String {
     serde_json::to_string(event).expect("an event is JSON")
 }
 
+/// The text of an event, if it has a wire format.
+fn live_text(event: &domain::Event) -> Option<LiveText> {
+    let event = LiveEvent::of(event)?;
+    Some(LiveText { name: event.name(), json: json(&event).into() })
+}
+
 fn text(event: &LiveEvent) -> ws::Message {
     ws::Message::Text(json(event).into())
 }
@@ -198,7 +202,7 @@ fn close(ending: Ending) -> ws::Message {
 async fn next_event(follower: &mut Follower) -> Result<Next, Ending> {
     loop {
         return Ok(Next::Own(match follower.next().await? {
-            Update::Event(event) => match event.text(|event| Some(json(&LiveEvent::of(event)?).into())) {
+            Update::Event(event) => match event.live_text(live_text).cloned() {
                 Some(text) => return Ok(Next::Shared(event, text)),
                 None => continue,
             },
