@@ -61,7 +61,7 @@ pub struct Transition {
 
 /// The state of a chat after all its events. Before its first event, the chat does not exist for callers.
 ///
-/// A clone shares what is long, so that the cost of a change does not grow with what the chat keeps.
+/// A clone shares what is long, so that the cost of a post does not grow with what the chat keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chat {
     pub(super) id: ChatId,

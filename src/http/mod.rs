@@ -1,4 +1,4 @@
-//! HTTP: the router, the handlers, and the middleware around every request.
+//! HTTP: the router, the handlers, and what happens around every request.
 
 mod accept;
 mod auth;
