@@ -18,7 +18,7 @@ const IDLE_CHAT: Duration = Duration::from_mins(10);
 
 /// Broadcasts that may wait for one follower, each with the events of one commit. A slower follower is cut off and
 /// reconnects with its cursor, so it delays nobody. Followers of a chat share what waits: at most 64 commits of 32
-/// messages of 16 KiB ([`crate::domain::MessageText::MAX_BYTES`]), which is 32 MiB, and as much again for their JSON.
+/// messages of 16 KiB ([`crate::domain::MessageText::MAX_BYTES`]), which is 32 MiB, and about as much for their JSON.
 const BACKLOG: usize = 64;
 /// Typing signals that may wait for one follower; more are dropped. They have their own queue, so that they
 /// displace no message.
