@@ -182,8 +182,11 @@ fn only_pages_and_files_are_routed_outside_the_document() {
         }
     }
     routed.sort();
-    // The readable document; the chatrooms' page, the page to create them, and the pages' files.
-    assert_eq!(routed, [("http/docs.rs".to_owned(), 1), ("http/pages.rs".to_owned(), 5)]);
+    // The readable document; the two forms; the chatrooms' page, the page to create them, and the pages' files.
+    assert_eq!(
+        routed,
+        [("http/docs.rs".to_owned(), 1), ("http/pages/forms.rs".to_owned(), 2), ("http/pages/mod.rs".to_owned(), 5)]
+    );
 }
 
 #[tokio::test]
