@@ -82,6 +82,12 @@ pub(crate) fn NumberField(
     placeholder: Signal<String>,
 ) -> impl IntoView {
     let own_problem = problem_of(name, problem);
+    // Not in the HTML: before hydration, the page does not know which maximum applies, and the server checks it.
+    Effect::new(move || {
+        if let Some(input) = node.get() {
+            input.set_max(&max.get().to_string());
+        }
+    });
     let reveal = move || {
         if let Some(input) = node.get_untracked() {
             browser::reveal(&input);
@@ -102,7 +108,6 @@ pub(crate) fn NumberField(
                 name=name
                 type="number"
                 min="1"
-                max=move || max.get()
                 inputmode="numeric"
                 value=typed(name)
                 autofocus=own_problem.with_untracked(Option::is_some)

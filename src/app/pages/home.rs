@@ -94,9 +94,6 @@ fn StartChat() -> impl IntoView {
         let field = problem.as_ref().and_then(|problem| problem.field.as_deref());
         matches!(field, Some("capacity" | "history"))
     });
-    // Before hydration, the field does not know the choice. The server refuses what is too much for it.
-    let max_capacity =
-        Admission::ALL.map(|admission| admission.rules().max_capacity).into_iter().max().unwrap_or_default();
     // Before hydration, a script shows and hides the parts with `data-admissions`.
     view! {
         <form class="card" method="post" data-early="" on:submit=start on:focusin=move |_| fetch_chat_file()>
@@ -123,7 +120,7 @@ fn StartChat() -> impl IntoView {
                 <summary>{texts::home::MORE}</summary>
                 <div class="fields">
                     <NumberField name="capacity" label=texts::home::CAPACITY problem
-                        max=max_capacity
+                        max=Signal::derive(move || rules().max_capacity)
                         placeholder=Signal::derive(move || rules().default_capacity.to_string())/>
                     <NumberField name="history" label=texts::home::HISTORY problem max=Settings::MAX_HISTORY
                         placeholder=Signal::derive(move || rules().default_history.to_string())/>
