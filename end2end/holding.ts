@@ -1,8 +1,24 @@
-// A proxy that holds back the page's WebAssembly until it is released, for browsers whose requests the tests cannot
-// intercept.
+// Holds back the page's WebAssembly until it is released: in Chromium by intercepting requests, and with a proxy for
+// browsers whose requests the tests cannot intercept.
+import type { Page } from "@playwright/test";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, request } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
+
+export const WASM = /\.wasm$/;
+
+/** Holds back the page's WebAssembly until the returned function is called. */
+export async function delayWasm(page: Page) {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(WASM, async (route) => {
+    await released;
+    await route.continue();
+  });
+  return release;
+}
 
 /** Forwards everything to `site`; the files of WebAssembly only after `release` was called. */
 export async function startHolding(site: string) {

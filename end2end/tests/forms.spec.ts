@@ -1,30 +1,29 @@
 // Forms that are sent before their page is hydrated.
 import type { Page, Request } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
+import { delayWasm, WASM } from "../holding.ts";
 import { ChatPage } from "../pages/chat.ts";
 import { HomePage } from "../pages/home.ts";
 import { JoinPage } from "../pages/join.ts";
 import { SessionPage } from "../pages/session.ts";
 
-const WASM = /\.wasm$/;
-
-/** Holds back the page's WebAssembly until the returned function is called. */
-async function delayWasm(page: Page) {
-  let release = () => {};
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  await page.route(WASM, async (route) => {
-    await released;
-    await route.continue();
-  });
-  return release;
-}
-
 /** Opens an address whose page is not hydrated yet. */
 async function openEarly(page: Page, address: string) {
   await page.goto(address, { waitUntil: "commit" });
   await expect(page.locator("html")).toHaveAttribute("data-hydration", "loading");
+}
+
+/** Starts a chat with a form that is sent before hydration, and talks in it. */
+async function startEarly(page: Page) {
+  const show = await delayWasm(page);
+  await openEarly(page, "/");
+  const home = new HomePage(page);
+  await home.username.fill("Ann");
+  await home.start.click();
+  show();
+  const chat = new ChatPage(page);
+  await chat.isReady();
+  await chat.say("hello");
 }
 
 test("a chat is started and joined before either page is hydrated, and no address contains the key", async ({ people }) => {
@@ -269,15 +268,7 @@ test("a browser whose storage is full sends the form once the page is hydrated",
       } catch {}
     }
   });
-  const show = await delayWasm(page);
-  await openEarly(page, "/");
-  const home = new HomePage(page);
-  await home.username.fill("Ann");
-  await home.start.click();
-  show();
-  const chat = new ChatPage(page);
-  await chat.isReady();
-  await chat.say("hello");
+  await startEarly(page);
 });
 
 test("a browser that stores nothing sends the form once the page is hydrated", async ({ people }) => {
@@ -289,15 +280,7 @@ test("a browser that stores nothing sends the form once the page is hydrated", a
       },
     });
   });
-  const show = await delayWasm(page);
-  await openEarly(page, "/");
-  const home = new HomePage(page);
-  await home.username.fill("Ann");
-  await home.start.click();
-  show();
-  const chat = new ChatPage(page);
-  await chat.isReady();
-  await chat.say("hello");
+  await startEarly(page);
 });
 
 test("on a slow network, a chat is started before the WebAssembly has arrived, and it works once it has", async ({ people }) => {

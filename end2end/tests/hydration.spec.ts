@@ -1,6 +1,7 @@
 // A page that cannot start says so, and what to do.
 import type { Page } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
+import { delayWasm } from "../holding.ts";
 import { HomePage } from "../pages/home.ts";
 
 const FAILED = /The page couldn't start/;
@@ -67,14 +68,7 @@ test("a page says that the browser has no JavaScript", async ({ browser, baseURL
 test("a page that loads slowly says so, until it works", async ({ people }) => {
   const page = await people.newcomer();
   await page.clock.install();
-  let answer = () => {};
-  const asked = new Promise<void>((resolve) => {
-    answer = resolve;
-  });
-  await page.route(WASM, async (route) => {
-    await asked;
-    await route.continue();
-  });
+  const answer = await delayWasm(page);
   await page.goto("/", { waitUntil: "commit" });
   const slow = page.getByText("The page is still loading");
   await expect(page.locator("html")).toHaveAttribute("data-hydration", "loading");
