@@ -100,7 +100,7 @@ impl NextPage {
         Self { changes: vec![username, Change::save_chat(chat_id, saved)], address }
     }
 
-    /// For a guest who has used a magic link with `key`.
+    /// The guest has redeemed the invite with `key`: the next page is the chat, or the join page that waits for an owner.
     #[must_use]
     pub fn entered(entered: Entered, chat_id: Uuid, key: String, chat_name: Option<String>) -> Self {
         match entered {
@@ -122,7 +122,7 @@ impl NextPage {
         Self { changes, address: addresses::chat(chat_id) }
     }
 
-    /// For someone who has opened a magic link without its key.
+    /// The visitor opened a magic link that lacks its key.
     #[must_use]
     pub fn without_key() -> Self {
         Self { changes: Vec::new(), address: Notice::InviteNeeded.home() }

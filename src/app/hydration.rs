@@ -1,5 +1,7 @@
 //! Hydration of the server-rendered page, and what the user reads if it is slow or fails.
 
+use std::sync::LazyLock;
+
 use leptos::config::LeptosOptions;
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
@@ -8,14 +10,20 @@ use leptos_router::location::RequestUrl;
 use super::pages::file_of;
 use super::texts;
 
-/// Preloads the page's script and its WebAssembly, from the file that contains the page. The script of [`HydrationNotice`] reads their addresses from these
-/// links.
+/// Whether `cargo leptos watch` runs the server. It builds one file of all pages, and reloads them after each change.
+#[must_use]
+pub fn is_watched() -> bool {
+    static IS_WATCHED: LazyLock<bool> = LazyLock::new(|| std::env::var_os("LEPTOS_WATCH").is_some());
+    *IS_WATCHED
+}
+
+/// Preloads the script and the WebAssembly of the file that contains the page. The script of [`HydrationNotice`] reads
+/// their addresses from these links.
 #[component]
 pub(super) fn HydrationFiles(options: LeptosOptions) -> impl IntoView {
     let LeptosOptions { site_pkg_dir, output_name, .. } = options;
     let path = use_context::<RequestUrl>().and_then(|url| url.parse().ok()).map(|url| url.path().to_owned());
-    let is_watched = std::env::var_os("LEPTOS_WATCH").is_some();
-    let file = file_of(&path.unwrap_or_default(), &output_name, is_watched);
+    let file = file_of(&path.unwrap_or_default(), &output_name, is_watched());
     view! {
         <link rel="modulepreload" href=format!("{site_pkg_dir}/{file}.js")/>
         // `fetch` uses a preload only if both make the same kind of request: CORS, without credentials for other

@@ -20,6 +20,8 @@ use leptos_router::path;
 pub use folder::set_base_path;
 pub use forms::{NewChatForm, NextPage, RefusedForm, join_problem};
 
+pub use hydration::is_watched;
+
 use hydration::{HydrationFiles, HydrationNotice};
 use pages::{
     ChatPage, HomePage, JoinPage, LoginPage, NotFoundPage, OpenChatPage, SessionPage, in_chat_file, in_start_file,

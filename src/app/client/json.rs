@@ -1,4 +1,4 @@
-//! JSON, which the browser itself reads and writes, so that the page contains no reader of its own.
+//! Reads and writes JSON with the browser's own functions, so that the page needs no code for it.
 
 use js_sys::JSON;
 use serde::Serialize;
@@ -10,6 +10,7 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_wasm_bindgen::from_value(JSON::parse(text).ok()?).ok()
 }
 
+/// Writes a value; returns `None` if it has no JSON form.
 pub(crate) fn write(value: &impl Serialize) -> Option<String> {
     let value = value.serialize(&Serializer::json_compatible()).ok()?;
     JSON::stringify(&value).ok().map(String::from)

@@ -372,7 +372,7 @@ pub(crate) fn hand_over() {
     }
 }
 
-/// Takes the values that the document before this one has handed over.
+/// Takes the values that the previous document handed over with [`hand_over`].
 pub(crate) fn take_over() {
     if let Some(held) = browser::state().and_then(|text| json::read(&text)) {
         HELD.set(held);

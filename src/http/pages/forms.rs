@@ -94,8 +94,10 @@ async fn join_chat(
     check_origin(request.headers(), &site)?;
     let form = PostedForm::read(request).await?;
     let (id, key) = (chat_id.as_uuid(), form.field("key").unwrap_or_default());
+    if key.is_empty() {
+        return Ok(form.next_page(&NextPage::without_key()));
+    }
     let next = match join(&state.service, caller, chat_id, &form).await {
-        _ if key.is_empty() => NextPage::without_key(),
         Ok(entered) => NextPage::entered(entered, id, key, None),
         Err(problem) => match NextPage::refused(&problem, id, &key, form.notice().as_deref()) {
             Some(next) => next,

@@ -22,7 +22,7 @@ use tower_http::services::{ServeDir, ServeFile};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::app::server_fns::AnswerHead;
-use crate::app::{App, PublicUrl, RelativeRoot, shell};
+use crate::app::{App, PublicUrl, RelativeRoot, is_watched, shell};
 use crate::domain::Refusal;
 use crate::http::AppState;
 use crate::http::accept::wants_page;
@@ -139,7 +139,7 @@ fn redirect_to(response: &ResponseOptions, address: &str) {
 /// The content security policy of a page: it loads its own files and nothing else. While `cargo leptos watch` runs, the
 /// page also listens there for changes.
 fn page_policy(nonce: &str) -> HeaderValue {
-    let reload = if std::env::var_os("LEPTOS_WATCH").is_some() { " ws:" } else { "" };
+    let reload = if is_watched() { " ws:" } else { "" };
     let policy = format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; \
          img-src 'self' data:; connect-src 'self'{reload}; manifest-src 'self'; \
