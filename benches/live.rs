@@ -35,7 +35,7 @@ const QUICK: Scale = Scale { chats: 20, members: 6, posts_per_second: 100, time:
 const FULL: [Scale; 3] = [
     Scale { chats: 1_000, members: 6, posts_per_second: 1_000, time: Duration::from_secs(15) },
     Scale { chats: 120, members: 50, posts_per_second: 120, time: Duration::from_secs(15) },
-    Scale { chats: 2_800, members: 6, posts_per_second: 2_800, time: Duration::from_secs(15) },
+    Scale { chats: 3_000, members: 6, posts_per_second: 3_000, time: Duration::from_secs(15) },
 ];
 /// Interval between sends; all posts that are due at a send go out together.
 const SEND_INTERVAL: Duration = Duration::from_millis(5);

@@ -30,11 +30,59 @@ pub mod store;
 pub mod telemetry;
 pub mod wire;
 
-/// Hydrates the page that the server rendered.
+/// The allocator of the program, its tests and its benchmarks.
+#[cfg(feature = "ssr")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What the page's script calls, to show a file of the page's code and to replace it by the other.
 #[cfg(feature = "hydrate")]
-#[wasm_bindgen::prelude::wasm_bindgen]
-pub fn hydrate() {
-    console_error_panic_hook::set_once();
-    app::set_base_path();
-    leptos::mount::hydrate_body(app::App);
+mod page {
+    use std::any::Any;
+    use std::cell::RefCell;
+
+    use leptos::mount::hydrate_from;
+    use leptos::prelude::{IntoView, Owner};
+    use leptos::tachys::dom::body;
+    use wasm_bindgen::prelude::wasm_bindgen;
+
+    use crate::app;
+
+    thread_local! {
+        /// The app's view, which is removed when this is dropped.
+        static VIEW: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
+        /// The owner of everything reactive in the app.
+        static ROOT: RefCell<Option<Owner>> = const { RefCell::new(None) };
+    }
+
+    /// Hydrates the page that the server rendered.
+    #[wasm_bindgen]
+    pub fn hydrate() {
+        app::set_base_path();
+        VIEW.set(Some(Box::new(hydrate_from(body(), rooted_app))));
+    }
+
+    /// Renders the page into the body that the other file has left.
+    #[cfg(feature = "chat-pages")]
+    #[wasm_bindgen]
+    pub fn mount() {
+        app::set_base_path();
+        VIEW.set(Some(Box::new(leptos::mount::mount_to(body(), rooted_app))));
+    }
+
+    /// Removes the page, and its listeners with it.
+    #[cfg(feature = "start-pages")]
+    #[wasm_bindgen]
+    pub fn unmount() {
+        VIEW.set(None);
+        if let Some(root) = ROOT.take() {
+            root.cleanup();
+        }
+    }
+
+    fn rooted_app() -> impl IntoView {
+        console_error_panic_hook::set_once();
+        ROOT.set(Owner::current());
+        app::App()
+    }
 }

@@ -1,5 +1,6 @@
 // Hydrates the page: loads the WebAssembly that takes over the server-rendered HTML. If that is slow or fails, shows
-// one of the sentences in #hydration, so that nobody waits for a dead button.
+// one of the sentences in #hydration, so that nobody waits for a dead button. While the user fills in a form of the first
+// file, loads the file of the chat, which replaces the page when the user enters a chat.
 (function () {
   // How long to wait before telling the user that the page is still loading, in milliseconds.
   var PATIENCE = 10000;
@@ -35,18 +36,64 @@
   var slow = setTimeout(show, PATIENCE, "slow");
   // Every browser resolves the `href` property against the page's <base>. A relative address in `import()` would not
   // do: WebKit resolves it against the page's own address.
-  var script = document.querySelector("link[rel=modulepreload]").href;
+  var link = document.querySelector("link[rel=modulepreload]");
+  var script = link.href;
   var wasm = document.querySelector("link[rel=preload][as=fetch]").href;
   var parsed = new Promise(function (resolve) {
     if (document.readyState === "loading") addEventListener("DOMContentLoaded", resolve);
     else resolve();
   });
+  // The module of the file that shows the page now.
+  var page;
+  // The script of the chat's file; undefined once that file shows the page.
+  var chatScript = link.dataset.chat && new URL(link.dataset.chat, document.baseURI).href;
+  var chat;
+
+  // Returns a promise of the chat's module and its compiled WebAssembly.
+  function loadChat() {
+    if (chat) return chat;
+    var compiled = fetch(chatScript.replace(/js$/, "wasm"))
+      .then(function (answer) { return answer.arrayBuffer(); })
+      .then(function (bytes) { return WebAssembly.compile(bytes); });
+    chat = Promise.all([import(chatScript), compiled]);
+    // Entering the chat tries again.
+    chat.catch(function () { chat = undefined; });
+    return chat;
+  }
+
+  function loadChatWhileTyping() {
+    if (chatScript && document.querySelector("input:focus")) loadChat();
+  }
+
+  addEventListener("open-chat", function (event) {
+    if (!chatScript) return;
+    event.preventDefault();
+    loadChat()
+      .then(function (loaded) {
+        return loaded[0].default({ module_or_path: loaded[1] }).then(function () {
+          page.unmount();
+          page = loaded[0];
+          chatScript = undefined;
+          page.mount();
+          // It comes after the page, as in the server's HTML.
+          document.body.append(notice);
+        });
+      })
+      .catch(function (error) {
+        console.error(error);
+        location.reload();
+      });
+  });
+
   import(script)
-    .then(function (page) {
+    .then(function (module) {
+      page = module;
       return Promise.all([page.default({ module_or_path: wasm }), parsed]).then(function () { page.hydrate(); });
     })
     .then(function () {
       show("done");
+      loadChatWhileTyping();
+      addEventListener("focusin", loadChatWhileTyping);
       dispatchEvent(new Event("hydrated"));
     }, function (error) {
       console.error(error);

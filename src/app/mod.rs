@@ -86,3 +86,20 @@ pub fn App() -> impl IntoView {
         </Router>
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If the two differed, the page would be loaded again and again.
+    #[test]
+    fn each_route_shows_a_page_of_the_file_that_its_address_loads() {
+        let lines = include_str!("mod.rs").lines().filter_map(|line| line.trim().strip_prefix("<Route path=path!(\""));
+        let routes: Vec<_> = lines.filter_map(|line| line.split_once('"')).collect();
+        assert_eq!(routes.len(), 6);
+        for (path, rest) in routes {
+            let is_first = pages::file_of(path, "app", false) == "app";
+            assert!(rest.contains(if is_first { "in_start_file(" } else { "in_chat_file(" }), "{path}");
+        }
+    }
+}

@@ -151,7 +151,7 @@ pub async fn post_message(
     let request = crate::wire::PostMessage { text, client_id: Some(client_id) };
     let (text, client_id) = request.parse().map_err(refused)?;
     let posted = service.post(chat_id.into(), &token, text, client_id).await.map_err(refused)?;
-    Ok((&posted.message).into())
+    Ok((&*posted.message).into())
 }
 
 /// Returns the problem as the response's body, and sets the response's status to match.

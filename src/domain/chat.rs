@@ -71,9 +71,9 @@ pub struct Chat {
     pub(super) members: Arc<Vec<Member>>,
     pub(super) invites: Arc<Vec<Invite>>,
     pub(super) knocks: Vec<Knock>,
-    pub(super) recoveries: Vec<Recovery>,
+    pub(super) recoveries: Arc<Vec<Recovery>>,
     pub(super) accounts: Arc<Vec<Account>>,
-    pub(super) messages: Vector<Message>,
+    pub(super) messages: Vector<Arc<Message>>,
     pub(super) last_id: MessageId,
     pub(super) receipts: Vector<Receipt>,
     pub(super) ended_sessions: Vector<SessionDigest>,
@@ -88,7 +88,7 @@ pub struct Chat {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessagesAfter {
     /// Oldest first.
-    pub messages: Vec<Message>,
+    pub messages: Vec<Arc<Message>>,
     /// Id of the newest message in the chat: the reader's next cursor.
     pub last_id: MessageId,
     /// Number of messages after the cursor that are already deleted.
@@ -107,7 +107,7 @@ impl Chat {
             members: Arc::default(),
             invites: Arc::default(),
             knocks: Vec::new(),
-            recoveries: Vec::new(),
+            recoveries: Arc::default(),
             accounts: Arc::default(),
             messages: Vector::new(),
             last_id: 0,
@@ -130,9 +130,9 @@ impl Chat {
             members: kept.members.into(),
             invites: kept.invites.into(),
             knocks: kept.knocks,
-            recoveries: kept.recoveries,
+            recoveries: kept.recoveries.into(),
             accounts: kept.accounts.into(),
-            messages: kept.messages.into_iter().collect(),
+            messages: kept.messages.into_iter().map(Arc::new).collect(),
             last_id: kept.last_id,
             receipts: kept.receipts.into_iter().collect(),
             ended_sessions: kept.ended_sessions.into_iter().collect(),
@@ -174,7 +174,7 @@ impl Chat {
 
     /// Returns the kept messages, oldest first.
     #[must_use]
-    pub fn messages(&self) -> &Vector<Message> {
+    pub fn messages(&self) -> &Vector<Arc<Message>> {
         &self.messages
     }
 
@@ -283,7 +283,7 @@ impl Chat {
         let deleted = self.last_id - self.messages.len() as u64;
         let seen = usize::try_from(after.saturating_sub(deleted)).unwrap_or(usize::MAX);
         MessagesAfter {
-            messages: (seen..self.messages.len()).map(|at| self.messages[at].clone()).collect(),
+            messages: (seen..self.messages.len()).map(|at| Arc::clone(&self.messages[at])).collect(),
             last_id: self.last_id,
             missed: deleted.saturating_sub(after),
         }

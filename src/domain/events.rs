@@ -123,7 +123,7 @@ pub enum Event {
     },
     /// A message was posted. Messages beyond the chat's history are deleted with the same event.
     MessagePosted {
-        message: Message,
+        message: Arc<Message>,
     },
     /// The chat ended. Stores delete everything of it.
     ChatEnded,
@@ -211,7 +211,7 @@ impl Chat {
                     account.role = *role;
                 }
                 if *role == Role::Guest {
-                    self.recoveries.retain(|recovery| recovery.member_id != *member_id);
+                    self.end_recovery(*member_id);
                 }
             }
             Event::MemberLeft { member_id, why, at } => self.free_seat(*member_id, *why, *at),
@@ -244,15 +244,14 @@ impl Chat {
                 before.iter().flatten().for_each(|session| self.remember_ended_session(session.digest));
             }
             Event::RecoverySet { recovery } => {
-                self.recoveries.retain(|kept| kept.member_id != recovery.member_id);
-                if self.recoveries.len() >= MAX_RECOVERIES {
-                    self.recoveries.remove(0);
+                self.end_recovery(recovery.member_id);
+                let recoveries = Arc::make_mut(&mut self.recoveries);
+                if recoveries.len() >= MAX_RECOVERIES {
+                    recoveries.remove(0);
                 }
-                self.recoveries.push(recovery.clone());
+                recoveries.push(recovery.clone());
             }
-            Event::RecoveryEnded { member_id } => {
-                self.recoveries.retain(|recovery| recovery.member_id != *member_id);
-            }
+            Event::RecoveryEnded { member_id } => self.end_recovery(*member_id),
             Event::Registered { account } => Arc::make_mut(&mut self.accounts).push(account.clone()),
             Event::Knocked { knock } => self.knocks.push(knock.clone()),
             Event::KnockDecided { knock_id, status, expires_at } => self.decide_knock(*knock_id, *status, *expires_at),
@@ -266,6 +265,10 @@ impl Chat {
         Arc::make_mut(&mut self.members).iter_mut().find(|member| member.id == id)
     }
 
+    fn end_recovery(&mut self, member_id: MemberId) {
+        Arc::make_mut(&mut self.recoveries).retain(|recovery| recovery.member_id != member_id);
+    }
+
     fn free_seat(&mut self, member_id: MemberId, why: Departure, at: Timestamp) {
         let Some(seat) = self.members.iter().position(|member| member.id == member_id) else {
             return;
@@ -274,7 +277,7 @@ impl Chat {
         self.receipts.retain(|receipt| receipt.member_id != member_id);
         self.knocks.retain(|knock| knock.member_id() != member_id);
         if why != Departure::Expired {
-            self.recoveries.retain(|recovery| recovery.member_id != member_id);
+            self.end_recovery(member_id);
         }
         member.sessions.iter().for_each(|session| self.remember_ended_session(session.digest));
         // In a chat with accounts, several members may have joined from one browser.
@@ -309,7 +312,7 @@ impl Chat {
         }
     }
 
-    fn keep_message(&mut self, message: &Message) {
+    fn keep_message(&mut self, message: &Arc<Message>) {
         self.last_id = message.id;
         if message.member_id == MemberId::ANONYMOUS {
             self.vacant_since = self.vacant_since.max(message.sent_at);
@@ -325,7 +328,7 @@ impl Chat {
                 self.receipts.pop_front();
             }
         }
-        self.messages.push_back(message.clone());
+        self.messages.push_back(Arc::clone(message));
         let history = self.settings.as_ref().map_or(0, |settings| settings.history as usize);
         while self.messages.len() > history {
             self.messages.pop_front();

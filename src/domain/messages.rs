@@ -35,7 +35,7 @@ impl MessageText {
         if text.len() > Self::MAX_BYTES {
             return invalid(format!("must have at most {} bytes", Self::MAX_BYTES));
         }
-        if text::graphemes_up_to(&text, Self::MAX_GRAPHEMES) > Self::MAX_GRAPHEMES {
+        if text::is_longer_than(&text, Self::MAX_GRAPHEMES) {
             return invalid(format!("must have at most {} characters", Self::MAX_GRAPHEMES));
         }
         Ok(Self(text.into()))
@@ -96,20 +96,20 @@ impl Chat {
     /// Returns the message that this member already posted with `client_id`, if that is still remembered. If the
     /// message itself is deleted, the result has the repeated request's `text`.
     #[must_use]
-    pub fn posted_before(&self, member_id: MemberId, client_id: ClientId, text: &MessageText) -> Option<Message> {
+    pub fn posted_before(&self, member_id: MemberId, client_id: ClientId, text: &MessageText) -> Option<Arc<Message>> {
         let receipt =
             self.receipts().iter().find(|receipt| receipt.member_id == member_id && receipt.client_id == client_id)?;
         let kept = self.messages().iter().find(|message| message.id == receipt.message_id);
         kept.cloned().or_else(|| {
             let author = self.members.iter().find(|member| member.id == member_id)?;
-            Some(Message {
+            Some(Arc::new(Message {
                 id: receipt.message_id,
                 member_id,
                 username: author.username.clone(),
                 text: text.clone(),
                 sent_at: receipt.sent_at,
                 client_id: Some(client_id),
-            })
+            }))
         })
     }
 
@@ -120,8 +120,9 @@ impl Chat {
         text: &MessageText,
         client_id: Option<ClientId>,
         now: Timestamp,
-    ) -> Message {
-        Message { id: self.next_message_id(), member_id, username, text: text.clone(), sent_at: now, client_id }
+    ) -> Arc<Message> {
+        let (id, text) = (self.next_message_id(), text.clone());
+        Arc::new(Message { id, member_id, username, text, sent_at: now, client_id })
     }
 }
 

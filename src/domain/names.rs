@@ -124,7 +124,7 @@ fn parse(field: &'static str, input: &str, max_graphemes: usize) -> Result<Strin
     if !text::is_visible(&line) {
         return invalid("must not be empty".into());
     }
-    if line.len() > MAX_BYTES || text::graphemes_up_to(&line, max_graphemes) > max_graphemes {
+    if line.len() > MAX_BYTES || text::is_longer_than(&line, max_graphemes) {
         return invalid(format!("must have at most {max_graphemes} characters"));
     }
     Ok(line)

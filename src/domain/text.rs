@@ -29,9 +29,10 @@ pub(super) fn graphemes(text: &str) -> impl Iterator<Item = &str> {
     text.graphemes(true)
 }
 
-/// Counts the characters that people see (extended grapheme clusters); stops at `limit + 1`.
-pub(super) fn graphemes_up_to(text: &str, limit: usize) -> usize {
-    text.graphemes(true).take(limit + 1).count()
+/// Whether the text has more than `limit` characters as people see them (extended grapheme clusters).
+pub(super) fn is_longer_than(text: &str, limit: usize) -> bool {
+    // Each character has at least one byte.
+    text.len() > limit && graphemes(text).nth(limit).is_some()
 }
 
 /// Whether the text has a visible character.

@@ -24,10 +24,16 @@ impl<S: Send + Sync> FromRequestParts<S> for MaybeMember {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        if !parts.headers.contains_key(header::AUTHORIZATION) {
+        Self::read(&parts.headers)
+    }
+}
+
+impl MaybeMember {
+    pub(super) fn read(headers: &HeaderMap) -> Result<Self, Failure> {
+        if !headers.contains_key(header::AUTHORIZATION) {
             return Ok(Self::Anonymous);
         }
-        Ok(Self::Member(session_token(&parts.headers)?))
+        Ok(Self::Member(session_token(headers)?))
     }
 }
 

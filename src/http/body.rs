@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use serde::Deserializer;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -32,7 +32,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for RequestBody<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let is_form = has_type(&request, FORM);
+        let is_form = has_type(request.headers(), FORM);
         Ok(Self(parse(&read(request, state).await?, is_form, FieldNames::Exact)?))
     }
 }
@@ -41,7 +41,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalR
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let is_form = has_type(&request, FORM);
+        let is_form = has_type(request.headers(), FORM);
         let bytes = read(request, state).await?;
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self(T::default()));
@@ -54,7 +54,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for AnyCaseBody<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let is_form = has_type(&request, FORM);
+        let is_form = has_type(request.headers(), FORM);
         let bytes = read(request, state).await?;
         let is_empty = bytes.iter().all(u8::is_ascii_whitespace);
         Ok(Self(parse(if is_empty { b"{}" } else { &bytes }, is_form && !is_empty, FieldNames::AnyCase)?))
@@ -65,10 +65,15 @@ impl<S: Send + Sync> FromRequest<S> for MessageBody {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let (is_plain, is_form) = (has_type(&request, "text/plain"), has_type(&request, FORM));
-        let bytes = read(request, state).await?;
-        if !is_plain {
-            return Ok(Self(parse(&bytes, is_form, FieldNames::Exact)?));
+        let headers = request.headers().clone();
+        Self::read(&headers, read(request, state).await?)
+    }
+}
+
+impl MessageBody {
+    pub(super) fn read(headers: &HeaderMap, bytes: Bytes) -> Result<Self, Failure> {
+        if !has_type(headers, "text/plain") {
+            return Ok(Self(parse(&bytes, has_type(headers, FORM), FieldNames::Exact)?));
         }
         let text = String::from_utf8(bytes.into())
             .map_err(|_| Problem::unreadable("The request body is not UTF-8.").about_field("text"))?;
@@ -86,8 +91,8 @@ impl<S: Send + Sync> FromRequest<S> for MessageBody {
 
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
-fn has_type(request: &Request, media_type: &str) -> bool {
-    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+fn has_type(headers: &HeaderMap, media_type: &str) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let given = content_type.and_then(|value| value.split(';').next());
     given.is_some_and(|given| given.trim().eq_ignore_ascii_case(media_type))
 }

@@ -223,7 +223,7 @@ async fn post_message(
 ) -> HandlerResult<(StatusCode, Json<ChatroomMessage>)> {
     let text = MessageText::parse(&request.content).map_err(|refusal| refusal.of_field("content"))?;
     let posted = service.post_to_open_chat(caller, chat_id, &token, text).await?;
-    Ok((StatusCode::CREATED, Json((&posted.message).into())))
+    Ok((StatusCode::CREATED, Json((&*posted.message).into())))
 }
 
 /// Enter a chatroom.

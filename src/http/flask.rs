@@ -161,7 +161,7 @@ async fn get_conversation(
 ) -> HandlerResult<Json<Vec<String>>> {
     let read = service.read_publicly(chat_id, 0).await?;
     let extra = read.messages.len().saturating_sub(CONVERSATION);
-    Ok(Json(read.messages[extra..].iter().map(line).collect()))
+    Ok(Json(read.messages[extra..].iter().map(|message| line(message)).collect()))
 }
 
 /// Post a message to the room.

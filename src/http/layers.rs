@@ -4,27 +4,32 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::hash::{BuildHasher as _, RandomState};
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Body, HttpBody as _};
-use axum::extract::{OriginalUri, Request};
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::{ConnectInfo, OriginalUri, Request};
 use axum::http::header::{self, HeaderName, HeaderValue};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
 use tower::Service as _;
 use uuid::{Builder, Uuid};
 
 use super::calls::{Address, Calls, name_methods, with_path};
+use super::native::DirectCall;
 use super::problem::{Failure, HandlerResult};
-use super::{Limits, origin};
+use super::{AppState, origin};
 use crate::config::Config;
+use crate::service::Service;
 use crate::wire::{Code, Problem};
 
 /// Maximum size of a request body.
@@ -39,58 +44,107 @@ pub struct Site(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     calls: Calls,
-    config: Arc<Config>,
     routes: Router,
+    direct_route: Arc<str>,
+    service: Service,
+    config: Arc<Config>,
+    body_timeout: Duration,
     request_ids: RequestIds,
 }
 
+/// The work of a handler. It stays where it is, because it is some KiB long, and each function would copy it.
+type Answering<'a> = Pin<&'a mut (dyn Future<Output = HandlerResult<Response>> + Send)>;
+
+/// What is known of a request before it is answered.
+struct Asked {
+    method: Method,
+    uri: Uri,
+    /// The pattern of its path.
+    route: Arc<str>,
+}
+
 impl Site {
-    pub(super) fn new(routes: Router, calls: Calls, config: Arc<Config>) -> Self {
-        Self(Arc::new(Inner { calls, config, routes, request_ids: RequestIds::default() }))
+    /// `body_timeout` is the time limit for the body of a request.
+    pub(super) fn new(state: AppState, routes: Router, calls: Calls, body_timeout: Duration) -> Self {
+        let AppState { service, config, .. } = state;
+        let (direct_route, request_ids) = (DirectCall::ROUTE.into(), RequestIds::default());
+        Self(Arc::new(Inner { calls, routes, direct_route, service, config, body_timeout, request_ids }))
     }
 
-    /// Answers a request, to which the server has added the peer's address ([`axum::extract::ConnectInfo`] of a
-    /// [`std::net::SocketAddr`]).
+    /// Answers a request from `peer`.
     ///
-    /// This is one function, because each layer of a router boxes a future and clones the routes for every request.
-    pub async fn answer(&self, mut request: Request) -> Response {
-        let Inner { calls, config, routes, request_ids } = &*self.0;
-        let begin = tracing::enabled!(tracing::Level::DEBUG).then(Instant::now);
-        let (method, asked) = (request.method().clone(), request.uri().clone());
-        let Address { route, path, others } = calls.find(asked.path(), &method);
-        if let Some(uri) = path.and_then(|path| with_path(&asked, &path)) {
+    /// What happens around a request is in functions, because each layer of a router boxes a future and clones the
+    /// routes for every request. The future is boxed, because the server keeps room for it as long as the connection
+    /// is open.
+    pub fn answer(&self, request: Request, peer: SocketAddr) -> BoxFuture<'static, Response> {
+        let site = self.clone();
+        match DirectCall::of(&request) {
+            Some(call) => Box::pin(async move { site.answer_directly(call, request, peer).await }),
+            None => Box::pin(async move { site.answer_by_route(request, peer).await }),
+        }
+    }
+
+    async fn answer_directly(&self, call: DirectCall, request: Request, peer: SocketAddr) -> Response {
+        let Inner { direct_route, service, config, body_timeout, .. } = &*self.0;
+        let asked = Asked::of(&request, Arc::clone(direct_route));
+        let answer = pin!(async {
+            let (parts, body) = request.into_parts();
+            let body = read_body(&parts.headers, body, *body_timeout).await?;
+            let caller = origin::caller(peer, &parts.headers, &config.trusted_proxies);
+            call.answer(service.clone(), caller, parts, body).await
+        });
+        self.answer_with(asked, answer).await
+    }
+
+    async fn answer_by_route(&self, mut request: Request, peer: SocketAddr) -> Response {
+        let Inner { calls, routes, config, body_timeout, .. } = &*self.0;
+        let Address { route, path, others } = calls.find(request.uri().path(), request.method());
+        let asked = Asked::of(&request, route);
+        if let Some(uri) = path.and_then(|path| with_path(&asked.uri, &path)) {
             *request.uri_mut() = uri;
-            request.extensions_mut().insert(OriginalUri(asked.clone()));
+            request.extensions_mut().insert(OriginalUri(asked.uri.clone()));
         }
-        let answer = async {
-            let mut request = read_body(request).await?;
-            origin::note_caller(&mut request, &config.trusted_proxies);
-            let Ok(response) = routes.clone().call(request).await;
-            Ok(response)
-        };
-        let id = request_ids.next();
+        let answer = pin!(async {
+            let (mut parts, body) = request.into_parts();
+            let body = read_body(&parts.headers, body, *body_timeout).await?;
+            parts.extensions.insert(ConnectInfo(peer));
+            parts.extensions.insert(origin::caller(peer, &parts.headers, &config.trusted_proxies));
+            let Ok(response) = routes.clone().call(Request::from_parts(parts, Body::from(body))).await;
+            let is_refused = response.status() == StatusCode::METHOD_NOT_ALLOWED;
+            Ok(if is_refused { name_methods(&response, others) } else { response })
+        });
+        self.answer_with(asked, answer).await
+    }
+
+    /// Answers with `answer`, logs what must be logged, and adds the headers of every response.
+    async fn answer_with(&self, asked: Asked, answer: Answering<'_>) -> Response {
+        let begin = tracing::enabled!(tracing::Level::DEBUG).then(Instant::now);
+        let Asked { method, uri, route } = asked;
+        let id = self.0.request_ids.next();
+        let is_head = method == Method::HEAD;
         // The log names the route's pattern and never the address, which may contain what must not be logged.
-        let logged = LoggedRequest {
-            method: method.clone(),
-            route: Arc::clone(&route),
-            id: id.clone(),
-            has_logged_failure: Cell::new(false),
+        let logged = LoggedRequest { method, route, id: id.clone(), has_logged_failure: Cell::new(false) };
+        let answer = async {
+            let response = explain_failures(answer, &id).await;
+            if let Some(begin) = begin {
+                log_answer(response.status(), begin);
+            }
+            response
         };
-        let mut response = LOGGED_REQUEST.scope(logged, explain_failures(answer, &id)).await;
-        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-            response = name_methods(&response, others);
-        }
-        if method == Method::HEAD {
+        let mut response = LOGGED_REQUEST.scope(logged, answer).await;
+        if is_head {
             // The routes leave their bodies out themselves.
             response = response.map(|_| Body::empty());
         }
-        add_headers(response.headers_mut(), &id);
-        make_location_relative(asked.path(), &mut response);
-        if let Some(begin) = begin {
-            let (status, took_ms) = (response.status().as_u16(), begin.elapsed().as_millis());
-            tracing::debug!(%method, %route, ?id, status, took_ms, "answered");
-        }
+        make_location_relative(uri.path(), &mut response);
+        add_headers(response.headers_mut(), id);
         response
+    }
+}
+
+impl Asked {
+    fn of(request: &Request, route: Arc<str>) -> Self {
+        Self { method: request.method().clone(), uri: request.uri().clone(), route }
     }
 }
 
@@ -112,31 +166,19 @@ impl RequestIds {
     }
 }
 
-/// Time limit for the body of this request.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct BodyTimeout(pub(super) Duration);
-
-impl Default for BodyTimeout {
-    fn default() -> Self {
-        Self(Limits::BODY_TIMEOUT)
-    }
-}
-
 /// Reads the body before the handler runs, so that all handlers, server functions included, refuse a body that is too
 /// large, too slow or cut off in the same way.
-async fn read_body(request: Request) -> HandlerResult<Request> {
-    let announced = request.headers().get(header::CONTENT_LENGTH);
+async fn read_body(headers: &HeaderMap, body: Body, time_limit: Duration) -> HandlerResult<Bytes> {
+    let announced = headers.get(header::CONTENT_LENGTH);
     let length = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
         return Err(payload_too_large());
     }
-    if request.body().is_end_stream() {
-        return Ok(request);
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
     }
-    let (parts, body) = request.into_parts();
-    let BodyTimeout(patience) = parts.extensions.get().copied().unwrap_or_default();
-    match timeout(patience, Limited::new(body, MAX_BODY_BYTES).collect()).await {
-        Ok(Ok(body)) => Ok(Request::from_parts(parts, Body::from(body.to_bytes()))),
+    match timeout(time_limit, Limited::new(body, MAX_BODY_BYTES).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(payload_too_large()),
         Ok(Err(_)) => Err(Problem::unreadable("The request body is incomplete.").into()),
         Err(_) => Err(Problem::new(Code::RequestTimeout, "The request body took too long to arrive.").into()),
@@ -162,6 +204,13 @@ tokio::task_local! {
     static LOGGED_REQUEST: LoggedRequest;
 }
 
+fn log_answer(status: StatusCode, begin: Instant) {
+    LOGGED_REQUEST.with(|LoggedRequest { method, route, id, .. }| {
+        let (status, took_ms) = (status.as_u16(), begin.elapsed().as_millis());
+        tracing::debug!(%method, %route, ?id, status, took_ms, "answered");
+    });
+}
+
 /// Logs why the request in progress fails.
 pub(super) fn log_failure(cause: &str, message: &str) {
     let log = |LoggedRequest { method, route, id, has_logged_failure }: &LoggedRequest| {
@@ -179,7 +228,7 @@ fn has_logged_failure() -> bool {
 
 /// Logs a response that is a server error, unless its cause is in the log, and any panic. Replaces a panic, and any
 /// other response with status 500, with a problem.
-async fn explain_failures(answer: impl Future<Output = HandlerResult<Response>>, id: &HeaderValue) -> Response {
+async fn explain_failures(answer: Answering<'_>, id: &HeaderValue) -> Response {
     let answer = AssertUnwindSafe(answer).catch_unwind().await;
     match answer.map(IntoResponse::into_response) {
         Ok(response) => {
@@ -216,8 +265,8 @@ fn make_location_relative(asked: &str, response: &mut Response) {
 /// The content security policy of every response that is not a page: it may load nothing.
 const BARE_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
-fn add_headers(headers: &mut HeaderMap, id: &HeaderValue) {
-    headers.insert(REQUEST_ID, id.clone());
+fn add_headers(headers: &mut HeaderMap, id: HeaderValue) {
+    headers.insert(REQUEST_ID, id);
     let mut set = |name: HeaderName, value: HeaderValue| {
         headers.entry(name).or_insert(value);
     };

@@ -25,6 +25,7 @@ mod silly;
 mod sse;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRef;
 use axum::http::Method;
@@ -62,11 +63,15 @@ impl FromRef<AppState> for LeptosOptions {
 /// Builds the site: the API, its documents, the pages and their files.
 #[must_use]
 pub fn site(state: AppState) -> Site {
+    site_within(state, Limits::BODY_TIMEOUT)
+}
+
+/// [`site`] with a time limit for the body of a request.
+fn site_within(state: AppState, body_timeout: Duration) -> Site {
     let (api, document) = openapi::routes().split_for_parts();
     let routes = api.merge(docs::routes(&document::complete(&document))).merge(pages::routes(&state));
     openapi::prepare();
     let docs = (docs::PATH.to_owned(), vec![Method::GET, Method::HEAD]);
     let others = pages::paths().chain([docs]).chain(pages::server_functions());
-    let config = Arc::clone(&state.config);
-    Site::new(routes.with_state(state), Calls::new(&document, others), config)
+    Site::new(state.clone(), routes.with_state(state), Calls::new(&document, others), body_timeout)
 }

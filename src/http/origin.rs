@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri, Request};
+use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{Extensions, HeaderMap, Uri, header};
@@ -14,11 +14,9 @@ use crate::config::plain_folder;
 use crate::service::Caller;
 use crate::wire::{Code, Problem};
 
-/// Stores the caller's address, which the limits count: the peer's, or the one that a trusted proxy forwards.
-pub(super) fn note_caller(request: &mut Request, trusted_proxies: &[IpNet]) {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().expect("each request has its peer's address");
-    let address = client_address(peer.0.ip(), request.headers(), trusted_proxies);
-    request.extensions_mut().insert(Caller::from(address));
+/// Returns the caller, whom the limits count: the peer, or the client that a trusted proxy names.
+pub(super) fn caller(peer: SocketAddr, headers: &HeaderMap, trusted_proxies: &[IpNet]) -> Caller {
+    client_address(peer.ip(), headers, trusted_proxies).into()
 }
 
 /// The site's public URL, without a slash at its end: `https://chat.example`, or `https://example.org/chat`.

@@ -185,8 +185,13 @@ impl ActiveChat {
         let mut state = self.state.write();
         if change.before == state.chat.revision() {
             state.chat = change.after;
-            state.track_members(now);
-            state.publish(Broadcast::Changed(PublishedEvents::new(&change.events)));
+            // Expired members leave with an event, so posts alone change no presence.
+            if !change.events.iter().all(|event| matches!(event, Event::MessagePosted { .. })) {
+                state.track_members(now);
+            }
+            if state.broadcasts.receiver_count() > 0 {
+                state.publish(Broadcast::Changed(PublishedEvents::new(&change.events)));
+            }
         } else {
             // Another node committed in between: its changes are in the state, but not among these events.
             state.reload(change.after, now);

@@ -260,6 +260,6 @@ impl Drop for Follower {
     }
 }
 
-fn posted(message: Message) -> SharedEvent {
+fn posted(message: Arc<Message>) -> SharedEvent {
     SharedEvent::new(Event::MessagePosted { message })
 }

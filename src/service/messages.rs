@@ -1,5 +1,7 @@
 //! Messages: read and posted.
 
+use std::sync::Arc;
+
 use super::{Result, Service};
 use crate::domain::{
     ChatId, ClientId, Command, Event, Message, MessageId, MessageText, MessagesAfter, Randomness, Refusal,
@@ -9,7 +11,7 @@ use crate::domain::{
 /// A message, and whether this call created it.
 #[derive(Debug)]
 pub struct Posted {
-    pub message: Message,
+    pub message: Arc<Message>,
     pub is_new: bool,
 }
 
@@ -48,16 +50,17 @@ impl Service {
         text: MessageText,
         client_id: Option<ClientId>,
     ) -> Result<Posted> {
-        self.query(chat_id, |state, now| {
+        let active_chat = self.active_chat(chat_id).await?;
+        self.query_in(&active_chat, chat_id, |state, now| {
             let author = state.chat.authenticate(by, now)?.id;
             state.touch_presence(author, now);
             self.limit(|limits| limits.check_post(author))
         })
         .await?;
         let command = Command::Post { by, text: text.clone(), client_id };
-        let events = self.execute(chat_id, command, Randomness::NONE).await?;
+        let events = self.execute_in(active_chat, chat_id, command, Randomness::NONE).await?;
         let new = events.iter().find_map(|event| match event {
-            Event::MessagePosted { message } => Some(message.clone()),
+            Event::MessagePosted { message } => Some(Arc::clone(message)),
             _ => None,
         });
         if let Some(message) = new {

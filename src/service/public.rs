@@ -1,5 +1,7 @@
 //! Access without a session, in chats that allow it.
 
+use std::sync::Arc;
+
 use super::{Caller, Posted, Result, Service};
 use crate::domain::{
     Admission, ChatId, ChatName, ClientId, Command, Event, InviteKey, MessageId, MessageText, MessagesAfter,
@@ -63,7 +65,7 @@ impl Service {
         self.limit(|limits| limits.check_post_publicly(caller))?;
         let events = self.execute(chat_id, Command::PostPublicly { text }, Randomness::NONE).await?;
         let message = events.iter().find_map(|event| match event {
-            Event::MessagePosted { message } => Some(message.clone()),
+            Event::MessagePosted { message } => Some(Arc::clone(message)),
             _ => None,
         });
         Ok(Posted { message: message.ok_or(Refusal::NotFound("message"))?, is_new: true })

@@ -127,7 +127,16 @@ impl Service {
         command: Command,
         randomness: Randomness,
     ) -> Result<Arc<[Event]>> {
-        let active_chat = self.active_chat(chat_id).await?;
+        self.execute_in(self.active_chat(chat_id).await?, chat_id, command, randomness).await
+    }
+
+    pub(super) async fn execute_in(
+        &self,
+        active_chat: Arc<ActiveChat>,
+        chat_id: ChatId,
+        command: Command,
+        randomness: Randomness,
+    ) -> Result<Arc<[Event]>> {
         let (reply, answer) = oneshot::channel();
         if active_chat.queue.add(QueuedCommand { command, randomness, reply }) {
             let mut writing = Box::pin(self.clone().write(chat_id, active_chat));

@@ -82,7 +82,7 @@ impl ChatroomMessages {
     #[must_use]
     pub fn new(hash_key: Uuid, name: Option<&ChatName>, read: &MessagesAfter) -> Self {
         let name = name.map(|name| name.as_str().to_owned());
-        let messages = read.messages.iter().map(ChatroomMessage::from).collect();
+        let messages = read.messages.iter().map(|message| ChatroomMessage::from(&**message)).collect();
         Self { name, hash_key, messages, last_id: read.last_id, missed: read.missed }
     }
 }

@@ -125,7 +125,7 @@ impl LiveEvent {
     #[must_use]
     pub fn of(event: &Event) -> Option<Self> {
         Some(match event {
-            Event::MessagePosted { message } => Self::Message { message: message.into() },
+            Event::MessagePosted { message } => Self::Message { message: (&**message).into() },
             Event::MemberJoined { member } => Self::MemberJoined { member: member.into() },
             Event::MemberLeft { member_id, why, .. } => {
                 Self::MemberLeft { member_id: member_id.as_uuid(), reason: *why }

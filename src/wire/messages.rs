@@ -85,7 +85,7 @@ impl From<ChatroomMessage> for Message {
 impl From<&domain::MessagesAfter> for Messages {
     fn from(unseen: &domain::MessagesAfter) -> Self {
         Self {
-            messages: unseen.messages.iter().map(Message::from).collect(),
+            messages: unseen.messages.iter().map(|message| Message::from(&**message)).collect(),
             last_id: unseen.last_id,
             missed: unseen.missed,
         }

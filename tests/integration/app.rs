@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use leptos::config::LeptosOptions;
@@ -149,9 +148,8 @@ impl TestApp {
     }
 
     /// Sends a request from `address`, and returns the answer with its body unread.
-    pub async fn respond(&self, address: IpAddr, mut request: Request<Body>) -> Response<Body> {
-        request.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 40_000))));
-        self.site.answer(request).await
+    pub async fn respond(&self, address: IpAddr, request: Request<Body>) -> Response<Body> {
+        self.site.answer(request, SocketAddr::from((address, 40_000))).await
     }
 
     pub fn call(&self, method: Method, path: impl Into<String>) -> Call<'_> {

@@ -90,13 +90,6 @@ pub(crate) async fn recover(chat_id: Uuid, recovery_code: String, username: Stri
     in_time(async { read(send(request, Some(&body)).await?).await }).await
 }
 
-/// Loads a file of the page into the browser's cache. If that fails, the page that needs the file loads it itself.
-pub(crate) async fn fetch_file(address: &str) {
-    if let Ok(response) = RequestBuilder::new(address).send().await {
-        let _ = response.binary().await;
-    }
-}
-
 /// Parses a frame of the stream. Returns `None` for an event that only a newer server knows.
 pub(crate) fn read_event(frame: Frame) -> Option<LiveEvent> {
     match frame {

@@ -49,10 +49,13 @@ pub(crate) fn set_state(text: &str) {
     }
 }
 
-/// Returns the addresses of the page's script and of its WebAssembly, from the links that preload them.
-pub(crate) fn own_files() -> impl Iterator<Item = String> {
-    let links = ["link[rel=modulepreload]", "link[rel=preload][as=fetch]"];
-    links.into_iter().filter_map(|link| document().query_selector(link).ok().flatten()?.get_attribute("href"))
+/// Lets the file with the pages of a chat replace this page. Returns `false` if this page cannot load it.
+pub(crate) fn open_chat_file() -> bool {
+    let cancelable = web_sys::EventInit::new();
+    cancelable.set_cancelable(true);
+    let event = web_sys::Event::new_with_event_init_dict("open-chat", &cancelable);
+    // The script of the page cancels the event when it loads the file.
+    event.is_ok_and(|event| window().dispatch_event(&event) == Ok(false))
 }
 
 /// Loads the document again, at the page's address.
@@ -173,11 +176,6 @@ pub(crate) fn entry_link(admission: Admission, chat_id: uuid::Uuid) -> Option<St
 pub(crate) fn chosen(name: &str) -> Option<String> {
     let chosen = document().query_selector(&format!("input[name={name}]:checked")).ok().flatten()?;
     Some(chosen.unchecked_into::<HtmlInputElement>().value())
-}
-
-/// Whether an input of the page has the focus.
-pub(crate) fn is_typing() -> bool {
-    document().query_selector("input:focus").is_ok_and(|input| input.is_some())
 }
 
 /// Removes the element with this id, and returns its text.

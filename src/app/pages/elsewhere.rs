@@ -1,12 +1,11 @@
 //! The two files of the page's code, and the way from one to the other.
 
-use std::cell::Cell;
 use std::time::Duration;
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
-use crate::app::client::{api, browser, storage};
+use crate::app::client::{browser, storage};
+use crate::app::texts;
 
 /// The first part of the paths of the pages in the second file.
 const CHAT_PAGES: [&str; 4] = ["chat", "chatrooms", "room", "sessions"];
@@ -22,32 +21,10 @@ pub(in crate::app) fn file_of(path: &str, output_name: &str, is_watched: bool) -
     format!("{output_name}{part}")
 }
 
-/// Returns a function that loads the file with the pages of a chat into the browser's cache. The page calls it when the
-/// user begins to fill in its form; if that was before hydration, the file is loaded at once.
-pub(super) fn use_chat_file() -> impl Fn() + Copy {
-    Effect::new(|| {
-        if browser::is_typing() {
-            fetch_chat_file();
-        }
-    });
-    fetch_chat_file
-}
-
-fn fetch_chat_file() {
-    thread_local! {
-        static IS_FETCHED: Cell<bool> = const { Cell::new(false) };
-    }
-    if !crate::HAS_CHAT_PAGES && !IS_FETCHED.replace(true) {
-        // The preloads of this page say where its own files are.
-        for file in browser::own_files() {
-            spawn_local(async move { api::fetch_file(&chat_file(&file)).await });
-        }
-    }
-}
-
-/// `pkg/watch-party.js` becomes `pkg/watch-party-chat.js`.
-fn chat_file(own: &str) -> String {
-    own.rsplit_once('.').map_or_else(String::new, |(name, extension)| format!("{name}{CHAT}.{extension}"))
+/// Returns the name of the file that replaces `file` when the user goes to a chat; `None` if `file` contains all pages of a
+/// chat.
+pub(in crate::app) fn chat_file_after(file: &str, output_name: &str, is_watched: bool) -> Option<String> {
+    (file == output_name && !is_watched).then(|| format!("{file}{CHAT}"))
 }
 
 /// Returns a page of the first file, or of what loads it if this is the other file.
@@ -64,17 +41,21 @@ pub(in crate::app) fn in_chat_file<V: IntoView + 'static>(
     move || if crate::HAS_CHAT_PAGES { page().into_any() } else { load() }
 }
 
-/// Loads the document at the page's new address, with the file of its page.
+/// Replaces this file by the one with the page at the new address: a chat's file takes over the document, and the other
+/// loads it again.
 fn load() -> AnyView {
     // The router sets the address after it has shown the page.
     Effect::new(|| {
-        let reload = || {
+        let leave = || {
             storage::hand_over();
-            browser::reload();
+            if !browser::open_chat_file() {
+                browser::reload();
+            }
         };
-        let _ = set_timeout(reload, Duration::ZERO);
+        let _ = set_timeout(leave, Duration::ZERO);
     });
-    view! { <main class="page"></main> }.into_any()
+    let text = if crate::HAS_CHAT_PAGES { "" } else { texts::OPENING_CHAT };
+    view! { <main class="page"><p class="hint">{text}</p></main> }.into_any()
 }
 
 #[cfg(test)]
@@ -87,6 +68,9 @@ mod tests {
             assert_eq!(file_of(path, "app", false), file, "{path}");
             assert_eq!(file_of(path, "app", true), "app");
         }
-        assert_eq!(chat_file("https://example.org/a.b/pkg/app.js"), "https://example.org/a.b/pkg/app-chat.js");
+        for (file, after) in [("app", Some("app-chat")), ("app-chat", None)] {
+            assert_eq!(chat_file_after(file, "app", false).as_deref(), after);
+            assert_eq!(chat_file_after(file, "app", true), None);
+        }
     }
 }

@@ -7,7 +7,6 @@ use leptos::task::spawn_local;
 use leptos_meta::Title;
 
 use super::address::use_push;
-use super::elsewhere::use_chat_file;
 use crate::app::client::{api, browser, browser_sessions};
 use crate::app::components::{
     GeneralProblem, NumberField, OwnName, PageFrame, TextField, YourChats, remembered_username,
@@ -57,7 +56,6 @@ fn StartChat() -> impl IntoView {
     };
     Effect::new(read_admission);
     remembered_username(username);
-    let fetch_chat_file = use_chat_file();
     let push = use_push();
 
     let start = move |event: SubmitEvent| {
@@ -96,7 +94,7 @@ fn StartChat() -> impl IntoView {
     });
     // Before hydration, a script shows and hides the parts with `data-admissions`.
     view! {
-        <form class="card" method="post" data-early="" on:submit=start on:focusin=move |_| fetch_chat_file()>
+        <form class="card" method="post" data-early="" on:submit=start>
             // In an open chat, everyone picks a name when they join.
             <fieldset class="bare" data-admissions=admissions(|rules| !rules.is_open) disabled=is_open hidden=is_open>
                 <TextField name="username" label=texts::YOUR_NAME node=username problem autocomplete="nickname" is_required=true/>

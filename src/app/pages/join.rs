@@ -12,7 +12,6 @@ use leptos_router::hooks::{use_location, use_query_map};
 use uuid::Uuid;
 
 use super::address::{chat_in_address, use_replace};
-use super::elsewhere::use_chat_file;
 use crate::app::client::api::{self, ChatApi, held_seat};
 use crate::app::client::events::listen;
 use crate::app::client::storage::{self, SavedKnock};
@@ -57,7 +56,6 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
     let step = RwSignal::new(Step::AskName);
     let is_joining = RwSignal::new(false);
     remembered_username(username);
-    let fetch_chat_file = use_chat_file();
     let replace = use_replace();
     let query = use_query_map();
     // Whether the visitor is redirected because of this refusal.
@@ -168,7 +166,7 @@ fn JoinChat(chat_id: Uuid) -> impl IntoView {
             Step::AskName => view! {
                 <p class="lead">{texts::join::LEAD}</p>
                 <form class="card" method="post" data-early="" data-seat=storage::chat_key(chat_id)
-                    data-join=storage::join_key(chat_id) on:submit=join on:focusin=move |_| fetch_chat_file()>
+                    data-join=storage::join_key(chat_id) on:submit=join>
                     <TextField name="username" label=texts::YOUR_NAME node=username problem autocomplete="nickname" is_required=true/>
                     <p class="hint" hidden=move || !asks_first.get()>{texts::join::ASKS_FIRST}</p>
                     // Scripts fill these before the browser sends the form. Only the browser knows the key.

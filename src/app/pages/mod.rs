@@ -1,5 +1,5 @@
-//! The pages. Each is in one of two files of WebAssembly: those on which people arrive, and those of a chat. Between the
-//! files, a navigation loads the document again.
+//! The pages. Each is in one of two files of WebAssembly: those on which people arrive, and those of a chat. The
+//! file of the chat replaces the other in the document; on the way back, the document is loaded again.
 
 mod address;
 mod chat;
@@ -13,7 +13,7 @@ mod public_chat;
 mod session;
 
 pub(super) use chat::ChatPage;
-pub(super) use elsewhere::{file_of, in_chat_file, in_start_file};
+pub(super) use elsewhere::{chat_file_after, file_of, in_chat_file, in_start_file};
 pub(super) use home::HomePage;
 pub(super) use join::JoinPage;
 pub(super) use login::LoginPage;

@@ -10,7 +10,7 @@ mod sessions;
 
 use utoipa_axum::router::OpenApiRouter;
 
-pub(super) use messages::MAX_IDEMPOTENCY_KEY;
+pub(super) use messages::{DirectCall, MAX_IDEMPOTENCY_KEY};
 
 use super::AppState;
 

@@ -13,10 +13,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::body::HttpBody as _;
-use axum::extract::ConnectInfo;
+use axum::body::{Body, HttpBody as _};
 use axum::http::Request;
+use futures_util::FutureExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -24,8 +23,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::layers::BodyTimeout;
-use super::{AppState, Site, site};
+use super::{AppState, Site, site_within};
 use connections::{AnswerBody, Connections, Permit};
 use refusal::Refusals;
 use socket::Socket;
@@ -102,7 +100,7 @@ pub async fn serve_within(
 ) {
     let service = state.service.clone();
     let mut chores = chores::start(&service, limits.chore_interval);
-    let server = Server::new(limits, site(state));
+    let server = Server::new(limits, site_within(state, limits.body_timeout));
     tokio::select! {
         biased;
         () = shutdown => {}
@@ -170,22 +168,14 @@ impl Server {
     fn serve_connection(&self, stream: TcpStream, peer: SocketAddr, permit: Permit) {
         let connection = self.connections.open();
         let socket = Socket::new(stream, self.limits.write_timeout, connection.clone(), permit);
-        let body_timeout = BodyTimeout(self.limits.body_timeout);
         let (site, answering) = (self.site.clone(), connection.clone());
-        let answer = service_fn(move |mut request: Request<Incoming>| {
+        let answer = service_fn(move |request: Request<Incoming>| {
             answering.begin_request();
-            let has_body = !request.body().is_end_stream();
-            request.extensions_mut().insert(ConnectInfo(peer));
-            if has_body {
-                request.extensions_mut().insert(body_timeout);
-            }
-            let (site, connection) = (site.clone(), answering.clone());
-            let request = request.map(Body::new);
-            // Boxed, because hyper keeps room for this future as long as the connection is open, and it needs 7 KiB.
-            Box::pin(async move {
-                let answer = site.answer(request).await;
-                Ok::<_, Infallible>(answer.map(|body| AnswerBody::new(body, connection)))
-            })
+            let connection = answering.clone();
+            // An empty body of the server's own needs no memory.
+            let request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
+            let answer = site.answer(request, peer);
+            answer.map(|answer| Ok::<_, Infallible>(answer.map(|body| AnswerBody::new(body, connection))))
         });
         let served = self.protocol.serve_connection(TokioIo::new(socket), answer).with_upgrades();
         tokio::spawn(async move {

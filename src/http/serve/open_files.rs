@@ -16,7 +16,7 @@ pub fn connections_within(open_files: Option<u64>, asked: Option<usize>) -> usiz
     let wanted = asked.unwrap_or(Limits::MAX_CONNECTIONS);
     let Some(open_files) = open_files else { return wanted };
     // A response that is served from disk has a file open in addition to its connection.
-    let room = open_files.saturating_sub(RESERVED.max(open_files / 8)).max(1);
+    let room = open_files.saturating_sub(RESERVED.max(open_files / 16)).max(1);
     wanted.min(usize::try_from(room).unwrap_or(usize::MAX))
 }
 
@@ -27,7 +27,7 @@ mod tests {
     #[test]
     fn connections_leave_room_for_other_files() {
         let within = |open_files| connections_within(Some(open_files), None);
-        assert_eq!((within(16), within(256), within(1_024), within(20_000)), (1, 192, 896, 17_500));
+        assert_eq!((within(16), within(256), within(1_024), within(20_000)), (1, 192, 960, 18_750));
         assert_eq!(within(u64::MAX), Limits::MAX_CONNECTIONS);
         assert_eq!(connections_within(None, None), Limits::MAX_CONNECTIONS);
     }
@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn connections_are_limited_by_the_open_files_that_the_system_allows() {
         assert_eq!(connections_within(Some(1_024), Some(10)), 10);
-        assert_eq!(connections_within(Some(1_024), Some(100_000)), 896);
+        assert_eq!(connections_within(Some(1_024), Some(100_000)), 960);
         assert_eq!(connections_within(Some(1_000_000), Some(100_000)), 100_000);
         assert_eq!(connections_within(None, Some(100_000)), 100_000);
     }

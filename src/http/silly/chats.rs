@@ -98,9 +98,10 @@ pub(super) async fn read_chat(
             None => service.read_publicly(chat_id, 0).await,
         };
         let unseen = unseen.map_err(as_author)?;
-        return Ok(
-            Json(Conversation { messages: unseen.messages.iter().map(ChatMessage::from).collect() }).into_response()
-        );
+        return Ok(Json(Conversation {
+            messages: unseen.messages.iter().map(|message| ChatMessage::from(&**message)).collect(),
+        })
+        .into_response());
     }
     let token = token.ok_or_else(not_an_author)?;
     let follower = service.follow(caller, chat_id, &token, 0).await.map_err(as_author)?;
@@ -142,7 +143,7 @@ impl AuthorStream {
             let event = if let Update::Event(event) = &update { Some(&**event) } else { None };
             match event {
                 Some(Event::MessagePosted { message }) => {
-                    return Some(sse::event("message", &ChatMessage::from(message)));
+                    return Some(sse::event("message", &ChatMessage::from(&**message)));
                 }
                 Some(Event::Knocked { knock }) => self.next.push_back(knock.clone()),
                 Some(Event::KnockEnded { knock_id, .. }) => self.announced.retain(|announced| announced != knock_id),
@@ -178,5 +179,5 @@ pub(super) async fn post_message(
         None => service.post_publicly(caller, chat_id, text, None).await,
     };
     let posted = posted.map_err(as_author)?;
-    Ok((StatusCode::CREATED, Json(ChatMessage::from(&posted.message))))
+    Ok((StatusCode::CREATED, Json(ChatMessage::from(&*posted.message))))
 }
