@@ -2,10 +2,12 @@
 import type { Page } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
 import { delayWasm } from "../holding.ts";
+import { ChatPage } from "../pages/chat.ts";
 import { HomePage } from "../pages/home.ts";
 
 const FAILED = /The page couldn't start/;
 const WASM = "**/pkg/watch-party.wasm";
+const CHAT_WASM = "**/pkg/watch-party-chat.wasm";
 
 /** The page says what is wrong, and shows no button without a function. */
 async function saysWhy(page: Page, why: RegExp) {
@@ -78,6 +80,50 @@ test("a page that loads slowly says so, until it works", async ({ people }) => {
   answer();
   await new HomePage(page).isReady();
   await expect(slow).toBeHidden();
+});
+
+test("a chat is entered without loading another document, and the back button leads to the start page", async ({ people }) => {
+  const page = await people.newcomer();
+  const documents: string[] = [];
+  page.on("request", (request) => request.isNavigationRequest() && documents.push(request.url()));
+  const home = await new HomePage(page).open();
+  const ann = await home.startChat("Ann", "Movie night");
+  await ann.say("hello");
+  await ann.hasTexts(["hello"]);
+  expect(documents).toHaveLength(1);
+  await page.goBack();
+  await home.isReady();
+  await expect(home.yourChats).toContainText("Movie night");
+  await page.goForward();
+  await ann.isReady();
+  await ann.hasTexts(["hello"]);
+});
+
+test("a chat's file that could not be loaded in the background is loaded when the chat is entered", async ({ people }) => {
+  const page = await people.newcomer();
+  let tries = 0;
+  await page.route(CHAT_WASM, (route) => (++tries === 1 ? route.abort() : route.continue()));
+  const home = await new HomePage(page).open();
+  const failed = page.waitForEvent("requestfailed");
+  await home.username.fill("Ann");
+  await failed;
+  const ann = await home.startChat("Ann");
+  await ann.say("hello");
+  await ann.hasTexts(["hello"]);
+  expect(tries).toBe(2);
+});
+
+test("a chat whose file is missing says so, and opens after a reload", async ({ people }) => {
+  const page = await people.newcomer();
+  await page.route(CHAT_WASM, (route) => route.abort("blockedbyclient"));
+  const home = await new HomePage(page).open();
+  await home.username.fill("Ann");
+  await home.start.click();
+  await page.waitForURL(/\/chat\//);
+  await saysWhy(page, FAILED);
+  await page.unroute(CHAT_WASM);
+  await page.getByRole("button", { name: "Reload the page" }).click();
+  await new ChatPage(page).isReady();
 });
 
 test("each file of the page is loaded once", async ({ people }) => {

@@ -49,13 +49,15 @@
   var chatScript = link.dataset.chat && new URL(link.dataset.chat, document.baseURI).href;
   var chat;
 
-  // Returns a promise of the chat's module and its compiled WebAssembly.
+  // Returns a promise of the chat's module, ready to show the page.
   function loadChat() {
     if (chat) return chat;
     var compiled = fetch(chatScript.replace(/js$/, "wasm"))
       .then(function (answer) { return answer.arrayBuffer(); })
       .then(function (bytes) { return WebAssembly.compile(bytes); });
-    chat = Promise.all([import(chatScript), compiled]);
+    chat = Promise.all([import(chatScript), compiled]).then(function (loaded) {
+      return loaded[0].default({ module_or_path: loaded[1] }).then(function () { return loaded[0]; });
+    });
     // Entering the chat tries again.
     chat.catch(function () { chat = undefined; });
     return chat;
@@ -69,15 +71,13 @@
     if (!chatScript) return;
     event.preventDefault();
     loadChat()
-      .then(function (loaded) {
-        return loaded[0].default({ module_or_path: loaded[1] }).then(function () {
-          page.unmount();
-          page = loaded[0];
-          chatScript = undefined;
-          page.mount();
-          // It comes after the page, as in the server's HTML.
-          document.body.append(notice);
-        });
+      .then(function (module) {
+        page.unmount();
+        page = module;
+        chatScript = undefined;
+        page.mount();
+        // It comes after the page, as in the server's HTML.
+        document.body.append(notice);
       })
       .catch(function (error) {
         console.error(error);

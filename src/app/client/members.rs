@@ -6,6 +6,7 @@ use leptos::task::spawn_local;
 use uuid::Uuid;
 
 use super::api::{ApiResult, ChatApi, in_time};
+use super::connection::ConnectionStatus;
 use super::conversation::Conversation;
 use crate::domain::Role;
 use crate::wire::{ChangeMember, MemberList, Problem};
@@ -92,7 +93,10 @@ impl Conversation {
             }
         });
         if role == Role::Owner {
-            spawn_local(self.load_knocks());
+            // A stream that opens loads them too.
+            if self.connection_status.try_get_untracked() != Some(ConnectionStatus::Connecting) {
+                spawn_local(self.load_knocks());
+            }
             // An owner with an account returns with the password, and needs no code.
             if !roster.admission.rules().has_accounts {
                 self.get_recovery_code();

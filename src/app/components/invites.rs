@@ -49,8 +49,9 @@ pub(crate) fn Invites(
     Effect::new(move || {
         reload.track();
         // The list shows who joined with which link.
-        conversation.roster.track();
-        load();
+        if conversation.roster.with(Option::is_some) {
+            load();
+        }
     });
     let revoke = Callback::new(move |(invite_id, removes_members): (Uuid, bool)| {
         spawn_local(async move {

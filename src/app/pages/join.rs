@@ -197,6 +197,8 @@ fn WaitForOwner(
     let address = format!("{chat_id}/knocks/{}", knock.knock_id);
     // The connection may have died while the page was hidden.
     let woken = Trigger::new();
+    // The stream may report the end of the knock before the answer to the withdrawal arrives.
+    let is_withdrawing = StoredValue::new(false);
     browser::on_wake(move || woken.notify());
     Effect::new(move || {
         woken.track();
@@ -215,6 +217,7 @@ fn WaitForOwner(
             match answer {
                 KnockUpdate::Approved { session: Some(seat) } => let_in.try_run((seat, key)),
                 KnockUpdate::Declined => give_up.try_run(Notice::KnockDeclined),
+                _ if is_withdrawing.try_get_value() == Some(true) => give_up.try_run(Notice::KnockWithdrawn),
                 _ => give_up.try_run(Notice::KnockEnded),
             };
         });
@@ -222,10 +225,12 @@ fn WaitForOwner(
     let problem = RwSignal::new(None::<Problem>);
     let withdraw = move |_| {
         let api = api.clone();
+        is_withdrawing.set_value(true);
         spawn_local(async move {
             match api.withdraw_knock(knock.knock_id).await {
                 // The knock may still exist, and then an owner may still approve it.
                 Err(refusal) if api::is_transient(&refusal) => {
+                    is_withdrawing.try_set_value(false);
                     problem.try_set(Some(refusal));
                 }
                 _ => {
