@@ -72,6 +72,8 @@
     event.preventDefault();
     loadChat()
       .then(function (module) {
+        // The user may have gone back, and to another chat, while the file was loading.
+        if (page === module) return;
         page.unmount();
         page = module;
         chatScript = undefined;

@@ -1,6 +1,6 @@
 //! Reading and posting messages.
 
-use axum::http::Method;
+use axum::http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -206,4 +206,62 @@ async fn a_browser_is_redirected_to_the_chats_page() {
     let answer = app.get("/nonsense").header("accept", html).await_status(303).await;
     assert_eq!(answer.header("location"), Some("./?notice=chat_not_found"));
     ann.call(Method::GET, "").header("accept", html).await_status(200).await;
+}
+
+/// A call: its method, the chat's id, the query, the headers and the body.
+type Case<'a> = (&'a Method, &'a str, &'static str, Vec<(&'static str, &'a str)>, &'a str);
+
+/// Sends the same calls to a new chat, and returns the answers. `path` returns the path of the chat with this id.
+async fn answers_at(path: impl Fn(&str) -> String) -> Vec<(Method, &'static str, u16, HeaderMap, String)> {
+    let app = TestApp::new();
+    let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
+    let unknown = Uuid::nil().to_string();
+    let large = "x".repeat(65 * 1024);
+    let token = format!("Bearer {}", ann.token);
+    let (get, post) = (Method::GET, Method::POST);
+    let (is_text, is_json) = (("content-type", "text/plain"), ("content-type", "application/json"));
+    let authorized = ("authorization", &*token);
+    let cases: Vec<Case> = vec![
+        (&post, &chat.id, "", vec![authorized, is_text], "first"),
+        (&post, &chat.id, "", vec![authorized, is_json, ("idempotency-key", "a")], r#"{"text": "second"}"#),
+        (&post, &chat.id, "", vec![authorized, is_json, ("idempotency-key", "a")], r#"{"text": "second"}"#),
+        (&post, &chat.id, "", vec![authorized, is_json, ("idempotency-key", "")], r#"{"text": "second"}"#),
+        (&post, &chat.id, "", vec![authorized], r#"{"text": "#),
+        (&post, &chat.id, "", vec![is_json], r#"{"text": ""}"#),
+        (&post, &chat.id, "", vec![("authorization", "Bearer x"), is_json], "{"),
+        (&post, &chat.id, "", vec![authorized, is_text], &large),
+        (&post, &unknown, "", vec![authorized, is_text], "lost"),
+        (&get, &chat.id, "", vec![authorized], ""),
+        (&get, &chat.id, "?after=1&b=%20", vec![authorized], ""),
+        (&get, &chat.id, "?after=x", vec![authorized], ""),
+        (&get, &chat.id, "", vec![], ""),
+        (&get, &chat.id, "", vec![("authorization", "Bearer x")], ""),
+        (&get, &chat.id, "", vec![("accept", "text/html")], ""),
+        (&get, &unknown, "?after=x", vec![authorized], ""),
+        (&Method::HEAD, &chat.id, "", vec![authorized], ""),
+        (&Method::PUT, &chat.id, "", vec![authorized], ""),
+    ];
+    let mut answers = Vec::new();
+    for (method, id, query, headers, body) in cases {
+        let call = app.call(method.clone(), format!("{}{query}", path(id))).body(body);
+        let call = headers.iter().fold(call, |call, (name, value)| call.header(name, value));
+        let mut answer = call.answer().await;
+        assert!(answer.headers.remove("x-request-id").is_some());
+        // The router adds it early, and the server adds it to every other answer.
+        answer.headers.remove("content-length");
+        answers.push((method.clone(), query, answer.status.as_u16(), answer.headers.clone(), answer.text()));
+    }
+    answers
+}
+
+#[tokio::test]
+async fn calls_that_skip_the_router_answer_as_through_the_router() {
+    let directly = answers_at(|id| format!("/{id}")).await;
+    // Only the router decodes paths.
+    let by_route = answers_at(|id| format!("/%{:02x}{}", id.as_bytes()[0], &id[1..])).await;
+    let statuses: Vec<u16> = directly.iter().map(|(_, _, status, ..)| *status).collect();
+    assert_eq!(statuses, [201, 201, 200, 422, 400, 422, 401, 413, 404, 200, 200, 400, 401, 401, 303, 400, 200, 405]);
+    for (directly, by_route) in directly.iter().zip(&by_route) {
+        assert_eq!(directly, by_route);
+    }
 }
