@@ -73,8 +73,8 @@ impl Site {
 
     /// Answers a request from `peer`.
     ///
-    /// What happens around a request is in functions, because each layer of a router boxes a future and clones the
-    /// routes for every request. The future is boxed, because the server keeps room for it as long as the connection
+    /// This uses no layers, because each layer of a router boxes a future and clones the routes for every request. The
+    /// returned future is boxed, because the server keeps room for it as long as the connection
     /// is open.
     pub fn answer(&self, request: Request, peer: SocketAddr) -> BoxFuture<'static, Response> {
         let site = self.clone();

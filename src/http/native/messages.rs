@@ -34,7 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 }
 
 /// One of the two calls that a busy server answers most: listing messages and posting one. The site calls their handlers
-/// itself, because the router costs a request more than the chat does.
+/// itself, without the cost of the router.
 #[derive(Clone, Copy)]
 pub(in crate::http) struct DirectCall {
     chat_id: ChatId,
