@@ -70,7 +70,7 @@ mod page {
         VIEW.set(Some(Box::new(leptos::mount::mount_to(body(), rooted_app))));
     }
 
-    /// Removes the page, and its listeners with it.
+    /// Removes the page, and the listeners of its components with it.
     #[cfg(feature = "start-pages")]
     #[wasm_bindgen]
     pub fn unmount() {

@@ -113,6 +113,49 @@ test("a chat's file that could not be loaded in the background is loaded when th
   expect(tries).toBe(2);
 });
 
+test("a user who goes back while a chat's file is loading keeps the page and what is typed there", async ({ people }) => {
+  const page = await people.newcomer();
+  const documents: string[] = [];
+  page.on("request", (request) => request.isNavigationRequest() && documents.push(request.url()));
+  const home = await new HomePage(page).open();
+  const show = await delayWasm(page);
+  await home.username.fill("Ann");
+  await home.start.click();
+  await page.waitForURL(/\/chat\//);
+  await page.goBack();
+  await home.isReady();
+  await home.chatName.fill("Movie night");
+  const arrived = page.waitForResponse(CHAT_WASM);
+  show();
+  await (await arrived).finished();
+  await expect(home.chatName).toHaveValue("Movie night");
+  await home.start.click();
+  const ann = new ChatPage(page);
+  await ann.isReady();
+  await ann.say("hello");
+  await ann.hasTexts(["hello"]);
+  await expect(page).toHaveTitle(/Movie night/);
+  expect(documents).toHaveLength(1);
+});
+
+test("a chat whose file loads slowly says so, until it opens", async ({ people }) => {
+  const page = await people.newcomer();
+  await page.clock.install();
+  const home = await new HomePage(page).open();
+  const show = await delayWasm(page);
+  await home.username.fill("Ann");
+  await home.start.click();
+  await page.waitForURL(/\/chat\//);
+  await expect(page.getByText("Opening the chat")).toBeVisible();
+  const slow = page.getByText("The page is still loading");
+  await expect(slow).toBeHidden();
+  await page.clock.fastForward(10_000);
+  await expect(slow).toBeInViewport({ ratio: 1 });
+  show();
+  await new ChatPage(page).isReady();
+  await expect(slow).toBeHidden();
+});
+
 test("a chat whose file is missing says so, and opens after a reload", async ({ people }) => {
   const page = await people.newcomer();
   await page.route(CHAT_WASM, (route) => route.abort("blockedbyclient"));

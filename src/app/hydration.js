@@ -12,6 +12,10 @@
     // A page that has failed does not recover.
     if (root.dataset.hydration === "failed" || root.dataset.hydration === "unsupported") return;
     root.dataset.hydration = state;
+    tell(state);
+  }
+
+  function tell(state) {
     notice.querySelectorAll("[data-when]").forEach(function (part) {
       part.hidden = part.dataset.when.split(" ").indexOf(state) < 0;
     });
@@ -70,10 +74,19 @@
   addEventListener("open-chat", function (event) {
     if (!chatScript) return;
     event.preventDefault();
+    var address = location.href;
+    var slow = setTimeout(tell, PATIENCE, "slow");
+    function stopWaiting() {
+      clearTimeout(slow);
+      removeEventListener("popstate", stopWaiting);
+      if (root.dataset.hydration === "done") tell("done");
+    }
+    addEventListener("popstate", stopWaiting);
     loadChat()
       .then(function (module) {
-        // The user may have gone back, and to another chat, while the file was loading.
-        if (page === module) return;
+        stopWaiting();
+        // The user may have gone back while the file was loading, and entered a chat again.
+        if (location.href !== address || page === module) return;
         page.unmount();
         page = module;
         chatScript = undefined;
@@ -83,7 +96,7 @@
       })
       .catch(function (error) {
         console.error(error);
-        location.reload();
+        if (location.href === address) location.reload();
       });
   });
 

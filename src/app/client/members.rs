@@ -93,8 +93,9 @@ impl Conversation {
             }
         });
         if role == Role::Owner {
-            // A stream that opens loads them too.
-            if self.connection_status.try_get_untracked() != Some(ConnectionStatus::Connecting) {
+            // At first, the stream that is being opened loads them.
+            let is_first = self.roster.try_with_untracked(Option::is_none) == Some(true);
+            if !is_first || self.connection_status.try_get_untracked() != Some(ConnectionStatus::Connecting) {
                 spawn_local(self.load_knocks());
             }
             // An owner with an account returns with the password, and needs no code.

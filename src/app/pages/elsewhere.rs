@@ -55,7 +55,7 @@ fn load() -> AnyView {
         let _ = set_timeout(leave, Duration::ZERO);
     });
     let text = if crate::HAS_CHAT_PAGES { "" } else { texts::OPENING_CHAT };
-    view! { <main class="page"><p class="hint">{text}</p></main> }.into_any()
+    view! { <main class="page"><p class="hint" role="status">{text}</p></main> }.into_any()
 }
 
 #[cfg(test)]
