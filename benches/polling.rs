@@ -21,7 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use watch_party::config::Config;
 use watch_party::domain::{Admission, MessageText, Settings, Username};
-use watch_party::http::{AppState, MAX_BODY_BYTES, serve};
+use watch_party::http::{AppState, MAX_BODY_BYTES, SiteFiles, serve};
 use watch_party::service::{Caller, OsEntropy, Service, SystemClock};
 use watch_party::store::MemoryStore;
 
@@ -79,7 +79,7 @@ impl Target {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port should be free");
         let address = listener.local_addr().expect("the listener should have an address");
         let leptos = LeptosOptions::builder().output_name("watch-party").site_root("public").build();
-        let state = AppState { service: service.clone(), config: Arc::new(config), leptos };
+        let state = AppState { service: service.clone(), config: Arc::new(config), leptos, files: SiteFiles::OnDisk };
         tokio::spawn(serve(state, listener, std::future::pending()));
         let token = token.reveal();
         let head = format!("HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n");
@@ -197,7 +197,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 async fn compare(scale: &Scale) {
     let arguments = ["polling", "--rate-limit", "off"].map(Into::into);
-    let config = Config::read(arguments, |_| None, None).expect("the settings should be valid");
+    let config = Config::read("1", arguments, |_| None, None).expect("the settings should be valid");
     let store = Arc::new(MemoryStore::default());
     let service = Service::new(store, Arc::new(SystemClock), Arc::new(OsEntropy), config.policy);
     let servers = Target::start_server(&service, config).await;

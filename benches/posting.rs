@@ -47,6 +47,9 @@ fn service(stores: impl Into<Stores>) -> Service {
         session_lifetime: Settings::DEFAULT_SESSION_LIFETIME,
         forget_after: Duration::from_hours(24),
         rate_limit: false,
+        requests_per_second: Policy::REQUESTS_PER_SECOND,
+        max_chats: Policy::MAX_CHATS,
+        ping_interval: Policy::PING_INTERVAL,
     };
     Service::new(stores, Arc::new(SystemClock), Arc::new(OsEntropy), policy)
 }

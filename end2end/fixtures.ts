@@ -3,6 +3,7 @@
 import AxeBuilder from "@axe-core/playwright";
 import { type Browser, type BrowserContext, expect, type Page, test as base } from "@playwright/test";
 import { People } from "./people.ts";
+import { watchAll } from "./policy.ts";
 
 export { expect } from "@playwright/test";
 
@@ -61,7 +62,31 @@ function ownAddress(worker: number) {
   return `10.${worker % 256}.${Math.floor(tests / 256)}.${tests % 256}`;
 }
 
-export const test = base.extend<{ people: PeopleInChromium; keep: Keep }>({
+interface Fixtures {
+  people: PeopleInChromium;
+  keep: Keep;
+  /** Whether the test makes a page break its Content-Security-Policy. */
+  breaksPolicy: boolean;
+  /** What pages tried against their policy: something if the test makes them, and otherwise nothing. */
+  violations: string[];
+}
+
+export const test = base.extend<Fixtures>({
+  breaksPolicy: [false, { option: true }],
+  violations: [
+    async ({ browser, breaksPolicy }, use) => {
+      const violations: string[] = [];
+      const stop = watchAll(browser, violations);
+      await use(violations);
+      stop();
+      if (breaksPolicy) {
+        expect(violations).not.toEqual([]);
+      } else {
+        expect(violations).toEqual([]);
+      }
+    },
+    { auto: true },
+  ],
   keep: async ({ colorScheme }, use, info) => {
     await use(async (page, name) => {
       const { violations } = await new AxeBuilder({ page }).analyze();

@@ -7,9 +7,18 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 
 const root = path.resolve(import.meta.dirname, "..");
-const program =
-  process.env.WATCH_PARTY_PROGRAM ??
-  path.join(process.env.CARGO_TARGET_DIR ?? path.join(root, "target"), "release/watch-party");
+/** Cargo's folder for build output. */
+export const target = process.env.CARGO_TARGET_DIR ?? path.join(root, "target");
+const program = process.env.WATCH_PARTY_PROGRAM ?? path.join(target, "release/watch-party");
+
+const children = new Set<ChildProcess>();
+process.on("exit", () => children.forEach((child) => child.kill()));
+
+/** Makes a child end with this process at the latest, so that a failed run leaves nothing behind. */
+export function endWithThisProcess(child: ChildProcess) {
+  children.add(child);
+  child.once("exit", () => children.delete(child));
+}
 
 async function address(server: ChildProcess): Promise<string> {
   const lines = createInterface({ input: server.stderr! });
@@ -25,6 +34,7 @@ async function address(server: ChildProcess): Promise<string> {
 
 export interface Server {
   site: string;
+  pid: number;
   /** Kills it at once, as a power failure would. */
   kill(): Promise<void>;
   /** Tells it to stop, and waits until it has stopped. */
@@ -58,14 +68,18 @@ export async function startStandingServer(folder: string) {
   return { ...server, advance };
 }
 
-/** Starts the program with its chats in memory and without limits on rates, for measurements. */
-export async function startUnlimitedServer(): Promise<Server> {
-  return start("", 0, { WATCH_PARTY_STORE: "memory", WATCH_PARTY_RATE_LIMIT: "off" });
+/** Starts the program without limits on rates, for measurements. */
+export async function startUnlimitedServer(store = "memory", variables: Variables = {}): Promise<Server> {
+  return start(tmpdir(), 0, { WATCH_PARTY_STORE: store, WATCH_PARTY_RATE_LIMIT: "off", ...variables });
 }
 
-async function start(folder: string, port: number, variables: Record<string, string>): Promise<Server> {
+/** Environment variables; an undefined one is removed. */
+export type Variables = Record<string, string | undefined>;
+
+async function start(folder: string, port: number, variables: Variables): Promise<Server> {
   const server = spawn(program, [], {
-    cwd: root,
+    // It needs no file beside its database.
+    cwd: folder,
     env: {
       ...process.env,
       LEPTOS_SITE_ADDR: `127.0.0.1:${port}`,
@@ -79,17 +93,18 @@ async function start(folder: string, port: number, variables: Record<string, str
     },
     stdio: ["ignore", "ignore", "pipe"],
   });
+  endWithThisProcess(server);
   const end = async (signal: NodeJS.Signals) => {
     const ended = once(server, "exit");
     server.kill(signal);
     await ended;
   };
-  return { site: await address(server), kill: () => end("SIGKILL"), stop: () => end("SIGTERM") };
+  return { site: await address(server), pid: server.pid!, kill: () => end("SIGKILL"), stop: () => end("SIGTERM") };
 }
 
-/** A new folder, and a function that removes it. */
-export async function newFolder() {
-  const folder = await mkdtemp(path.join(tmpdir(), "watch-party-"));
+/** A new folder in `parent`, and a function that removes it. */
+export async function newFolder(parent = tmpdir()) {
+  const folder = await mkdtemp(path.join(parent, "watch-party-"));
   return { folder, remove: () => rm(folder, { recursive: true }) };
 }
 

@@ -18,10 +18,14 @@ const HAS_CHAT_PAGES: bool = cfg!(feature = "chat-pages");
 #[cfg_attr(not(all(feature = "start-pages", feature = "chat-pages")), allow(dead_code, unused_imports))]
 pub mod app;
 #[cfg(feature = "ssr")]
+pub mod cli;
+#[cfg(feature = "ssr")]
 pub mod config;
 pub mod domain;
 #[cfg(feature = "ssr")]
 pub mod http;
+#[cfg(feature = "ssr")]
+pub mod metrics;
 #[cfg(feature = "ssr")]
 pub mod service;
 #[cfg(feature = "ssr")]

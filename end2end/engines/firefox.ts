@@ -1,5 +1,6 @@
 // Firefox, by WebDriver BiDi.
 import puppeteer, { type ElementHandle, type KeyInput } from "puppeteer-core";
+import { isViolation, reportViolations } from "../policy.ts";
 import type { Engine, Tab } from "./page.ts";
 
 const firefox = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
@@ -19,10 +20,11 @@ export async function startFirefox(): Promise<Engine> {
       }
     });
     page.on("console", (message) => {
-      if (message.text().includes("panicked")) {
+      if (message.text().includes("panicked") || isViolation(message.text())) {
         broken.push(message.text());
       }
     });
+    await page.evaluateOnNewDocument(reportViolations);
     return {
       goto: async (address) => void (await page.goto(address)),
       reload: async () => void (await page.reload()),

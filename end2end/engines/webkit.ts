@@ -60,11 +60,23 @@ async function startDriver(display: string, home: string) {
   return { server, stop };
 }
 
+// The driver can start no script before those of a page, so violations count from the first look at the page on.
+const takeViolations = `(globalThis.violations ??= (() => {
+  const violations = [];
+  addEventListener("securitypolicyviolation", (event) => violations.push(event.effectiveDirective + " forbids " + event.blockedURI), true);
+  return violations;
+})()).splice(0)`;
+
 function tab(browser: WebDriver, close: () => Promise<void>): Tab {
+  const broken: string[] = [];
   return {
     goto: (address) => browser.get(address),
     reload: () => browser.navigate().refresh(),
-    evaluate: (expression) => browser.executeScript(`return ${expression}`),
+    evaluate: async <T>(expression: string) => {
+      const [violations, value] = await browser.executeScript<[string[], T]>(`return [${takeViolations}, ${expression}]`);
+      broken.push(...violations);
+      return value;
+    },
     click: async (expression) => (await browser.executeScript<WebElement>(`return ${expression}`)).click(),
     press: (key) => browser.actions().sendKeys(Key[key.toUpperCase() as "ENTER"]).perform(),
     type: (text) => browser.actions().sendKeys(text).perform(),
@@ -73,8 +85,8 @@ function tab(browser: WebDriver, close: () => Promise<void>): Tab {
       await browser.executeAsyncScript("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))");
       return Buffer.from(await browser.takeScreenshot(), "base64");
     },
-    // The driver reports no errors.
-    broken: [],
+    // The driver reports no other errors.
+    broken,
     close,
   };
 }

@@ -51,12 +51,13 @@
   var page;
   // The script of the chat's file; undefined once that file shows the page.
   var chatScript = link.dataset.chat && new URL(link.dataset.chat, document.baseURI).href;
+  var chatWasm = chatScript && new URL(link.dataset.chatWasm, document.baseURI).href;
   var chat;
 
   // Returns a promise of the chat's module, ready to show the page.
   function loadChat() {
     if (chat) return chat;
-    var compiled = fetch(chatScript.replace(/js$/, "wasm"))
+    var compiled = fetch(chatWasm)
       .then(function (answer) { return answer.arrayBuffer(); })
       .then(function (bytes) { return WebAssembly.compile(bytes); });
     chat = Promise.all([import(chatScript), compiled]).then(function (loaded) {

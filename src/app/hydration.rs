@@ -7,6 +7,7 @@ use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_router::location::RequestUrl;
 
+use super::FileAddresses;
 use super::pages::{chat_file_after, file_of};
 use super::texts;
 
@@ -18,19 +19,21 @@ pub fn is_watched() -> bool {
 }
 
 /// Preloads the script and the WebAssembly of the file that contains the page. The script of [`HydrationNotice`] reads
-/// their addresses from these links, and from `data-chat` the script of the file to load when the user goes from here
-/// to a chat.
+/// their addresses from these links, and from `data-chat` and `data-chat-wasm` those of the file to load when the user
+/// goes from here to a chat.
 #[component]
-pub(super) fn HydrationFiles(options: LeptosOptions) -> impl IntoView {
+pub(super) fn HydrationFiles(options: LeptosOptions, files: FileAddresses) -> impl IntoView {
     let LeptosOptions { site_pkg_dir, output_name, .. } = options;
     let path = use_context::<RequestUrl>().and_then(|url| url.parse().ok()).map(|url| url.path().to_owned());
+    let address = |file: &str, extension: &str| files.of(&format!("{site_pkg_dir}/{file}.{extension}"));
     let file = file_of(&path.unwrap_or_default(), &output_name, is_watched());
-    let chat = chat_file_after(&file, &output_name, is_watched()).map(|chat| format!("{site_pkg_dir}/{chat}.js"));
+    let chat = chat_file_after(&file, &output_name, is_watched());
+    let chat = chat.map(|chat| (address(&chat, "js"), address(&chat, "wasm"))).unzip();
     view! {
-        <link rel="modulepreload" href=format!("{site_pkg_dir}/{file}.js") data-chat=chat/>
+        <link rel="modulepreload" href=address(&file, "js") data-chat=chat.0 data-chat-wasm=chat.1/>
         // `fetch` uses a preload only if both make the same kind of request: CORS, without credentials for other
         // origins.
-        <link rel="preload" href=format!("{site_pkg_dir}/{file}.wasm") r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
+        <link rel="preload" href=address(&file, "wasm") r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
     }
 }
 

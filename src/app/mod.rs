@@ -5,10 +5,14 @@ mod components;
 mod folder;
 mod forms;
 mod hydration;
+pub mod links;
 mod notice;
 mod pages;
 pub mod server_fns;
 mod texts;
+
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use leptos::config::LeptosOptions;
 use leptos::hydration::AutoReload;
@@ -17,6 +21,7 @@ use leptos_meta::{MetaTags, Title, provide_meta_context};
 use leptos_router::components::{FlatRoutes, Route, Router};
 use leptos_router::path;
 
+pub use client::events::EventReader;
 pub use folder::set_base_path;
 pub use forms::{NewChatForm, NextPage, RefusedForm, join_problem};
 
@@ -36,9 +41,22 @@ pub struct PublicUrl(pub Option<String>);
 #[derive(Clone, Debug)]
 pub struct RelativeRoot(pub String);
 
+/// The addresses of the page's files, relative to the site's root, where these differ from their names.
+#[derive(Clone, Debug, Default)]
+pub struct FileAddresses(pub Arc<HashMap<String, String>>);
+
+impl FileAddresses {
+    /// Returns the address of the file `name`, such as `pkg/app.js`.
+    #[must_use]
+    pub fn of(&self, name: &str) -> String {
+        self.0.get(name).map_or_else(|| name.to_owned(), Clone::clone)
+    }
+}
+
 /// Returns the HTML document around the app. Only the server renders it.
 #[must_use]
 pub fn shell(options: LeptosOptions) -> impl IntoView {
+    let files = use_context::<FileAddresses>().unwrap_or_default();
     let relative_root = use_context().map_or_else(|| "/".into(), |RelativeRoot(way)| way);
     view! {
         <!DOCTYPE html>
@@ -53,9 +71,9 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 {use_context::<PublicUrl>().and_then(|PublicUrl(url)| url).map(|url| view! { <meta name="site-url" content=url/> })}
                 <link rel="icon" href="assets/icon.svg" type="image/svg+xml"/>
                 <link rel="manifest" href="assets/manifest.webmanifest"/>
-                <link rel="stylesheet" href=format!("pkg/{}.css", options.output_name)/>
+                <link rel="stylesheet" href=files.of(&format!("{}/{}.css", options.site_pkg_dir, options.output_name))/>
                 <AutoReload options=options.clone()/>
-                <HydrationFiles options/>
+                <HydrationFiles options files/>
                 <MetaTags/>
             </head>
             <body>

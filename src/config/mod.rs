@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use ipnet::IpNet;
 use leptos::config::{LeptosOptions, get_configuration};
 use thiserror::Error;
@@ -19,25 +19,54 @@ use crate::domain::Settings;
 use crate::service::Policy;
 
 use sources::{Sources, first_line};
-use values::{parse_connections, parse_networks, parse_public_url, parse_seconds, parse_store, parse_switch};
+use values::{
+    parse_chats, parse_connections, parse_listen, parse_log_format, parse_metrics_addr, parse_networks,
+    parse_public_url, parse_requests, parse_seconds, parse_store, parse_switch,
+};
 
-pub use values::plain_folder;
+pub use values::{is_plain_host, plain_folder};
 
 const MONTH: u64 = 30 * 24 * 60 * 60;
 
 /// All settings, validated.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The subcommand; `None` means to serve the site.
+    pub command: Option<Command>,
     /// Address to listen on; `None` means the one in Leptos's own settings.
     pub site_addr: Option<SocketAddr>,
+    /// Addresses to listen on instead, if there are any.
+    pub listen: Vec<ListenAddress>,
     pub store: StoreChoice,
     /// URL at which visitors find the site, without a trailing slash; `None` means the host that each request names.
     pub public_url: Option<String>,
     pub policy: Policy,
     /// Maximum number of open connections; `None` means as many as the limit of open files allows.
     pub max_connections: Option<usize>,
+    /// The same for the connections of one address; `None` means three quarters of all.
+    pub max_connections_per_address: Option<usize>,
     /// Proxies whose `X-Forwarded-*` headers the server trusts.
     pub trusted_proxies: Vec<IpNet>,
+    /// Address at which the program serves its metrics; `None` means nowhere.
+    pub metrics_addr: Option<SocketAddr>,
+    pub log_format: LogFormat,
+}
+
+/// The form of a line of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    #[default]
+    Text,
+    /// A JSON object.
+    Json,
+}
+
+/// Where the server accepts connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenAddress {
+    Tcp(SocketAddr),
+    /// A Unix socket at this path.
+    Unix(PathBuf),
 }
 
 /// Where the server keeps chats.
@@ -47,6 +76,31 @@ pub enum StoreChoice {
     Memory,
     /// In the SQLite file at this path.
     Sqlite(PathBuf),
+}
+
+/// What the program is asked to do. Without a subcommand, it serves the site.
+#[allow(clippy::doc_markdown)] // `--help` shows these comments verbatim
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Copy the store's chats to a new file while the program runs
+    Backup {
+        /// File to create
+        file: PathBuf,
+    },
+    /// Check a site from its visitors' side, through its proxy
+    Doctor {
+        /// URL of the site, such as https://chat.example
+        url: String,
+        /// Print the findings as JSON
+        #[arg(long)]
+        json: bool,
+        /// Leave out the check of idle streams, which takes 40 seconds
+        #[arg(long)]
+        quick: bool,
+        /// PEM file with certificate authorities that count besides the system's
+        #[arg(long, value_name = "FILE")]
+        ca_file: Option<PathBuf>,
+    },
 }
 
 /// Why the program does not start. The message is one line, except for [`Error::Asked`].
@@ -69,14 +123,20 @@ pub enum Error {
 /// overrides a variable, and a variable overrides the file.
 #[allow(clippy::doc_markdown)] // `--help` shows these comments verbatim
 #[derive(Debug, Parser)]
-#[command(name = "watch-party", version)]
+#[command(name = "watch-party")]
 struct Flags {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Address and port to listen on [variable: LEPTOS_SITE_ADDR] [default: 127.0.0.1:3000]
     #[arg(long, value_name = "ADDRESS:PORT")]
     site_addr: Option<String>,
+    /// Addresses to listen on instead, separated by commas: ADDRESS:PORT, [ADDRESS]:PORT, or
+    /// unix:<path> for a Unix socket [variable: WATCH_PARTY_LISTEN] [default: the address above]
+    #[arg(long, value_name = "ADDRESSES")]
+    listen: Option<String>,
     /// Where to keep chats: sqlite:<path> for a file, or memory [variable: WATCH_PARTY_STORE]
     /// [default: sqlite:watch-party.db]
-    #[arg(long, value_name = "STORE")]
+    #[arg(long, value_name = "STORE", global = true)]
     store: Option<String>,
     /// Public URL of the site, for the links that the server creates [variable:
     /// WATCH_PARTY_PUBLIC_URL] [default: the host that each request names]
@@ -94,31 +154,72 @@ struct Flags {
     /// [default: on]
     #[arg(long, value_name = "on|off")]
     rate_limit: Option<String>,
+    /// Requests that one address may send per second in the long run, 1 to 1000000, and ten times as many at once
+    /// [variable: WATCH_PARTY_REQUESTS_PER_SECOND] [default: 1000]
+    #[arg(long, value_name = "NUMBER")]
+    requests_per_second: Option<String>,
+    /// Maximum number of stored chats, and of browser sessions, 1 to 1000000000 [variable: WATCH_PARTY_MAX_CHATS]
+    /// [default: 1000000]
+    #[arg(long, value_name = "NUMBER")]
+    max_chats: Option<String>,
     /// Maximum number of open connections, 1 to 1000000 [variable: WATCH_PARTY_MAX_CONNECTIONS]
     /// [default: as many as the limit of open files allows, at most 65536]
     #[arg(long, value_name = "NUMBER")]
     max_connections: Option<String>,
+    /// Maximum number of open connections of one address that is not a trusted proxy, 1 to 1000000 [variable:
+    /// WATCH_PARTY_MAX_CONNECTIONS_PER_ADDRESS] [default: three quarters of all]
+    #[arg(long, value_name = "NUMBER")]
+    max_connections_per_address: Option<String>,
     /// Proxies whose X-Forwarded-* headers the server trusts: addresses or networks, separated by
     /// commas [variable: WATCH_PARTY_TRUSTED_PROXIES] [default: none]
     #[arg(long, value_name = "NETWORKS")]
     trusted_proxies: Option<String>,
+    /// Address and port at which the program serves its metrics, at /metrics [variable:
+    /// WATCH_PARTY_METRICS_ADDR] [default: none]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics_addr: Option<String>,
+    /// Whether other machines may read the metrics [variable: WATCH_PARTY_METRICS_PUBLIC]
+    /// [default: off]
+    #[arg(long, value_name = "on|off")]
+    metrics_public: Option<String>,
+    /// Form of the log's lines [variable: WATCH_PARTY_LOG_FORMAT] [default: text]
+    #[arg(long, value_name = "text|json")]
+    log_format: Option<String>,
+}
+
+/// Reads only which subcommand the arguments name. They start with the program's name, and `version` is what
+/// `--version` shows.
+///
+/// # Errors
+/// What is wrong with the arguments; or the output of `--help` or `--version`.
+pub fn requested_command(
+    version: &'static str,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<Option<Command>, Error> {
+    Ok(parse_flags(version, arguments)?.command)
+}
+
+fn parse_flags(version: &'static str, arguments: impl IntoIterator<Item = OsString>) -> Result<Flags, Error> {
+    let parsed = Flags::command().version(version).try_get_matches_from(arguments);
+    parsed.and_then(|matches| Flags::from_arg_matches(&matches)).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Error::Asked(error.to_string()),
+        _ => Error::Flags(first_paragraph(&error.to_string())),
+    })
 }
 
 impl Config {
-    /// Reads the settings. `arguments` start with the program's name, `variable` looks up an environment variable,
-    /// and `file` is the text of `Leptos.toml`, if that file exists.
+    /// Reads the settings. `version` is what `--version` shows, `arguments` start with the program's name, `variable`
+    /// looks up an environment variable, and `file` is the text of `Leptos.toml`, if that file exists.
     ///
     /// # Errors
     /// The first invalid setting, by name; or the output of `--help` or `--version`.
     pub fn read(
+        version: &'static str,
         arguments: impl IntoIterator<Item = OsString>,
         variable: impl Fn(&str) -> Option<String>,
         file: Option<&str>,
     ) -> Result<Self, Error> {
-        let flags = Flags::try_parse_from(arguments).map_err(|error| match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Error::Asked(error.to_string()),
-            _ => Error::Flags(first_line(&error.to_string())),
-        })?;
+        let flags = parse_flags(version, arguments)?;
         let sources = Sources::new(&variable, file)?;
 
         let longest_session = Settings::DEFAULT_SESSION_LIFETIME.as_secs();
@@ -126,10 +227,16 @@ impl Config {
             sources.get("session-ttl", flags.session_ttl, |text| parse_seconds(text, 1, longest_session))?;
         let forget_after = sources.get("forget-after", flags.forget_after, |text| parse_seconds(text, 0, MONTH))?;
         let rate_limit = sources.get("rate-limit", flags.rate_limit, parse_switch)?;
+        let requests_per_second = sources.get("requests-per-second", flags.requests_per_second, parse_requests)?;
+        let max_chats = sources.get("max-chats", flags.max_chats, parse_chats)?;
+        let of_address = flags.max_connections_per_address;
+        let metrics_public = sources.get("metrics-public", flags.metrics_public, parse_switch)?.unwrap_or_default();
         Ok(Self {
+            command: flags.command,
             site_addr: sources.get("site-addr", flags.site_addr, |text| {
                 text.parse().map_err(|_| "must be an address and a port, such as 127.0.0.1:3000".into())
             })?,
+            listen: sources.get("listen", flags.listen, parse_listen)?.unwrap_or_default(),
             store: sources
                 .get("store", flags.store, parse_store)?
                 .unwrap_or_else(|| StoreChoice::Sqlite("watch-party.db".into())),
@@ -138,11 +245,24 @@ impl Config {
                 session_lifetime: session_lifetime.unwrap_or(Settings::DEFAULT_SESSION_LIFETIME),
                 forget_after: forget_after.unwrap_or(Duration::from_hours(24)),
                 rate_limit: rate_limit.unwrap_or(true),
+                requests_per_second: requests_per_second.unwrap_or(Policy::REQUESTS_PER_SECOND),
+                max_chats: max_chats.unwrap_or(Policy::MAX_CHATS),
+                ping_interval: Policy::PING_INTERVAL,
             },
             max_connections: sources.get("max-connections", flags.max_connections, parse_connections)?,
+            max_connections_per_address: sources.get("max-connections-per-address", of_address, parse_connections)?,
             trusted_proxies: sources.get("trusted-proxies", flags.trusted_proxies, parse_networks)?.unwrap_or_default(),
+            metrics_addr: sources
+                .get("metrics-addr", flags.metrics_addr, |text| parse_metrics_addr(text, metrics_public))?,
+            log_format: sources.get("log-format", flags.log_format, parse_log_format)?.unwrap_or_default(),
         })
     }
+}
+
+/// Returns an error message's first paragraph, which may list missing arguments in lines of their own, as one line.
+fn first_paragraph(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    first_line(&lines.join(" "))
 }
 
 /// Returns Leptos's own settings: from `Leptos.toml` and the `LEPTOS_*` variables if the file exists, otherwise for
@@ -173,7 +293,7 @@ mod tests {
         let arguments = std::iter::once("watch-party").chain(flags.iter().copied()).map(OsString::from);
         let variable =
             |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        Config::read(arguments, variable, Some(file))
+        Config::read("1.2.3 (abc, 2026-01-01)", arguments, variable, Some(file))
     }
 
     #[test]
@@ -182,9 +302,13 @@ mod tests {
         assert_eq!(config.policy.session_lifetime.as_secs(), 21_600);
         assert_eq!(config.policy.forget_after.as_secs(), 86_400);
         assert!(config.policy.rate_limit);
+        assert_eq!(config.policy.requests_per_second, Policy::REQUESTS_PER_SECOND);
+        assert_eq!(config.policy.max_chats, Policy::MAX_CHATS);
+        assert!(config.max_connections_per_address.is_none());
         assert_eq!(config.store, StoreChoice::Sqlite("watch-party.db".into()));
         assert!(config.public_url.is_none() && config.site_addr.is_none());
         assert!(config.trusted_proxies.is_empty() && config.max_connections.is_none());
+        assert_eq!((config.metrics_addr, config.log_format), (None, LogFormat::Text));
     }
 
     #[test]
@@ -221,17 +345,35 @@ mod tests {
             ("WATCH_PARTY_MAX_CONNECTIONS", "0"),
             ("WATCH_PARTY_MAX_CONNECTIONS", "1000001"),
             ("WATCH_PARTY_MAX_CONNECTIONS", "many"),
+            ("WATCH_PARTY_MAX_CONNECTIONS_PER_ADDRESS", "0"),
+            ("WATCH_PARTY_REQUESTS_PER_SECOND", "0"),
+            ("WATCH_PARTY_REQUESTS_PER_SECOND", "1000001"),
+            ("WATCH_PARTY_MAX_CHATS", "0"),
+            ("WATCH_PARTY_MAX_CHATS", "some"),
             ("LEPTOS_SITE_ADDR", "3000"),
+            ("WATCH_PARTY_LISTEN", "3000"),
+            ("WATCH_PARTY_LISTEN", "127.0.0.1:3000, localhost"),
+            ("WATCH_PARTY_LISTEN", "unix:"),
+            ("WATCH_PARTY_METRICS_ADDR", "9464"),
+            ("WATCH_PARTY_METRICS_ADDR", "0.0.0.0:9464"),
+            ("WATCH_PARTY_METRICS_ADDR", "[::]:9464"),
+            ("WATCH_PARTY_METRICS_ADDR", "192.0.2.1:9464"),
+            ("WATCH_PARTY_METRICS_PUBLIC", "maybe"),
+            ("WATCH_PARTY_LOG_FORMAT", "xml"),
         ];
         for (name, value) in wrong {
             let line = read(&[], &[(name, value)], "").unwrap_err().to_string();
             assert!(line.starts_with(name) && line.contains(value), "{line}");
             assert!(!line.contains('\n'), "{line}");
         }
+        let line = read(&[], &[("WATCH_PARTY_STORE", "two\nlines")], "").unwrap_err().to_string();
+        assert!(line.contains("'two\\nlines'") && !line.contains('\n'), "{line}");
         let line = read(&["--session-ttl=x"], &[], "").unwrap_err().to_string();
         assert!(line.starts_with("--session-ttl"), "{line}");
-        let line = read(&["--colour"], &[], "").unwrap_err().to_string();
-        assert!(line.contains("--colour") && !line.contains('\n'), "{line}");
+        for (flags, name) in [(&["--colour"][..], "--colour"), (&["backup"], "<FILE>")] {
+            let line = read(flags, &[], "").unwrap_err().to_string();
+            assert!(line.contains(name) && !line.contains('\n'), "{line}");
+        }
     }
 
     #[test]
@@ -243,11 +385,37 @@ mod tests {
     }
 
     #[test]
+    fn metrics_are_served_to_other_machines_only_if_they_are_public() {
+        let addr = |flags: &[&str]| read(flags, &[], "").map(|config| config.metrics_addr);
+        for own in ["127.0.0.1:0", "127.9.9.9:9464", "[::1]:9464", "[::ffff:127.0.0.1]:9464"] {
+            assert_eq!(addr(&["--metrics-addr", own]).unwrap(), Some(own.parse().unwrap()), "{own}");
+        }
+        let all = ["--metrics-addr", "0.0.0.0:9464", "--metrics-public"];
+        assert!(addr(&[&all[..], &["on"]].concat()).unwrap().is_some());
+        let line = addr(&[&all[..], &["off"]].concat()).unwrap_err().to_string();
+        assert!(line.starts_with("--metrics-addr: '0.0.0.0:9464'") && line.contains("metrics-public"), "{line}");
+    }
+
+    #[test]
     fn a_store_is_memory_or_a_file_at_any_path() {
         let store = |text| read(&["--store", text], &[], "").unwrap().store;
         assert_eq!(store("memory"), StoreChoice::Memory);
         assert_eq!(store("sqlite:/var/lib/chats.db"), StoreChoice::Sqlite("/var/lib/chats.db".into()));
         assert_eq!(store("sqlite:C:\\chats.db"), StoreChoice::Sqlite("C:\\chats.db".into()));
+    }
+
+    #[test]
+    fn the_server_listens_on_addresses_of_any_kind() {
+        let file = "[watch-party]\nlisten = [\"127.0.0.1:80\", \"[::1]:80\", \"unix:/run/watch-party.sock\"]";
+        let tcp = |text: &str| ListenAddress::Tcp(text.parse().unwrap());
+        let all = vec![tcp("127.0.0.1:80"), tcp("[::1]:80"), ListenAddress::Unix("/run/watch-party.sock".into())];
+        assert_eq!(read(&[], &[], file).unwrap().listen, all);
+    }
+
+    #[test]
+    fn the_version_is_the_one_that_was_built() {
+        let Error::Asked(version) = read(&["--version"], &[], "").unwrap_err() else { panic!("no version") };
+        assert_eq!(version.trim(), "watch-party 1.2.3 (abc, 2026-01-01)");
     }
 
     #[test]

@@ -30,21 +30,31 @@ impl<'a> Sources<'a> {
             .or_else(|| (self.variable)(&variable).map(|value| (variable, value)))
             .or_else(|| self.table.get(name).map(|value| (format!("{name} in Leptos.toml"), as_text(value))));
         found
-            .map(|(from, value)| parse(value.trim()).map_err(|problem| Error::Value { from, value, problem }))
+            .map(|(from, value)| {
+                let refused = |problem: String| Error::Value { from, value: plain(&value), problem: plain(&problem) };
+                parse(value.trim()).map_err(refused)
+            })
             .transpose()
     }
 }
 
 /// The settings that the `[watch-party]` table can contain.
-pub(super) const TABLE_NAMES: [&str; 8] = [
+pub(super) const TABLE_NAMES: [&str; 15] = [
     "site-addr",
+    "listen",
     "store",
     "public-url",
     "session-ttl",
     "forget-after",
     "rate-limit",
+    "requests-per-second",
+    "max-chats",
     "max-connections",
+    "max-connections-per-address",
     "trusted-proxies",
+    "metrics-addr",
+    "metrics-public",
+    "log-format",
 ];
 
 fn read_table(text: &str) -> Result<toml::Table, Error> {
@@ -55,7 +65,7 @@ fn read_table(text: &str) -> Result<toml::Table, Error> {
         Some(_) => return Err(Error::File("[watch-party] must be a table".into())),
     };
     match table.keys().find(|name| !TABLE_NAMES.contains(&name.as_str())) {
-        Some(name) => Err(Error::File(format!("[watch-party] has no setting '{name}'"))),
+        Some(name) => Err(Error::File(plain(&format!("[watch-party] has no setting '{name}'")))),
         None => Ok(table),
     }
 }
@@ -72,5 +82,17 @@ fn as_text(value: &toml::Value) -> String {
 
 pub(super) fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
-    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+    plain(line.strip_prefix("error: ").unwrap_or(line))
+}
+
+/// Escapes the control characters of a value, so that a message that quotes it is one line of text.
+fn plain(text: &str) -> String {
+    text.chars().fold(String::new(), |mut plain, c| {
+        if c.is_control() {
+            plain.extend(c.escape_debug());
+        } else {
+            plain.push(c);
+        }
+        plain
+    })
 }

@@ -1,13 +1,14 @@
 //! Parsers for the values of single settings.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use axum::http::Uri;
 use axum::http::uri::Authority;
 use ipnet::IpNet;
 
-use super::StoreChoice;
+use super::{ListenAddress, LogFormat, StoreChoice};
 
 pub(super) fn parse_seconds(text: &str, least: u64, most: u64) -> Result<Duration, String> {
     let seconds = text.parse().ok().filter(|seconds| (least..=most).contains(seconds));
@@ -16,10 +17,27 @@ pub(super) fn parse_seconds(text: &str, least: u64, most: u64) -> Result<Duratio
 
 /// More connections than any current machine can handle.
 const MOST_CONNECTIONS: usize = 1_000_000;
+/// More chats than fit into the memory or on the disk of most machines.
+const MOST_CHATS: usize = 1_000_000_000;
+/// More requests than one machine can answer.
+const MOST_REQUESTS: usize = 1_000_000;
+
+fn parse_number(text: &str, most: usize) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| format!("must be a whole number from 1 to {most}"))
+}
 
 pub(super) fn parse_connections(text: &str) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|number| (1..=MOST_CONNECTIONS).contains(number));
-    number.ok_or_else(|| format!("must be a whole number from 1 to {MOST_CONNECTIONS}"))
+    parse_number(text, MOST_CONNECTIONS)
+}
+
+pub(super) fn parse_chats(text: &str) -> Result<usize, String> {
+    parse_number(text, MOST_CHATS)
+}
+
+pub(super) fn parse_requests(text: &str) -> Result<NonZeroU32, String> {
+    let number = parse_number(text, MOST_REQUESTS)?;
+    Ok(u32::try_from(number).ok().and_then(NonZeroU32::new).expect("the number is within its bounds"))
 }
 
 pub(super) fn parse_store(text: &str) -> Result<StoreChoice, String> {
@@ -39,6 +57,24 @@ pub(super) fn parse_switch(text: &str) -> Result<bool, String> {
     }
 }
 
+/// `may_be_public` says whether other machines may reach the address.
+pub(super) fn parse_metrics_addr(text: &str, may_be_public: bool) -> Result<SocketAddr, String> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| "must be an address and a port, such as 127.0.0.1:9464".to_owned())?;
+    if may_be_public || address.ip().to_canonical().is_loopback() {
+        return Ok(address);
+    }
+    Err("other machines may reach this address; use one such as 127.0.0.1:9464, or set metrics-public to on".into())
+}
+
+pub(super) fn parse_log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("must be text or json".into()),
+    }
+}
+
 /// Returns the path without a trailing slash, if it can be part of a link as it is.
 pub fn plain_folder(path: &str) -> Option<&str> {
     let is_plain = |segment: &str| {
@@ -49,10 +85,16 @@ pub fn plain_folder(path: &str) -> Option<&str> {
     (path.is_empty() || path.strip_prefix('/')?.split('/').all(is_plain)).then_some(path)
 }
 
+/// Whether the text is a host and perhaps a port, and can be part of a link as it is.
+pub fn is_plain_host(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+    text.chars().all(is_plain) && text.parse::<Authority>().is_ok()
+}
+
 pub(super) fn parse_public_url(text: &str) -> Result<String, String> {
     let is_site = |url: &Uri| {
         matches!(url.scheme_str(), Some("http" | "https"))
-            && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+            && url.authority().is_some_and(|authority| is_plain_host(authority.as_str()))
             && plain_folder(url.path()).is_some()
             && url.query().is_none()
     };
@@ -64,6 +106,17 @@ pub(super) fn parse_public_url(text: &str) -> Result<String, String> {
         }
         _ => Err("must be an http or https address, such as https://chat.example or https://example.org/chat".into()),
     }
+}
+
+pub(super) fn parse_listen(text: &str) -> Result<Vec<ListenAddress>, String> {
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    let address = |item: &str| match item.strip_prefix("unix:") {
+        Some(path) if cfg!(unix) && !path.is_empty() => Some(ListenAddress::Unix(path.into())),
+        Some(_) => None,
+        None => item.parse().ok().map(ListenAddress::Tcp),
+    };
+    let wrong = |item| format!("'{item}' must be an address and a port, such as [::1]:3000, or unix: and a path");
+    items.map(|item| address(item).ok_or_else(|| wrong(item))).collect()
 }
 
 pub(super) fn parse_networks(text: &str) -> Result<Vec<IpNet>, String> {
@@ -80,6 +133,16 @@ pub(super) fn parse_networks(text: &str) -> Result<Vec<IpNet>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_a_plain_name_or_address() {
+        for host in ["chat.example", "localhost:3000", "192.0.2.1", "[::1]:80", "a_b"] {
+            assert!(is_plain_host(host), "{host}");
+        }
+        for other in ["", "a b", "user@host", "'x", "$(x)", "a/b", "a;b", "a:b:c"] {
+            assert!(!is_plain_host(other), "{other}");
+        }
+    }
 
     #[test]
     fn a_folder_is_a_plain_path() {

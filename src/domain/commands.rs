@@ -120,6 +120,35 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The session of the member who makes this change, unless it is a post or concerns no member.
+    #[must_use]
+    pub fn changed_by(&self) -> Option<SessionDigest> {
+        match self {
+            Self::CreateInvite { by, .. } => *by,
+            Self::RevokeInvite { by, .. }
+            | Self::DecideKnock { by, .. }
+            | Self::Remove { by, .. }
+            | Self::SetRole { by, .. }
+            | Self::Renew { by }
+            | Self::EndSession { by, .. }
+            | Self::SetRecovery { by }
+            | Self::End { by } => Some(*by),
+            Self::Create { .. }
+            | Self::Join { .. }
+            | Self::Register { .. }
+            | Self::LogIn { .. }
+            | Self::Enter { .. }
+            | Self::WithdrawKnock { .. }
+            | Self::Rename { .. }
+            | Self::Post { .. }
+            | Self::PostPublicly { .. }
+            | Self::Recover { .. }
+            | Self::Sweep { .. } => None,
+        }
+    }
+}
+
 /// The randomness that one decision can use. A decision creates at most one thing with an id, and sees only the
 /// digests of new secrets.
 #[derive(Clone, Copy, Debug)]

@@ -187,13 +187,14 @@ mod tests {
     }
 
     #[test]
-    fn names_compare_equal_regardless_of_case_width_and_invisible_characters() {
+    fn names_compare_equal_regardless_of_case_width_spaces_and_invisible_characters() {
         let same = |a: &str, b: &str| Username::parse(a).unwrap().same_as(&Username::parse(b).unwrap());
         assert!(same("Ann", "aNN"));
         assert!(same("Straße", "STRASSE"));
         assert!(same("ﬁn", "FIN"));
         assert!(same("Ａｎｎ", "ann"));
         assert!(same("an\u{200b}n", "Ann"));
+        assert!(same("Ann \u{200b}", "Ann") && same("Ann  B", "Ann\u{3000}B") && !same("Ann B", "AnnB"));
         assert!(!same("Ann", "Anna"));
         assert!(!same("王", "玉"));
     }

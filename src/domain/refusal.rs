@@ -55,6 +55,8 @@ pub enum Refusal {
     TooManySessions { at_most: usize },
     #[error("Too many streams are open: at most {at_most} are allowed. Close one, or poll for new messages.")]
     TooManyStreams { at_most: usize },
+    #[error("This server stores as many chats as it may. Try again later.")]
+    StoreFull,
     #[error("Too many requests. Try again in {} s.", whole_seconds(*retry_after))]
     TooManyRequests { retry_after: Duration },
 }

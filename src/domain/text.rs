@@ -17,11 +17,12 @@ pub(super) fn composed(text: &str) -> Cow<'_, str> {
 }
 
 /// Returns a key that is the same for all names that people would confuse: NFKC with case folded and invisible
-/// characters removed (Unicode 16, section 3.13, `toNFKC_Casefold`).
+/// characters removed (Unicode 16, section 3.13, `toNFKC_Casefold`), and with one space for each run of spaces, which
+/// is how pages show it.
 pub(super) fn folded(text: &str) -> String {
     let visible: String = text.chars().filter(|&c| !is_ignorable(c)).collect();
     let folded = CaseMapper::new().fold_string(&NFKC.normalize(&visible)).into_owned();
-    NFKC.normalize(&folded).into_owned()
+    NFKC.normalize(&folded).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Splits the text into characters as people see them (extended grapheme clusters).

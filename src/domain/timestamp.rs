@@ -1,6 +1,7 @@
 //! A point in time, to the millisecond, written as RFC 3339 in UTC.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -44,9 +45,14 @@ impl Timestamp {
     }
 }
 
+/// The first and the last millisecond that RFC 3339 can write, in the years 0000 and 9999.
+const WRITABLE: RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
+
+/// A time outside of the years that RFC 3339 can write, such as a damaged one, is written as the nearest one inside.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
+        let millis = self.0.clamp(*WRITABLE.start(), *WRITABLE.end());
+        let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000)
             .ok()
             .and_then(|moment| moment.format(&Rfc3339).ok())
             .ok_or(fmt::Error)?;
@@ -64,7 +70,10 @@ impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let moment = OffsetDateTime::parse(&text, &Rfc3339).map_err(de::Error::custom)?;
-        i64::try_from(moment.unix_timestamp_nanos() / 1_000_000).map(Self).map_err(de::Error::custom)
+        let millis = i64::try_from(moment.unix_timestamp_nanos() / 1_000_000).ok();
+        // An offset may lead out of the years that can be written.
+        let millis = millis.filter(|millis| WRITABLE.contains(millis));
+        millis.map(Self).ok_or_else(|| de::Error::custom("the time is out of range"))
     }
 }
 
@@ -78,6 +87,16 @@ mod tests {
         let json = serde_json::to_string(&moment).unwrap();
         assert_eq!(json, "\"2026-11-21T00:53:41.042Z\"");
         assert_eq!(serde_json::from_str::<Timestamp>(&json).unwrap(), moment);
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_written_is_written_as_the_nearest_and_never_read() {
+        let written = |millis| serde_json::to_value(Timestamp::from_millis(millis)).unwrap();
+        assert_eq!(written(i64::MAX), "9999-12-31T23:59:59.999Z");
+        assert_eq!(written(i64::MIN), "0000-01-01T00:00:00Z");
+        for text in ["9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59"] {
+            assert!(serde_json::from_value::<Timestamp>(text.into()).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use utoipa_axum::routes;
 
 use super::AppState;
 use super::body::{OptionalRequestBody, RequestBody};
+use super::layers::note_refusal;
 use super::path::ChatInPath;
 use super::problem::{Failure, HandlerResult};
 use super::responses::{InvalidJson, PayloadTooLarge, TooManyRequests, Unavailable};
@@ -204,6 +205,7 @@ fn outcome(done: HandlerResult<()>) -> Response {
 
 /// The refusal in the dialect's own shape. Only temporary refusals have a status of their own.
 fn refused<T: serde::Serialize>(problem: &Problem, body: impl FnOnce(Option<String>) -> T) -> Response {
+    note_refusal(problem.code);
     let status = match problem.status {
         429 => StatusCode::TOO_MANY_REQUESTS,
         503 => StatusCode::SERVICE_UNAVAILABLE,

@@ -5,12 +5,16 @@ mod auth;
 mod body;
 mod calls;
 mod chat_app;
+mod connection;
+mod cors;
 mod docs;
 mod document;
 mod examples;
 mod fields;
+mod files;
 mod flask;
 mod health;
+mod large_answers;
 mod layers;
 mod native;
 mod openapi;
@@ -31,14 +35,23 @@ use axum::extract::FromRef;
 use axum::http::Method;
 use leptos::config::LeptosOptions;
 
-use calls::Calls;
+use calls::{Calls, Other};
 
 use crate::config::Config;
 use crate::service::Service;
 
+pub use files::SiteFiles;
 pub use layers::{MAX_BODY_BYTES, Site};
 pub use openapi::api_document;
-pub use serve::{Limits, connections_within, raise_open_files, serve, serve_within};
+pub use origin::Peer;
+pub use serve::{Limits, Listeners, connections_within, raise_open_files, serve, serve_metrics, serve_within};
+
+/// The numbers of the limits, for their table in docs/limits.md.
+pub mod bounds {
+    pub use super::large_answers::LARGE_ANSWER_BYTES;
+    pub use super::native::{FRAMES_BETWEEN_PINGS, MAX_FRAME_BYTES};
+    pub use super::serve::MAX_HEAD_BYTES;
+}
 
 /// State that all handlers share. Clones share everything.
 #[derive(Clone, Debug)]
@@ -46,6 +59,7 @@ pub struct AppState {
     pub service: Service,
     pub config: Arc<Config>,
     pub leptos: LeptosOptions,
+    pub files: SiteFiles,
 }
 
 impl FromRef<AppState> for Service {
@@ -71,7 +85,8 @@ fn site_within(state: AppState, body_timeout: Duration) -> Site {
     let (api, document) = openapi::routes().split_for_parts();
     let routes = api.merge(docs::routes(&document::complete(&document))).merge(pages::routes(&state));
     openapi::prepare();
-    let docs = (docs::PATH.to_owned(), vec![Method::GET, Method::HEAD]);
+    let docs = Other { pattern: docs::PATH.to_owned(), methods: vec![Method::GET, Method::HEAD], is_page: true };
     let others = pages::paths().chain([docs]).chain(pages::server_functions());
-    Site::new(state.clone(), routes.with_state(state), Calls::new(&document, others), body_timeout)
+    let calls = Calls::new(&document, others, &state.service.metrics().requests);
+    Site::new(state.clone(), routes.with_state(state), calls, body_timeout)
 }

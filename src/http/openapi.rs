@@ -13,7 +13,7 @@ use axum::response::IntoResponse;
 use serde_json::Value;
 
 use super::origin::SiteUrl;
-use super::{AppState, chat_app, document, flask, health, native, silly};
+use super::{AppState, chat_app, connection, document, flask, health, native, silly};
 use crate::wire::Problem;
 
 /// Every call of the API, documented and routed at once.
@@ -24,6 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .merge(flask::routes())
         .merge(chat_app::routes())
         .merge(health::routes())
+        .merge(connection::routes())
         .routes(routes!(show_document));
     name_problems(router.get_openapi_mut());
     router
@@ -69,7 +70,8 @@ pub fn api_document() -> Value {
             times are RFC 3339 in UTC. Errors are `application/problem+json` with a stable `code`. Unknown fields are \
             ignored. A request body can be at most 64 KiB. Every call that takes JSON also takes a form \
             (`application/x-www-form-urlencoded`) with the same fields. Every path works with and without a trailing \
-            slash."
+            slash. Pages of other origins can make every call (CORS) except those of Flask-Chat and Chat App, without \
+            cookies. A request beyond a limit gets 429 `too_many_requests` with `Retry-After`."
     ),
     servers((url = "./", description = "The server of this document")),
     tags(
@@ -122,6 +124,8 @@ static TEXT: LazyLock<String> = LazyLock::new(|| api_document().to_string());
 pub(super) fn prepare() {
     LazyLock::force(&TEXT);
 }
+
+pub(super) const PATH: &str = "/openapi.json";
 
 /// Get this document.
 #[utoipa::path(get, path = "/openapi.json", tag = "operations",

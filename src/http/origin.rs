@@ -1,8 +1,8 @@
 //! Where a request comes from, and the site's own address for links, with or without proxies.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri};
+use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{Extensions, HeaderMap, Uri, header};
@@ -10,13 +10,46 @@ use ipnet::IpNet;
 
 use super::AppState;
 use super::problem::Failure;
-use crate::config::plain_folder;
+use crate::config::{is_plain_host, plain_folder};
 use crate::service::Caller;
 use crate::wire::{Code, Problem};
 
+/// The headers that the server accepts only from trusted proxies.
+const FORWARDED: [&str; 4] = ["x-forwarded-for", "x-forwarded-host", "x-forwarded-prefix", "x-forwarded-proto"];
+
+/// The program at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    Address(IpAddr),
+    /// One that opened the Unix socket. That is a proxy on this machine, and trusted like one.
+    UnixSocket,
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(address: SocketAddr) -> Self {
+        Self::Address(address.ip())
+    }
+}
+
+impl Peer {
+    pub(super) fn address(self) -> IpAddr {
+        match self {
+            Self::Address(address) => address,
+            Self::UnixSocket => Ipv4Addr::LOCALHOST.into(),
+        }
+    }
+
+    pub(super) fn is_trusted(self, proxies: &[IpNet]) -> bool {
+        match self {
+            Self::Address(address) => is_within(address, proxies),
+            Self::UnixSocket => true,
+        }
+    }
+}
+
 /// Returns the caller, whom the limits count: the peer, or the client that a trusted proxy names.
-pub(super) fn caller(peer: SocketAddr, headers: &HeaderMap, trusted_proxies: &[IpNet]) -> Caller {
-    client_address(peer.ip(), headers, trusted_proxies).into()
+pub(super) fn caller(peer: Peer, headers: &HeaderMap, trusted_proxies: &[IpNet]) -> Caller {
+    client_address(peer, headers, trusted_proxies).into()
 }
 
 /// The site's public URL, without a slash at its end: `https://chat.example`, or `https://example.org/chat`.
@@ -44,8 +77,8 @@ impl FromRequestParts<AppState> for SiteUrl {
         if let Some(url) = &state.config.public_url {
             return Ok(Self(url.clone()));
         }
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-        let is_trusted = peer.is_some_and(|peer| is_within(peer, &state.config.trusted_proxies));
+        let peer = parts.extensions.get::<Peer>();
+        let is_trusted = peer.is_some_and(|peer| peer.is_trusted(&state.config.trusted_proxies));
         let forwarded = |name| first_value(&parts.headers, name).filter(|_| is_trusted);
         let scheme = match forwarded("x-forwarded-proto") {
             Some(scheme) if scheme.eq_ignore_ascii_case("https") => "https",
@@ -63,8 +96,7 @@ impl FromRequestParts<AppState> for SiteUrl {
 
 /// The host and port in `text`, if it contains nothing else.
 fn host(text: &str) -> Option<String> {
-    let authority: Authority = text.parse().ok()?;
-    (!text.contains('@')).then(|| authority.to_string())
+    is_plain_host(text).then(|| text.to_owned())
 }
 
 /// The path that the caller requested. `uri` may already have the other form of it.
@@ -111,22 +143,35 @@ pub(super) fn is_same_host(a: &Uri, b: &Uri) -> bool {
     host(a).is_some_and(|a| host(b) == Some(a))
 }
 
-/// The nearest address that is not a trusted proxy. The header counts only if the peer is a trusted proxy, and is read
-/// from its end, which the nearest proxy wrote.
-fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    if !is_within(peer, trusted) {
-        return peer;
+fn client_address(peer: Peer, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    forwarded_address(peer, headers, trusted).unwrap_or(peer.address())
+}
+
+/// The nearest address in the header that is not a trusted proxy. The header counts only if the peer is a trusted proxy,
+/// and is read from its end, which the nearest proxy wrote.
+pub(super) fn forwarded_address(peer: Peer, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
+    if !peer.is_trusted(trusted) {
+        return None;
     }
     let values = headers.get_all("x-forwarded-for").iter().rev();
-    let mut nearest = peer;
+    let mut nearest = None;
     for hop in values.filter_map(|value| value.to_str().ok()).flat_map(|line| line.rsplit(',')) {
         let Ok(address) = hop.trim().parse() else { break };
-        nearest = address;
+        nearest = Some(address);
         if !is_within(address, trusted) {
             break;
         }
     }
     nearest
+}
+
+/// The names of the headers of a request that count only from a trusted proxy, and that did not come from one.
+pub(super) fn ignored_headers(peer: Peer, headers: &HeaderMap, trusted: &[IpNet]) -> Vec<String> {
+    if peer.is_trusted(trusted) {
+        return Vec::new();
+    }
+    let sent = FORWARDED.into_iter().filter(|name| headers.contains_key(*name));
+    sent.map(str::to_owned).collect()
 }
 
 fn is_within(address: IpAddr, nets: &[IpNet]) -> bool {
@@ -148,13 +193,16 @@ mod tests {
             headers.append("x-forwarded-for", value.parse().unwrap());
         }
         let trusted: Vec<IpNet> = trusted.iter().map(|net| net.parse().unwrap()).collect();
-        client_address(peer.parse().unwrap(), &headers, &trusted).to_string()
+        let peer = if peer == "unix" { Peer::UnixSocket } else { Peer::Address(peer.parse().unwrap()) };
+        client_address(peer, &headers, &trusted).to_string()
     }
 
     #[test]
     fn a_forwarded_address_counts_only_from_a_trusted_proxy() {
         assert_eq!(client("192.0.2.9", &["198.51.100.1"], &[]), "192.0.2.9");
         assert_eq!(client("10.0.0.1", &["198.51.100.1"], &["10.0.0.0/8"]), "198.51.100.1");
+        assert_eq!(client("unix", &["203.0.113.7, 198.51.100.1"], &[]), "198.51.100.1");
+        assert_eq!(client("unix", &[], &[]), "127.0.0.1");
     }
 
     #[test]

@@ -58,6 +58,7 @@ impl From<Error> for Problem {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let Self(problem) = self;
+        super::layers::note_refusal(problem.code);
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retry_after = problem.retry_after;
         let mut response = (status, Json(problem)).into_response();

@@ -10,10 +10,8 @@ use futures_util::stream::{self, Stream};
 use serde::Serialize;
 
 use crate::domain::Refusal;
-use crate::service::{WatchEnd, Watcher};
+use crate::service::{Service, WatchEnd, Watcher};
 
-/// How often an idle stream shows that it is alive.
-pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// How soon a client reconnects after the server has stopped.
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
@@ -28,25 +26,29 @@ pub(super) fn reconnect_delay() -> Event {
 }
 
 /// The response that sends `events`.
-pub(super) fn answer(events: impl Stream<Item = Event> + Send + 'static) -> Response {
+pub(super) fn answer(service: &Service, events: impl Stream<Item = Event> + Send + 'static) -> Response {
     let events = futures_util::StreamExt::map(events, Ok::<_, Infallible>);
-    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    let keep_alive = KeepAlive::new().interval(service.policy().ping_interval);
     // A buffering proxy would delay the events.
     ([("x-accel-buffering", "no")], Sse::new(events).keep_alive(keep_alive)).into_response()
 }
 
 /// Streams what `watcher` sees. `to_event` makes an event of each value, and says whether it is the last.
 pub(super) fn watched<T: Clone + PartialEq + Send + Sync + 'static>(
+    service: &Service,
     watcher: Watcher<T>,
     to_event: impl Fn(Result<T, Refusal>) -> (Event, bool) + Send + 'static,
 ) -> Response {
-    answer(stream::unfold(Some((watcher, to_event)), |watched| async move {
-        let (mut watcher, to_event) = watched?;
-        let (event, is_last) = match watcher.next().await {
-            Ok(seen) => to_event(Ok(seen)),
-            Err(WatchEnd::Refused(refusal)) => to_event(Err(refusal)),
-            Err(WatchEnd::Stopping) => (reconnect_delay(), true),
-        };
-        Some((event, (!is_last).then_some((watcher, to_event))))
-    }))
+    answer(
+        service,
+        stream::unfold(Some((watcher, to_event)), |watched| async move {
+            let (mut watcher, to_event) = watched?;
+            let (event, is_last) = match watcher.next().await {
+                Ok(seen) => to_event(Ok(seen)),
+                Err(WatchEnd::Refused(refusal)) => to_event(Err(refusal)),
+                Err(WatchEnd::Stopping) => (reconnect_delay(), true),
+            };
+            Some((event, (!is_last).then_some((watcher, to_event))))
+        }),
+    )
 }

@@ -1,20 +1,25 @@
 //! The chats in use on this node: the state of each, its readers' presence, and its broadcast.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
+use super::ONLINE_FOR;
 use super::published::PublishedEvents;
 use super::writer::WriteQueue;
 use crate::domain::{Chat, ChatId, Event, MemberId, MessageId, Timestamp, Transition};
 
 /// How long an unused chat stays in memory.
-const IDLE_CHAT: Duration = Duration::from_mins(10);
+pub const IDLE_CHAT: Duration = Duration::from_mins(10);
+/// The same while more than [`MANY_CHATS`] are in memory. Whoever used the chat within this time still counts as online.
+pub const IDLE_CHAT_OF_MANY: Duration = ONLINE_FOR;
+/// At about 2 KiB for a chat that few have used, 100 MiB.
+pub const MANY_CHATS: usize = 50_000;
 
 /// Broadcasts that may wait for one follower, each with the events of one commit. A slower follower is cut off and
 /// reconnects with its cursor, so it delays nobody. Followers of a chat share what waits: at most 64 commits of 32
@@ -38,6 +43,13 @@ pub(super) enum Broadcast {
 pub(super) struct State {
     pub(super) chat: Arc<Chat>,
     presences: HashMap<MemberId, Arc<Presence>>,
+    /// Created for the first follower, because most of what a chat without messages needs is here.
+    channels: OnceLock<Channels>,
+}
+
+/// The queues of what followers have not yet read.
+#[derive(Debug)]
+struct Channels {
     broadcasts: broadcast::Sender<Broadcast>,
     typing: broadcast::Sender<Typing>,
 }
@@ -89,12 +101,19 @@ pub(super) struct Subscription {
 
 impl State {
     fn new(chat: Arc<Chat>) -> Self {
-        Self {
-            chat,
-            presences: HashMap::new(),
+        Self { chat, presences: HashMap::new(), channels: OnceLock::new() }
+    }
+
+    fn channels(&self) -> &Channels {
+        self.channels.get_or_init(|| Channels {
             broadcasts: broadcast::Sender::new(BACKLOG),
             typing: broadcast::Sender::new(TYPING_BACKLOG),
-        }
+        })
+    }
+
+    /// How many members are online ([`State::is_online`]).
+    fn count_online(&self, window: Duration, now: Timestamp) -> usize {
+        self.presences.keys().filter(|member| self.is_online(**member, window, now)).count()
     }
 
     /// Records that `member` was active at `now`.
@@ -118,23 +137,28 @@ impl State {
         if let Some(presence) = &presence {
             presence.streams.fetch_add(1, Ordering::Relaxed);
         }
-        let subscription = Subscription { broadcasts: self.broadcasts.subscribe(), typing: self.typing.subscribe() };
+        let Channels { broadcasts, typing } = self.channels();
+        let subscription = Subscription { broadcasts: broadcasts.subscribe(), typing: typing.subscribe() };
         (subscription, StreamPresence(presence))
     }
 
     /// Subscribes a reader who is not a member.
     pub(super) fn subscribe(&self) -> broadcast::Receiver<Broadcast> {
-        self.broadcasts.subscribe()
+        self.channels().broadcasts.subscribe()
     }
 
     /// Sends to all followers; there may be none.
     pub(super) fn publish(&self, broadcast: Broadcast) {
-        let _ = self.broadcasts.send(broadcast);
+        if let Some(channels) = self.channels.get() {
+            let _ = channels.broadcasts.send(broadcast);
+        }
     }
 
     /// Sends a typing signal to all followers.
     pub(super) fn publish_typing(&self, member_id: MemberId) {
-        let _ = self.typing.send(Typing { member_id, last_id: self.chat.last_id() });
+        if let Some(channels) = self.channels.get() {
+            let _ = channels.typing.send(Typing { member_id, last_id: self.chat.last_id() });
+        }
     }
 
     fn reload(&mut self, chat: Arc<Chat>, now: Timestamp) {
@@ -189,7 +213,7 @@ impl ActiveChat {
             if !change.events.iter().all(|event| matches!(event, Event::MessagePosted { .. })) {
                 state.track_members(now);
             }
-            if state.broadcasts.receiver_count() > 0 {
+            if state.channels.get().is_some_and(|channels| channels.broadcasts.receiver_count() > 0) {
                 state.publish(Broadcast::Changed(PublishedEvents::new(&change.events)));
             }
         } else {
@@ -243,10 +267,19 @@ impl ActiveChats {
 
     /// Drops the chats that nothing refers to and that were not used for a while.
     pub(super) fn close_idle(&self, now: Timestamp) {
+        let idle_for = if self.open.len() > MANY_CHATS { IDLE_CHAT_OF_MANY } else { IDLE_CHAT };
         self.open.retain(|_, active_chat| {
             let used_at = Timestamp::from_millis(active_chat.used_at.load(Ordering::Relaxed));
-            Arc::strong_count(active_chat) > 1 || now < used_at.after(IDLE_CHAT)
+            Arc::strong_count(active_chat) > 1 || now < used_at.after(idle_for)
         });
+        if self.open.capacity() > 4 * self.open.len() + 1_024 {
+            self.open.shrink_to_fit();
+        }
+    }
+
+    /// How many members of all active chats are online.
+    pub(super) fn count_online(&self, window: Duration, now: Timestamp) -> usize {
+        self.open.iter().map(|chat| chat.read(|state| state.count_online(window, now))).sum()
     }
 
     pub(super) fn len(&self) -> usize {

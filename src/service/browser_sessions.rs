@@ -41,6 +41,7 @@ impl Service {
         {
             return self.run_to_completion(|service| service.rename_browser(token, username)).await;
         }
+        self.check_room(&self.inner.census.browser_sessions)?;
         let token: BrowserToken = self.draw_secret();
         let expires_at = self.now().after(self.inner.policy.session_lifetime);
         let session = BrowserSession { token: token.digest(), username, expires_at };
@@ -198,6 +199,7 @@ impl Service {
             Ok((state.chat.name().cloned(), state.chat.messages_after(after)))
         })
         .await
+        .inspect(|(_, unseen)| self.record_poll(after, unseen))
     }
 
     /// Posts a message, and takes a seat first if the browser has none.

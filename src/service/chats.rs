@@ -107,6 +107,7 @@ impl Service {
         first: Option<(Command, Randomness)>,
     ) -> Result<(ChatId, Arc<Chat>, Arc<[Event]>)> {
         self.limit(|limits| limits.check_create(caller))?;
+        self.check_room(&self.inner.census.chats)?;
         let chat_id = ChatId::from_random_bytes(self.draw_id());
         let settings = Settings { session_lifetime: self.inner.policy.session_lifetime, ..settings };
         let randomness = owner.as_ref().map_or(Randomness::NONE, |owner| Randomness {
@@ -131,7 +132,7 @@ impl Service {
             match service.inner.stores.chats.commit(&change).await {
                 Ok(()) => service.inner.active_chats.open(change.after, now),
                 Err(CommitError::Conflict) => {
-                    let cause = format!("a new chat's id {chat_id} is taken");
+                    let cause = "the id of a new chat is taken".into();
                     return Err(Unavailable { cause }.into());
                 }
                 Err(CommitError::Unavailable(error)) => return Err(error.into()),

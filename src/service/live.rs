@@ -97,6 +97,7 @@ impl Service {
         };
         let (member_id, is_owner, MessagesAfter { messages, last_id, missed }, (subscription, presence)) =
             self.query_in(&active_chat, chat_id, begin).await?;
+        self.inner.metrics.resumed_streams.record(after, messages.len(), missed);
         let opened = Update::Opened { last_id, missed };
         Ok(Follower {
             service: self.clone(),
@@ -151,6 +152,7 @@ impl Follower {
     pub async fn next(&mut self) -> std::result::Result<Update, Ending> {
         loop {
             if let Some(update) = self.waiting.pop_front() {
+                self.service.inner.metrics.stream_events.inc();
                 return Ok(update);
             }
             if let Some(ending) = self.ending {

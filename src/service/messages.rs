@@ -30,6 +30,12 @@ impl Service {
             Ok(state.chat.messages_after(after))
         })
         .await
+        .inspect(|unseen| self.record_poll(after, unseen))
+    }
+
+    /// Records that a reader who had seen the messages up to `after` asked for those after it.
+    pub(super) fn record_poll(&self, after: MessageId, MessagesAfter { messages, missed, .. }: &MessagesAfter) {
+        self.inner.metrics.resumed_polls.record(after, messages.len(), *missed);
     }
 
     /// Posts a message. Repeating a member's `client_id` creates no second message.
@@ -73,5 +79,8 @@ impl Service {
             Ok(Posted { message, is_new: false })
         })
         .await
+        .inspect(|_| {
+            self.inner.metrics.duplicate_posts.inc();
+        })
     }
 }

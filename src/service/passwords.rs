@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc};
 use argon2::{Algorithm, Argon2, Params, Version};
+use icu_normalizer::{ComposingNormalizer, ComposingNormalizerBorrowed};
 use precis_core::profile::PrecisFastInvocation as _;
 use precis_profiles::OpaqueString;
 use thiserror::Error;
@@ -12,15 +13,18 @@ use tokio::sync::Semaphore;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::domain::{PasswordHash, Refusal};
+use crate::metrics::Counter;
 
 /// Argon2id with 19 MiB, two passes and one lane (OWASP Password Storage Cheat Sheet).
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
+const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizer::new_nfc();
+
 /// Hashes computed at one time: each takes a core for tens of milliseconds, and 19 MiB.
-const MAX_CONCURRENT: usize = 2;
+pub const MAX_CONCURRENT: usize = 2;
 /// Hashes that may wait for those: the last of them waits for some seconds on a slow machine.
-const MAX_WAITING: usize = 64;
+pub const MAX_WAITING: usize = 64;
 /// A hash of no password, which has the cost of all others: a name that nobody has takes as long to
 /// refuse as a wrong password.
 const DUMMY_HASH: &str =
@@ -46,7 +50,9 @@ impl Password {
         if text.is_empty() {
             return Err(too_short());
         }
-        let prepared = OpaqueString::enforce(text)
+        // Some systems send the syllables of Korean as their letters, which the profile allows only together.
+        let composed = NFC.normalize(text);
+        let prepared = OpaqueString::enforce(&*composed)
             .map_err(|_| invalid("must not contain control or invisible characters".into()))?;
         if prepared.graphemes(true).take(Self::MIN_GRAPHEMES).count() < Self::MIN_GRAPHEMES {
             return Err(too_short());
@@ -73,18 +79,19 @@ pub(super) struct Passwords {
     places: Arc<Semaphore>,
     /// Those that are computed.
     running: Arc<Semaphore>,
-}
-
-impl Default for Passwords {
-    fn default() -> Self {
-        Self {
-            places: Arc::new(Semaphore::new(MAX_CONCURRENT + MAX_WAITING)),
-            running: Arc::new(Semaphore::new(MAX_CONCURRENT)),
-        }
-    }
+    /// Those that were refused because too many waited.
+    hits: Counter,
 }
 
 impl Passwords {
+    pub(super) fn new(hits: Counter) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(MAX_CONCURRENT + MAX_WAITING)),
+            running: Arc::new(Semaphore::new(MAX_CONCURRENT)),
+            hits,
+        }
+    }
+
     pub(super) async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<PasswordHash, Busy> {
         self.compute(move || {
             let hash = argon2().hash_password_with_salt(password.0.as_bytes(), &salt);
@@ -104,7 +111,10 @@ impl Passwords {
     }
 
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Busy)?;
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            self.hits.inc();
+            Busy
+        })?;
         let running = Arc::clone(&self.running).acquire_owned().await.expect("the semaphore is never closed");
         let done = tokio::task::spawn_blocking(move || {
             // Held until the work is done, even where nobody waits for the answer any more.
@@ -126,8 +136,14 @@ mod tests {
 
     #[test]
     fn a_password_needs_eight_characters_and_no_control_characters() {
-        for good in ["correct horse", "пароль12", "王小明王小明王小", "👋👋👋👋👋👋👋👋", "        "]
-        {
+        for good in [
+            "correct horse",
+            "пароль12",
+            "한국한국한국한국",
+            "\u{1112}\u{1161}\u{11ab}한한한한한한한",
+            "👋👋👋👋👋👋👋👋",
+            "        ",
+        ] {
             assert!(Password::parse(good).is_ok(), "{good}");
         }
         for bad in
@@ -139,7 +155,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_same_password_verifies_regardless_of_its_unicode_form() {
-        let passwords = Passwords::default();
+        let passwords = Passwords::new(Counter::default());
         let typed = |text: &str| Password::parse(text).unwrap();
         let hash = passwords.hash(typed("caf\u{e9} au lait"), [7; 16]).await.unwrap();
         assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.as_str());
@@ -151,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_hashing_queue_refuses_new_passwords_and_still_serves_waiting_ones() {
-        let passwords = Passwords::default();
+        let passwords = Passwords::new(Counter::default());
         let typed = || Password::parse("correct horse").unwrap();
         // Nothing is computed while the test holds these.
         let running = passwords.running.acquire_many(MAX_CONCURRENT.try_into().unwrap()).await.unwrap();

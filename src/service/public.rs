@@ -40,6 +40,7 @@ impl Service {
             Ok(state.chat.messages_after(after))
         })
         .await
+        .inspect(|unseen| self.record_poll(after, unseen))
     }
 
     /// Checks that an invite can still be redeemed.

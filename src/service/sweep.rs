@@ -1,7 +1,7 @@
 //! The periodic sweep: expired sessions and knocks, empty chats, unused memory.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
@@ -18,6 +18,13 @@ impl Service {
     /// # Errors
     /// The first failure; all other chats were swept.
     pub async fn sweep(&self) -> Result<()> {
+        let begin = Instant::now();
+        let swept = self.sweep_all().await;
+        self.inner.metrics.sweep.observe_duration(begin.elapsed());
+        swept
+    }
+
+    async fn sweep_all(&self) -> Result<()> {
         self.inner.active_chats.close_idle(self.now());
         if let Some(limits) = &self.inner.limits {
             limits.forget_idle();
@@ -25,6 +32,7 @@ impl Service {
         let Policy { forget_after, .. } = self.inner.policy;
         let mut first_failure =
             self.inner.stores.browser_sessions.delete_expired_browser_sessions(self.now()).await.map_err(Error::from);
+        first_failure = first_failure.and(self.take_census().await);
         // Chats that stay due although they were tried.
         let mut tried = HashSet::new();
         loop {
@@ -58,7 +66,11 @@ impl Service {
             self.inner.active_chats.close_unheld(chat_id);
         }
         match swept {
-            Ok(events) => Ok(!events.is_empty()),
+            Ok(events) => {
+                let has_changed = !events.is_empty();
+                self.inner.metrics.swept_chats.inc_by(has_changed.into());
+                Ok(has_changed)
+            }
             // The chat ended between the two calls.
             Err(Error::Refused(Refusal::ChatNotFound)) => Ok(true),
             Err(error) => Err(error),

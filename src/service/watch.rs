@@ -11,6 +11,7 @@ use super::active_chats::{ActiveChat, Broadcast};
 use super::stream_limits::StreamPermit;
 use super::{Caller, Result, Service};
 use crate::domain::{Chat, ChatId, Event, Refusal, Timestamp};
+use crate::metrics::OpenCount;
 
 /// Why a watch ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,7 @@ pub struct Watcher<T> {
     stopping: watch::Receiver<bool>,
     /// `None` if streams are not limited.
     _permit: Option<StreamPermit>,
+    _open: OpenCount,
 }
 
 impl Service {
@@ -55,6 +57,7 @@ impl Service {
             broadcasts,
             stopping: self.inner.stopping.subscribe(),
             _permit: permit,
+            _open: OpenCount::begin(&self.inner.metrics.streams.watches),
         })
     }
 }
@@ -70,6 +73,7 @@ impl<T: Clone + PartialEq> Watcher<T> {
             let seen = self.active_chat.read(|state| (self.view)(&state.chat, now)).map_err(WatchEnd::Refused)?;
             if self.last.as_ref() != Some(&seen) {
                 self.last = Some(seen.clone());
+                self.service.inner.metrics.stream_events.inc();
                 return Ok(seen);
             }
             let broadcast = tokio::select! {

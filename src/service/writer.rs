@@ -22,6 +22,9 @@ use crate::store::{CommitError, Unavailable};
 /// wait for the disk (0.4 ms for all) is about as long as its own computing (0.016 ms; both follow from the first table
 /// of docs/storage.md), so more would gain little. What waits for slow followers grows with it (`active_chats.rs`).
 const MAX_BATCH: usize = 32;
+/// Commands that may wait for one chat's writer. A command stays in the queue if its caller disconnects, so connections
+/// alone do not bound the queue. At 32 for each commit, the last one waits for 32 commits.
+pub const MAX_QUEUED: usize = 1_024;
 /// Conflicts in a row before a commit fails. Each conflict means that another node committed, so only a faulty
 /// store reaches this.
 const MAX_CONFLICTS: usize = 1_000;
@@ -54,10 +57,13 @@ struct Writer<'a> {
 
 impl WriteQueue {
     /// Adds a command. Returns whether the caller must run the writer.
-    fn add(&self, command: QueuedCommand) -> bool {
+    fn add(&self, command: QueuedCommand) -> Result<bool, Unavailable> {
         let mut queue = self.0.lock();
+        if queue.waiting.len() >= MAX_QUEUED {
+            return Err(Unavailable { cause: format!("{MAX_QUEUED} commands wait for one chat's writer") });
+        }
         queue.waiting.push_back(command);
-        !mem::replace(&mut queue.has_writer, true)
+        Ok(!mem::replace(&mut queue.has_writer, true))
     }
 }
 
@@ -127,7 +133,13 @@ impl Service {
         command: Command,
         randomness: Randomness,
     ) -> Result<Arc<[Event]>> {
-        self.execute_in(self.active_chat(chat_id).await?, chat_id, command, randomness).await
+        let active_chat = self.active_chat(chat_id).await?;
+        if let Some(by) = command.changed_by() {
+            // A caller without a session is refused by the decision.
+            let member = active_chat.read(|state| state.chat.authenticate(by, self.now()).map(|member| member.id));
+            member.map_or(Ok(()), |member| self.limit(|limits| limits.check_change(member)))?;
+        }
+        self.execute_in(active_chat, chat_id, command, randomness).await
     }
 
     pub(super) async fn execute_in(
@@ -138,7 +150,7 @@ impl Service {
         randomness: Randomness,
     ) -> Result<Arc<[Event]>> {
         let (reply, answer) = oneshot::channel();
-        if active_chat.queue.add(QueuedCommand { command, randomness, reply }) {
+        if active_chat.queue.add(QueuedCommand { command, randomness, reply })? {
             let mut writing = Box::pin(self.clone().write(chat_id, active_chat));
             // A store in memory commits at once, without a task.
             if poll_immediate(&mut writing).await.is_none() {
@@ -177,7 +189,8 @@ impl Service {
             let (decided, transition) = decide(&chat, batch, now);
             // A refusal may be stale, and "nothing to change" too.
             if is_fresh || !decided.iter().any(Decided::changes_nothing) {
-                match self.commit_transition(active_chat, transition, now).await {
+                let commands = decided.iter().filter(|decided| !decided.changes_nothing()).count();
+                match self.commit_transition(active_chat, transition, commands, now).await {
                     Ok(()) => return decided.into_iter().map(Decided::answer).collect(),
                     Err(CommitError::Unavailable(error)) => {
                         let error = Error::from(error);
@@ -195,17 +208,21 @@ impl Service {
         batch.iter().map(|_| Ok(Err(error.clone()))).collect()
     }
 
-    /// Commits `transition`, if it changes anything, and installs it.
+    /// Commits `transition`, the change of this many commands, if it changes anything, and installs it.
     async fn commit_transition(
         &self,
         active_chat: &ActiveChat,
         transition: Transition,
+        commands: usize,
         now: Timestamp,
     ) -> Result<(), CommitError> {
         if transition.events.is_empty() {
             return Ok(());
         }
         self.inner.stores.chats.commit(&transition).await?;
+        let posts = transition.events.iter().filter(|event| matches!(event, Event::MessagePosted { .. })).count();
+        self.inner.metrics.messages_posted.inc_by(posts as u64);
+        self.inner.metrics.commit_commands.observe_number(commands);
         let ended = transition.after.has_ended().then(|| transition.after.id());
         active_chat.advance(transition, now);
         if let Some(chat_id) = ended {

@@ -52,6 +52,10 @@ impl ChatStore for MemoryStore {
         let due = self.chats.iter().filter(|chat| chat.due_at(forget_after) <= now);
         Ok(due.map(|chat| *chat.key()).take(at_most).collect())
     }
+
+    async fn count_chats(&self) -> Result<usize, Unavailable> {
+        Ok(self.chats.len())
+    }
 }
 
 #[async_trait]
@@ -90,6 +94,10 @@ impl BrowserSessionStore for MemoryStore {
     async fn delete_browser_session(&self, token: BrowserDigest) -> Result<(), Unavailable> {
         self.sessions.remove(token.as_bytes());
         Ok(())
+    }
+
+    async fn count_browser_sessions(&self) -> Result<usize, Unavailable> {
+        Ok(self.sessions.len())
     }
 
     async fn delete_expired_browser_sessions(&self, now: Timestamp) -> Result<(), Unavailable> {

@@ -1,5 +1,6 @@
 //! Storage of chats and browser sessions. All stores pass the same contract tests.
 
+mod measured;
 mod memory;
 mod sqlite;
 
@@ -11,9 +12,12 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::domain::{BrowserDigest, BrowserSession, Chat, ChatId, SealedChatId, Timestamp, Transition, Username};
+use crate::metrics::{Registry, StoreMetrics};
+
+use measured::Measured;
 
 pub use memory::MemoryStore;
-pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
+pub use sqlite::{BACKUP_TIME, Backup, BackupError, OpenError, SqliteOptions, SqliteStore, back_up};
 
 /// The storage failed. This is not a refusal: it says nothing about the rules. The cause is for the log.
 #[derive(Clone, Debug, Error)]
@@ -47,6 +51,9 @@ pub trait ChatStore: Send + Sync + fmt::Debug {
     /// ([`Chat::due_at`]).
     async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable>;
 
+    /// Returns the number of stored chats.
+    async fn count_chats(&self) -> Result<usize, Unavailable>;
+
     /// Removes the last traces of deleted data from the store's medium.
     async fn scrub(&self) -> Result<(), Unavailable> {
         Ok(())
@@ -61,6 +68,9 @@ pub trait ChatStore: Send + Sync + fmt::Debug {
     fn is_shared(&self) -> bool {
         false
     }
+
+    /// Adds metrics that only this kind of store has.
+    fn register_metrics(&self, _registry: &mut Registry) {}
 }
 
 /// Stores browser sessions, which belong to no single chat.
@@ -84,6 +94,9 @@ pub trait BrowserSessionStore: Send + Sync + fmt::Debug {
     /// Deletes the session and the list of chats that the browser has entered, if there is such a session.
     async fn delete_browser_session(&self, token: BrowserDigest) -> Result<(), Unavailable>;
 
+    /// Returns the number of stored sessions.
+    async fn count_browser_sessions(&self) -> Result<usize, Unavailable>;
+
     /// Deletes the sessions that have expired by `now`.
     async fn delete_expired_browser_sessions(&self, now: Timestamp) -> Result<(), Unavailable>;
 }
@@ -93,6 +106,14 @@ pub trait BrowserSessionStore: Send + Sync + fmt::Debug {
 pub struct Stores {
     pub chats: Arc<dyn ChatStore>,
     pub browser_sessions: Arc<dyn BrowserSessionStore>,
+}
+
+impl Stores {
+    /// The same stores, measured.
+    #[must_use]
+    pub fn measured(self, metrics: StoreMetrics) -> Self {
+        Measured::new(self, metrics).into()
+    }
 }
 
 impl<S: ChatStore + BrowserSessionStore + 'static> From<Arc<S>> for Stores {

@@ -10,6 +10,7 @@
 pub mod addresses;
 pub mod chat_app;
 mod chats;
+mod connection;
 pub mod flask;
 mod health;
 mod invites;
@@ -22,6 +23,7 @@ mod sessions;
 pub mod silly;
 
 pub use chats::*;
+pub use connection::*;
 pub use health::*;
 pub use invites::*;
 pub use knocks::*;

@@ -1,11 +1,15 @@
 //! JSON bodies of errors: `application/problem+json` (RFC 9457).
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::{Refusal, whole_seconds};
+
+/// How long a caller must wait if the store is full: until the next sweep has counted what is stored.
+const STORE_FULL_RETRY: Duration = Duration::from_secs(30);
 
 /// Machine-readable error code. The meaning of a code never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -161,7 +165,14 @@ impl Code {
             Refusal::TooManySessions { .. } => Self::TooManySessions,
             Refusal::TooManyRequests { .. } | Refusal::TooManyKnocks { .. } => Self::TooManyRequests,
             Refusal::TooManyStreams { .. } => Self::TooManyStreams,
+            Refusal::StoreFull => Self::Unavailable,
         }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }
 
@@ -232,6 +243,7 @@ impl From<&Refusal> for Problem {
             Refusal::TooManyRequests { retry_after } | Refusal::TooManyKnocks { retry_after } => {
                 problem.retry_after(*retry_after)
             }
+            Refusal::StoreFull => problem.retry_after(STORE_FULL_RETRY),
             _ => problem,
         }
     }

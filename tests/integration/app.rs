@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,9 +13,9 @@ use http_body_util::BodyExt as _;
 use leptos::config::LeptosOptions;
 use serde_json::Value;
 use uuid::Uuid;
-use watch_party::config::{Config, StoreChoice};
+use watch_party::config::{Config, LogFormat, StoreChoice};
 use watch_party::domain::{ChatId, Event, InviteKey, SessionToken, Timestamp, Username};
-use watch_party::http::{AppState, Site, site};
+use watch_party::http::{AppState, Site, SiteFiles, site};
 use watch_party::service::{
     Caller, Clock, Ending, Entropy, Follower, JoinIdentity, JoinOutcome, Policy, Seat, Service, Update,
 };
@@ -90,16 +91,32 @@ pub struct Options {
     pub rate_limit: bool,
     pub public_url: Option<&'static str>,
     pub trusted_proxies: &'static [&'static str],
+    pub requests_per_second: NonZeroU32,
+    pub max_chats: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { stores: MemoryStore::default().into(), rate_limit: true, public_url: None, trusted_proxies: &[] }
+        Self {
+            stores: MemoryStore::default().into(),
+            rate_limit: true,
+            public_url: None,
+            trusted_proxies: &[],
+            requests_per_second: Policy::REQUESTS_PER_SECOND,
+            max_chats: Policy::MAX_CHATS,
+        }
     }
 }
 
 pub fn policy(rate_limit: bool) -> Policy {
-    Policy { session_lifetime: Duration::from_hours(6), forget_after: Duration::from_hours(24), rate_limit }
+    Policy {
+        session_lifetime: Duration::from_hours(6),
+        forget_after: Duration::from_hours(24),
+        rate_limit,
+        requests_per_second: Policy::REQUESTS_PER_SECOND,
+        max_chats: Policy::MAX_CHATS,
+        ping_interval: Policy::PING_INTERVAL,
+    }
 }
 
 /// The event of a follower's update.
@@ -137,7 +154,8 @@ impl TestApp {
     pub fn with(options: Options) -> Self {
         let clock = Arc::new(ManualClock::default());
         let entropy = Arc::new(CountingEntropy::default());
-        let policy = policy(options.rate_limit);
+        let Options { requests_per_second, max_chats, .. } = options;
+        let policy = Policy { requests_per_second, max_chats, ..policy(options.rate_limit) };
         let service = Service::new(options.stores, clock.clone(), entropy, policy);
         let site = site(state(&service, options.public_url, options.trusted_proxies));
         Self { site, clock, service }
@@ -191,14 +209,20 @@ pub fn state(service: &Service, public_url: Option<&str>, trusted: &[&str]) -> A
     AppState {
         service: service.clone(),
         config: Arc::new(Config {
+            command: None,
             site_addr: None,
+            listen: Vec::new(),
             store: StoreChoice::Memory,
             public_url: public_url.map(str::to_owned),
             policy: service.policy(),
             max_connections: None,
+            max_connections_per_address: None,
             trusted_proxies: trusted.iter().map(|net| net.parse().unwrap()).collect(),
+            metrics_addr: None,
+            log_format: LogFormat::Text,
         }),
         leptos: LeptosOptions::builder().output_name("watch-party").site_root("public").build(),
+        files: SiteFiles::OnDisk,
     }
 }
 
@@ -408,11 +432,16 @@ impl Call<'_> {
     }
 
     pub async fn answer(self) -> Answer {
+        Answer::read(self.respond().await).await
+    }
+
+    /// Sends the request, and returns the answer with its body unread.
+    pub async fn respond(self) -> Response<Body> {
         let mut request = Request::builder().method(self.method).uri(self.path);
         *request.headers_mut().unwrap() = self.headers;
         request.headers_mut().unwrap().entry(header::HOST).or_insert("chat.test".parse().unwrap());
         let request = request.body(Body::from(self.body)).unwrap();
-        Answer::read(self.app.respond(self.address, request).await).await
+        self.app.respond(self.address, request).await
     }
 
     pub async fn await_status(self, status: u16) -> Answer {

@@ -54,6 +54,11 @@ fn an_invalid_setting_stops_startup_with_one_line_that_names_it() {
         (None, ("LEPTOS_SITE_ADDR", "nowhere"), "LEPTOS_SITE_ADDR"),
         (None, ("LEPTOS_SITE_ADDR", taken.as_str()), "LEPTOS_SITE_ADDR"),
         (Some("--store=floppy"), ("WATCH_PARTY_STORE", "memory"), "--store"),
+        (None, ("WATCH_PARTY_METRICS_ADDR", "nowhere"), "WATCH_PARTY_METRICS_ADDR"),
+        (None, ("WATCH_PARTY_METRICS_ADDR", "0.0.0.0:0"), "metrics-public"),
+        (Some("--site-addr=127.0.0.1:0"), ("WATCH_PARTY_METRICS_ADDR", taken.as_str()), "WATCH_PARTY_METRICS_ADDR"),
+        (None, ("WATCH_PARTY_METRICS_PUBLIC", "yes"), "WATCH_PARTY_METRICS_PUBLIC"),
+        (None, ("WATCH_PARTY_LOG_FORMAT", "xml"), "WATCH_PARTY_LOG_FORMAT"),
     ];
     for (flag, variable, name) in wrong {
         let (code, stderr) = start(flag, variable);

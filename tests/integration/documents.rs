@@ -13,7 +13,7 @@ use crate::app::TestApp;
 use crate::architecture::sources;
 
 /// The calls of the API, listed by hand, so that a call added or removed by mistake fails a test.
-const CALLS: [&str; 50] = [
+const CALLS: [&str; 51] = [
     "DELETE /sessions/me",
     "DELETE /{chat_id}",
     "DELETE /{chat_id}/invites/{invite_id}",
@@ -22,6 +22,7 @@ const CALLS: [&str; 50] = [
     "DELETE /{chat_id}/session",
     "DELETE /{chat_id}/sessions/{session_id}",
     "GET /chats/{hash_key}/",
+    "GET /connection",
     "GET /healthz",
     "GET /openapi.json",
     "GET /readyz",
@@ -85,13 +86,13 @@ fn the_document_lists_exactly_the_expected_calls() {
 const ID: &str = "2eaf4767-9975-4773-b7c7-817e60ce2bfb";
 
 /// Fills the parameters of a path in the document with an id.
-fn filled(path: &str) -> String {
+pub fn filled(path: &str) -> String {
     let names = ["{chat_id}", "{member_id}", "{session_id}", "{invite_id}", "{knock_id}", "{opaque}", "{hash_key}"];
     names.iter().fold(path.to_owned(), |path, name| path.replace(name, ID))
 }
 
 /// Adds a slash at the end of `path`, or removes it if there is one.
-fn other_form(path: &str) -> String {
+pub fn other_form(path: &str) -> String {
     path.strip_suffix('/').map_or_else(|| format!("{path}/"), str::to_owned)
 }
 
@@ -182,11 +183,16 @@ fn only_pages_and_files_are_routed_outside_the_document() {
         }
     }
     routed.sort();
-    // The readable document; the two forms; the chatrooms' page, the page to create them, and the pages' files.
-    assert_eq!(
-        routed,
-        [("http/docs.rs".to_owned(), 1), ("http/pages/forms.rs".to_owned(), 2), ("http/pages/mod.rs".to_owned(), 5)]
-    );
+    // The readable document; the files on the disk; the two forms; the chatrooms' page, and the page to create them; the
+    // start page.
+    let expected = [
+        ("http/docs.rs", 1),
+        ("http/files.rs", 3),
+        ("http/pages/forms.rs", 2),
+        ("http/pages/mod.rs", 2),
+        ("http/pages/start.rs", 1),
+    ];
+    assert_eq!(routed, expected.map(|(file, count)| (file.to_owned(), count)));
 }
 
 #[tokio::test]
@@ -316,6 +322,18 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 fn is_rust_test(name: &str) -> bool {
     let is_word = |word: &str| word.starts_with(|c: char| c.is_ascii_lowercase()) && !word.contains(['.', ' ', '/']);
     name.contains("::") && name.split("::").all(is_word)
+}
+
+#[test]
+fn every_test_that_the_security_page_names_exists() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("SECURITY.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (in_rust, in_browsers) = (rust_tests(), browser_tests());
+    let names: Vec<&str> = quoted(&page).filter(|name| is_rust_test(name) || name.contains(".spec.ts: ")).collect();
+    for name in &names {
+        assert!(in_rust.contains(*name) || in_browsers.contains(*name), "no such test: `{name}`");
+    }
+    assert!(names.len() > 30, "{names:?}");
 }
 
 #[test]

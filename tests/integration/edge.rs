@@ -11,8 +11,10 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use watch_party::domain::{Admission, Chat, ChatId, MessageText, Settings, Timestamp, Transition, Username};
+use watch_party::http::bounds::{FRAMES_BETWEEN_PINGS, MAX_FRAME_BYTES};
 use watch_party::http::{Limits, serve_within};
-use watch_party::service::{Caller, NewChat, OsEntropy, Seat, Service};
+use watch_party::service::bounds::UNFINISHED_BODIES;
+use watch_party::service::{Caller, NewChat, OsEntropy, Policy, Seat, Service};
 use watch_party::store::{ChatStore, CommitError, MemoryStore, Stores, Unavailable};
 
 #[cfg(target_os = "linux")]
@@ -29,6 +31,7 @@ const LONG: Duration = Duration::from_hours(1);
 fn generous_limits() -> Limits {
     Limits {
         max_connections: 1_000,
+        max_connections_per_address: 1_000,
         head_timeout: LONG,
         body_timeout: LONG,
         write_timeout: LONG,
@@ -51,12 +54,16 @@ impl Site {
     }
 
     async fn of(limits: Limits, stores: impl Into<Stores>) -> Self {
+        Self::with(limits, stores, policy(false), &[]).await
+    }
+
+    async fn with(limits: Limits, stores: impl Into<Stores>, policy: Policy, trusted: &[&str]) -> Self {
         let clock = Arc::new(ManualClock::default());
-        let service = Service::new(stores, clock.clone(), Arc::new(OsEntropy), policy(false));
+        let service = Service::new(stores, clock.clone(), Arc::new(OsEntropy), policy);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(serve_within(limits, state(&service, None, &[]), listener, async move {
+        let server = tokio::spawn(serve_within(limits, state(&service, None, trusted), listener, async move {
             let _ = stopped.await;
         }));
         Self { service, clock, address, stop, server }
@@ -328,6 +335,113 @@ async fn a_client_that_reads_no_answers_is_cut_off() {
     while !site.connect_and_send(HEALTH).await.answer().await.starts_with("HTTP/1.1 200 ") {}
 }
 
+/// Connects from one of the machine's own addresses.
+#[cfg(target_os = "linux")]
+async fn connect_from(address: &str, site: &Site) -> Peer {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
+    Peer { stream: socket.connect(site.address).await.unwrap(), read: Vec::new() }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_address_with_too_many_connections_gets_429_and_others_are_served() {
+    let site = Site::start(Limits { max_connections_per_address: 2, ..generous_limits() }).await;
+    let (mut first, mut second) = (site.connect().await, site.connect().await);
+    assert!(first.is_healthy().await && second.is_healthy().await);
+    for _ in 0..10 {
+        let response = site.connect_and_send(HEALTH).await.until_closed().await;
+        assert!(response.starts_with("HTTP/1.1 429 Too Many Requests\r\n"), "{response}");
+        assert!(response.contains("\r\nretry-after: 2\r\n"), "{response}");
+        assert!(response.contains("application/problem+json") && response.contains("\"too_many_requests\""));
+        assert!(response.contains("\r\naccess-control-allow-origin: *\r\n"), "{response}");
+    }
+    assert!(connect_from("127.0.0.2", &site).await.is_healthy().await);
+    assert!(first.is_healthy().await && second.is_healthy().await, "its open connections stay open");
+    drop(first);
+    while !site.connect_and_send(HEALTH).await.answer().await.starts_with("HTTP/1.1 200 ") {}
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_has_no_limit_of_its_own_on_connections() {
+    let limits = Limits { max_connections_per_address: 1, ..generous_limits() };
+    let site = Site::with(limits, MemoryStore::default(), policy(true), &["127.0.0.0/8"]).await;
+    let mut peers = Vec::new();
+    for _ in 0..5 {
+        peers.push(site.connect().await);
+    }
+    for peer in &mut peers {
+        assert!(peer.is_healthy().await);
+    }
+}
+
+#[tokio::test]
+async fn an_address_with_too_many_unfinished_bodies_gets_429() {
+    let site = Site::with(generous_limits(), MemoryStore::default(), policy(true), &[]).await;
+    let begun = "POST /create HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n";
+    let mut waiting = Vec::new();
+    for _ in 0..UNFINISHED_BODIES {
+        let mut peer = site.connect_and_send(begun).await;
+        // Then the server waits for the body.
+        peer.until("100 Continue\r\n\r\n").await;
+        waiting.push(peer);
+    }
+    let response = site.connect_and_send(begun).await.answer().await;
+    assert!(response.contains("HTTP/1.1 429 ") && response.contains("\r\nretry-after: 2\r\n"), "{response}");
+    // A body that arrives with its head does not wait.
+    let whole = "POST /create HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}";
+    assert!(site.connect_and_send(whole).await.until("\r\n\r\n").await.starts_with("HTTP/1.1 201 "));
+    let mut last = waiting.pop().unwrap();
+    last.send("{}").await;
+    assert!(last.until("\r\n\r\n").await.starts_with("HTTP/1.1 201 "));
+    assert!(site.connect_and_send(begun).await.until("\r\n\r\n").await.contains("100 Continue"));
+}
+
+/// A masked frame of a client with this opcode, whose head announces `length` bytes, with `payload`.
+fn frame(opcode: u8, length: u16, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x80 | opcode, 0x80 | 0x7e];
+    frame.extend(length.to_be_bytes());
+    frame.extend([0; 4]);
+    frame.extend(payload);
+    frame
+}
+
+#[tokio::test]
+async fn a_reader_that_sends_too_many_frames_is_closed_with_1008() {
+    let site = Site::start(generous_limits()).await;
+    let chat = site.chat().await;
+    let mut socket = site.connect_and_send(&socket_of(&chat)).await;
+    socket.until("\"opened\"").await;
+    let pong = [0x8a, 0x80, 0, 0, 0, 0];
+    // As many as are allowed after each of two pings, because the server may have sent one in the meantime.
+    for _ in 0..=2 * FRAMES_BETWEEN_PINGS {
+        if socket.stream.write_all(&pong).await.is_err() {
+            break;
+        }
+    }
+    let rest = socket.until_closed().await;
+    assert!(rest.contains("too many frames"), "{rest}");
+}
+
+#[tokio::test]
+async fn a_frame_that_is_too_large_ends_the_stream_before_it_has_arrived() {
+    let site = Site::start(generous_limits()).await;
+    let chat = site.chat().await;
+    let largest = u16::try_from(MAX_FRAME_BYTES).unwrap();
+    for (length, is_closed) in [(largest, false), (largest + 1, true)] {
+        let mut socket = site.connect_and_send(&socket_of(&chat)).await;
+        socket.until("\"opened\"").await;
+        socket.stream.write_all(&frame(2, length, &[])).await.unwrap();
+        if is_closed {
+            socket.until_closed().await;
+        } else {
+            socket.stream.write_all(&vec![0; usize::from(length)]).await.unwrap();
+            site.say(&chat, &chat.seat, "still here").await;
+            socket.until("still here").await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_stopping_server_finishes_running_requests_and_closes_everything_else() {
     let site = Site::start(generous_limits()).await;
@@ -363,6 +477,10 @@ impl ChatStore for Panicking {
 
     async fn commit(&self, change: &Transition) -> Result<(), CommitError> {
         self.store.commit(change).await
+    }
+
+    async fn count_chats(&self) -> Result<usize, Unavailable> {
+        self.store.count_chats().await
     }
 
     async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable> {

@@ -1,5 +1,7 @@
 //! The pages as the server renders them, and the server functions behind their forms.
 
+use axum::body::Body;
+use axum::http::{HeaderValue, Request};
 use serde_json::json;
 
 use crate::app::{TestApp, resolve};
@@ -195,4 +197,20 @@ async fn a_member_can_reopen_an_invite_that_is_used_up_in_a_full_chat() {
     assert_eq!(join().await_status(200).await.json(), joined);
     let stranger = uuid::Uuid::from_u128(7);
     form("preview_invite", format!("chat_id={id}&key={key}&join_id={stranger}")).await_status(403).await;
+}
+
+#[tokio::test]
+async fn a_page_is_shown_whatever_the_host_header_says() {
+    let app = TestApp::new();
+    for host in ["", ":", "x:99999", "[zz]", "1.2.3.4.5", "'x", "xn--\u{7f}", "a b", "%"] {
+        let Ok(host) = host.parse::<HeaderValue>() else { continue };
+        for scheme in ["https", "file", "", "a b", "https, http"] {
+            for path in ["/", "/chat/8e03978e-40d5-43dd-bc93-6894a57f9324", "/no/such/page"] {
+                let request = Request::get(path).header("host", &host).header("x-forwarded-proto", scheme);
+                let answer = app.send(request.header("accept", "text/html").body(Body::empty()).unwrap()).await;
+                let expected = if path == "/no/such/page" { 404 } else { 200 };
+                assert_eq!(answer.status, expected, "{path} at {host:?} over {scheme:?}");
+            }
+        }
+    }
 }

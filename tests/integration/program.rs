@@ -51,7 +51,7 @@ impl Program {
                 "the program ended before it listened: {startup_log}"
             );
             if let Some((_, address)) = startup_log[begin..].split_once("listening on ") {
-                break address.trim().to_owned();
+                break address.split(['"', '\n']).next().unwrap().to_owned();
             }
         };
         // Keep reading the log, or the program would block on a full pipe.
@@ -62,12 +62,40 @@ impl Program {
 
     /// Waits until the program logs a line with these words.
     pub fn await_line(&self, words: &str) {
+        self.lines_until(words);
+    }
+
+    /// Returns what the program logs up to and including a line with these words.
+    pub fn lines_until(&self, words: &str) -> String {
         let log = self.log.lock();
-        while !log.recv_timeout(Duration::from_mins(1)).unwrap().contains(words) {}
+        let mut lines = String::new();
+        loop {
+            let line = log.recv_timeout(Duration::from_mins(1)).unwrap();
+            let is_last = line.contains(words);
+            lines = lines + &line + "\n";
+            if is_last {
+                return lines;
+            }
+        }
     }
 
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The address of the program's metrics, which it logs before it listens.
+    pub fn metrics(&self) -> String {
+        let (_, rest) = self.startup_log.split_once("metrics are at ").expect(&self.startup_log);
+        rest.split(['"', '\n']).next().unwrap().to_owned()
+    }
+
+    /// Tells the program to stop, waits until it has ended, and returns its whole log.
+    #[cfg(unix)]
+    pub fn stop(mut self) -> String {
+        assert!(Command::new("kill").args(["-TERM", &self.id().to_string()]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
+        let lines: Vec<String> = self.log.lock().iter().collect();
+        format!("{}{}\n", self.startup_log, lines.join("\n"))
     }
 
     /// Kills the program (SIGKILL on Unix).

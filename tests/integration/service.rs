@@ -12,6 +12,7 @@ use watch_party::domain::{
     Admission, Chat, ChatId, ClientId, Command, Event, InviteTerms, MemberId, MessageId, MessageText, Randomness,
     Refusal, SessionToken, Settings, Snapshot, Timestamp, Transition, Username,
 };
+use watch_party::service::bounds::MAX_QUEUED;
 use watch_party::service::{Caller, Clock as _, Ending, Entropy as _, Error, NewChat, Service, Update};
 use watch_party::store::{ChatStore, CommitError, MemoryStore, Stores, Unavailable};
 
@@ -30,6 +31,9 @@ impl ChatStore for SharedStore {
         // Other tasks run between a decision and its commit.
         tokio::task::yield_now().await;
         self.0.commit(change).await
+    }
+    async fn count_chats(&self) -> Result<usize, Unavailable> {
+        self.0.count_chats().await
     }
     async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable> {
         self.0.due(now, forget_after, at_most).await
@@ -149,6 +153,9 @@ impl ChatStore for UnreliableStore {
             _ => self.store.commit(change).await,
         }
     }
+    async fn count_chats(&self) -> Result<usize, Unavailable> {
+        self.store.count_chats().await
+    }
     async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable> {
         self.store.due(now, forget_after, at_most).await
     }
@@ -194,6 +201,37 @@ async fn commands_that_wait_for_a_commit_are_committed_together() {
     // A refusal among them concerns nobody else.
     assert!(matches!(removal.await.unwrap(), Err(Error::Refused(Refusal::NotFound(_)))));
     assert_eq!(store.commits.lock()[1..], [1, 9]);
+}
+
+#[tokio::test]
+async fn commands_beyond_the_queue_of_a_stuck_chat_are_refused_and_the_others_are_carried_out() {
+    let (node, store) = unreliable(1, None);
+    let new = Arc::new(chat(&node).await);
+    let posts: Vec<_> = (0..MAX_QUEUED + 100)
+        .map(|at| {
+            let (node, new) = (node.clone(), new.clone());
+            tokio::spawn(async move {
+                let text = MessageText::parse(&format!("message {at}")).unwrap();
+                node.post(new.chat_id, &new.seat.token, text, None).await
+            })
+        })
+        .collect();
+    // On one thread, every task gets to where it waits for the store, or is refused.
+    while posts.iter().filter(|post| post.is_finished()).count() < 60 {
+        tokio::task::yield_now().await;
+    }
+    store.gate.add_permits(Semaphore::MAX_PERMITS / 2);
+    let (mut accepted, mut refused) = (0, 0);
+    for post in posts {
+        match post.await.unwrap() {
+            Ok(_) => accepted += 1,
+            Err(Error::Unavailable(_)) => refused += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(accepted >= MAX_QUEUED && refused >= 60, "{accepted} accepted, {refused} refused");
+    let read = node.read_messages(new.chat_id, &new.seat.token, 0).await.unwrap();
+    assert_eq!(read.last_id, u64::try_from(accepted).unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

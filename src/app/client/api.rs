@@ -5,14 +5,13 @@ use futures_util::future::{Either, select};
 use gloo_net::http::{Method, Request, RequestBuilder, Response};
 use gloo_net::websocket::Message as Frame;
 use gloo_net::websocket::futures::WebSocket;
-use gloo_timers::future::TimeoutFuture;
 use leptos::server_fn::ServerFn;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::storage::{self, SavedChat};
-use super::{browser, json};
+use super::{browser, json, waiting};
 use crate::app::texts;
 use crate::domain::MessageId;
 use crate::wire::{Code, LiveEvent, Messages, PostMessage, Preview, Problem, Recover, Recovered};
@@ -59,8 +58,14 @@ impl ChatApi {
 
     pub(super) async fn call(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> ApiResult<Response> {
         let address = format!("{}{path}", self.chat_id);
-        send(request(&address, method).header("Authorization", &format!("Bearer {}", self.token)), body).await
+        send(request(&address, method).header("Authorization", &bearer(&self.token)), body).await
     }
+}
+
+/// Returns the value of an `Authorization` header. A token from the browser's storage may have been changed there, and
+/// the browser throws for a header with characters that no token has.
+pub(super) fn bearer(token: &str) -> String {
+    format!("Bearer {}", token.chars().filter(char::is_ascii_graphic).collect::<String>())
 }
 
 /// Returns a preview of the chat. Needs no session.
@@ -98,10 +103,11 @@ pub(crate) fn read_event(frame: Frame) -> Option<LiveEvent> {
     }
 }
 
-/// Returns `answer`, or an [`unreachable`] problem if it takes longer than [`TIMEOUT`].
+/// Returns `answer`, or an [`unreachable`] problem if it takes longer than [`TIMEOUT`], without the time for which the
+/// server has asked to wait.
 pub(crate) async fn in_time<T>(answer: impl Future<Output = ApiResult<T>>) -> ApiResult<T> {
-    let answer = std::pin::pin!(answer);
-    match select(answer, TimeoutFuture::new(TIMEOUT)).await {
+    let (answer, timeout) = (std::pin::pin!(answer), std::pin::pin!(waiting::timeout(TIMEOUT)));
+    match select(answer, timeout).await {
         Either::Left((answer, _)) => answer,
         Either::Right(_) => Err(unreachable()),
     }
@@ -141,8 +147,21 @@ where
     read(send_built(request).await?).await
 }
 
+/// Sends a request, and again for as long as the server asks to wait for a moment.
 async fn send_built(request: Result<Request, gloo_net::Error>) -> ApiResult<Response> {
-    let response = request.map_err(|_| unreachable())?.send().await.map_err(|_| unreachable())?;
+    let mut request = web_sys::Request::from(request.map_err(|_| unreachable())?);
+    loop {
+        // A request can be sent once.
+        let again = request.clone();
+        match send_once(request.into()).await {
+            Err(problem) if waiting::waited(&problem).await => request = again.map_err(|_| unreachable())?,
+            answer => return answer,
+        }
+    }
+}
+
+async fn send_once(request: Request) -> ApiResult<Response> {
+    let response = request.send().await.map_err(|_| unreachable())?;
     if let Some(date) = response.headers().get("date") {
         browser::note_server_time(&date);
     }
@@ -154,7 +173,10 @@ pub(crate) async fn accepted(response: Response) -> ApiResult<Response> {
     if response.ok() {
         return Ok(response);
     }
-    Err(read(response).await.unwrap_or_else(|problem| problem))
+    // A proxy may refuse in its own format.
+    let retry_after = response.headers().get("retry-after").and_then(|seconds| seconds.parse().ok());
+    let code = if response.status() == 429 { Code::TooManyRequests } else { Code::Unavailable };
+    Err(read(response).await.unwrap_or_else(|problem: Problem| Problem { code, retry_after, ..problem }))
 }
 
 pub(super) async fn read<T: DeserializeOwned>(response: Response) -> ApiResult<T> {

@@ -9,9 +9,9 @@ use leptos::task::spawn_local;
 use uuid::Uuid;
 
 use super::api::{self, ChatApi};
-use super::browser;
 use super::connection::{Connection, ConnectionStatus};
 use super::storage::{self, SavedChat, Unsent};
+use super::{browser, waiting};
 use crate::app::notice::Notice;
 use crate::domain::{MessageId, Refusal, Role};
 use crate::wire::{Knock, MemberList, Message, Problem};
@@ -139,6 +139,9 @@ impl Conversation {
             self.maintain_session(now);
         }
         self.show_outbox();
+        if waiting::is_due() {
+            return;
+        }
         self.flush_outbox();
         if self.is_reading.get_value() {
             return;

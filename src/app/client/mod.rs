@@ -19,3 +19,4 @@ pub(super) mod read_only;
 pub(super) mod seat;
 pub(super) mod storage;
 pub(super) mod task;
+pub(super) mod waiting;

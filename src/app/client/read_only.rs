@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use uuid::Uuid;
 
-use super::{api, browser, browser_sessions};
+use super::{api, browser, browser_sessions, waiting};
 use crate::domain::MessageId;
 use crate::wire::{Message, Messages, Problem};
 
@@ -80,7 +80,7 @@ impl ReadOnlyConversation {
         let is_over = self
             .problem
             .try_with_untracked(|problem| problem.as_ref().is_some_and(|problem| !api::is_transient(problem)));
-        if is_over != Some(false) || self.is_reading.try_get_value() != Some(false) {
+        if is_over != Some(false) || waiting::is_due() || self.is_reading.try_get_value() != Some(false) {
             return;
         }
         self.is_reading.set_value(true);

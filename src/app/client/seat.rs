@@ -1,7 +1,6 @@
 //! This browser's seat and its sessions: renewing them, recovering the seat, giving it up.
 
 use gloo_net::http::Method;
-use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use uuid::Uuid;
@@ -9,6 +8,7 @@ use uuid::Uuid;
 use super::api::{ApiResult, ChatApi, NOTHING};
 use super::conversation::Conversation;
 use super::storage::{self, SavedChat};
+use super::waiting::retry_delay;
 use super::{alert, api, browser};
 use crate::app::texts;
 use crate::domain::{Admission, AdmissionRules, RecoveryCode, Refusal, SessionToken};
@@ -280,9 +280,9 @@ pub(crate) async fn retry_reporting<T, F: Future<Output = Result<T, Problem>>>(
     loop {
         match call().await {
             Err(problem) if api::is_transient(&problem) => {
-                let wait = problem.retry_after.map_or(0, |seconds| u32::try_from(seconds * 1_000).unwrap_or(u32::MAX));
+                let delay = retry_delay(&problem, RETRY_EVERY);
                 on_wait(problem);
-                TimeoutFuture::new(wait.max(RETRY_EVERY)).await;
+                delay.await;
             }
             answer => return answer,
         }

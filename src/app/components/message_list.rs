@@ -3,12 +3,12 @@
 use leptos::either::Either;
 use leptos::html::Div;
 use leptos::prelude::*;
-use linkify::{LinkFinder, LinkKind};
 use uuid::Uuid;
 
 use crate::app::client::browser;
 use crate::app::client::conversation::Conversation;
 use crate::app::client::storage::Unsent;
+use crate::app::links;
 use crate::app::texts;
 use crate::wire::Message;
 
@@ -157,17 +157,14 @@ fn MessageRow(row: Row, own_id: Signal<Option<Uuid>>) -> impl IntoView {
 
 /// Renders the text with its web addresses as links. Nothing else in it is interpreted.
 fn linked(text: &str) -> impl IntoView + use<> {
-    let mut finder = LinkFinder::new();
-    finder.kinds(&[LinkKind::Url]);
-    let spans = finder.spans(text).map(|span| {
-        let text = span.as_str().to_owned();
-        let is_web = text.starts_with("https://") || text.starts_with("http://");
-        if span.kind().is_some() && is_web {
+    let parts = links::parts(text).map(|(part, is_link)| {
+        let text = part.to_owned();
+        if is_link {
             let href = text.clone();
             Either::Left(view! { <a href=href target="_blank" rel="noopener noreferrer nofollow">{text}</a> })
         } else {
             Either::Right(text)
         }
     });
-    spans.collect_view()
+    parts.collect_view()
 }

@@ -23,6 +23,7 @@ mod sessions;
 mod share;
 mod typing;
 mod wait_for_seat;
+mod waiting;
 mod window_title;
 mod your_chats;
 
@@ -42,5 +43,6 @@ pub(super) use session_end::SessionEnd;
 pub(super) use share::ShareLink;
 pub(super) use typing::Typing;
 pub(super) use wait_for_seat::WaitForSeat;
+pub(super) use waiting::Waiting;
 pub(super) use window_title::window_title;
 pub(super) use your_chats::YourChats;

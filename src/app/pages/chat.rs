@@ -15,7 +15,8 @@ use crate::app::client::conversation::Conversation;
 use crate::app::client::seat::{recover, retry_transient, use_credential};
 use crate::app::client::storage;
 use crate::app::components::{
-    AddressLine, Composer, Knocks, Messages, People, RetentionPanel, SessionEnd, ShareLink, Typing, window_title,
+    AddressLine, Composer, Knocks, Messages, People, RetentionPanel, SessionEnd, ShareLink, Typing, Waiting,
+    window_title,
 };
 use crate::app::notice::{Notice, RedirectHome};
 use crate::app::texts;
@@ -175,6 +176,7 @@ pub(super) fn ConversationView(chat_id: Uuid) -> impl IntoView {
                             ConnectionStatus::Offline => Some(texts::chat::OFFLINE),
                         }}
                     </p>
+                    <Waiting/>
                     <Composer conversation/>
                     <AddressLine chat_id conversation/>
                 </main>

@@ -276,6 +276,12 @@ pub(crate) mod wait_for_seat {
     pub(crate) const OVER: &str = "That invite link no longer works.";
 }
 
+pub(crate) mod waiting {
+    pub(crate) fn trying_again(seconds: u64) -> String {
+        format!("Too many requests. Trying again in {seconds} s…")
+    }
+}
+
 pub(crate) mod your_chats {
     pub(crate) const HEADING: &str = "Your chats";
     pub(crate) const ABOUT: &str = "Your name: {name} · {state}";

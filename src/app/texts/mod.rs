@@ -11,7 +11,8 @@ mod pages;
 pub(crate) use client::{api, messages, seat};
 pub(crate) use components::{
     address_line, alerts, composer, copy, field, frame, invites, knocks, message_list, own_name, people, qr,
-    recovery_link, remove_member, retention_panel, session_end, sessions, share, typing, wait_for_seat, your_chats,
+    recovery_link, remove_member, retention_panel, session_end, sessions, share, typing, wait_for_seat, waiting,
+    your_chats,
 };
 pub(crate) use pages::{chat, home, join, login, not_found, open_chat, public_chat, session};
 

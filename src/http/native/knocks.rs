@@ -104,7 +104,7 @@ async fn show_knock(
         return Ok(Json(KnockState::from(&view)).into_response());
     }
     let watcher = service.watch_knock(caller, chat_id, knock_id, &ticket).await?;
-    Ok(sse::watched(watcher, move |seen| {
+    Ok(sse::watched(&service, watcher, move |seen| {
         let update = seen.map_or(KnockUpdate::Ended, |(knock, member)| {
             let view = knock_view(knock, member, &ticket);
             match view.knock.status {
@@ -167,7 +167,7 @@ async fn show_seats(
         return Ok(Json(seats(service.show_seats(caller, chat_id, &key).await?)).into_response());
     }
     let watcher = service.watch_seats(caller, chat_id, &key).await?;
-    Ok(sse::watched(watcher, |seen| match seen {
+    Ok(sse::watched(&service, watcher, |seen| match seen {
         Ok(seen) => (sse::event("seats", &seats(seen)), false),
         Err(refusal) => (sse::event("ended", &Problem::from(refusal)), true),
     }))

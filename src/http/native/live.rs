@@ -17,12 +17,12 @@ use utoipa_axum::routes;
 use crate::domain::{self, ChatId, MessageId, Refusal, SessionToken};
 use crate::http::AppState;
 use crate::http::auth::session_token;
-use crate::http::origin::{SiteUrl, check_origin};
 use crate::http::path::ChatInPath;
 use crate::http::problem::HandlerResult;
 use crate::http::query::cursor;
 use crate::http::responses::{ChatNotFound, SessionRequired, TooManyStreams, Unavailable};
-use crate::http::sse::{self, KEEP_ALIVE};
+use crate::http::sse;
+use crate::metrics::OpenCount;
 use crate::service::{Caller, Ending, Follower, LiveText, Service, SharedEvent, Update};
 use crate::wire::{LiveEvent, Problem};
 
@@ -36,7 +36,11 @@ const BEARER: &str = "bearer.";
 const UNANSWERED_PINGS: u32 = 2;
 /// Size of the read buffer and of a received message, in bytes. Readers send almost nothing, and what is written is
 /// small too.
-const BUFFER: usize = 4 * 1024;
+pub const BUFFER: usize = 4 * 1024;
+
+/// Frames that a reader may send between two pings of the server. Most libraries send a pong for each ping, and some
+/// ping the server themselves, a few times a minute.
+pub const FRAMES_BETWEEN_PINGS: u32 = 200;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(follow_chat))
@@ -46,8 +50,9 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 ///
 /// Sends the messages after a cursor, then every event as it happens; each text frame is one event. Offer the
 /// subprotocols `watch-party` and `bearer.<session_token>`, or send the token in the `Authorization` header. The server
-/// closes with 1000 after `chat_ended` and `session_ended`, with 1012 when it restarts, and with 1013 when the reader
-/// was too slow or its session was replaced: reconnect with the newest token and the last id as `after`.
+/// closes with 1000 after `chat_ended` and `session_ended`, with 1008 when the reader sends too many frames, with 1012
+/// when it restarts, and with 1013 when the reader was too slow or its session was replaced: reconnect with the newest
+/// token and the last id as `after`. Pages of other origins may open it too, because browsers add no credentials to it.
 #[utoipa::path(get, path = "/{chat_id}/live", tag = "messages",
     params(
         ("chat_id" = uuid::Uuid, Path, description = "The id of the chat"),
@@ -57,7 +62,6 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     responses(
         (status = 101, description = "A WebSocket that sends events", body = LiveEvent),
         (status = 400, description = "`invalid_request`: `after` is not a number, or the request is no WebSocket upgrade", body = Problem),
-        (status = 403, description = "`origin_not_allowed`: sent by a page of another site", body = Problem),
         SessionRequired, ChatNotFound, TooManyStreams, Unavailable,
     ))]
 async fn follow_chat(
@@ -65,17 +69,22 @@ async fn follow_chat(
     Extension(caller): Extension<Caller>,
     ChatInPath(chat_id): ChatInPath,
     Query(query): Query<Vec<(String, String)>>,
-    site: SiteUrl,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> HandlerResult<Response> {
-    check_origin(&headers, &site)?;
     let token = offered_token(&headers)?;
     let after = cursor(&query)?;
     let upgrade = upgrade.map_err(|_| Problem::unreadable("This address accepts only WebSocket upgrade requests."))?;
     let follower = service.follow(caller, chat_id, &token, after).await?;
     let upgrade = upgrade.protocols([PROTOCOL]).read_buffer_size(BUFFER).write_buffer_size(0).max_message_size(BUFFER);
-    Ok(upgrade.on_upgrade(|socket| run_socket(socket, follower)))
+    // The reader may announce a frame of up to 16 MiB otherwise, for which memory is reserved.
+    let upgrade = upgrade.max_frame_size(BUFFER);
+    let open = OpenCount::begin(&service.metrics().streams.websockets);
+    let ping_interval = service.policy().ping_interval;
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        run_socket(socket, follower, ping_interval).await;
+        drop(open);
+    }))
 }
 
 /// The same as server-sent events. `Last-Event-ID` takes precedence over `after`.
@@ -89,10 +98,11 @@ pub(super) async fn event_stream(
 ) -> HandlerResult<Response> {
     let last_event = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
     let follower = service.follow(caller, chat_id, token, last_event.unwrap_or(after)).await?;
-    let events = stream::unfold(Some(follower), |follower| async move {
-        let mut follower = follower?;
+    let open = OpenCount::begin(&service.metrics().streams.server_sent_events);
+    let events = stream::unfold(Some((follower, open)), |state| async move {
+        let (mut follower, open) = state?;
         match next_event(&mut follower).await {
-            Ok(next) => Some((next.into_event(), Some(follower))),
+            Ok(next) => Some((next.into_event(), Some((follower, open)))),
             Err(ending) => {
                 let last =
                     last_event_of(ending).map_or_else(sse::reconnect_delay, |event| sse::event(event.name(), &event));
@@ -100,7 +110,7 @@ pub(super) async fn event_stream(
             }
         }
     });
-    Ok(sse::answer(events))
+    Ok(sse::answer(service, events))
 }
 
 /// What a stream sends next.
@@ -133,10 +143,10 @@ impl Next {
     }
 }
 
-async fn run_socket(mut socket: WebSocket, mut follower: Follower) {
-    let mut pings = interval(KEEP_ALIVE);
+async fn run_socket(mut socket: WebSocket, mut follower: Follower, ping_interval: Duration) {
+    let mut pings = interval(ping_interval);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut unanswered = 0;
+    let (mut unanswered, mut received_frames) = (0, 0);
     loop {
         let (frame, is_last) = tokio::select! {
             event = next_event(&mut follower) => match event {
@@ -153,7 +163,11 @@ async fn run_socket(mut socket: WebSocket, mut follower: Follower) {
                 // A pong, or a frame that has no meaning here.
                 Some(Ok(_)) => {
                     unanswered = 0;
-                    continue;
+                    received_frames += 1;
+                    if received_frames <= FRAMES_BETWEEN_PINGS {
+                        continue;
+                    }
+                    (too_many_frames(), true)
                 }
             },
             _ = pings.tick() => {
@@ -164,7 +178,7 @@ async fn run_socket(mut socket: WebSocket, mut follower: Follower) {
                         _ => return,
                     }
                 }
-                unanswered += 1;
+                (unanswered, received_frames) = (unanswered + 1, 0);
                 (ws::Message::Ping(Vec::new().into()), false)
             }
         };
@@ -172,6 +186,10 @@ async fn run_socket(mut socket: WebSocket, mut follower: Follower) {
             return;
         }
     }
+}
+
+fn too_many_frames() -> ws::Message {
+    ws::Message::Close(Some(CloseFrame { code: ws::close_code::POLICY, reason: "too many frames".into() }))
 }
 
 fn json(event: &LiveEvent) -> String {

@@ -10,6 +10,7 @@ mod sessions;
 
 use utoipa_axum::router::OpenApiRouter;
 
+pub use live::{BUFFER as MAX_FRAME_BYTES, FRAMES_BETWEEN_PINGS};
 pub(super) use messages::{DirectCall, MAX_IDEMPOTENCY_KEY};
 
 use super::AppState;

@@ -15,29 +15,29 @@ use base64::engine::general_purpose::STANDARD;
 use leptos::prelude::provide_context;
 use sha2::{Digest as _, Sha256};
 
-use super::render_with;
+use super::{START, render_with};
 use crate::app::server_fns::Started;
 use crate::app::{NewChatForm, NextPage, RefusedForm, join_problem};
 use crate::domain::ChatId;
 use crate::http::AppState;
 use crate::http::MAX_BODY_BYTES;
+use crate::http::layers::note_refusal;
 use crate::http::origin::{SiteUrl, check_origin, relative_root, requested_path};
 use crate::http::path::ChatInPath;
 use crate::http::problem::HandlerResult;
 use crate::service::{self, Caller, Creator, JoinIdentity, Password, Service};
 use crate::wire::{CreateChat, Entered, JoinChat, Problem};
 
-const HOME: &str = "/";
 const JOIN: &str = "/join/{chat_id}";
 
 /// The pages with these forms.
-pub(super) const PATHS: [&str; 2] = [HOME, JOIN];
+pub(super) const PATHS: [&str; 2] = [START, JOIN];
 
 /// The names of the fields that a refused form's page must not contain.
 const SECRETS: [&str; 3] = ["password", "key", "join_id"];
 
 pub(super) fn routes() -> Router<AppState> {
-    Router::new().route(HOME, post(start_chat)).route(JOIN, post(join_chat))
+    Router::new().route(START, post(start_chat)).route(JOIN, post(join_chat))
 }
 
 /// Starts the chat that the home page's form describes.
@@ -100,7 +100,10 @@ async fn join_chat(
     let next = match join(&state.service, caller, chat_id, &form).await {
         Ok(entered) => NextPage::entered(entered, id, key, None),
         Err(problem) => match NextPage::refused(&problem, id, &key, form.notice().as_deref()) {
-            Some(next) => next,
+            Some(next) => {
+                note_refusal(problem.code);
+                next
+            }
             None => return Ok(form.refused_page(&state, join_problem(problem)).await),
         },
     };
@@ -157,6 +160,7 @@ impl PostedForm {
     /// Renders the form's page again, with the problem.
     async fn refused_page(self, state: &AppState, problem: Problem) -> Response {
         let Self { mut parts, fields } = self;
+        note_refusal(problem.code);
         parts.method = Method::GET;
         let (status, retry_after) = (StatusCode::from_u16(problem.status), problem.retry_after);
         let fields = fields.into_iter().filter(|(name, _)| !SECRETS.contains(&&**name)).collect();

@@ -1,6 +1,7 @@
 //! The pages, the server functions behind their forms, and the files they load.
 
 mod forms;
+mod start;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,24 +10,28 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::http::uri::Authority;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, get_service};
+use axum::routing::get;
 use leptos::nonce::use_nonce;
 use leptos::prelude::{provide_context, use_context};
 use leptos::server_fn::axum::server_fn_paths;
-use leptos_axum::{AxumRouteListing, LeptosRoutes as _, ResponseOptions, generate_route_list_with_exclusions};
+use leptos_axum::{AxumRouteListing, LeptosRoutes as _, ResponseOptions, generate_route_list};
 use leptos_router::components::provide_server_redirect;
-use tower_http::services::{ServeDir, ServeFile};
+use leptos_router::location::RequestUrl;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::app::server_fns::AnswerHead;
-use crate::app::{App, PublicUrl, RelativeRoot, is_watched, shell};
+use crate::app::{App, FileAddresses, PublicUrl, RelativeRoot, is_watched, shell};
 use crate::domain::Refusal;
 use crate::http::AppState;
 use crate::http::accept::wants_page;
+use crate::http::calls::Other;
 use crate::http::chat_app::browser_token;
+use crate::http::files::{ASK_FIRST, FILES};
+use crate::http::layers::note_refusal;
 use crate::http::origin::{relative_root, requested_path};
 use crate::http::path::ChatInPath;
 use crate::http::problem::{Failure, HandlerResult};
@@ -34,11 +39,9 @@ use crate::service::{Caller, Error};
 use crate::wire::addresses;
 use crate::wire::{Code, Problem};
 
-/// Pages and files contain nothing private. A browser may store them, but must ask whether they are current.
-const ASK_FIRST: HeaderValue = HeaderValue::from_static("no-cache");
+const X_FORWARDED_PROTO: &str = "x-forwarded-proto";
 
-/// Longer than the path of any file of the pages, and the maximum length of a file name on every disk.
-const LONGEST_PATH: usize = 255;
+const START: &str = "/";
 
 /// A chatroom's page, for which the server checks the browser session before the app renders it.
 const CHATROOM: &str = "/chatrooms/{chat_id}/";
@@ -46,57 +49,68 @@ const CHATROOM: &str = "/chatrooms/{chat_id}/";
 /// Where people expect the page that creates a chatroom.
 const NEW_CHATROOM: &str = "/chatrooms/new";
 
-/// The app's pages, except a chatroom's.
+/// The app's pages, except the start page and a chatroom's.
 fn listing() -> Vec<AxumRouteListing> {
-    generate_route_list_with_exclusions(App, Some(vec![CHATROOM.trim_end_matches('/').to_owned()]))
+    let others = [START, CHATROOM.trim_end_matches('/')];
+    generate_route_list(App).into_iter().filter(|page| !others.contains(&page.path())).collect()
 }
 
-/// The paths of the pages, and their methods.
-pub(super) fn paths() -> impl Iterator<Item = (String, Vec<Method>)> {
+/// The paths of the pages and of their files, and their methods.
+pub(super) fn paths() -> impl Iterator<Item = Other> {
     let pages = listing().into_iter().map(|page| page.path().to_owned());
-    let pages = pages.filter(|path| path != CHATROOM.trim_end_matches('/'));
-    pages.chain([CHATROOM, NEW_CHATROOM].map(str::to_owned)).map(|path| {
-        let post = forms::PATHS.contains(&&*path).then_some(Method::POST);
-        (path, [Method::GET, Method::HEAD].into_iter().chain(post).collect())
-    })
+    let pages = pages.chain([START, CHATROOM, NEW_CHATROOM].map(str::to_owned)).map(|pattern| {
+        let post = forms::PATHS.contains(&&*pattern).then_some(Method::POST);
+        Other { pattern, methods: [Method::GET, Method::HEAD].into_iter().chain(post).collect(), is_page: true }
+    });
+    let files = FILES.map(|pattern| Other {
+        pattern: pattern.to_owned(),
+        methods: vec![Method::GET, Method::HEAD],
+        is_page: false,
+    });
+    pages.chain(files)
 }
 
 /// The paths of the server functions, and their methods.
-pub(super) fn server_functions() -> impl Iterator<Item = (String, Vec<Method>)> {
-    server_fn_paths().map(|(path, method)| (path.to_owned(), vec![method]))
+pub(super) fn server_functions() -> impl Iterator<Item = Other> {
+    server_fn_paths().map(|(path, method)| Other { pattern: path.to_owned(), methods: vec![method], is_page: false })
 }
 
 pub(super) fn routes(state: &AppState) -> Router<AppState> {
-    let site = Path::new(&*state.leptos.site_root);
-    let files = |folder: &str| {
-        let files = ServeDir::new(site.join(folder)).precompressed_br().precompressed_gzip();
-        get_service(files.append_index_html_on_directories(false)).layer(middleware::from_fn(refuse_long_paths))
-    };
     let options = state.leptos.clone();
     Router::new()
         .leptos_routes_with_context(state, listing(), page_context(state), move || shell(options.clone()))
         .merge(forms::routes())
+        .merge(start::routes())
         .route(CHATROOM, get(show_chatroom))
         .route(NEW_CHATROOM, get(redirect_to_start))
-        .nest_service("/pkg", files("pkg"))
-        .nest_service("/assets", files("assets"))
-        .route_service("/robots.txt", ServeFile::new(site.join("robots.txt")))
+        .merge(state.files.routes(Path::new(&*state.leptos.site_root)))
         .fallback(not_found)
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, ASK_FIRST))
+        .layer(middleware::map_request(ignore_wrong_host))
 }
 
-/// Refuses a path that is too long for any file. Looking for it would be an error of the disk, and not a missing file.
-async fn refuse_long_paths(request: Request<Body>, next: Next) -> Response {
-    if request.uri().path().len() > LONGEST_PATH {
-        return StatusCode::NOT_FOUND.into_response();
+/// Removes a host that is none, such as an empty one: Leptos makes a URL of it, and would panic.
+async fn ignore_wrong_host(mut request: Request<Body>) -> Request<Body> {
+    let (uri, headers) = (request.uri(), request.headers());
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = uri.authority().map(Authority::as_str).or_else(|| text(header::HOST.as_str()));
+    let scheme = uri.scheme_str().or_else(|| text(X_FORWARDED_PROTO)).unwrap_or("http");
+    let is_url = host.is_none_or(|host| RequestUrl::new(&format!("{scheme}://{host}/")).parse().is_ok());
+    if !is_url {
+        let path = request.uri().path_and_query().cloned();
+        *request.uri_mut() = path.map_or_else(|| Uri::from_static("/"), Uri::from);
+        request.headers_mut().remove(header::HOST);
+        request.headers_mut().remove(X_FORWARDED_PROTO);
     }
-    next.run(request).await
+    request
 }
 
 /// Provides the context of pages and server functions.
 fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
-    let AppState { service, config, .. } = state.clone();
+    let AppState { service, config, files, .. } = state.clone();
+    let addresses = FileAddresses(files.addresses());
     move || {
+        provide_context(addresses.clone());
         provide_context(service.clone());
         provide_context(PublicUrl(config.public_url.clone()));
         if let Some(parts) = use_context::<Parts>() {
@@ -118,6 +132,7 @@ fn page_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
             None => response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         }
         provide_context(AnswerHead(Arc::new(move |problem| {
+            note_refusal(problem.code);
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             response.set_status(status);
             if let Some(seconds) = problem.retry_after {

@@ -13,9 +13,6 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Permission for one open connection, until it is dropped.
-pub(super) type Permit = OwnedSemaphorePermit;
-
 /// How long a new connection waits for an idle one to close, whose task must run once for that.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(50);
 /// How many idle connections are told to close for a new one. Nothing else is accepted in the meantime.
@@ -46,7 +43,7 @@ impl Connections {
 
     /// Returns a permit for one more connection. If none is left, closes the connection that has been idle for longest
     /// to free its permit. `None` if every connection has a request in progress.
-    pub(super) async fn admit(&self) -> Option<Permit> {
+    pub(super) async fn admit(&self) -> Option<OwnedSemaphorePermit> {
         if let Ok(permit) = self.permits.clone().try_acquire_owned() {
             return Some(permit);
         }

@@ -7,28 +7,35 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-use super::connections::{Connection, Permit};
+use super::Permit;
+use super::connections::Connection;
+use super::listener::Stream;
+use crate::metrics::OpenCount;
 
-/// The socket that hyper reads and writes, and then the WebSocket that the connection may become. The timeout and the
-/// permit apply as long as the socket is open.
+/// The socket that hyper reads and writes, and then the WebSocket that the connection may become. The timeout applies,
+/// and the permit and the count are held, as long as the socket is open.
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     write_timeout: Duration,
     /// The timeout, which runs from the first write that the peer does not accept until one that it accepts.
     stalled: Option<Pin<Box<Sleep>>>,
     connection: Arc<Connection>,
-    _permit: Permit,
+    _held: (Permit, OpenCount),
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, write_timeout: Duration, connection: Arc<Connection>, permit: Permit) -> Self {
+    pub(super) fn new(
+        stream: Stream,
+        write_timeout: Duration,
+        connection: Arc<Connection>,
+        held: (Permit, OpenCount),
+    ) -> Self {
         if let Err(error) = set_options(&stream, write_timeout) {
             tracing::debug!(%error, "cannot set an option of a connection");
         }
-        Self { stream, write_timeout, stalled: None, connection, _permit: permit }
+        Self { stream, write_timeout, stalled: None, connection, _held: held }
     }
 
     /// Returns the result of a write, or an error if the peer has accepted no data for too long.
@@ -43,7 +50,9 @@ impl Socket {
     }
 }
 
-fn set_options(stream: &TcpStream, write_timeout: Duration) -> io::Result<()> {
+fn set_options(stream: &Stream, write_timeout: Duration) -> io::Result<()> {
+    #[cfg(unix)]
+    let Stream::Left(stream) = stream else { return Ok(()) };
     // An event is a small frame, which must be sent at once.
     stream.set_nodelay(true)?;
     // The same timeout for data that the system has accepted and the peer has not acknowledged, to detect a peer that

@@ -40,7 +40,7 @@ pub(super) async fn show_approval(
 ) -> HandlerResult<Json<IsApproved>> {
     let given = query.iter().find(|(name, _)| name == "link_url").map(|(_, value)| value);
     let given = given.ok_or_else(|| invalid("link_url", "is missing"))?;
-    let (chat_id, key) = link_in(opaque_of("link_url", given, &site, LINKS)?)?;
+    let (chat_id, key) = link_in(&opaque_of("link_url", given, &site, LINKS)?)?;
     let join_status = match credential(&query, "client_id", &headers)? {
         Some(client_id) => {
             let join_status = service.find_join_status(chat_id, &key, JoinIdentity::Credential(client_id)).await?;
@@ -69,7 +69,7 @@ pub(super) async fn approve(
     SiteUrl(site): SiteUrl,
     AnyCaseBody(request): AnyCaseBody<ApproveGuest>,
 ) -> HandlerResult<Json<IsApproved>> {
-    let (chat_id, key) = link_in(opaque_of("link_url", &request.link_url, &site, LINKS)?)?;
+    let (chat_id, key) = link_in(&opaque_of("link_url", &request.link_url, &site, LINKS)?)?;
     if !request.approval_status {
         return Err(invalid("approval_status", "must be true: leave a request that you do not approve pending").into());
     }

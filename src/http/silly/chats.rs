@@ -24,6 +24,7 @@ use crate::http::responses::{
     ChatNotFound, InvalidField, InvalidJson, PayloadTooLarge, SessionRequired, TooManyRequests, Unavailable,
 };
 use crate::http::sse;
+use crate::metrics::OpenCount;
 use crate::service::{Caller, Error, Follower, Owner, Service, Update};
 use crate::wire::Problem;
 use crate::wire::addresses;
@@ -110,8 +111,17 @@ pub(super) async fn read_chat(
         Err(Error::Refused(Refusal::OwnerOnly)) => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    let owner = AuthorStream { service, chat_id, token, follower, announced: Vec::new(), next: waiting.into() };
-    Ok(sse::answer(stream::unfold(owner, |mut owner| async move { Some((owner.next().await?, owner)) })))
+    let open = OpenCount::begin(&service.metrics().streams.server_sent_events);
+    let owner = AuthorStream {
+        service: service.clone(),
+        chat_id,
+        token,
+        follower,
+        announced: Vec::new(),
+        next: waiting.into(),
+        _open: open,
+    };
+    Ok(sse::answer(&service, stream::unfold(owner, |mut owner| async move { Some((owner.next().await?, owner)) })))
 }
 
 /// The stream of one reader of a chat.
@@ -124,6 +134,7 @@ struct AuthorStream {
     announced: Vec<KnockId>,
     /// The requests to send next.
     next: VecDeque<Knock>,
+    _open: OpenCount,
 }
 
 impl AuthorStream {

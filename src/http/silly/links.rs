@@ -49,7 +49,7 @@ pub(super) async fn create_link(
     SiteUrl(site): SiteUrl,
     AnyCaseBody(request): AnyCaseBody<NewLink>,
 ) -> HandlerResult<(StatusCode, Json<Link>)> {
-    let chat_id = chat_in(opaque_of("chat_url", &request.chat_url, &site, CHATS)?)?;
+    let chat_id = chat_in(&opaque_of("chat_url", &request.chat_url, &site, CHATS)?)?;
     let token = request.author_id.map(SessionToken::from_uuid);
     let is_public = is_public(&service, chat_id).await?;
     let asks_first = request.approval.unwrap_or(!is_public);
@@ -114,7 +114,7 @@ pub(super) async fn exchange_link(
             client_id: None,
         };
         if wants_events(&headers) {
-            return Ok(sse::answer(stream::iter([sse::event("approved", &exchange)])));
+            return Ok(sse::answer(&service, stream::iter([sse::event("approved", &exchange)])));
         }
         return Ok(Json(exchange).into_response());
     }
@@ -133,7 +133,7 @@ pub(super) async fn exchange_link(
     };
     if wants_events(&headers) {
         let watcher = service.watch_join_status(caller, chat_id, &key, JoinIdentity::Credential(client_id)).await?;
-        return Ok(sse::watched(watcher, move |join_status| match join_status {
+        return Ok(sse::watched(&service, watcher, move |join_status| match join_status {
             Ok(JoinStatus::Seated) => (sse::event("approved", &exchange(true)), true),
             Ok(JoinStatus::Knocked { status: KnockStatus::Declined, .. }) => {
                 (sse::event("declined", &exchange(false)), true)

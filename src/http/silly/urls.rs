@@ -23,13 +23,14 @@ pub(super) fn link_url(site: &str, chat_id: ChatId, key: &InviteKey) -> String {
 }
 
 /// The part after `path` in a URL of this site.
-pub(super) fn opaque_of<'a>(field: &'static str, url: &'a str, site: &str, path: &str) -> Result<&'a str, Refusal> {
+pub(super) fn opaque_of(field: &'static str, url: &str, site: &str, path: &str) -> Result<String, Refusal> {
     let wrong = || invalid(field, "must be a URL issued by this site");
     let parsed: Uri = url.trim().parse().map_err(|_| wrong())?;
     let own: Uri = site.parse().map_err(|_| wrong())?;
     if !is_same_host(&parsed, &own) {
         return Err(wrong());
     }
-    let opaque = url.trim().split_once(path).map(|(_, opaque)| opaque).ok_or_else(wrong)?;
-    Ok(opaque.split(['?', '#', '/']).next().unwrap_or_default())
+    // A proxy may have put the site into a folder.
+    let (_, opaque) = parsed.path().split_once(path).ok_or_else(wrong)?;
+    Ok(opaque.split('/').next().unwrap_or_default().to_owned())
 }

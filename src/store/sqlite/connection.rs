@@ -7,7 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Error, OpenFlags, Result, ffi};
 
 /// How long a connection waits for another program to release its lock on the file.
-const BUSY: Duration = Duration::from_secs(2);
+pub(super) const BUSY: Duration = Duration::from_secs(2);
 /// Size of the cache of prepared statements: enough for all statements of a change.
 const STATEMENTS: usize = 64;
 

@@ -1,6 +1,7 @@
 //! A store in one SQLite file. Acknowledged writes survive a crash and a power cut; the next scrub erases deleted
 //! data from every byte of the database's files.
 
+mod backup;
 mod browser_sessions;
 mod columns;
 mod connection;
@@ -23,7 +24,9 @@ use async_trait::async_trait;
 
 use super::{BrowserSessionStore, ChatStore, CommitError, Unavailable};
 use crate::domain::{BrowserDigest, BrowserSession, Chat, ChatId, SealedChatId, Timestamp, Transition, Username};
+use crate::metrics::{Registry, SqliteMetrics};
 
+pub use backup::{BACKUP_TIME, Backup, BackupError, back_up};
 pub use open::OpenError;
 
 use readers::Readers;
@@ -50,6 +53,7 @@ pub struct SqliteStore {
     // Fields drop in this order: the lock is released last, when nothing uses the file.
     readers: Readers,
     writer: Writer,
+    metrics: SqliteMetrics,
     _lock: File,
 }
 
@@ -61,9 +65,10 @@ impl SqliteStore {
     /// [`OpenError`]; the file is then unchanged.
     pub fn open(path: &Path, options: SqliteOptions) -> Result<Self, OpenError> {
         let (path, lock, connection) = open::open(path)?;
-        let writer =
-            Writer::start(path.clone(), connection, options).map_err(|error| OpenError::failed(&path, error))?;
-        Ok(Self { readers: Readers::new(path.clone()), path, writer, _lock: lock })
+        let metrics = SqliteMetrics::default();
+        let writer = Writer::start(path.clone(), connection, options, metrics.clone());
+        let writer = writer.map_err(|error| OpenError::failed(&path, error))?;
+        Ok(Self { readers: Readers::new(path.clone()), path, writer, metrics, _lock: lock })
     }
 }
 
@@ -82,12 +87,20 @@ impl ChatStore for SqliteStore {
         self.readers.ask(move |reader| read::due(reader, now, forget_after, at_most)).await
     }
 
+    async fn count_chats(&self) -> Result<usize, Unavailable> {
+        self.readers.ask(|reader| read::count(reader, "SELECT count(*) FROM chat")).await
+    }
+
     async fn scrub(&self) -> Result<(), Unavailable> {
         self.writer.scrub().await
     }
 
     async fn ping(&self) -> Result<(), Unavailable> {
         self.readers.ask(read::probe).await
+    }
+
+    fn register_metrics(&self, registry: &mut Registry) {
+        self.metrics.register(registry);
     }
 }
 
@@ -118,6 +131,10 @@ impl BrowserSessionStore for SqliteStore {
 
     async fn delete_browser_session(&self, token: BrowserDigest) -> Result<(), Unavailable> {
         self.writer.run(move |connection| browser_sessions::delete(connection, token)).await
+    }
+
+    async fn count_browser_sessions(&self) -> Result<usize, Unavailable> {
+        self.readers.ask(|reader| read::count(reader, "SELECT count(*) FROM browser_session")).await
     }
 
     async fn delete_expired_browser_sessions(&self, now: Timestamp) -> Result<(), Unavailable> {

@@ -20,7 +20,7 @@ const INSPECTION: Duration = Duration::from_secs(2);
 const HEADER: usize = 100;
 const APPLICATION_ID_AT: usize = 68;
 /// Instructions of SQLite's virtual machine between two checks of the clock.
-const STEPS: i32 = 10_000;
+pub(super) const STEPS: i32 = 10_000;
 
 /// Why the database cannot be opened. The message is one line.
 #[derive(Debug, Error)]
@@ -44,7 +44,7 @@ impl OpenError {
         Self::Failed { path: path.to_owned(), cause: cause.to_string() }
     }
 
-    fn of(path: &Path, error: &rusqlite::Error) -> Self {
+    pub(super) fn of(path: &Path, error: &rusqlite::Error) -> Self {
         let path = path.to_owned();
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::InUse(path),
@@ -61,7 +61,10 @@ pub(super) fn open(path: &Path) -> Result<(PathBuf, File, Connection), OpenError
     let path = find_or_make(path).map_err(|error| OpenError::failed(path, error))?;
     check_header(&path)?;
     let lock = claim(&path)?;
-    inspect(&path)?;
+    let is_new = path.metadata().map_err(|error| OpenError::failed(&path, error))?.len() == 0;
+    if !is_new {
+        inspect(&path)?;
+    }
     if !can_scrub() {
         let cause = "SQLite was built without its dbpage table; build with the project's .cargo/config.toml";
         return Err(OpenError::failed(&path, cause));
@@ -71,6 +74,13 @@ pub(super) fn open(path: &Path) -> Result<(PathBuf, File, Connection), OpenError
         error => OpenError::failed(&path, error),
     })?;
     Ok((path, lock, connection))
+}
+
+/// Opens an existing database to read it, while another program may write to it. Writes nothing to the database or to
+/// its log.
+pub(super) fn open_existing(path: &Path) -> Result<Connection, OpenError> {
+    check_header(path)?;
+    inspect(path)
 }
 
 /// Returns options that create files which only their owner can read. SQLite gives the files that it creates beside
@@ -121,12 +131,8 @@ fn claim(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Checks the database without writing a byte to it.
-fn inspect(path: &Path) -> Result<(), OpenError> {
-    let is_new = path.metadata().map_err(|error| OpenError::failed(path, error))?.len() == 0;
-    if is_new {
-        return Ok(());
-    }
+/// Checks the database without writing a byte to it. Returns a connection that only reads it.
+fn inspect(path: &Path) -> Result<Connection, OpenError> {
     let sqlite = |error| OpenError::of(path, &error);
     let connection = open_read_only(path).map_err(sqlite)?;
     let number = |query| connection.query_row(query, [], |row| row.get::<_, i32>(0)).map_err(sqlite);
@@ -143,7 +149,7 @@ fn inspect(path: &Path) -> Result<(), OpenError> {
         return Err(OpenError::failed(path, cause));
     }
     let damage = find_damage(&connection).map_err(sqlite)?;
-    damage.map_or(Ok(()), |damage| Err(OpenError::Damaged { path: path.to_owned(), damage }))
+    damage.map_or(Ok(connection), |damage| Err(OpenError::Damaged { path: path.to_owned(), damage }))
 }
 
 fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
@@ -156,6 +162,7 @@ fn find_damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let deadline = Instant::now() + INSPECTION;
     connection.progress_handler(STEPS, Some(move || Instant::now() > deadline))?;
     let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    connection.progress_handler(0, None::<fn() -> bool>)?;
     match found {
         Ok(word) if word == "ok" => Ok(None),
         // The last line says what is damaged, the lines before it say where.

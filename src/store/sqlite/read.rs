@@ -112,6 +112,11 @@ pub(super) fn probe(connection: &mut Connection) -> Result<()> {
     connection.query_row("SELECT count(*) FROM (SELECT 1 FROM chat LIMIT 1)", [], |_| Ok(()))
 }
 
+/// Returns the number that `query` selects.
+pub(super) fn count(connection: &Connection, query: &str) -> Result<usize> {
+    connection.query_row(query, [], |row| row.get::<_, i64>(0)).map(|count| usize::try_from(count).unwrap_or(0))
+}
+
 fn all<T, C: FromIterator<T>>(
     connection: &Connection,
     query: &str,

@@ -10,9 +10,11 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::{Connection, Error, Result, TransactionBehavior, ffi};
 
+use super::connection::BUSY;
 use super::{LOG, beside};
 
 /// Sizes in bytes of the log's header and of the header before each page in it. SQLite's "WAL-mode File Format"
@@ -20,17 +22,22 @@ use super::{LOG, beside};
 const LOG_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
 
+/// How long a checkpoint waits until nobody reads the log. Commits wait too. The program reads a chat within
+/// milliseconds; a backup may read for minutes.
+const WAIT_FOR_READERS: Duration = Duration::from_millis(200);
+
 /// From this many pages on (137 GB), an overflow page may begin with the same byte as a tree page, so the middles
 /// are not erased.
 const MAX_PAGES: u32 = 0x0200_0000;
 
-pub(super) fn scrub(connection: &mut Connection, database: &Path) -> Result<()> {
+/// Returns the size of the log that was erased, in bytes.
+pub(super) fn scrub(connection: &mut Connection, database: &Path) -> Result<u64> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let page_count: u32 = transaction.query_row("PRAGMA page_count", [], |row| row.get(0))?;
     let page_size: u32 = transaction.query_row("PRAGMA page_size", [], |row| row.get(0))?;
     let (changed, log_bytes) = pages_in(&beside(database, LOG), page_size).map_err(|error| io_failure(&error))?;
     if log_bytes == 0 {
-        return Ok(());
+        return Ok(0);
     }
     if page_count < MAX_PAGES {
         let mut read = transaction.prepare("SELECT data FROM sqlite_dbpage WHERE pgno = ?1")?;
@@ -49,12 +56,15 @@ pub(super) fn scrub(connection: &mut Connection, database: &Path) -> Result<()> 
         tracing::warn!("the database is too large to erase the copies of rows that SQLite leaves in pages");
     }
     transaction.commit()?;
-    let is_blocked: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    connection.busy_timeout(WAIT_FOR_READERS)?;
+    let checkpoint = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+    connection.busy_timeout(BUSY)?;
+    let is_blocked = checkpoint?;
     if is_blocked {
-        let held = "another program has locked the database, so deleted data stays in its log".to_owned();
+        let held = "a backup or another program is reading the database, so deleted data stays in its log".to_owned();
         return Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), Some(held)));
     }
-    Ok(())
+    Ok(log_bytes)
 }
 
 /// Returns the numbers of all pages in the log, and its length in bytes.

@@ -6,6 +6,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use rusqlite::{Connection, Error, ErrorCode, Result, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
@@ -15,6 +16,7 @@ use super::scrub::scrub;
 use super::write::{self, Outcome};
 use super::{LOG, SqliteOptions, beside, unavailable};
 use crate::domain::Transition;
+use crate::metrics::SqliteMetrics;
 use crate::store::{CommitError, Unavailable};
 
 /// Capacity of the job queue. A caller that adds a job to a full queue waits.
@@ -46,9 +48,14 @@ struct StatementJob {
 }
 
 impl Writer {
-    pub(super) fn start(path: PathBuf, connection: Connection, options: SqliteOptions) -> io::Result<Self> {
+    pub(super) fn start(
+        path: PathBuf,
+        connection: Connection,
+        options: SqliteOptions,
+        metrics: SqliteMetrics,
+    ) -> io::Result<Self> {
         let (jobs, mut queue) = mpsc::channel(QUEUE_LENGTH);
-        let mut writer = WriterThread { path, connection, options, log_limit: options.max_log_bytes };
+        let mut writer = WriterThread { path, connection, options, metrics, log_limit: options.max_log_bytes };
         let thread = thread::Builder::new().name("sqlite-writer".into()).spawn(move || {
             // A panic drops the replies of the jobs under way, so their callers get an error. The thread then
             // continues with the next jobs.
@@ -104,6 +111,7 @@ struct WriterThread {
     path: PathBuf,
     connection: Connection,
     options: SqliteOptions,
+    metrics: SqliteMetrics,
     /// Size of the log in bytes above which it is scrubbed without waiting for the schedule.
     log_limit: u64,
 }
@@ -144,6 +152,7 @@ impl WriterThread {
         }
         match self.write(&commits) {
             Ok(outcomes) => {
+                self.metrics.transaction_commits.observe_number(commits.len());
                 for (commit, outcome) in commits.into_iter().zip(outcomes) {
                     let answer = match outcome {
                         Outcome::Written => Ok(()),
@@ -183,15 +192,18 @@ impl WriterThread {
     }
 
     fn scrub(&mut self) -> Result<()> {
+        let begin = Instant::now();
         let scrubbed = scrub(&mut self.connection, &self.path);
-        if scrubbed.is_ok() {
+        self.metrics.scrub.observe_duration(begin.elapsed());
+        if let Ok(log_bytes) = scrubbed {
+            self.metrics.scrubbed_bytes.inc_by(log_bytes);
             self.log_limit = self.options.max_log_bytes;
         } else {
             // Do not try again after each commit, but once the log has grown by as much again, or on request.
             self.reconnect();
             self.log_limit = self.log_bytes() + self.options.max_log_bytes;
         }
-        scrubbed
+        scrubbed.map(drop)
     }
 
     /// Opens a new connection, because the old one may keep failing after the cause is fixed. The old one closes only

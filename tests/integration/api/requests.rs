@@ -234,6 +234,9 @@ impl ChatStore for UnavailableStore {
     async fn commit(&self, _: &Transition) -> Result<(), CommitError> {
         Err(unavailable().into())
     }
+    async fn count_chats(&self) -> Result<usize, Unavailable> {
+        Err(unavailable())
+    }
     async fn due(&self, _: Timestamp, _: Duration, _: usize) -> Result<Vec<ChatId>, Unavailable> {
         Err(unavailable())
     }
@@ -263,6 +266,9 @@ impl BrowserSessionStore for UnavailableStore {
         Err(unavailable())
     }
     async fn delete_browser_session(&self, _: BrowserDigest) -> Result<(), Unavailable> {
+        Err(unavailable())
+    }
+    async fn count_browser_sessions(&self) -> Result<usize, Unavailable> {
         Err(unavailable())
     }
     async fn delete_expired_browser_sessions(&self, _: Timestamp) -> Result<(), Unavailable> {
@@ -311,6 +317,9 @@ impl ChatStore for BrokenStore {
     async fn commit(&self, _: &Transition) -> Result<(), CommitError> {
         panic!("internals")
     }
+    async fn count_chats(&self) -> Result<usize, Unavailable> {
+        Ok(0)
+    }
     async fn due(&self, _: Timestamp, _: Duration, _: usize) -> Result<Vec<ChatId>, Unavailable> {
         Ok(Vec::new())
     }
@@ -338,6 +347,9 @@ impl BrowserSessionStore for BrokenStore {
     }
     async fn delete_browser_session(&self, _: BrowserDigest) -> Result<(), Unavailable> {
         panic!("internals")
+    }
+    async fn count_browser_sessions(&self) -> Result<usize, Unavailable> {
+        Ok(0)
     }
     async fn delete_expired_browser_sessions(&self, _: Timestamp) -> Result<(), Unavailable> {
         Ok(())

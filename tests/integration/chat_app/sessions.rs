@@ -63,7 +63,7 @@ fn forwarded<'a>(call: Call<'a>, scheme: Option<&str>) -> Call<'a> {
 #[tokio::test]
 async fn the_public_urls_scheme_can_be_in_any_letter_case() {
     let arguments = ["watch-party", "--public-url", "HTTPS://chat.test"].map(Into::into);
-    let config = Config::read(arguments, |_| None, None).unwrap();
+    let config = Config::read("1", arguments, |_| None, None).unwrap();
     let app = TestApp::with(Options { public_url: config.public_url.map(|url| &*url.leak()), ..Options::default() });
     let answer = Browser::new(&app).post("/sessions").json(&json!({"username": "Ann"})).await_status(201).await;
     assert!(cookie(&answer).attributes.contains(&"Secure".to_owned()), "{answer:?}");

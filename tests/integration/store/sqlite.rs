@@ -6,19 +6,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 use watch_party::domain::{
-    Admission, BrowserToken, Chat, ChatId, Command, InviteKey, MessageText, Randomness, RecoveryCode, SessionToken,
-    Settings, Timestamp, Transition, Username,
+    Admission, BrowserToken, Chat, ChatId, Command, InviteKey, MessageText, Randomness, RecoveryCode, SECRET_BYTES,
+    SessionToken, Settings, Timestamp, Transition, Username,
 };
 use watch_party::service::{Caller, Entropy as _, NewChat, Service};
 use watch_party::store::{ChatStore as _, CommitError, OpenError, SqliteOptions, SqliteStore, Stores};
 
 use crate::app::{BETWEEN_CHATS, BETWEEN_POSTS, CountingEntropy, ManualClock, Options, TestApp, policy};
+use crate::program::command;
 
 /// The chat in `first_schema.sql`, and its owner's session token.
 const FIRST_CHAT: &str = "00000000-0000-4000-afcd-1d7b39a820e2";
@@ -190,6 +193,56 @@ fn assert_only_kept<'a>(folder: &TempDir, markers: impl Iterator<Item = (&'a str
     let expected: HashSet<String> = markers.filter(|(_, kept)| *kept).map(|(marker, _)| marker.to_owned()).collect();
     let (left, lost) = (present.difference(&expected).count(), expected.difference(&present).count());
     assert_eq!((left, lost), (0, 0), "deleted but still present, and kept but missing");
+}
+
+/// The store contains deleted data that is not erased yet, in its log and in the middle of pages.
+#[tokio::test]
+async fn a_backup_contains_no_deleted_data() {
+    let (folder, copies) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (service, clock) = node(Arc::new(open(&folder)));
+    let dice = CountingEntropy::default();
+    let mut chats = Vec::new();
+    for _ in 0..8 {
+        clock.advance(BETWEEN_CHATS);
+        chats.push(chat(&service, 12).await);
+    }
+    let mut posted = Vec::new();
+    for number in 0..800 {
+        let (at, mut size) = (number % chats.len(), [0]);
+        dice.fill(&mut size);
+        let marker = format!("<{number:05}>");
+        let text = MessageText::parse(&format!("{marker}{}", "z".repeat(usize::from(size[0]) * 3))).unwrap();
+        clock.advance(BETWEEN_POSTS);
+        service.post(chats[at].chat_id, &chats[at].seat.token, text, None).await.unwrap();
+        posted.push((marker, at >= 2 && number >= 800 - 12 * chats.len()));
+    }
+    for ended in &chats[..2] {
+        service.end_chat(ended.chat_id, &ended.seat.token).await.unwrap();
+    }
+    assert!(!found(&folder, "<00000>").is_empty(), "deleted data is still in the store's files");
+    let mut backup = command(folder.path());
+    backup.arg("--store=sqlite:chats.db").arg("backup").arg(copies.path().join("copy.db"));
+    let output = backup.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_only_kept(&copies, posted.iter().map(|(marker, kept)| (marker.as_str(), *kept)));
+}
+
+/// A backup holds a snapshot while it copies.
+#[tokio::test]
+async fn a_reader_delays_only_the_scrub() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = app(&folder);
+    let (_, ann) = app.chat(json!({"username": "Ann", "history": 1})).await;
+    let reader = Connection::open(path(&folder)).unwrap();
+    reader.execute_batch("BEGIN; SELECT * FROM chat").unwrap();
+    ann.says("DeletedMarker").await;
+    ann.says("kept").await;
+    let error = app.service.scrub().await.unwrap_err().to_string();
+    assert!(error.contains("reading the database"), "{error}");
+    ann.says("posted after the scrub failed").await;
+    reader.execute_batch("COMMIT").unwrap();
+    app.service.scrub().await.unwrap();
+    assert_eq!(found(&folder, "DeletedMarker"), [""; 0]);
 }
 
 fn node(stores: impl Into<Stores>) -> (Service, Arc<ManualClock>) {
@@ -565,4 +618,40 @@ async fn knocks_and_recovery_codes_survive_unloading_from_memory() {
     let second = recover(&first["recovery_code"]).await_status(200).await.json();
     assert_eq!(recover(&first["recovery_code"]).await_status(200).await.json(), second);
     assert_eq!(chat.member(&second).usernames().await, ["Ann"]);
+}
+
+#[tokio::test]
+async fn the_files_contain_no_secret_as_text_or_as_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("chats.db"), SqliteOptions::default()).unwrap();
+    let app = TestApp::with(Options { stores: store.into(), ..Options::default() });
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let (chat, ann) = app.chat(json!({"username": "Ann"})).await;
+    let bob = chat.join("Bob").await;
+    let renewed = bob.post("/session").await_status(200).await.json();
+    let (asking, _) = app.chat(json!({"username": "Ann", "admission": "approval"})).await;
+    let guest = asking.knock("Bob").await;
+    let browser = app.post("/sessions").json(&json!({"username": "Ann"})).await_status(201).await.json();
+    let secrets = [
+        ann.token.clone(),
+        bob.token.clone(),
+        text(&renewed["session_token"]),
+        chat.key.clone(),
+        text(&chat.created["recovery_code"]),
+        guest.ticket.clone(),
+        text(&browser["token"]),
+    ];
+    app.service.scrub().await.unwrap();
+    let files: Vec<Vec<u8>> =
+        std::fs::read_dir(folder.path()).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+    let contains = |part: &[u8]| files.iter().any(|file| file.windows(part.len()).any(|window| window == part));
+    assert!(contains(b"Bob"), "the files were searched");
+    for secret in secrets {
+        let mut bytes = [0; SECRET_BYTES];
+        URL_SAFE_NO_PAD.decode_slice(&secret, &mut bytes).unwrap();
+        assert!(!contains(secret.as_bytes()) && !contains(&bytes));
+        // What is stored instead.
+        let digest = SessionToken::from_random_bytes(bytes).digest();
+        assert!(contains(digest.as_bytes()) || secret == bob.token, "its digest is not stored either");
+    }
 }
