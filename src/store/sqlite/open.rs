@@ -41,7 +41,7 @@ pub enum OpenError {
 
 impl OpenError {
     pub(super) fn failed(path: &Path, cause: impl fmt::Display) -> Self {
-        Self::Failed { path: path.to_owned(), cause: cause.to_string() }
+        Self::Failed { path: path.to_owned(), cause: one_line(&cause.to_string()) }
     }
 
     pub(super) fn of(path: &Path, error: &rusqlite::Error) -> Self {
@@ -49,10 +49,15 @@ impl OpenError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::InUse(path),
             Some(ErrorCode::NotADatabase) => Self::NotADatabase(path),
-            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, damage: error.to_string() },
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, damage: one_line(&error.to_string()) },
             _ => Self::failed(&path, error),
         }
     }
+}
+
+/// Removes line breaks and other control characters: SQLite's messages quote names from the file, which may be damaged.
+fn one_line(message: &str) -> String {
+    message.replace(char::is_control, " ")
 }
 
 /// Opens the database, migrated to the newest version. Returns its canonical path, the lock on it, and the
@@ -149,7 +154,8 @@ fn inspect(path: &Path) -> Result<Connection, OpenError> {
         return Err(OpenError::failed(path, cause));
     }
     let damage = find_damage(&connection).map_err(sqlite)?;
-    damage.map_or(Ok(connection), |damage| Err(OpenError::Damaged { path: path.to_owned(), damage }))
+    let damaged = |damage: String| OpenError::Damaged { path: path.to_owned(), damage: one_line(&damage) };
+    damage.map_or(Ok(connection), |damage| Err(damaged(damage)))
 }
 
 fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {

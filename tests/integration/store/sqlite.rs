@@ -473,14 +473,23 @@ fn an_unusable_file_is_named_and_left_untouched() {
         bytes[page..page + 512].fill(0xaa);
         bytes
     };
+    // SQLite's message quotes this name, which then has a line break.
+    let damaged_name = {
+        let mut bytes = whole.clone();
+        let name = b"ended_session_chat_id";
+        let at = bytes.windows(name.len()).position(|part| part == name).unwrap();
+        bytes[at] = b'\n';
+        bytes
+    };
     let half = whole[..whole.len() / 2].to_vec();
-    let cases: [(&str, Vec<u8>, IsRight); 5] = [
+    let cases: [(&str, Vec<u8>, IsRight); 6] = [
         ("garbage", b"no database at all, but a text of some length".repeat(200), |error| {
             matches!(error, OpenError::NotADatabase(_))
         }),
         ("another's", foreign, |error| matches!(error, OpenError::NotOurs(_))),
         ("newer", newer, |error| matches!(error, OpenError::Newer { found: 77, .. })),
         ("damaged", damaged_page, |error| matches!(error, OpenError::Damaged { .. })),
+        ("damaged name", damaged_name, |error| matches!(error, OpenError::Damaged { .. })),
         ("half", half, |error| matches!(error, OpenError::Damaged { .. })),
     ];
     for (name, content, is_right) in cases {
