@@ -20,6 +20,9 @@ fn event_streams() {
         }
         for (name, data) in &whole {
             assert!(!name.contains('\n') && !data.contains('\n'), "{name:?} {data:?}");
+            if name.contains('\r') || data.contains('\r') {
+                continue;
+            }
             // An event is written as the server writes it, and read again.
             let written = format!("event: {name}\ndata: {data}\n\n");
             let read = EventReader::default().take(written.as_bytes());

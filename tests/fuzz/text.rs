@@ -99,8 +99,10 @@ fn confusable_names() {
         same(&folded, "when folded again");
         same(&decomposed(text), "in another normal form");
         same(&text.to_lowercase(), "in lower case");
-        // Folding may change the order of marks unless it is normal.
-        same(&CaseMapper::new().fold_string(&decomposed(text)), "with its case folded");
+        // This mark folds to a letter, so that its place among other marks matters.
+        if !decomposed(text).contains('\u{345}') {
+            same(&CaseMapper::new().fold_string(text), "with its case folded");
+        }
         same(&format!("\u{200b}{text}\u{ad}"), "with invisible characters");
     });
 }
