@@ -253,6 +253,7 @@ test("going back after a refused form posts nothing again", async ({ people }) =
   page.on("request", (request) => request.method() === "POST" && posted.push(request.url()));
   // Until the WebAssembly is shown, the page does not leave by itself.
   await page.goBack({ waitUntil: "commit" });
+  await expect(join.username).toBeVisible();
   await page.reload({ waitUntil: "commit" });
   show();
   await page.waitForURL(/\/(chat|join)\//);
