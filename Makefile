@@ -13,7 +13,6 @@ CARGO_BIN := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 VENV := $(TARGET)/schemathesis
 SITE := target/.site-built
-BUILT := target/.built
 VERSION_FILE := target/.version
 CHAT_FILES := target/chat-files
 # What `make release` makes, and the parts that it generates for it.
@@ -21,6 +20,8 @@ DIST := target/dist
 PARTS := target/packaging
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 TARBALL := watch-party-$(VERSION)-$(shell uname -m)-linux
+# The program contains the page.
+BUILD_PROGRAM = WATCH_PARTY_VERSION="$$(cat $(VERSION_FILE))" cargo build --locked --features embedded-site
 BUILD_INPUTS := $(shell find src style public .cargo Cargo.toml Cargo.lock)
 # Fails if cargo-binstall is missing, or if the tool's project publishes no binary for this machine.
 # cargo-leptos downloads nothing later: it looks for wasm-bindgen and wasm-opt on the PATH first.
@@ -33,7 +34,7 @@ FAST_BUILD := CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CA
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test bench bench-peers watch lint audit fuzz e2e build release format tools rust-tools page-tools \
+.PHONY: help serve test bench bench-peers watch lint audit fuzz e2e build packaged release format tools rust-tools page-tools \
 	deny-tool release-tools browser nginx peers clean unit conformance always
 
 help: ## List the targets
@@ -63,12 +64,14 @@ e2e: build browser ## Run the tests in Chromium, Firefox and WebKit
 	@echo "==> Tests in the browsers; pictures and report go to end2end/output"
 	cd end2end && npx playwright test
 
-bench: build browser peers ## Run the benchmarks (takes half an hour, and some GB of disk)
+bench: export WATCH_PARTY_PROGRAM = $(abspath $(TARGET)/packaged/watch-party)
+bench: build packaged browser peers ## Run the benchmarks (takes half an hour, and some GB of disk)
 	cargo bench --locked --features embedded-site
 	cd end2end && npx playwright test --config first-load.config.ts
 	cd end2end && npx playwright test --config peers.config.ts
 
-bench-peers: build peers ## Compare with nginx, nchan and two chat servers (takes ten minutes)
+bench-peers: export WATCH_PARTY_PROGRAM = $(abspath $(TARGET)/packaged/watch-party)
+bench-peers: packaged peers ## Compare with nginx, nchan and two chat servers (takes ten minutes)
 	cd end2end && npx playwright test --config peers.config.ts
 
 watch: tools ## Develop: rebuild and reload on every change
@@ -91,7 +94,13 @@ audit: rust-tools deny-tool ## Look for known vulnerabilities of the dependencie
 format: rust-tools ## Format the source
 	cargo fmt
 
-build: tools $(BUILT) ## Build the program and its page
+build: tools $(SITE) $(VERSION_FILE) ## Build the program and its page
+	@echo "==> Building the program (takes minutes the first time)"
+	$(BUILD_PROGRAM) --release
+
+packaged: tools $(SITE) $(VERSION_FILE) ## Build the program as it is packaged: faster, after a long build
+	@echo "==> Building the program for its packages (takes ten minutes)"
+	$(BUILD_PROGRAM) --profile packaged
 
 # cargo-leptos packages the page again on every call, so it is called only if an input is newer. It builds the page
 # twice: once with the pages of a chat, once with those on which people arrive. Its own gzip files are a sixth larger.
@@ -106,12 +115,6 @@ $(SITE): $(BUILD_INPUTS) | tools
 	@find target/site -name '*.gz' | sed 's/\.gz$$//' | xargs gzip --best --no-name --keep --force
 	@mkdir -p $(@D) && touch $@
 
-# The program contains the page.
-$(BUILT): $(SITE) $(VERSION_FILE) $(if $(wildcard $(TARGET)/release/watch-party),,always)
-	@echo "==> Building the program (takes minutes the first time)"
-	WATCH_PARTY_VERSION="$$(cat $(VERSION_FILE))" cargo build --release --locked --features embedded-site
-	@touch $@
-
 # What `watch-party --version` shows; rewritten only when it changes.
 $(VERSION_FILE): always
 	@mkdir -p $(@D) && version=$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1) && \
@@ -121,22 +124,22 @@ $(VERSION_FILE): always
 
 # All files have the time of the commit and are sorted, so that the same program gives the same packages.
 release: export SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
-release: build release-tools $(PARTS)/THIRD-PARTY-LICENSES.txt ## Package the program: tarball, Debian package, checksums
+release: packaged release-tools $(PARTS)/THIRD-PARTY-LICENSES.txt ## Package the program: tarball, Debian package, checksums
 	@echo "==> Packaging into $(DIST)"
 	@rm -rf $(DIST) && mkdir -p $(DIST) $(PARTS)
 	help2man --no-info --section=1 --name="private group chat that leaves nothing behind" \
-		--output=$(PARTS)/watch-party.1 $(TARGET)/release/watch-party
+		--output=$(PARTS)/watch-party.1 $(TARGET)/packaged/watch-party
 	@maintainer=$$(sed -n 's/^maintainer = "\(.*\)"/\1/p' Cargo.toml) && \
 		printf 'watch-party (%s-1) unstable; urgency=medium\n\n  * CHANGELOG.md says what is new.\n\n -- %s  %s\n' \
 		"$(VERSION)" "$$maintainer" "$$(date -u -R -d @$$SOURCE_DATE_EPOCH)" >$(PARTS)/changelog.Debian
 	@stage=$(PARTS)/$(TARBALL) && rm -rf $$stage && mkdir -p $$stage/docs $$stage/packaging && \
-		cp $(TARGET)/release/watch-party $(PARTS)/watch-party.1 $(PARTS)/THIRD-PARTY-LICENSES.txt $$stage/ && \
+		cp $(TARGET)/packaged/watch-party $(PARTS)/watch-party.1 $(PARTS)/THIRD-PARTY-LICENSES.txt $$stage/ && \
 		cp README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE-MIT LICENSE-APACHE $$stage/ && \
 		cp docs/* $$stage/docs/ && cp packaging/watch-party.service packaging/watch-party.default $$stage/packaging/ && \
 		cp packaging/nginx.conf packaging/Caddyfile $$stage/packaging/
 	tar --sort=name --owner=0 --group=0 --numeric-owner --mode=u+rw,go=rX --mtime=@$$SOURCE_DATE_EPOCH \
 		--use-compress-program='gzip --best --no-name' -C $(PARTS) -cf $(DIST)/$(TARBALL).tar.gz $(TARBALL)
-	cargo deb --locked --no-build --no-strip --output $(DIST)/
+	cargo deb --locked --profile packaged --no-build --no-strip --output $(DIST)/
 	@cd $(DIST) && sha256sum -- *.tar.gz *.deb >SHA256SUMS && cat SHA256SUMS
 
 $(PARTS)/THIRD-PARTY-LICENSES.txt: Cargo.lock Cargo.toml packaging/licences.py | release-tools

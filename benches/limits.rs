@@ -180,7 +180,8 @@ async fn half_sent(load: &str, begin: &str, more: usize, count: usize) {
             let mut peers = Vec::new();
             for number in (sender..count).step_by(CLIENTS) {
                 let mut peer = connect(address, number).await;
-                peer.write_all(request.as_bytes()).await.expect("the server should read");
+                // The server refuses what is beyond its limit, and closes the connection.
+                let _ = peer.write_all(request.as_bytes()).await;
                 peers.push(peer);
             }
             peers

@@ -50,10 +50,13 @@ pub(super) fn HydrationNotice() -> impl IntoView {
             <p data-when="unsupported" hidden>{texts::hydration::UNSUPPORTED}</p>
             <button type="button" data-when="slow failed" hidden>{texts::hydration::RELOAD}</button>
         </div>
-        <script nonce=use_nonce()>{compact(include_str!("forms.js"))}</script>
-        <script nonce=use_nonce()>{compact(include_str!("hydration.js"))}</script>
+        <script nonce=use_nonce()>{FORMS.as_str()}</script>
+        <script nonce=use_nonce()>{HYDRATION.as_str()}</script>
     }
 }
+
+static FORMS: LazyLock<String> = LazyLock::new(|| compact(include_str!("forms.js")));
+static HYDRATION: LazyLock<String> = LazyLock::new(|| compact(include_str!("hydration.js")));
 
 /// Removes indentation and comments, which must be on lines of their own.
 fn compact(script: &str) -> String {
@@ -67,6 +70,6 @@ mod tests {
 
     #[test]
     fn the_script_of_the_forms_is_small() {
-        assert!(compact(include_str!("forms.js")).len() <= 2 * 1024);
+        assert!(FORMS.len() <= 2 * 1024);
     }
 }

@@ -28,6 +28,7 @@ use super::accept::wants_page;
 use super::calls::{Address, Calls, name_methods, with_path};
 use super::native::DirectCall;
 use super::origin::Peer;
+use super::pages::{START, StartPage};
 use super::problem::{Failure, HandlerResult};
 use super::{AppState, SiteFiles, cors, large_answers, origin};
 use crate::config::Config;
@@ -55,6 +56,8 @@ struct Inner {
     direct_route: Arc<Route>,
     files: SiteFiles,
     file_route: Arc<Route>,
+    start_page: StartPage,
+    start_route: Arc<Route>,
     service: Service,
     config: Arc<Config>,
     body_timeout: Duration,
@@ -77,11 +80,17 @@ struct Asked {
 
 impl Site {
     /// `body_timeout` is the time limit for the body of a request.
-    pub(super) fn new(state: AppState, routes: Router, calls: Calls, body_timeout: Duration) -> Self {
+    pub(super) fn new(
+        state: AppState,
+        routes: Router,
+        calls: Calls,
+        start_page: StartPage,
+        body_timeout: Duration,
+    ) -> Self {
         let AppState { service, config, files, .. } = state;
         let metrics = service.metrics();
         let route = |pattern| metrics.requests.with_pattern(pattern);
-        let [direct_route, file_route] = [DirectCall::ROUTE, FILE_ROUTE].map(route);
+        let [direct_route, file_route, start_route] = [DirectCall::ROUTE, FILE_ROUTE, START].map(route);
         let (refusals, request_ids) = (Refusals::new(&metrics.refusals), RequestIds::default());
         Self(Arc::new(Inner {
             calls,
@@ -89,6 +98,8 @@ impl Site {
             direct_route,
             files,
             file_route,
+            start_page,
+            start_route,
             service,
             config,
             body_timeout,
@@ -112,6 +123,12 @@ impl Site {
             let caller = origin::caller(peer, request.headers(), &self.0.config.trusted_proxies);
             let asked = Asked::of(&request, Arc::clone(&self.0.file_route), caller, false);
             return Box::pin(async move { site.answer_with(asked, pin!(ready(Ok(file)))).await });
+        }
+        if let Some(page) = self.0.start_page.for_request(&request) {
+            let caller = origin::caller(peer, request.headers(), &self.0.config.trusted_proxies);
+            let asked = Asked::of(&request, Arc::clone(&self.0.start_route), caller, false);
+            let page = self.admit(caller, true, request.headers()).map(|wait| wait.unwrap_or_else(|| page.answer()));
+            return Box::pin(async move { site.answer_with(asked, pin!(ready(page))).await });
         }
         Box::pin(async move { site.answer_by_route(request, peer).await })
     }
@@ -140,9 +157,8 @@ impl Site {
             request.extensions_mut().insert(OriginalUri(asked.uri.clone()));
         }
         let answer = pin!(async {
-            match service.admit(caller, is_page) {
-                Err(refusal) if is_page && wants_page(request.headers()) => return Ok(waiting_page(refusal)),
-                admitted => admitted?,
+            if let Some(wait) = self.admit(caller, is_page, request.headers())? {
+                return Ok(wait);
             }
             if cors::is_preflight(request.method(), request.headers()) && is_open {
                 return Ok(cors::allow(&calls.open_methods(request.uri().path())));
@@ -156,6 +172,14 @@ impl Site {
             Ok(if is_refused { name_methods(&response, others) } else { response })
         });
         self.answer_with(asked, answer).await
+    }
+
+    /// Counts a request. Returns the page on which a browser waits, if there have been too many.
+    fn admit(&self, caller: Caller, is_page: bool, headers: &HeaderMap) -> HandlerResult<Option<Response>> {
+        match self.0.service.admit(caller, is_page) {
+            Err(refusal) if is_page && wants_page(headers) => Ok(Some(waiting_page(refusal))),
+            admitted => Ok(admitted.map(|()| None)?),
+        }
     }
 
     /// Answers with `answer`, counts and logs what must be, and adds the headers of every response.

@@ -36,6 +36,7 @@ use axum::http::Method;
 use leptos::config::LeptosOptions;
 
 use calls::{Calls, Other};
+use pages::StartPage;
 
 use crate::config::Config;
 use crate::service::Service;
@@ -83,10 +84,12 @@ pub fn site(state: AppState) -> Site {
 /// [`site`] with a time limit for the body of a request.
 fn site_within(state: AppState, body_timeout: Duration) -> Site {
     let (api, document) = openapi::routes().split_for_parts();
-    let routes = api.merge(docs::routes(&document::complete(&document))).merge(pages::routes(&state));
+    let start_page = StartPage::default();
+    let pages = pages::routes(&state, start_page.clone());
+    let routes = api.merge(docs::routes(&document::complete(&document))).merge(pages);
     openapi::prepare();
     let docs = Other { pattern: docs::PATH.to_owned(), methods: vec![Method::GET, Method::HEAD], is_page: true };
     let others = pages::paths().chain([docs]).chain(pages::server_functions());
     let calls = Calls::new(&document, others, &state.service.metrics().requests);
-    Site::new(state.clone(), routes.with_state(state), calls, body_timeout)
+    Site::new(state.clone(), routes.with_state(state), calls, start_page, body_timeout)
 }

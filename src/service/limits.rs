@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use governor::Quota;
 
+use super::Clock;
 use super::holdings::{Held, Holdings};
 use super::logins::Logins;
 use super::rates::Limit;
 use super::stream_limits::StreamLimits;
-use super::{Clock, Policy};
 use crate::domain::{BrowserDigest, ChatId, MemberId, Refusal};
 use crate::metrics::{Counter, Labelled};
 
 /// Seconds for which an address may send as many requests as it likes, as long as the average over them is within
-/// [`Policy::requests_per_second`]: the quota that is there at once.
+/// [`super::Policy::requests_per_second`]: the quota that is there at once.
 pub const REQUEST_BURST_SECONDS: u32 = 10;
 /// Pages of the site, and documents of the API, that one address may get in the long run, and how many at once before
 /// that. Each costs about as much as 15 other requests.
@@ -57,6 +57,8 @@ pub const TYPING_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("not zero")
 
 /// Requests of one address whose bodies have not arrived yet. Each takes up to 64 KiB for up to 30 seconds.
 pub const UNFINISHED_BODIES: usize = 500;
+/// The same of all addresses together. With what the program keeps beside each, they take about 1 GiB.
+pub const ALL_UNFINISHED_BODIES: usize = 8_192;
 /// Bytes of large answers that one address has asked for and not yet received.
 pub const UNREAD_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// The same for all addresses together.
@@ -101,6 +103,7 @@ pub(super) struct Limits {
     /// By the digests of the sessions' tokens.
     renames: Limit<[u8; 32]>,
     bodies: Holdings<Caller>,
+    all_bodies: Holdings<()>,
     answers: Holdings<Caller>,
     all_answers: Holdings<()>,
 }
@@ -109,13 +112,13 @@ pub(super) struct Limits {
 #[derive(Debug)]
 pub struct Share {
     _of_caller: Held<Caller>,
-    _of_all: Option<Held<()>>,
+    _of_all: Held<()>,
 }
 
 impl Limits {
-    /// A limit's refusals count under its name in `hits`.
-    pub(super) fn new(clock: &Arc<dyn Clock>, policy: &Policy, hits: &Labelled<Counter>) -> Self {
-        let per_second = policy.requests_per_second;
+    /// `per_second` is how many requests an address may send in the long run. A limit's refusals count under its name in
+    /// `hits`.
+    pub(super) fn new(clock: &Arc<dyn Clock>, per_second: NonZeroU32, hits: &Labelled<Counter>) -> Self {
         let burst = per_second.saturating_mul(NonZeroU32::new(REQUEST_BURST_SECONDS).expect("not zero"));
         let posts = Quota::per_second(POSTS_PER_SECOND).allow_burst(POSTS_AT_ONCE);
         Self {
@@ -157,7 +160,8 @@ impl Limits {
             typing: Limit::new(Quota::per_minute(TYPING_PER_MINUTE), clock, hits.with("typing")),
             renames: Limit::new(Quota::per_minute(RENAMES_PER_MINUTE), clock, hits.with("rename")),
             posts_by_address: Limit::new(posts, clock, hits.with("public_post")),
-            bodies: Holdings::new(hits.with("unfinished_bodies")),
+            bodies: Holdings::new(hits.with("unfinished_bodies_of_address")),
+            all_bodies: Holdings::new(hits.with("unfinished_bodies")),
             answers: Holdings::new(hits.with("unread_answers_of_address")),
             all_answers: Holdings::new(hits.with("unread_answers")),
         }
@@ -220,17 +224,16 @@ impl Limits {
 
     /// Holds the place of a body that has not arrived yet.
     pub(super) fn hold_body(&self, caller: Caller) -> Result<Share, Refusal> {
-        let of_caller = self.bodies.take(caller, 1, UNFINISHED_BODIES);
-        let of_caller = of_caller.ok_or(Refusal::TooManyRequests { retry_after: SOON })?;
-        Ok(Share { _of_caller: of_caller, _of_all: None })
+        let of_caller = self.bodies.take(caller, 1, UNFINISHED_BODIES).ok_or_else(too_many_at_once)?;
+        let of_all = self.all_bodies.take((), 1, ALL_UNFINISHED_BODIES).ok_or_else(too_many_at_once)?;
+        Ok(Share { _of_caller: of_caller, _of_all: of_all })
     }
 
     /// Holds the place of an answer of `bytes` bytes until the caller has received it.
     pub(super) fn hold_answer(&self, caller: Caller, bytes: usize) -> Result<Share, Refusal> {
-        let refusal = || Refusal::TooManyRequests { retry_after: SOON };
-        let of_caller = self.answers.take(caller, bytes, UNREAD_ANSWER_BYTES).ok_or_else(refusal)?;
-        let of_all = self.all_answers.take((), bytes, ALL_UNREAD_ANSWER_BYTES).ok_or_else(refusal)?;
-        Ok(Share { _of_caller: of_caller, _of_all: Some(of_all) })
+        let of_caller = self.answers.take(caller, bytes, UNREAD_ANSWER_BYTES).ok_or_else(too_many_at_once)?;
+        let of_all = self.all_answers.take((), bytes, ALL_UNREAD_ANSWER_BYTES).ok_or_else(too_many_at_once)?;
+        Ok(Share { _of_caller: of_caller, _of_all: of_all })
     }
 
     /// Drops what is remembered of callers who are within their limits again.
@@ -264,6 +267,10 @@ impl fmt::Debug for Limits {
     }
 }
 
+fn too_many_at_once() -> Refusal {
+    Refusal::TooManyRequests { retry_after: SOON }
+}
+
 /// One in every `period`.
 fn slow(period: Duration) -> Quota {
     Quota::with_period(period).expect("a period is not nothing")
@@ -271,7 +278,11 @@ fn slow(period: Duration) -> Quota {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+    use crate::metrics::Metrics;
+    use crate::service::{Policy, SystemClock};
 
     #[test]
     fn ipv6_addresses_of_one_subscriber_count_as_one_caller() {
@@ -280,5 +291,19 @@ mod tests {
         assert_ne!(caller("2001:db8:1:2::1"), caller("2001:db8:1:3::1"));
         assert_eq!(caller("::ffff:192.0.2.1"), caller("192.0.2.1"));
         assert_ne!(caller("192.0.2.1"), caller("192.0.2.2"));
+    }
+
+    #[test]
+    fn all_addresses_together_hold_so_many_unfinished_bodies() {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let limits = Limits::new(&clock, Policy::REQUESTS_PER_SECOND, &Metrics::new(|_| ()).limits_hit);
+        let callers = (0_u32..).map(|number| Caller::from(IpAddr::from(Ipv4Addr::from(number))));
+        let mut of_each: Vec<Vec<_>> = callers
+            .map(|caller| (0..UNFINISHED_BODIES).map_while(|_| limits.hold_body(caller).ok()).collect())
+            .take_while(|held: &Vec<_>| !held.is_empty())
+            .collect();
+        assert_eq!(of_each.iter().map(Vec::len).sum::<usize>(), ALL_UNFINISHED_BODIES);
+        of_each.pop();
+        assert!(limits.hold_body(Caller::from(IpAddr::from([192, 0, 2, 1]))).is_ok());
     }
 }

@@ -58,11 +58,11 @@ pub use watch::{WatchEnd, Watcher};
 pub mod bounds {
     pub use super::active_chats::{IDLE_CHAT, IDLE_CHAT_OF_MANY, MANY_CHATS};
     pub use super::limits::{
-        ALL_UNREAD_ANSWER_BYTES, BODY_KIB_AT_ONCE, BODY_KIB_PER_SECOND, BROWSER_SESSIONS_PER_MINUTE, CHANGES_AT_ONCE,
-        CHANGES_PER_SECOND, CREATES_BEFORE_THAT, CREATES_PER_HOUR, CREATES_PER_MINUTE, JOINS_PER_MINUTE,
-        KNOCKS_AT_ONCE, MINUTES_PER_KNOCK, PAGES_AT_ONCE, PAGES_PER_SECOND, POSTS_AT_ONCE, POSTS_PER_SECOND,
-        REGISTERS_PER_MINUTE, RENAMES_PER_MINUTE, REQUEST_BURST_SECONDS, TYPING_PER_MINUTE, UNFINISHED_BODIES,
-        UNREAD_ANSWER_BYTES,
+        ALL_UNFINISHED_BODIES, ALL_UNREAD_ANSWER_BYTES, BODY_KIB_AT_ONCE, BODY_KIB_PER_SECOND,
+        BROWSER_SESSIONS_PER_MINUTE, CHANGES_AT_ONCE, CHANGES_PER_SECOND, CREATES_BEFORE_THAT, CREATES_PER_HOUR,
+        CREATES_PER_MINUTE, JOINS_PER_MINUTE, KNOCKS_AT_ONCE, MINUTES_PER_KNOCK, PAGES_AT_ONCE, PAGES_PER_SECOND,
+        POSTS_AT_ONCE, POSTS_PER_SECOND, REGISTERS_PER_MINUTE, RENAMES_PER_MINUTE, REQUEST_BURST_SECONDS,
+        TYPING_PER_MINUTE, UNFINISHED_BODIES, UNREAD_ANSWER_BYTES,
     };
     pub use super::logins::{FREE_TRIES, LOGINS_PER_MINUTE, LONGEST_WAIT_OF_ACCOUNT, LONGEST_WAIT_OF_CALLER};
     pub use super::passwords::{MAX_CONCURRENT as HASHES_AT_ONCE, MAX_WAITING as HASHES_WAITING};
@@ -168,7 +168,7 @@ impl Service {
     pub fn new(stores: impl Into<Stores>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, policy: Policy) -> Self {
         let stores = stores.into();
         let metrics = Metrics::new(|registry| stores.chats.register_metrics(registry));
-        let limits = policy.rate_limit.then(|| Limits::new(&clock, &policy, &metrics.limits_hit));
+        let limits = policy.rate_limit.then(|| Limits::new(&clock, policy.requests_per_second, &metrics.limits_hit));
         let inner = Inner {
             stores: stores.measured(metrics.store.clone()),
             clock,

@@ -279,8 +279,9 @@ fn the_documented_limits_are_those_of_the_code() {
         ("head of a request", kib(u64_of(MAX_HEAD_BYTES))),
         ("body of a request", kib(u64_of(MAX_BODY_BYTES))),
         ("bodies that have not arrived yet", number(u64_of(service::UNFINISHED_BODIES))),
+        ("bodies of all addresses that have not arrived yet", number(u64_of(service::ALL_UNFINISHED_BODIES))),
         ("answers above 64 KiB that are not read yet", mib(service::UNREAD_ANSWER_BYTES)),
-        ("the same of all addresses", mib(service::ALL_UNREAD_ANSWER_BYTES)),
+        ("such answers of all addresses", mib(service::ALL_UNREAD_ANSWER_BYTES)),
         ("requests", burst(requests, "second", requests.get() * service::REQUEST_BURST_SECONDS)),
         (
             "pages, `/docs` and `/openapi.json`",

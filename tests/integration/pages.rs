@@ -57,6 +57,20 @@ async fn the_content_security_policy_allows_only_the_pages_own_scripts() {
 }
 
 #[tokio::test]
+async fn the_start_page_stays_the_same_but_for_its_nonce() {
+    let app = TestApp::new();
+    let pages = [app.get("/").await_status(200).await, app.get("/").await_status(200).await];
+    let [rendered, kept] = pages.each_ref().map(|page| {
+        let policy = page.header("content-security-policy").unwrap();
+        let nonce = policy.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next()).unwrap();
+        let names = ["content-type", "cache-control", "referrer-policy", "x-content-type-options", "x-frame-options"];
+        let headers = names.map(|name| page.header(name).unwrap());
+        (headers, policy.replace(nonce, ""), page.text().replace(nonce, ""))
+    });
+    assert_eq!(rendered, kept);
+}
+
+#[tokio::test]
 async fn addresses_without_a_valid_chat_id_redirect_to_the_start_page() {
     let app = TestApp::new();
     for path in ["/chat/nonsense", "/join/nonsense", "/room/nonsense"] {

@@ -23,6 +23,8 @@ use leptos_router::components::provide_server_redirect;
 use leptos_router::location::RequestUrl;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+pub(super) use start::StartPage;
+
 use crate::app::server_fns::AnswerHead;
 use crate::app::{App, FileAddresses, PublicUrl, RelativeRoot, is_watched, shell};
 use crate::domain::Refusal;
@@ -41,7 +43,7 @@ use crate::wire::{Code, Problem};
 
 const X_FORWARDED_PROTO: &str = "x-forwarded-proto";
 
-const START: &str = "/";
+pub(super) const START: &str = "/";
 
 /// A chatroom's page, for which the server checks the browser session before the app renders it.
 const CHATROOM: &str = "/chatrooms/{chat_id}/";
@@ -75,12 +77,12 @@ pub(super) fn server_functions() -> impl Iterator<Item = Other> {
     server_fn_paths().map(|(path, method)| Other { pattern: path.to_owned(), methods: vec![method], is_page: false })
 }
 
-pub(super) fn routes(state: &AppState) -> Router<AppState> {
+pub(super) fn routes(state: &AppState, start_page: StartPage) -> Router<AppState> {
     let options = state.leptos.clone();
     Router::new()
         .leptos_routes_with_context(state, listing(), page_context(state), move || shell(options.clone()))
         .merge(forms::routes())
-        .merge(start::routes())
+        .merge(start_page.routes())
         .route(CHATROOM, get(show_chatroom))
         .route(NEW_CHATROOM, get(redirect_to_start))
         .merge(state.files.routes(Path::new(&*state.leptos.site_root)))

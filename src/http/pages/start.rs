@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use leptos::nonce::Nonce;
@@ -14,35 +14,48 @@ use tokio::sync::OnceCell;
 use super::{START, page_policy, render};
 use crate::app::is_watched;
 use crate::http::AppState;
+use crate::http::files::ASK_FIRST;
 
 /// Larger than the page.
 const MAX_PAGE_BYTES: usize = 1024 * 1024;
 
+/// The start page. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(in crate::http) struct StartPage(Arc<OnceCell<Rendered>>);
+
 /// The page without its nonce.
-struct StartPage {
+#[derive(Debug)]
+pub(in crate::http) struct Rendered {
     headers: HeaderMap,
     /// What stands between the nonces.
     parts: Vec<Bytes>,
 }
 
-pub(super) fn routes() -> Router<AppState> {
-    let rendered = Arc::new(OnceCell::new());
-    Router::new().route(
-        START,
-        get(move |State(state): State<AppState>, request: Request| async move {
-            // A notice stands in the query.
-            if request.uri().query().is_some() || is_watched() {
+impl StartPage {
+    pub(super) fn routes(self) -> Router<AppState> {
+        let page = get(move |State(state): State<AppState>, request: Request| async move {
+            if !is_for_anybody(request.uri()) {
                 return render(&state, request).await;
             }
-            match rendered.get_or_try_init(|| StartPage::render(&state)).await {
-                Ok(page) => page.with_nonce(&Nonce::new().to_string()),
-                Err(failed) => failed,
-            }
-        }),
-    )
+            self.0.get_or_try_init(|| Rendered::render(&state)).await.map_or_else(|failed| failed, Rendered::answer)
+        });
+        Router::new().route(START, page)
+    }
+
+    /// Returns the page that answers `request`. `None` if the router must find or render it.
+    pub(in crate::http) fn for_request(&self, request: &Request) -> Option<&Rendered> {
+        let is_asked =
+            request.method() == Method::GET && request.uri().path() == START && is_for_anybody(request.uri());
+        self.0.get().filter(|_| is_asked)
+    }
 }
 
-impl StartPage {
+/// Whether the page is the same for every visitor. A notice stands in the query.
+fn is_for_anybody(uri: &Uri) -> bool {
+    uri.query().is_none() && !is_watched()
+}
+
+impl Rendered {
     /// Renders the page for anybody. If that fails, returns the answer that says so.
     async fn render(state: &AppState) -> Result<Self, Response> {
         let (head, body) = render(state, Request::new(Body::empty())).await.into_parts();
@@ -57,13 +70,17 @@ impl StartPage {
         };
         let text = String::from_utf8_lossy(&content);
         let parts = text.split(nonce).map(|part| Bytes::copy_from_slice(part.as_bytes())).collect();
-        Ok(Self { headers: head.headers, parts })
+        let mut headers = head.headers;
+        headers.entry(header::CACHE_CONTROL).or_insert(ASK_FIRST);
+        Ok(Self { headers, parts })
     }
 
-    fn with_nonce(&self, nonce: &str) -> Response {
+    /// The page with a nonce of its own.
+    pub(in crate::http) fn answer(&self) -> Response {
+        let nonce = Nonce::new().to_string();
         let mut response = Response::new(Body::from(self.parts.join(nonce.as_bytes())));
         *response.headers_mut() = self.headers.clone();
-        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, page_policy(nonce));
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, page_policy(&nonce));
         response
     }
 }

@@ -1,6 +1,7 @@
 //! The open connections, and which of them can be closed without interrupting a response.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +12,7 @@ use axum::body::Body;
 use hyper::body::{Bytes, Frame, SizeHint};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long a new connection waits for an idle one to close, whose task must run once for that.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(50);
@@ -29,8 +30,8 @@ pub(super) struct Connections {
 /// wait for the next request.
 #[derive(Default)]
 struct Idle {
-    /// In the order in which they became idle.
-    connections: BTreeMap<u64, Arc<Connection>>,
+    /// In the order in which they became idle, each with the time at which it did.
+    connections: BTreeMap<u64, (Instant, Arc<Connection>)>,
     last_turn: u64,
     is_draining: bool,
 }
@@ -74,7 +75,29 @@ impl Connections {
     /// Tells the connection that has been idle for longest to close. Returns whether there is one.
     pub(super) fn close_longest_idle(&self) -> bool {
         let longest = self.idle.lock().connections.pop_first();
-        longest.map(|(_, connection)| connection.close.notify_one()).is_some()
+        longest.map(|(_, (_, connection))| connection.close.notify_one()).is_some()
+    }
+
+    /// Closes each connection once it has been idle for `time_limit`. If each had a timer, every request would start and
+    /// stop one.
+    pub(super) async fn close_stale(&self, time_limit: Duration) -> Infallible {
+        loop {
+            sleep_until(self.close_idle_for(time_limit)).await;
+        }
+    }
+
+    /// Tells the connections to close that have been idle for `time`, and returns when the next one will have been.
+    fn close_idle_for(&self, time: Duration) -> Instant {
+        let now = Instant::now();
+        let mut idle = self.idle.lock();
+        while let Some(longest) = idle.connections.first_entry() {
+            let deadline = longest.get().0 + time;
+            if deadline > now {
+                return deadline;
+            }
+            longest.remove().1.close.notify_one();
+        }
+        now + time
     }
 
     /// Closes idle connections at once and the others after their responses, and waits for the last.
@@ -84,7 +107,7 @@ impl Connections {
             idle.is_draining = true;
             std::mem::take(&mut idle.connections)
         };
-        idle.into_values().for_each(|connection| connection.close.notify_one());
+        idle.into_values().for_each(|(_, connection)| connection.close.notify_one());
         let _ = self.permits.acquire_many(self.max).await;
     }
 }
@@ -130,7 +153,7 @@ impl Connection {
             self.close.notify_one();
         } else {
             let turn = idle.last_turn;
-            idle.connections.insert(turn, self.clone());
+            idle.connections.insert(turn, (Instant::now(), self.clone()));
         }
     }
 

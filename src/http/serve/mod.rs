@@ -21,7 +21,7 @@ use futures_util::future::join_all;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -127,6 +127,7 @@ pub async fn serve_within(
         biased;
         () = shutdown => {}
         _ = join_all(listeners.iter().map(|listener| server.accept_forever(listener))) => {}
+        _ = server.connections.close_stale(limits.head_timeout) => {}
     }
     drop(listeners);
     tracing::info!("stopping: finishing the requests in progress");
@@ -166,7 +167,8 @@ impl Server {
         // HTTP/1.1 only. Proxies speak it to the programs behind them, and because a connection has one request at a
         // time, the limit on connections also limits requests.
         let mut protocol = http1::Builder::new();
-        protocol.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_buf_size(MAX_HEAD_BYTES);
+        // `Connections` has the time limit for heads.
+        protocol.header_read_timeout(None).max_buf_size(MAX_HEAD_BYTES);
         let connections = Arc::new(Connections::new(limits.max_connections));
         let [refused, of_addresses] =
             ["connections", "connections_of_address"].map(|name| metrics.limits_hit.with(name));

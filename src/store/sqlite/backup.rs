@@ -13,12 +13,14 @@ use rusqlite::{Connection, ErrorCode};
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
-use super::open::{OpenError, STEPS, open_existing};
+use super::open::{OpenError, open_existing};
 use super::{LOG, beside};
 
 /// How long the program's `backup` command may copy. Until the copy ends, the running program does not erase deleted
 /// data from its log.
 pub const BACKUP_TIME: Duration = Duration::from_mins(5);
+/// Instructions of SQLite's virtual machine between two checks of the clock.
+const STEPS: i32 = 10_000;
 
 /// What a backup contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,13 +14,15 @@ use super::schema::{APPLICATION_ID, MIGRATIONS, NEWEST};
 use super::scrub::scrub;
 use super::{LOG, beside};
 
-/// Time limit of the check for damage at startup. In a large file, the check covers only a part.
-const INSPECTION: Duration = Duration::from_secs(2);
+/// Time limit of the check for damage at startup, so that a large database is checked only in part. A small one is
+/// checked as a whole even on a busy machine, because the check takes at least this many turns.
+const INSPECTION: Duration = Duration::from_millis(40);
+const INSPECTION_TURNS: usize = 100;
+/// Pages, or instructions of SQLite's virtual machine, that are checked in a turn.
+const TURN: i32 = 50;
 /// Length in bytes of the header of a SQLite file, and the offset of the application id in it.
 const HEADER: usize = 100;
 const APPLICATION_ID_AT: usize = 68;
-/// Instructions of SQLite's virtual machine between two checks of the clock.
-pub(super) const STEPS: i32 = 10_000;
 
 /// Why the database cannot be opened. The message is one line.
 #[derive(Debug, Error)]
@@ -165,8 +167,12 @@ fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 fn find_damage(connection: &Connection) -> rusqlite::Result<Option<String>> {
-    let deadline = Instant::now() + INSPECTION;
-    connection.progress_handler(STEPS, Some(move || Instant::now() > deadline))?;
+    let (begin, mut turns) = (Instant::now(), 0);
+    let is_enough = move || {
+        turns += 1;
+        turns > INSPECTION_TURNS && begin.elapsed() > INSPECTION
+    };
+    connection.progress_handler(TURN, Some(is_enough))?;
     let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
     connection.progress_handler(0, None::<fn() -> bool>)?;
     match found {
