@@ -91,8 +91,9 @@ impl Sent {
         accepts.any(|(_, value)| String::from_utf8_lossy(value.as_bytes()).contains("text/html"))
     }
 
+    /// The path without query and fragment, which the server ignores.
     fn path(&self) -> &str {
-        self.target.split('?').next().unwrap_or_default()
+        self.target.split(['?', '#']).next().unwrap_or_default()
     }
 
     fn contains(&self, text: &str) -> bool {
