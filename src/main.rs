@@ -1,6 +1,7 @@
 //! The program: reads its settings and runs the server.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,8 +13,10 @@ use tokio::net::TcpListener;
 use watch_party::cli::doctor::{Examination, examine};
 use watch_party::config::{Command, Config, Error, ListenAddress, StoreChoice, leptos_options, requested_command};
 use watch_party::http::{AppState, Listeners, SiteFiles, connections_within, raise_open_files, serve, serve_metrics};
-use watch_party::service::{OsEntropy, Service, SystemClock};
-use watch_party::store::{BACKUP_TIME, MemoryStore, SqliteOptions, SqliteStore, Stores, back_up};
+use watch_party::service::{Clock as _, Entropy as _, OsEntropy, Policy, Service, SystemClock};
+use watch_party::store::{
+    BACKUP_TIME, MemoryStore, RedisOptions, RedisStore, SqliteOptions, SqliteStore, Stores, back_up,
+};
 use watch_party::telemetry;
 
 /// What `--version` shows: the version, and if the Makefile built the program, its commit and the commit's date.
@@ -76,13 +79,7 @@ async fn run() -> Result<ExitCode, String> {
         ),
         None => None,
     };
-    let stores: Stores = match &config.store {
-        StoreChoice::Memory => MemoryStore::default().into(),
-        StoreChoice::Sqlite(path) => {
-            let opened = SqliteStore::open(path, SqliteOptions::default());
-            opened.map_err(|error| format!("WATCH_PARTY_STORE: {error}"))?.into()
-        }
-    };
+    let stores = open_store(&config.store, config.policy).await?;
     let service = Service::new(stores, Arc::new(SystemClock), Arc::new(OsEntropy), config.policy);
     if let Some(asked) = asked.filter(|asked| *asked > max_connections) {
         tracing::warn!("max-connections is {asked}, but the limit of open files allows only {max_connections}");
@@ -135,10 +132,26 @@ async fn run_doctor(url: String, json: bool, quick: bool, ca_file: Option<PathBu
     Ok(if report.is_fine() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
+async fn open_store(store: &StoreChoice, policy: Policy) -> Result<Stores, String> {
+    let refused = |error: &dyn Display| format!("WATCH_PARTY_STORE: {error}");
+    Ok(match store {
+        StoreChoice::Memory => MemoryStore::default().into(),
+        StoreChoice::Sqlite(path) => {
+            SqliteStore::open(path, SqliteOptions::default()).map_err(|error| refused(&error))?.into()
+        }
+        StoreChoice::Redis(address) => {
+            let options = RedisOptions { forget_after: policy.forget_after, now: Arc::new(|| SystemClock.now()) };
+            let mut node = [0; 16];
+            OsEntropy.fill(&mut node);
+            RedisStore::open(address, node, options).await.map_err(|error| refused(&error))?.into()
+        }
+    })
+}
+
 /// Copies the store to `file`, and prints what was copied.
 async fn back_up_store(store: StoreChoice, file: PathBuf) -> Result<ExitCode, String> {
     let StoreChoice::Sqlite(database) = store else {
-        return Err("backup: the store is memory, which is in no file; --store names the database to copy".into());
+        return Err("backup: only a SQLite store is a file; --store names the database to copy".into());
     };
     let told_to_stop = Arc::new(AtomicBool::new(false));
     let is_cancelled = {

@@ -17,6 +17,7 @@ use thiserror::Error;
 
 use crate::domain::Settings;
 use crate::service::Policy;
+use crate::store::RedisAddress;
 
 use sources::{Sources, first_line};
 use values::{
@@ -76,6 +77,8 @@ pub enum StoreChoice {
     Memory,
     /// In the SQLite file at this path.
     Sqlite(PathBuf),
+    /// In Redis, which several nodes share.
+    Redis(RedisAddress),
 }
 
 /// What the program is asked to do. Without a subcommand, it serves the site.
@@ -402,6 +405,15 @@ mod tests {
         assert_eq!(store("memory"), StoreChoice::Memory);
         assert_eq!(store("sqlite:/var/lib/chats.db"), StoreChoice::Sqlite("/var/lib/chats.db".into()));
         assert_eq!(store("sqlite:C:\\chats.db"), StoreChoice::Sqlite("C:\\chats.db".into()));
+    }
+
+    #[test]
+    fn a_store_is_a_redis_whose_password_no_message_contains() {
+        let store = |text| read(&["--store", text], &[], "").map(|config| config.store);
+        let StoreChoice::Redis(address) = store("redis://:secret@chat.example/1").unwrap() else { panic!("no Redis") };
+        assert_eq!(address.to_string(), "redis://chat.example:6379");
+        let line = store("redis://ann:secret@chat.example/one").unwrap_err().to_string();
+        assert!(line.starts_with("--store: 'redis://…@chat.example/one' is not valid"), "{line}");
     }
 
     #[test]

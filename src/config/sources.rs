@@ -31,10 +31,25 @@ impl<'a> Sources<'a> {
             .or_else(|| self.table.get(name).map(|value| (format!("{name} in Leptos.toml"), as_text(value))));
         found
             .map(|(from, value)| {
-                let refused = |problem: String| Error::Value { from, value: plain(&value), problem: plain(&problem) };
+                let refused = |problem: String| Error::Value {
+                    from,
+                    value: plain(&without_credentials(&value)),
+                    problem: plain(&problem),
+                };
                 parse(value.trim()).map_err(refused)
             })
             .transpose()
+    }
+}
+
+/// Hides the user and the password of a URL, because messages end up in logs.
+fn without_credentials(value: &str) -> String {
+    match value.split_once("://") {
+        Some((scheme, rest)) if rest.contains('@') => {
+            let (_, place) = rest.rsplit_once('@').unwrap_or(("", rest));
+            format!("{scheme}://…@{place}")
+        }
+        _ => value.to_owned(),
     }
 }
 

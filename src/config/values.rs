@@ -9,6 +9,7 @@ use axum::http::uri::Authority;
 use ipnet::IpNet;
 
 use super::{ListenAddress, LogFormat, StoreChoice};
+use crate::store::RedisAddress;
 
 pub(super) fn parse_seconds(text: &str, least: u64, most: u64) -> Result<Duration, String> {
     let seconds = text.parse().ok().filter(|seconds| (least..=most).contains(seconds));
@@ -41,11 +42,16 @@ pub(super) fn parse_requests(text: &str) -> Result<NonZeroU32, String> {
 }
 
 pub(super) fn parse_store(text: &str) -> Result<StoreChoice, String> {
+    if RedisAddress::is_meant(text) {
+        return RedisAddress::parse(text).map(StoreChoice::Redis);
+    }
     match text.split_once(':') {
         Some(("sqlite", ":memory:")) => Err("would be a file of that name; to keep chats in memory, use memory".into()),
         Some(("sqlite", path)) if !path.is_empty() => Ok(StoreChoice::Sqlite(path.into())),
         None if text == "memory" => Ok(StoreChoice::Memory),
-        _ => Err("must be memory, or sqlite: and the path of a file, such as sqlite:watch-party.db".into()),
+        _ => Err("must be memory, sqlite: and the path of a file, such as sqlite:watch-party.db, or the URL of a Redis, such \
+                 as redis://127.0.0.1:6379"
+            .into()),
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Chat, Event, JoinDigest, Member, MemberId, Randomness, Refusal, Role, Salt, Timestamp, Username};
 
 /// A password as it is stored: an argon2id hash with its salt and cost, as one string (PHC format).
@@ -29,7 +31,7 @@ impl fmt::Debug for PasswordHash {
 }
 
 /// A username and password of one chat.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// The member id of the account's holder, the same at each login.
     pub member_id: MemberId,

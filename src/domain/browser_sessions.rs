@@ -1,12 +1,14 @@
 //! Browser sessions: one username for all chats that people enter by their address.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     BrowserDigest, BrowserToken, Chat, ChatId, Event, JoinDigest, Member, MemberId, Randomness, Refusal, Salt, Session,
     Timestamp, Username,
 };
 
 /// A browser's session. It belongs to no chat and contains no chat id.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrowserSession {
     pub token: BrowserDigest,
     pub username: Username,
@@ -15,7 +17,7 @@ pub struct BrowserSession {
 
 /// The stored id of a chat in which a browser has taken a seat. Only the holder of the browser's token can read it:
 /// each id is masked with its own bytes, derived from the token and a random salt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedChatId {
     pub salt: Salt,
     pub masked: [u8; 16],

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imbl::Vector;
+use serde::{Deserialize, Serialize};
 
 use super::{
-    Account, AdmissionRules, ChatId, ChatName, ClientId, Event, Invite, JoinDigest, Knock, Member, MemberId, Message,
-    MessageId, PublicAccess, Recovery, Refusal, Role, Session, SessionDigest, Settings, Timestamp,
+    Account, AdmissionRules, ChatId, ChatName, ClientId, Event, Gap, Invite, JoinDigest, Knock, Member, MemberId,
+    Message, MessageId, PublicAccess, Recovery, Refusal, Role, Session, SessionDigest, Settings, Timestamp,
 };
 
 /// A record that a member's client id already created a message. It outlives the message, so it contains no text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     pub member_id: MemberId,
     pub client_id: ClientId,
@@ -20,10 +21,24 @@ pub struct Receipt {
     pub sent_at: Timestamp,
 }
 
+impl Receipt {
+    /// Returns the receipt of a message that was posted with a client id.
+    #[must_use]
+    pub fn of(message: &Message) -> Option<Self> {
+        Some(Self {
+            member_id: message.member_id,
+            client_id: message.client_id?,
+            message_id: message.id,
+            sent_at: message.sent_at,
+        })
+    }
+}
+
 /// Everything that a store keeps of a chat. [`Chat::restore`] turns it back into a chat.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
     pub id: ChatId,
+    pub epoch: u64,
     pub revision: u64,
     pub name: Option<ChatName>,
     pub settings: Settings,
@@ -37,9 +52,11 @@ pub struct Snapshot {
     pub recoveries: Vec<Recovery>,
     /// In the order of registration.
     pub accounts: Vec<Account>,
-    /// Oldest first, without gaps up to `last_id`.
+    /// Oldest first.
     pub messages: VecDeque<Message>,
     pub last_id: MessageId,
+    /// Oldest first.
+    pub gaps: Vec<Gap>,
     /// Oldest first.
     pub receipts: VecDeque<Receipt>,
     /// Oldest first.
@@ -65,6 +82,7 @@ pub struct Transition {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chat {
     pub(super) id: ChatId,
+    pub(super) epoch: u64,
     pub(super) revision: u64,
     pub(super) name: Option<ChatName>,
     pub(super) settings: Option<Settings>,
@@ -75,6 +93,7 @@ pub struct Chat {
     pub(super) accounts: Arc<Vec<Account>>,
     pub(super) messages: Vector<Arc<Message>>,
     pub(super) last_id: MessageId,
+    pub(super) gaps: Arc<Vec<Gap>>,
     pub(super) receipts: Vector<Receipt>,
     pub(super) ended_sessions: Vector<SessionDigest>,
     pub(super) removed: Vector<JoinDigest>,
@@ -84,23 +103,13 @@ pub struct Chat {
     pub(super) ended: bool,
 }
 
-/// The messages that a reader has not seen yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MessagesAfter {
-    /// Oldest first.
-    pub messages: Vec<Arc<Message>>,
-    /// Id of the newest message in the chat: the reader's next cursor.
-    pub last_id: MessageId,
-    /// Number of messages after the cursor that are already deleted.
-    pub missed: u64,
-}
-
 impl Chat {
     /// Creates a chat without any event.
     #[must_use]
     pub fn new(id: ChatId) -> Self {
         Self {
             id,
+            epoch: 0,
             revision: 0,
             name: None,
             settings: None,
@@ -111,6 +120,7 @@ impl Chat {
             accounts: Arc::default(),
             messages: Vector::new(),
             last_id: 0,
+            gaps: Arc::default(),
             receipts: Vector::new(),
             ended_sessions: Vector::new(),
             removed: Vector::new(),
@@ -124,6 +134,7 @@ impl Chat {
     pub fn restore(kept: Snapshot) -> Self {
         Self {
             id: kept.id,
+            epoch: kept.epoch,
             revision: kept.revision,
             name: kept.name,
             settings: Some(kept.settings),
@@ -134,12 +145,51 @@ impl Chat {
             accounts: kept.accounts.into(),
             messages: kept.messages.into_iter().map(Arc::new).collect(),
             last_id: kept.last_id,
+            gaps: kept.gaps.into(),
             receipts: kept.receipts.into_iter().collect(),
             ended_sessions: kept.ended_sessions.into_iter().collect(),
             removed: kept.removed.into_iter().collect(),
             vacant_since: kept.vacant_since,
             ended: false,
         }
+    }
+
+    /// Returns what a store keeps of the chat.
+    ///
+    /// # Errors
+    /// [`Refusal::ChatNotFound`] before the chat is created and after it has ended.
+    pub fn snapshot(&self) -> Result<Snapshot, Refusal> {
+        Ok(Snapshot {
+            messages: self.messages.iter().map(|message| Message::clone(message)).collect(),
+            receipts: self.receipts.iter().cloned().collect(),
+            ..self.snapshot_without_messages()?
+        })
+    }
+
+    /// The same with neither messages nor receipts, for a store that keeps these elsewhere.
+    ///
+    /// # Errors
+    /// As [`Chat::snapshot`].
+    pub fn snapshot_without_messages(&self) -> Result<Snapshot, Refusal> {
+        Ok(Snapshot {
+            id: self.id,
+            epoch: self.epoch,
+            revision: self.revision,
+            name: self.name.clone(),
+            settings: self.settings()?.clone(),
+            members: self.members.to_vec(),
+            invites: self.invites.to_vec(),
+            knocks: self.knocks.clone(),
+            recoveries: self.recoveries.to_vec(),
+            accounts: self.accounts.to_vec(),
+            messages: VecDeque::new(),
+            last_id: self.last_id,
+            gaps: self.gaps.to_vec(),
+            receipts: VecDeque::new(),
+            ended_sessions: self.ended_sessions.iter().copied().collect(),
+            removed: self.removed.iter().copied().collect(),
+            vacant_since: self.vacant_since,
+        })
     }
 
     #[must_use]
@@ -176,6 +226,12 @@ impl Chat {
     #[must_use]
     pub fn messages(&self) -> &Vector<Arc<Message>> {
         &self.messages
+    }
+
+    /// Returns the kept members, longest-seated first, including those whose sessions have expired.
+    #[must_use]
+    pub fn members(&self) -> &[Member] {
+        &self.members
     }
 
     /// Returns the kept invites, oldest first.
@@ -273,20 +329,6 @@ impl Chat {
     pub fn authenticate_owner(&self, token: SessionDigest, now: Timestamp) -> Result<&Member, Refusal> {
         let member = self.authenticate(token, now)?;
         (self.role(member, now) == Role::Owner).then_some(member).ok_or(Refusal::OwnerOnly)
-    }
-
-    /// Returns what a reader with the cursor `after` has not seen. A cursor beyond the newest message comes from a
-    /// different history of the chat, so its reader gets everything.
-    #[must_use]
-    pub fn messages_after(&self, after: MessageId) -> MessagesAfter {
-        let after = if after > self.last_id { 0 } else { after };
-        let deleted = self.last_id - self.messages.len() as u64;
-        let seen = usize::try_from(after.saturating_sub(deleted)).unwrap_or(usize::MAX);
-        MessagesAfter {
-            messages: (seen..self.messages.len()).map(|at| Arc::clone(&self.messages[at])).collect(),
-            last_id: self.last_id,
-            missed: deleted.saturating_sub(after),
-        }
     }
 
     pub(super) fn next_message_id(&self) -> MessageId {

@@ -114,6 +114,8 @@ pub enum Command {
     End {
         by: SessionDigest,
     },
+    /// Continues after the store may have lost the newest changes.
+    ResumeAfterLoss,
     /// Frees the seats of expired sessions, and ends a chat that has had no members for `forget_after`.
     Sweep {
         forget_after: Duration,
@@ -144,6 +146,7 @@ impl Command {
             | Self::Post { .. }
             | Self::PostPublicly { .. }
             | Self::Recover { .. }
+            | Self::ResumeAfterLoss
             | Self::Sweep { .. } => None,
         }
     }
@@ -270,6 +273,7 @@ impl Chat {
             Command::EndSession { by, session_id } => self.end_session(*by, *session_id, now),
             Command::SetRecovery { by } => self.set_recovery(*by, now, randomness).map(|event| vec![event]),
             Command::Recover { code, username } => self.recover(*code, username, now, randomness),
+            Command::ResumeAfterLoss => Ok(vec![self.resume_after_loss(now)]),
             Command::End { by } => {
                 self.authenticate_owner(*by, now)?;
                 Ok(vec![Event::ChatEnded])

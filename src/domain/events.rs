@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::secret::SessionDigest;
 use super::{
-    Account, Chat, ChatName, Invite, InviteId, Knock, KnockEnd, KnockId, KnockStatus, Member, MemberId, Message,
+    Account, Chat, ChatName, Gap, Invite, InviteId, Knock, KnockEnd, KnockId, KnockStatus, Member, MemberId, Message,
     Receipt, Recovery, Role, Session, Settings, Timestamp, Transition, Username,
 };
 
@@ -44,7 +44,7 @@ pub enum Audience {
 }
 
 /// A change of a chat's state.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     ChatCreated {
         name: Option<ChatName>,
@@ -125,6 +125,10 @@ pub enum Event {
     MessagePosted {
         message: Arc<Message>,
     },
+    /// The store may have lost the newest changes, and with them the messages whose ids are in the gap.
+    HistoryLost {
+        gap: Gap,
+    },
     /// The chat ended. Stores delete everything of it.
     ChatEnded,
 }
@@ -138,6 +142,7 @@ impl Event {
             | Self::MemberLeft { .. }
             | Self::MemberRenamed { .. }
             | Self::RoleChanged { .. }
+            | Self::HistoryLost { .. }
             | Self::ChatEnded => Audience::Members,
             Self::Knocked { .. } | Self::KnockDecided { .. } | Self::KnockEnded { .. } => Audience::Owners,
             Self::ChatCreated { .. }
@@ -257,7 +262,10 @@ impl Chat {
             Event::KnockDecided { knock_id, status, expires_at } => self.decide_knock(*knock_id, *status, *expires_at),
             Event::KnockEnded { knock_id, .. } => self.knocks.retain(|knock| knock.id != *knock_id),
             Event::MessagePosted { message } => self.keep_message(message),
-            Event::ChatEnded => *self = Self { revision: self.revision, ended: true, ..Self::new(self.id) },
+            Event::HistoryLost { gap } => self.add_gap(*gap),
+            Event::ChatEnded => {
+                *self = Self { epoch: self.epoch, revision: self.revision, ended: true, ..Self::new(self.id) };
+            }
         }
     }
 
@@ -317,13 +325,8 @@ impl Chat {
         if message.member_id == MemberId::ANONYMOUS {
             self.vacant_since = self.vacant_since.max(message.sent_at);
         }
-        if let Some(client_id) = message.client_id {
-            self.receipts.push_back(Receipt {
-                member_id: message.member_id,
-                client_id,
-                message_id: message.id,
-                sent_at: message.sent_at,
-            });
+        if let Some(receipt) = Receipt::of(message) {
+            self.receipts.push_back(receipt);
             if self.receipts.len() > RECEIPTS {
                 self.receipts.pop_front();
             }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Chat, Departure, Event, InviteDigest, InviteId, InviteLabel, JoinDigest, Member, MemberId, PublicAccess,
     Randomness, Refusal, Role, SessionDigest, Settings, Timestamp, Username,
@@ -49,7 +51,7 @@ impl InviteTerms {
 }
 
 /// An invite as the chat keeps it: everything but its key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invite {
     pub id: InviteId,
     pub digest: InviteDigest,

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// A guest's request to join, which an owner must approve.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Knock {
     pub id: KnockId,
     pub ticket: TicketDigest,

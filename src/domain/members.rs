@@ -19,7 +19,7 @@ pub enum Role {
 }
 
 /// A member, who has a seat in the chat.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     pub id: MemberId,
     pub username: Username,
@@ -76,7 +76,7 @@ impl Member {
 }
 
 /// A recovery code, with which an owner who has lost the session returns. It contains no name: the owner knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recovery {
     pub member_id: MemberId,
     pub digest: RecoveryDigest,

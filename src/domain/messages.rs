@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::text;
 use super::{Chat, ClientId, Event, MemberId, MessageId, PublicAccess, Refusal, SessionDigest, Timestamp, Username};
 
@@ -61,7 +63,7 @@ impl fmt::Debug for MessageText {
 }
 
 /// A stored message. `username` is the author's name when it was sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     pub id: MessageId,
     pub member_id: MemberId,

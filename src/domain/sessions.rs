@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Chat, Departure, Event, JoinDigest, Member, Randomness, Refusal, Salt, SessionDigest, SessionId, SourceDigest,
     Timestamp,
 };
 
 /// A session: the digest of its token, and when it expires.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     pub digest: SessionDigest,
     /// When the member entered or logged in. Renewing the session does not change it.
@@ -40,7 +42,7 @@ impl Session {
 
 /// The secret that a session was issued for, and the salt of its token. A caller who presents the same secret again
 /// gets the same token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionSource {
     pub digest: SourceDigest,
     pub salt: Salt,

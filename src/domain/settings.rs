@@ -100,7 +100,7 @@ pub enum PublicAccess {
 }
 
 /// The settings of a chat, fixed when it is created.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     pub admission: Admission,
     /// Maximum number of members with a valid session.

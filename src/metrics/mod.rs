@@ -1,6 +1,7 @@
 //! What the program counts and measures, and its text form for Prometheus. Each service has its own registry.
 
 mod histogram;
+mod nodes;
 mod process;
 mod requests;
 mod store;
@@ -17,6 +18,7 @@ use prometheus_client::registry::{self, Metric};
 use process::Process;
 
 pub use histogram::Histogram;
+pub use nodes::NodeMetrics;
 pub use prometheus_client::encoding::prometheus_text::CONTENT_TYPE;
 pub use requests::{Requests, Route, method_name};
 pub use store::{SqliteMetrics, StoreMetrics};

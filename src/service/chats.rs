@@ -130,13 +130,16 @@ impl Service {
         let (after, events) = (Arc::clone(&change.after), Arc::clone(&change.events));
         self.run_to_completion(move |service| async move {
             match service.inner.stores.chats.commit(&change).await {
-                Ok(()) => service.inner.active_chats.open(change.after, now),
+                Ok(()) => {
+                    let active_chat = service.inner.active_chats.open(change.after, service.new_freshness(), now);
+                    service.follow_nodes_soon(chat_id, active_chat);
+                }
                 Err(CommitError::Conflict) => {
                     let cause = "the id of a new chat is taken".into();
                     return Err(Unavailable { cause }.into());
                 }
                 Err(CommitError::Unavailable(error)) => return Err(error.into()),
-            };
+            }
             Ok(())
         })
         .await?;

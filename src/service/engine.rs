@@ -7,6 +7,7 @@ use uuid::{Builder, Uuid};
 use super::active_chats::{ActiveChat, State};
 use super::entropy::random;
 use super::limits::Limits;
+use super::nodes::Freshness;
 use super::{Result, Service};
 use crate::domain::{ChatId, Refusal, Salt, Secret, Timestamp};
 
@@ -42,15 +43,25 @@ impl Service {
             return Ok(active_chat);
         }
         let chat = self.inner.stores.chats.load(chat_id).await?.ok_or(Refusal::ChatNotFound)?;
-        let active_chat = self.inner.active_chats.open(chat, self.now());
-        // Changes between the load and now were not broadcast to this chat: load again.
-        self.refresh(chat_id, &active_chat).await?;
+        let active_chat = self.inner.active_chats.open(chat, self.new_freshness(), self.now());
+        if self.shared_store().is_some() {
+            self.follow_nodes(chat_id, &active_chat).await?;
+        } else {
+            // Changes between the load and now were not broadcast to this chat: load again.
+            self.refresh(chat_id, &active_chat).await?;
+        }
         Ok(active_chat)
+    }
+
+    /// What tells whether a chat in memory is fresh; `None` if only this node uses the store, because it always is.
+    pub(super) fn new_freshness(&self) -> Option<Freshness> {
+        self.shared_store().map(|_| Freshness::new(self.inner.clock.uptime()))
     }
 
     /// Removes an ended chat from memory.
     pub(super) fn forget_ended(&self, chat_id: ChatId) {
         self.inner.active_chats.close(chat_id);
+        self.unfollow_nodes(vec![chat_id]);
         if let Some(limits) = &self.inner.limits {
             limits.logins.forget_chat(chat_id);
         }
@@ -64,6 +75,7 @@ impl Service {
             return Err(Refusal::ChatNotFound.into());
         };
         active_chat.refresh(chat, self.now());
+        active_chat.with_freshness(|fresh| fresh.verify(self.inner.clock.uptime()));
         Ok(())
     }
 
@@ -84,8 +96,9 @@ impl Service {
         chat_id: ChatId,
         view: impl Fn(&State, Timestamp) -> Result<T, Refusal>,
     ) -> Result<T> {
+        self.ensure_fresh(chat_id, active_chat).await?;
         match active_chat.read(|state| view(state, self.now())) {
-            Err(_) if self.inner.stores.chats.is_shared() => {
+            Err(_) if self.shared_store().is_some() => {
                 self.refresh(chat_id, active_chat).await?;
                 Ok(active_chat.read(|state| view(state, self.now()))?)
             }

@@ -43,8 +43,9 @@ pub enum Ending {
     SessionEnded(Departure),
     /// An owner recovered this seat: reconnect with the new token.
     TakenBack,
-    /// The follower was too slow: reconnect with the cursor.
-    TooSlow,
+    /// The follower misses something, because it was too slow or because the store has lost it: reconnect with the
+    /// cursor.
+    Behind,
     /// The server stops: reconnect in a moment.
     Stopping,
 }
@@ -95,6 +96,9 @@ impl Service {
             // Read and subscribe under one lock, so that no later commit is missed.
             Ok::<_, Refusal>((member_id, is_owner, state.chat.messages_after(after), state.follow(member_id)))
         };
+        if active_chat.read(|state| state.chat.last_id()) < after && self.shared_store().is_some() {
+            self.catch_up_to(chat_id, after).await?;
+        }
         let (member_id, is_owner, MessagesAfter { messages, last_id, missed }, (subscription, presence)) =
             self.query_in(&active_chat, chat_id, begin).await?;
         self.inner.metrics.resumed_streams.record(after, messages.len(), missed);
@@ -131,10 +135,12 @@ impl Service {
             let member_id = state.chat.authenticate(by, now)?.id;
             state.touch_presence(member_id, now);
             self.limit(|limits| limits.check_typing(member_id))?;
-            state.publish_typing(member_id);
-            Ok(())
+            let last_id = state.chat.last_id();
+            state.publish_typing(member_id, last_id);
+            Ok((member_id, last_id))
         })
         .await
+        .map(|(member_id, last_id)| self.send_typing(chat_id, member_id, last_id))
     }
 
     /// Ends all streams, and waits until the last one is closed.
@@ -161,7 +167,7 @@ impl Follower {
             let received = tokio::select! {
                 biased;
                 broadcast = self.subscription.broadcasts.recv() => broadcast.map(Received::Broadcast).map_err(|error| match error {
-                    RecvError::Lagged(_) => Ending::TooSlow,
+                    RecvError::Lagged(_) => Ending::Behind,
                     RecvError::Closed => Ending::ChatEnded,
                 }),
                 // Signals that were dropped are outdated.
@@ -204,6 +210,7 @@ impl Follower {
                 self.ending = Some(Ending::SessionEnded(*why));
             }
             Event::ChatEnded => self.ending = Some(Ending::ChatEnded),
+            Event::HistoryLost { .. } => self.ending = Some(Ending::Behind),
             Event::SessionRenewed { ended, session, .. } if *ended == self.session => self.session = session.digest,
             Event::SessionEnded { ended, why, .. } if *ended == self.session => {
                 self.ending = Some(Ending::SessionEnded(*why));
@@ -249,6 +256,10 @@ impl Follower {
         if !holds {
             // The session was renewed, ended or replaced: a client with a good token reconnects.
             self.ending = Some(Ending::TakenBack);
+            return;
+        }
+        if unseen.missed > 0 {
+            self.ending = Some(Ending::Behind);
             return;
         }
         unseen.messages.into_iter().for_each(|message| self.take_message(message.id, &posted(message)));

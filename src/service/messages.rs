@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::active_chats::State;
 use super::{Result, Service};
 use crate::domain::{
     ChatId, ClientId, Command, Event, Message, MessageId, MessageText, MessagesAfter, Randomness, Refusal,
@@ -24,13 +25,18 @@ impl Service {
         after: MessageId,
     ) -> Result<MessagesAfter> {
         let by = token.digest();
-        self.query(chat_id, |state, now| {
+        let read = |state: &State, now| {
             let reader = state.chat.authenticate(by, now)?;
             state.touch_presence(reader.id, now);
             Ok(state.chat.messages_after(after))
-        })
-        .await
-        .inspect(|unseen| self.record_poll(after, unseen))
+        };
+        let mut unseen = self.query(chat_id, read).await?;
+        if unseen.last_id < after && self.shared_store().is_some() {
+            self.catch_up_to(chat_id, after).await?;
+            unseen = self.query(chat_id, read).await?;
+        }
+        self.record_poll(after, &unseen);
+        Ok(unseen)
     }
 
     /// Records that a reader who had seen the messages up to `after` asked for those after it.

@@ -16,6 +16,7 @@ mod live;
 mod logins;
 mod members;
 mod messages;
+mod nodes;
 mod passwords;
 mod public;
 mod published;
@@ -34,7 +35,7 @@ use thiserror::Error;
 use tokio::sync::watch::Sender;
 
 use crate::domain::{Chat, Invite, InviteKey, Member, Refusal, SessionToken, Timestamp};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, NodeMetrics};
 use crate::store::{Stores, Unavailable};
 
 pub use accounts::Login;
@@ -48,6 +49,7 @@ pub use limits::{Caller, Share};
 pub use live::{Ending, Follower, Update};
 pub use members::Roster;
 pub use messages::Posted;
+pub use nodes::CHECK_INTERVAL;
 pub use passwords::{Busy, Password};
 pub use public::Preview;
 pub use published::{LiveText, SharedEvent};
@@ -159,6 +161,8 @@ struct Inner {
     census: Census,
     renaming: RenamingLocks,
     metrics: Metrics,
+    /// Exported only if nodes share the store.
+    node_metrics: NodeMetrics,
     /// Set when the server stops; streams watch it.
     stopping: Sender<bool>,
 }
@@ -167,7 +171,13 @@ impl Service {
     #[must_use]
     pub fn new(stores: impl Into<Stores>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, policy: Policy) -> Self {
         let stores = stores.into();
-        let metrics = Metrics::new(|registry| stores.chats.register_metrics(registry));
+        let node_metrics = NodeMetrics::default();
+        let metrics = Metrics::new(|registry| {
+            stores.chats.register_metrics(registry);
+            if stores.chats.shared().is_some() {
+                node_metrics.register(registry);
+            }
+        });
         let limits = policy.rate_limit.then(|| Limits::new(&clock, policy.requests_per_second, &metrics.limits_hit));
         let inner = Inner {
             stores: stores.measured(metrics.store.clone()),
@@ -180,9 +190,12 @@ impl Service {
             census: Census::default(),
             renaming: RenamingLocks::default(),
             metrics,
+            node_metrics,
             stopping: Sender::new(false),
         };
-        Self { inner: Arc::new(inner) }
+        let service = Self { inner: Arc::new(inner) };
+        service.listen_to_nodes();
+        service
     }
 
     #[must_use]

@@ -25,7 +25,7 @@ impl Service {
     }
 
     async fn sweep_all(&self) -> Result<()> {
-        self.inner.active_chats.close_idle(self.now());
+        self.unfollow_nodes(self.inner.active_chats.close_idle(self.now()));
         if let Some(limits) = &self.inner.limits {
             limits.forget_idle();
         }
@@ -62,8 +62,8 @@ impl Service {
     async fn sweep_chat(&self, chat_id: ChatId, forget_after: Duration) -> Result<bool> {
         let was_open = self.inner.active_chats.is_open(chat_id);
         let swept = self.execute(chat_id, Command::Sweep { forget_after }, Randomness::NONE).await;
-        if !was_open {
-            self.inner.active_chats.close_unheld(chat_id);
+        if !was_open && self.inner.active_chats.close_unheld(chat_id) {
+            self.unfollow_nodes(vec![chat_id]);
         }
         match swept {
             Ok(events) => {

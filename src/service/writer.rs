@@ -27,7 +27,7 @@ const MAX_BATCH: usize = 32;
 pub const MAX_QUEUED: usize = 1_024;
 /// Conflicts in a row before a commit fails. Each conflict means that another node committed, so only a faulty
 /// store reaches this.
-const MAX_CONFLICTS: usize = 1_000;
+pub(super) const MAX_CONFLICTS: usize = 1_000;
 
 /// The commands that wait for the chat's writer.
 #[derive(Debug, Default)]
@@ -64,6 +64,10 @@ impl WriteQueue {
         }
         queue.waiting.push_back(command);
         Ok(!mem::replace(&mut queue.has_writer, true))
+    }
+
+    pub(super) fn has_writer(&self) -> bool {
+        self.0.lock().has_writer
     }
 }
 
@@ -178,14 +182,19 @@ impl Service {
                 yield_now().await;
             }
         }
+        if active_chat.has_early() {
+            // Nothing was committed or loaded that these commits follow.
+            self.repair(chat_id, Arc::clone(&active_chat));
+        }
     }
 
     /// Decides `batch` and commits its events at once. Returns each command's answer.
     async fn process_batch(&self, chat_id: ChatId, active_chat: &ActiveChat, batch: &[QueuedCommand]) -> Vec<Answer> {
-        let mut is_fresh = !self.inner.stores.chats.is_shared();
+        let mut is_fresh = self.shared_store().is_none();
         for _ in 0..MAX_CONFLICTS {
             let now = self.now();
             let chat = active_chat.read(|state| Arc::clone(&state.chat));
+            let mut has_conflict = false;
             let (decided, transition) = decide(&chat, batch, now);
             // A refusal may be stale, and "nothing to change" too.
             if is_fresh || !decided.iter().any(Decided::changes_nothing) {
@@ -196,10 +205,15 @@ impl Service {
                         let error = Error::from(error);
                         return decided.into_iter().map(|decided| decided.answer_without_commit(&error)).collect();
                     }
-                    Err(CommitError::Conflict) => {}
+                    Err(CommitError::Conflict) => has_conflict = true,
                 }
             }
-            if let Err(error) = self.refresh(chat_id, active_chat).await {
+            let mut refreshed = self.refresh(chat_id, active_chat).await;
+            if refreshed.is_ok() && has_conflict && active_chat.read(|state| state.chat.position()) == chat.position() {
+                // No other node has committed, so the store may have lost what this node has.
+                refreshed = self.resume_after_loss(chat_id, active_chat).await;
+            }
+            if let Err(error) = refreshed {
                 return batch.iter().map(|_| Ok(Err(error.clone()))).collect();
             }
             is_fresh = true;

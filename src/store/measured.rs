@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use super::{BrowserSessionStore, ChatStore, CommitError, Stores, Unavailable};
-use crate::domain::{BrowserDigest, BrowserSession, Chat, ChatId, SealedChatId, Timestamp, Transition, Username};
+use super::{BrowserSessionStore, ChatStore, CommitError, SharedStore, Stores, Unavailable};
+use crate::domain::{
+    BrowserDigest, BrowserSession, Chat, ChatId, Position, SealedChatId, Timestamp, Transition, Username,
+};
 use crate::metrics::{Counter, Registry, StoreMetrics};
 
 /// Stores, and what is measured of them.
@@ -58,12 +60,20 @@ impl ChatStore for Measured {
         answer
     }
 
+    async fn restore(&self, chat: &Arc<Chat>, over: Option<Position>) -> Result<(), CommitError> {
+        self.stores.chats.restore(chat, over).await
+    }
+
     async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable> {
         self.read(self.stores.chats.due(now, forget_after, at_most)).await
     }
 
     async fn count_chats(&self) -> Result<usize, Unavailable> {
         self.read(self.stores.chats.count_chats()).await
+    }
+
+    async fn all_chats(&self) -> Result<Vec<ChatId>, Unavailable> {
+        self.read(self.stores.chats.all_chats()).await
     }
 
     async fn scrub(&self) -> Result<(), Unavailable> {
@@ -74,8 +84,8 @@ impl ChatStore for Measured {
         self.read(self.stores.chats.ping()).await
     }
 
-    fn is_shared(&self) -> bool {
-        self.stores.chats.is_shared()
+    fn shared(&self) -> Option<&dyn SharedStore> {
+        self.stores.chats.shared()
     }
 
     fn register_metrics(&self, registry: &mut Registry) {
@@ -111,6 +121,10 @@ impl BrowserSessionStore for Measured {
 
     async fn count_browser_sessions(&self) -> Result<usize, Unavailable> {
         self.read(self.stores.browser_sessions.count_browser_sessions()).await
+    }
+
+    async fn all_browser_sessions(&self) -> Result<Vec<BrowserDigest>, Unavailable> {
+        self.read(self.stores.browser_sessions.all_browser_sessions()).await
     }
 
     async fn delete_expired_browser_sessions(&self, now: Timestamp) -> Result<(), Unavailable> {

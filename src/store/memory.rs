@@ -10,7 +10,9 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
 use super::{BrowserSessionStore, ChatStore, CommitError, Unavailable};
-use crate::domain::{BrowserDigest, BrowserSession, Chat, ChatId, SealedChatId, Timestamp, Transition, Username};
+use crate::domain::{
+    BrowserDigest, BrowserSession, Chat, ChatId, Position, SealedChatId, Timestamp, Transition, Username,
+};
 
 /// Loses everything when the program ends.
 #[derive(Default)]
@@ -48,6 +50,19 @@ impl ChatStore for MemoryStore {
         Ok(())
     }
 
+    async fn restore(&self, chat: &Arc<Chat>, over: Option<Position>) -> Result<(), CommitError> {
+        match self.chats.entry(chat.id()) {
+            Entry::Vacant(place) if over.is_none() => {
+                place.insert(Arc::clone(chat));
+            }
+            Entry::Occupied(mut kept) if Some(kept.get().position()) == over => {
+                kept.insert(Arc::clone(chat));
+            }
+            Entry::Vacant(_) | Entry::Occupied(_) => return Err(CommitError::Conflict),
+        }
+        Ok(())
+    }
+
     async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable> {
         let due = self.chats.iter().filter(|chat| chat.due_at(forget_after) <= now);
         Ok(due.map(|chat| *chat.key()).take(at_most).collect())
@@ -55,6 +70,12 @@ impl ChatStore for MemoryStore {
 
     async fn count_chats(&self) -> Result<usize, Unavailable> {
         Ok(self.chats.len())
+    }
+
+    async fn all_chats(&self) -> Result<Vec<ChatId>, Unavailable> {
+        let mut ids: Vec<ChatId> = self.chats.iter().map(|chat| *chat.key()).collect();
+        ids.sort_unstable();
+        Ok(ids)
     }
 }
 
@@ -98,6 +119,10 @@ impl BrowserSessionStore for MemoryStore {
 
     async fn count_browser_sessions(&self) -> Result<usize, Unavailable> {
         Ok(self.sessions.len())
+    }
+
+    async fn all_browser_sessions(&self) -> Result<Vec<BrowserDigest>, Unavailable> {
+        Ok(self.sessions.iter().map(|kept| kept.session.token).collect())
     }
 
     async fn delete_expired_browser_sessions(&self, now: Timestamp) -> Result<(), Unavailable> {

@@ -2,6 +2,8 @@
 
 mod measured;
 mod memory;
+mod redis;
+mod shared;
 mod sqlite;
 
 use std::fmt;
@@ -11,12 +13,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::domain::{BrowserDigest, BrowserSession, Chat, ChatId, SealedChatId, Timestamp, Transition, Username};
+use crate::domain::{
+    BrowserDigest, BrowserSession, Chat, ChatId, Position, SealedChatId, Timestamp, Transition, Username,
+};
 use crate::metrics::{Registry, StoreMetrics};
 
 use measured::Measured;
 
 pub use memory::MemoryStore;
+pub use redis::{RedisAddress, RedisOpenError, RedisOptions, RedisStore};
+pub use shared::{Checked, Committed, Count, News, SharedStore, Signal, TakeNews};
 pub use sqlite::{BACKUP_TIME, Backup, BackupError, OpenError, SqliteOptions, SqliteStore, back_up};
 
 /// The storage failed. This is not a refusal: it says nothing about the rules. The cause is for the log.
@@ -47,12 +53,20 @@ pub trait ChatStore: Send + Sync + fmt::Debug {
     /// chat, the store deletes everything it has of the chat.
     async fn commit(&self, transition: &Transition) -> Result<(), CommitError>;
 
+    /// Stores the whole `chat`, in the place of the stored one if that is at the position `over`, or as a new one if
+    /// there is none and `over` is `None`; and nothing otherwise.
+    async fn restore(&self, chat: &Arc<Chat>, over: Option<Position>) -> Result<(), CommitError>;
+
     /// Returns at most `at_most` chats in which a session, a knock or the grace period has expired by `now`
     /// ([`Chat::due_at`]).
     async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable>;
 
     /// Returns the number of stored chats.
     async fn count_chats(&self) -> Result<usize, Unavailable>;
+
+    /// Returns the ids of all stored chats, sorted. A store that forgets chats by itself may return ids of forgotten
+    /// ones.
+    async fn all_chats(&self) -> Result<Vec<ChatId>, Unavailable>;
 
     /// Removes the last traces of deleted data from the store's medium.
     async fn scrub(&self) -> Result<(), Unavailable> {
@@ -64,9 +78,10 @@ pub trait ChatStore: Send + Sync + fmt::Debug {
         Ok(())
     }
 
-    /// Whether other nodes may commit to the same chats, so that a chat held in memory may be stale.
-    fn is_shared(&self) -> bool {
-        false
+    /// The part that nodes need which share the store. `None` if only one node uses it, so that a chat in that node's
+    /// memory is never stale.
+    fn shared(&self) -> Option<&dyn SharedStore> {
+        None
     }
 
     /// Adds metrics that only this kind of store has.
@@ -96,6 +111,9 @@ pub trait BrowserSessionStore: Send + Sync + fmt::Debug {
 
     /// Returns the number of stored sessions.
     async fn count_browser_sessions(&self) -> Result<usize, Unavailable>;
+
+    /// Returns the digests of all stored sessions' tokens, in no order.
+    async fn all_browser_sessions(&self) -> Result<Vec<BrowserDigest>, Unavailable>;
 
     /// Deletes the sessions that have expired by `now`.
     async fn delete_expired_browser_sessions(&self, now: Timestamp) -> Result<(), Unavailable>;

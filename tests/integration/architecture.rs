@@ -10,7 +10,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("metrics", &[]),
     ("store", &["metrics", "domain"]),
     ("service", &["store", "metrics", "domain"]),
-    ("config", &["service", "domain"]),
+    ("config", &["service", "store", "domain"]),
     ("cli", &["wire", "domain"]),
     ("telemetry", &["config"]),
     ("http", &["service", "store", "metrics", "wire", "domain", "config"]),

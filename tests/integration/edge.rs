@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
-use watch_party::domain::{Admission, Chat, ChatId, MessageText, Settings, Timestamp, Transition, Username};
+use watch_party::domain::{Admission, Chat, ChatId, MessageText, Position, Settings, Timestamp, Transition, Username};
 use watch_party::http::bounds::{FRAMES_BETWEEN_PINGS, MAX_FRAME_BYTES};
 use watch_party::http::{Limits, serve_within};
 use watch_party::service::bounds::UNFINISHED_BODIES;
@@ -471,6 +471,12 @@ struct Panicking {
 
 #[async_trait]
 impl ChatStore for Panicking {
+    async fn restore(&self, chat: &Arc<Chat>, over: Option<Position>) -> Result<(), CommitError> {
+        self.store.restore(chat, over).await
+    }
+    async fn all_chats(&self) -> Result<Vec<ChatId>, Unavailable> {
+        self.store.all_chats().await
+    }
     async fn load(&self, id: ChatId) -> Result<Option<Arc<Chat>>, Unavailable> {
         self.store.load(id).await
     }

@@ -85,7 +85,7 @@ async fn followers_that_start_during_posts_get_each_message_once_and_in_order() 
                         Ok(Update::Opened { missed, .. }) => assert_eq!(missed, 0),
                         Ok(_) => {}
                         Err(ending) => {
-                            assert_eq!(ending, Ending::TooSlow);
+                            assert_eq!(ending, Ending::Behind);
                             break;
                         }
                     }
@@ -112,8 +112,8 @@ async fn a_follower_that_reads_nothing_is_cut_off_and_delays_nobody() {
         assert_eq!(ids(&mut quick, number).await, [number]);
     }
     assert_eq!(slow.next().await, Ok(Update::Opened { last_id: 0, missed: 0 }));
-    assert_eq!(slow.next().await, Err(Ending::TooSlow));
-    assert_eq!(slow.next().await, Err(Ending::TooSlow), "it stays cut off");
+    assert_eq!(slow.next().await, Err(Ending::Behind));
+    assert_eq!(slow.next().await, Err(Ending::Behind), "it stays cut off");
     let mut again = service.follow(caller(), chat.chat_id, &chat.seat.token, 0).await.unwrap();
     assert_eq!(ids(&mut again, 200).await.len(), 200);
 }

@@ -209,7 +209,7 @@ fn text(event: &LiveEvent) -> ws::Message {
 fn close(ending: Ending) -> ws::Message {
     let (code, reason) = match ending {
         Ending::ChatEnded | Ending::SessionEnded(_) => (ws::close_code::NORMAL, ""),
-        Ending::TooSlow => (ws::close_code::AGAIN, "too slow"),
+        Ending::Behind => (ws::close_code::AGAIN, "reconnect with the cursor"),
         Ending::TakenBack => (ws::close_code::AGAIN, "session changed"),
         Ending::Stopping => (ws::close_code::RESTART, "restarting"),
     };
@@ -236,7 +236,7 @@ fn last_event_of(ending: Ending) -> Option<LiveEvent> {
     match ending {
         Ending::ChatEnded => Some(LiveEvent::ChatEnded),
         Ending::SessionEnded(reason) => Some(LiveEvent::SessionEnded { reason }),
-        Ending::TakenBack | Ending::TooSlow | Ending::Stopping => None,
+        Ending::TakenBack | Ending::Behind | Ending::Stopping => None,
     }
 }
 

@@ -8,10 +8,10 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::super::layers::panic_message;
-use crate::service::{Error, Service};
+use crate::service::{CHECK_INTERVAL, Error, Service};
 
-/// Sweeps and scrubs until the set is shut down. The two run concurrently, because a sweep may take long when many
-/// chats are due.
+/// Sweeps, scrubs and compares chats with a shared store until the set is shut down. These run concurrently, because a
+/// sweep may take long when many chats are due.
 pub(super) fn start(service: &Service, every: Duration) -> JoinSet<()> {
     let mut chores = JoinSet::new();
     let swept = service.clone();
@@ -24,6 +24,15 @@ pub(super) fn start(service: &Service, every: Duration) -> JoinSet<()> {
         let service = scrubbed.clone();
         async move { service.scrub().await }
     }));
+    let checked = service.clone();
+    chores.spawn(repeat(
+        CHECK_INTERVAL,
+        "cannot compare chats with the store; the next check tries again",
+        move || {
+            let service = checked.clone();
+            async move { service.check_chats().await }
+        },
+    ));
     chores
 }
 

@@ -72,3 +72,8 @@ pub(super) fn delete_expired(connection: &Connection, now: Timestamp) -> Result<
         .execute([now.as_millis()])
         .map(drop)
 }
+
+pub(super) fn all(connection: &mut Connection) -> Result<Vec<BrowserDigest>> {
+    let mut query = connection.prepare_cached("SELECT token FROM browser_session")?;
+    query.query_map([], |row| row.get(0).map(BrowserDigest::from_stored))?.collect()
+}

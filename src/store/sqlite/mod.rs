@@ -23,7 +23,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{BrowserSessionStore, ChatStore, CommitError, Unavailable};
-use crate::domain::{BrowserDigest, BrowserSession, Chat, ChatId, SealedChatId, Timestamp, Transition, Username};
+use crate::domain::{
+    BrowserDigest, BrowserSession, Chat, ChatId, Position, SealedChatId, Timestamp, Transition, Username,
+};
 use crate::metrics::{Registry, SqliteMetrics};
 
 pub use backup::{BACKUP_TIME, Backup, BackupError, back_up};
@@ -83,12 +85,20 @@ impl ChatStore for SqliteStore {
         self.writer.commit(change.clone()).await
     }
 
+    async fn restore(&self, chat: &Arc<Chat>, over: Option<Position>) -> Result<(), CommitError> {
+        self.writer.restore(Arc::clone(chat), over).await
+    }
+
     async fn due(&self, now: Timestamp, forget_after: Duration, at_most: usize) -> Result<Vec<ChatId>, Unavailable> {
         self.readers.ask(move |reader| read::due(reader, now, forget_after, at_most)).await
     }
 
     async fn count_chats(&self) -> Result<usize, Unavailable> {
         self.readers.ask(|reader| read::count(reader, "SELECT count(*) FROM chat")).await
+    }
+
+    async fn all_chats(&self) -> Result<Vec<ChatId>, Unavailable> {
+        self.readers.ask(read::all_chats).await
     }
 
     async fn scrub(&self) -> Result<(), Unavailable> {
@@ -135,6 +145,10 @@ impl BrowserSessionStore for SqliteStore {
 
     async fn count_browser_sessions(&self) -> Result<usize, Unavailable> {
         self.readers.ask(|reader| read::count(reader, "SELECT count(*) FROM browser_session")).await
+    }
+
+    async fn all_browser_sessions(&self) -> Result<Vec<BrowserDigest>, Unavailable> {
+        self.readers.ask(browser_sessions::all).await
     }
 
     async fn delete_expired_browser_sessions(&self, now: Timestamp) -> Result<(), Unavailable> {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Result, Row};
 
 use super::columns::{counter, id, knock_status, millis, named, optional_id, public_access, role, timestamp};
 use crate::domain::{
-    Account, Admission, Chat, ChatId, ChatName, Digest, Invite, InviteLabel, Knock, Member, MemberId, Message,
+    Account, Admission, Chat, ChatId, ChatName, Digest, Gap, Invite, InviteLabel, Knock, Member, MemberId, Message,
     MessageText, PasswordHash, Receipt, Recovery, Salt, Session, SessionSource, Settings, Snapshot, Timestamp,
     Username,
 };
@@ -18,7 +18,8 @@ pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Optio
     let key = chat_id.as_uuid().into_bytes();
     let found = transaction
         .prepare_cached(
-            "SELECT id, name, revision, admission, capacity, history, session_lifetime, vacant_since, public_access
+            "SELECT id, name, revision, admission, capacity, history, session_lifetime, vacant_since, public_access,
+                 epoch
              FROM chat_now WHERE hash_key = ?1",
         )?
         .query_row([key], |row| Ok((row.get::<_, i64>(0)?, bare_chat(chat_id, row)?)))
@@ -31,8 +32,14 @@ pub(super) fn chat(connection: &mut Connection, chat_id: ChatId) -> Result<Optio
         of_chat,
         message,
     )?;
+    let gaps: Vec<Gap> =
+        all(&transaction, "SELECT after_id, until_id FROM gap WHERE chat_id = ?1 ORDER BY until_id", of_chat, |row| {
+            Ok(Gap { after: counter(row, 0)?, until: counter(row, 1)? })
+        })?;
+    let newest = messages.back().map_or(0, |newest| newest.id);
     let kept = Snapshot {
-        last_id: messages.back().map_or(0, |newest| newest.id),
+        last_id: gaps.last().map_or(newest, |gap| newest.max(gap.until)),
+        gaps,
         messages,
         members: members(&transaction, row_id)?,
         invites: all(
@@ -107,6 +114,11 @@ pub(super) fn due(
     Ok(due.into_iter().filter(|chat_id| seen.insert(*chat_id)).collect())
 }
 
+/// Returns all chats, sorted by their ids.
+pub(super) fn all_chats(connection: &mut Connection) -> Result<Vec<ChatId>> {
+    all(connection, "SELECT hash_key FROM chat ORDER BY hash_key", [], |row| id(row, 0))
+}
+
 /// Runs a minimal query.
 pub(super) fn probe(connection: &mut Connection) -> Result<()> {
     connection.query_row("SELECT count(*) FROM (SELECT 1 FROM chat LIMIT 1)", [], |_| Ok(()))
@@ -129,6 +141,7 @@ fn all<T, C: FromIterator<T>>(
 fn bare_chat(chat_id: ChatId, row: &Row<'_>) -> Result<Snapshot> {
     Ok(Snapshot {
         id: chat_id,
+        epoch: counter(row, 9)?,
         name: row.get::<_, Option<String>>(1)?.map(|name| ChatName::from_stored(&name)),
         revision: counter(row, 2)?,
         settings: Settings {
@@ -140,6 +153,7 @@ fn bare_chat(chat_id: ChatId, row: &Row<'_>) -> Result<Snapshot> {
         },
         vacant_since: timestamp(row, 7)?,
         last_id: 0,
+        gaps: Vec::new(),
         members: Vec::new(),
         invites: Vec::new(),
         knocks: Vec::new(),

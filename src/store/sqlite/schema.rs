@@ -13,6 +13,7 @@ const ALL: &[M<'_>] = &[
     M::up(include_str!("migrations/0004_browser_sessions.sql")),
     M::up(include_str!("migrations/0005_removed.sql")),
     M::up(include_str!("migrations/0006_sessions.sql")),
+    M::up(include_str!("migrations/0007_history.sql")),
 ];
 
 pub(super) const MIGRATIONS: Migrations<'_> = Migrations::from_slice(ALL);

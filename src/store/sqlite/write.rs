@@ -6,7 +6,8 @@ use rusqlite::{Connection, Error, OptionalExtension as _, Params, Result};
 use super::columns::{counter, knock_status_name, millis, public_access_name, role_name};
 use crate::domain::{
     Account, Chat, ChatName, Departure, Digest, Event, Invite, InviteId, InviteLabel, JoinDigest, Knock, Member,
-    MemberId, Message, Recovery, Role, Session, SessionDigest, Settings, Timestamp, Transition, Username,
+    MemberId, Message, Position, Receipt, Recovery, Role, Session, SessionDigest, Settings, Timestamp, Transition,
+    Username,
 };
 
 /// The result of writing a change.
@@ -22,7 +23,7 @@ pub(super) fn write_transition(connection: &Connection, change: &Transition) -> 
     let Transition { before, events, after } = change;
     let chat_id = match find(connection, after)? {
         None if *before == 0 => insert(connection, after)?,
-        Some((chat_id, revision)) if revision == *before => chat_id,
+        Some((chat_id, position)) if position.revision == *before => chat_id,
         _ => return Ok(Outcome::Conflict),
     };
     if after.has_ended() {
@@ -43,11 +44,36 @@ pub(super) fn write_transition(connection: &Connection, change: &Transition) -> 
     Ok(Outcome::Written)
 }
 
-/// Returns the id of the chat's row and the chat's revision.
-fn find(connection: &Connection, chat: &Chat) -> Result<Option<(i64, u64)>> {
+/// Writes the whole chat in the place of the one at the position `over`, or as a new one, within the open transaction.
+pub(super) fn write_chat(connection: &Connection, chat: &Chat, over: Option<Position>) -> Result<Outcome> {
+    let found = find(connection, chat)?;
+    if found.map(|(_, position)| position) != over {
+        return Ok(Outcome::Conflict);
+    }
+    if let Some((chat_id, _)) = found {
+        execute(connection, "DELETE FROM chat WHERE id = ?1", [chat_id])?;
+    }
+    let writer = RowWriter { connection, after: chat, chat_id: insert(connection, chat)? };
+    writer.rewrite_gaps()?;
+    chat.invites().iter().try_for_each(|invite| writer.insert_invite(invite))?;
+    chat.members().iter().try_for_each(|member| writer.add_member(member))?;
+    chat.accounts().iter().try_for_each(|account| writer.add_account(account))?;
+    writer.rewrite_knocks()?;
+    writer.rewrite_recoveries()?;
+    writer.rewrite_removals()?;
+    chat.ended_sessions().iter().try_for_each(|ended| writer.insert_ended_session(*ended))?;
+    chat.messages().iter().try_for_each(|message| writer.insert_message(message, chat.revision()))?;
+    chat.receipts().iter().try_for_each(|receipt| writer.insert_receipt(receipt))?;
+    Ok(Outcome::Written)
+}
+
+/// Returns the id of the chat's row and the chat's position.
+fn find(connection: &Connection, chat: &Chat) -> Result<Option<(i64, Position)>> {
     connection
-        .prepare_cached("SELECT id, revision FROM chat_now WHERE hash_key = ?1")?
-        .query_row([key(chat)], |row| Ok((row.get(0)?, counter(row, 1)?)))
+        .prepare_cached("SELECT id, epoch, revision FROM chat_now WHERE hash_key = ?1")?
+        .query_row([key(chat)], |row| {
+            Ok((row.get(0)?, Position { epoch: counter(row, 1)?, revision: counter(row, 2)? }))
+        })
         .optional()
 }
 
@@ -57,8 +83,8 @@ fn insert(connection: &Connection, after: &Chat) -> Result<i64> {
     execute(
         connection,
         "INSERT INTO chat (hash_key, name, revision, admission, capacity, history, session_lifetime, vacant_since,
-             public_access)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             public_access, epoch)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         (
             key(after),
             after.name().map(ChatName::as_str),
@@ -69,6 +95,7 @@ fn insert(connection: &Connection, after: &Chat) -> Result<i64> {
             millis(*session_lifetime),
             after.vacant_since().as_millis(),
             public_access_name(*public_access),
+            after.epoch().cast_signed(),
         ),
     )?;
     Ok(connection.last_insert_rowid())
@@ -126,6 +153,11 @@ impl RowWriter<'_> {
                 self.add_session(*member_id, session)
             }
             Event::MessagePosted { message } => self.add_message(message, revision),
+            Event::HistoryLost { .. } => {
+                let parameters = (self.chat_id, self.after.epoch().cast_signed());
+                self.execute("UPDATE chat SET epoch = ?2 WHERE id = ?1", parameters)?;
+                self.rewrite_gaps()
+            }
         }
     }
 
@@ -134,7 +166,15 @@ impl RowWriter<'_> {
         self.execute("UPDATE chat SET revision = ?2, vacant_since = ?3 WHERE id = ?1", parameters)
     }
 
-    fn add_invite(&self, invite: &Invite) -> Result<()> {
+    fn rewrite_gaps(&self) -> Result<()> {
+        self.execute("DELETE FROM gap WHERE chat_id = ?1", [self.chat_id])?;
+        self.after.gaps().iter().try_for_each(|gap| {
+            let parameters = (self.chat_id, gap.after.cast_signed(), gap.until.cast_signed());
+            self.execute("INSERT INTO gap (chat_id, after_id, until_id) VALUES (?1, ?2, ?3)", parameters)
+        })
+    }
+
+    fn insert_invite(&self, invite: &Invite) -> Result<()> {
         self.execute(
             "INSERT INTO invite (chat_id, invite_id, key, label, max_uses, uses, created_at, expires_at, asks_first,
                  is_by_address)
@@ -151,7 +191,11 @@ impl RowWriter<'_> {
                 invite.asks_first,
                 invite.is_by_address,
             ),
-        )?;
+        )
+    }
+
+    fn add_invite(&self, invite: &Invite) -> Result<()> {
+        self.insert_invite(invite)?;
         let kept: Vec<InviteId> = self.after.invites().iter().map(|invite| invite.id).collect();
         let stored: Vec<[u8; 16]> = self
             .connection
@@ -308,8 +352,12 @@ impl RowWriter<'_> {
         self.execute("DELETE FROM removed WHERE chat_id = ?1 AND joined_as = ?2", (self.chat_id, join.as_bytes()))
     }
 
+    fn insert_ended_session(&self, ended: SessionDigest) -> Result<()> {
+        self.execute("INSERT INTO ended_session (chat_id, token) VALUES (?1, ?2)", (self.chat_id, ended.as_bytes()))
+    }
+
     fn record_ended_session(&self, ended: SessionDigest) -> Result<()> {
-        self.execute("INSERT INTO ended_session (chat_id, token) VALUES (?1, ?2)", (self.chat_id, ended.as_bytes()))?;
+        self.insert_ended_session(ended)?;
         self.trim_ended_sessions()
     }
 
@@ -332,31 +380,37 @@ impl RowWriter<'_> {
         )
     }
 
-    fn add_message(&self, message: &Message, revision: u64) -> Result<()> {
-        let member_id = message.member_id.as_uuid().into_bytes();
-        let client_id = message.client_id.map(|id| id.as_uuid().into_bytes());
-        let (id, sent_at) = (message.id.cast_signed(), message.sent_at.as_millis());
+    fn insert_message(&self, message: &Message, revision: u64) -> Result<()> {
         self.execute(
             "INSERT INTO message (chat_id, id, revision, timestamp, member_id, username, content, client_id)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             (
                 self.chat_id,
-                id,
+                message.id.cast_signed(),
                 revision.cast_signed(),
-                sent_at,
-                member_id,
+                message.sent_at.as_millis(),
+                message.member_id.as_uuid().into_bytes(),
                 message.username.as_str(),
                 message.text.as_str(),
-                client_id,
+                message.client_id.map(|id| id.as_uuid().into_bytes()),
             ),
-        )?;
+        )
+    }
+
+    fn insert_receipt(&self, Receipt { member_id, client_id, message_id, sent_at }: &Receipt) -> Result<()> {
+        let (member_id, client_id) = (member_id.as_uuid().into_bytes(), client_id.as_uuid().into_bytes());
+        self.execute(
+            "INSERT INTO receipt (chat_id, message_id, member_id, client_id, sent_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            (self.chat_id, message_id.cast_signed(), member_id, client_id, sent_at.as_millis()),
+        )
+    }
+
+    fn add_message(&self, message: &Message, revision: u64) -> Result<()> {
+        self.insert_message(message, revision)?;
         let oldest = self.after.messages().front().map_or(i64::MAX, |oldest| oldest.id.cast_signed());
         self.execute("DELETE FROM message WHERE chat_id = ?1 AND id < ?2", (self.chat_id, oldest))?;
-        if let Some(client_id) = client_id {
-            self.execute(
-                "INSERT INTO receipt (chat_id, message_id, member_id, client_id, sent_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-                (self.chat_id, id, member_id, client_id, sent_at),
-            )?;
+        if let Some(receipt) = Receipt::of(message) {
+            self.insert_receipt(&receipt)?;
             let oldest = self.after.receipts().front().map_or(i64::MAX, |oldest| oldest.message_id.cast_signed());
             self.execute("DELETE FROM receipt WHERE chat_id = ?1 AND message_id < ?2", (self.chat_id, oldest))?;
         }

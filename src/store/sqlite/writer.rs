@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -15,7 +16,7 @@ use super::connection::{keep_log_on_close, open_writer};
 use super::scrub::scrub;
 use super::write::{self, Outcome};
 use super::{LOG, SqliteOptions, beside, unavailable};
-use crate::domain::Transition;
+use crate::domain::{Chat, Position, Transition};
 use crate::metrics::SqliteMetrics;
 use crate::store::{CommitError, Unavailable};
 
@@ -72,6 +73,19 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         self.enqueue(Job::Commit(Commit { transition, reply })).await?;
         answer.await.map_err(unavailable)?
+    }
+
+    pub(super) async fn restore(&self, chat: Arc<Chat>, over: Option<Position>) -> Result<(), CommitError> {
+        let (tell, outcome) = oneshot::channel();
+        self.run(move |connection| {
+            let transaction = connection.unchecked_transaction()?;
+            let written = write::write_chat(&transaction, &chat, over)?;
+            transaction.commit()?;
+            let _ = tell.send(written);
+            Ok(())
+        })
+        .await?;
+        if outcome.await.map_err(unavailable)? == Outcome::Written { Ok(()) } else { Err(CommitError::Conflict) }
     }
 
     pub(super) async fn run(

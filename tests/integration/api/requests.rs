@@ -10,7 +10,9 @@ use axum::http::{Method, Request};
 use parking_lot::Mutex;
 use serde_json::json;
 use uuid::Uuid;
-use watch_party::domain::{BrowserDigest, BrowserSession, Chat, ChatId, SealedChatId, Timestamp, Transition, Username};
+use watch_party::domain::{
+    BrowserDigest, BrowserSession, Chat, ChatId, Position, SealedChatId, Timestamp, Transition, Username,
+};
 use watch_party::http::MAX_BODY_BYTES;
 use watch_party::store::{BrowserSessionStore, ChatStore, CommitError, Unavailable};
 
@@ -228,6 +230,12 @@ fn unavailable() -> Unavailable {
 
 #[async_trait]
 impl ChatStore for UnavailableStore {
+    async fn restore(&self, _: &Arc<Chat>, _: Option<Position>) -> Result<(), CommitError> {
+        Err(unavailable().into())
+    }
+    async fn all_chats(&self) -> Result<Vec<ChatId>, Unavailable> {
+        Err(unavailable())
+    }
     async fn load(&self, _: ChatId) -> Result<Option<Arc<Chat>>, Unavailable> {
         Err(unavailable())
     }
@@ -250,6 +258,9 @@ impl ChatStore for UnavailableStore {
 
 #[async_trait]
 impl BrowserSessionStore for UnavailableStore {
+    async fn all_browser_sessions(&self) -> Result<Vec<BrowserDigest>, Unavailable> {
+        Err(unavailable())
+    }
     async fn save_browser_session(&self, _: &BrowserSession) -> Result<(), Unavailable> {
         Err(unavailable())
     }
@@ -311,6 +322,12 @@ struct BrokenStore;
 
 #[async_trait]
 impl ChatStore for BrokenStore {
+    async fn restore(&self, _: &Arc<Chat>, _: Option<Position>) -> Result<(), CommitError> {
+        panic!("internals")
+    }
+    async fn all_chats(&self) -> Result<Vec<ChatId>, Unavailable> {
+        panic!("internals")
+    }
     async fn load(&self, _: ChatId) -> Result<Option<Arc<Chat>>, Unavailable> {
         panic!("internals")
     }
@@ -330,6 +347,9 @@ impl ChatStore for BrokenStore {
 
 #[async_trait]
 impl BrowserSessionStore for BrokenStore {
+    async fn all_browser_sessions(&self) -> Result<Vec<BrowserDigest>, Unavailable> {
+        panic!("internals")
+    }
     async fn save_browser_session(&self, _: &BrowserSession) -> Result<(), Unavailable> {
         panic!("internals")
     }

@@ -8,11 +8,11 @@ use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use watch_party::domain::{
     Admission, BrowserSession, BrowserToken, Chat, ChatId, ClientId, Command, Decision, InviteKey, InviteTerms,
-    JoinSecret, KnockId, MemberId, MessageText, PasswordHash, PublicAccess, Randomness, RecoveryCode, Salt,
+    JoinSecret, KnockId, MemberId, MessageText, PasswordHash, Position, PublicAccess, Randomness, RecoveryCode, Salt,
     SealedChatId, SessionToken, Settings, Ticket, Timestamp, Transition, Username,
 };
 use watch_party::service::{Caller, Service};
-use watch_party::store::{CommitError, Stores};
+use watch_party::store::{Checked, CommitError, Count, News, Signal, Stores};
 
 use crate::app::{BETWEEN_POSTS, CountingEntropy, ManualClock, policy, seat};
 use crate::domain::{World, admission, step};
@@ -450,4 +450,105 @@ pub async fn two_hundred_accounts_are_seated_at_once(stores: Stores) {
 pub async fn an_available_store_answers_ping_and_scrub(stores: Stores) {
     stores.chats.ping().await.unwrap();
     stores.chats.scrub().await.unwrap();
+}
+
+pub async fn a_chat_is_restored_whole_in_the_place_of_the_expected_one(stores: Stores) {
+    let mut runner = TestRunner::deterministic();
+    let steps = proptest::collection::vec(step(), 40..120);
+    for number in 201..=212 {
+        let admission = admission().new_tree(&mut runner).unwrap().current();
+        let mut world = World::new(number, admission, 6, 5);
+        stores.chats.commit(world.change.as_ref().unwrap()).await.unwrap();
+        let first = world.chat.position();
+        for step in steps.new_tree(&mut runner).unwrap().current() {
+            world.take(&step);
+        }
+        if world.chat.has_ended() {
+            continue;
+        }
+        let chat = Arc::new(world.chat.clone());
+        let stale = Position { revision: first.revision + 1, ..first };
+        for over in [None, Some(stale)] {
+            assert!(is_conflict(&stores.chats.restore(&chat, over).await));
+        }
+        stores.chats.restore(&chat, Some(first)).await.unwrap();
+        assert_eq!(kept(&stores, chat.id()).await.as_ref(), Some(&*chat));
+        // It goes on from there.
+        let next = chat.transition(chat.decide(&Command::ResumeAfterLoss, NOW, fresh(1)).unwrap());
+        stores.chats.commit(&next).await.unwrap();
+        assert_eq!(kept(&stores, chat.id()).await.as_ref(), Some(&*next.after));
+    }
+    // As a new chat.
+    let created = create(1).after;
+    assert!(is_conflict(&stores.chats.restore(&created, Some(created.position())).await));
+    stores.chats.restore(&created, None).await.unwrap();
+    assert!(is_conflict(&stores.chats.restore(&created, None).await));
+    assert_eq!(kept(&stores, id(1)).await.as_ref(), Some(&*created));
+}
+
+pub async fn all_chats_and_browser_sessions_are_listed(stores: Stores) {
+    assert_eq!(stores.chats.all_chats().await.unwrap(), []);
+    assert_eq!(stores.browser_sessions.all_browser_sessions().await.unwrap(), []);
+    let numbers = [200, 3, 70];
+    for number in numbers {
+        stores.chats.commit(&create(number)).await.unwrap();
+        let token = BrowserToken::from_random_bytes([number; 32]).digest();
+        let expires_at = NOW.after(Duration::from_hours(1));
+        let session = BrowserSession { token, username: Username::parse("Ann").unwrap(), expires_at };
+        stores.browser_sessions.save_browser_session(&session).await.unwrap();
+    }
+    let mut expected = numbers.map(id);
+    expected.sort();
+    assert_eq!(stores.chats.all_chats().await.unwrap(), expected);
+    assert_eq!(stores.chats.count_chats().await.unwrap(), 3);
+    let listed = stores.browser_sessions.all_browser_sessions().await.unwrap();
+    let is_listed = |number| listed.contains(&BrowserToken::from_random_bytes([number; 32]).digest());
+    assert!(listed.len() == 3 && numbers.into_iter().all(is_listed));
+}
+
+/// What a shared store promises to the nodes that use it. Another store is for one node alone.
+pub async fn a_store_tells_subscribers_what_other_nodes_do_or_needs_no_telling(stores: Stores) {
+    let Some(shared) = stores.chats.shared() else { return };
+    let (sender, mut news) = tokio::sync::mpsc::unbounded_channel();
+    shared.listen(Arc::new(move |news| drop(sender.send(news))));
+    let mut next = async || loop {
+        match tokio::time::timeout(Duration::from_mins(1), news.recv()).await.unwrap().unwrap() {
+            News::Interrupted { chat_id: Some(_) } => {}
+            heard => return heard,
+        }
+    };
+    let (created, other) = (create(1), create(2));
+    for change in [&created, &other] {
+        stores.chats.commit(change).await.unwrap();
+    }
+    let signal = Signal::Present { members: vec![], asks: true };
+    assert_eq!(shared.check(id(9), &signal).await.unwrap(), None);
+    // Nothing was subscribed to so far. From here on, the node hears what happens to one chat, in order.
+    shared.subscribe(id(1)).await.unwrap();
+    shared.subscribe(id(1)).await.unwrap();
+    let checked = shared.check(id(1), &signal).await.unwrap().unwrap();
+    assert_eq!(checked, Checked { position: created.after.position(), may_lack_commits: false });
+    stores.chats.commit(&post(&other.after, 2, "in the other chat")).await.unwrap();
+    stores.chats.commit(&post(&created.after, 1, "hello")).await.unwrap();
+    for _ in 0..2 {
+        let heard = next().await;
+        assert!(matches!(heard, News::Echo { chat_id } if chat_id == id(1)), "{heard:?}");
+    }
+    shared.unsubscribe(id(1)).await.unwrap();
+    shared.send(id(1), &signal).await.unwrap();
+    shared.subscribe(id(2)).await.unwrap();
+    shared.send(id(2), &signal).await.unwrap();
+    let heard = next().await;
+    assert!(matches!(heard, News::Echo { chat_id } if chat_id == id(2)), "{heard:?}");
+
+    // Counts change only from what the caller has seen.
+    let (one, two) = (Count { amount: 1, at: 5 }, Count { amount: 2, at: 6 });
+    let keep = Duration::from_mins(1);
+    assert_eq!(shared.load_count("a").await.unwrap(), None);
+    assert!(!shared.replace_count("a", Some(one), Some(two), keep).await.unwrap());
+    assert!(shared.replace_count("a", None, Some(one), keep).await.unwrap());
+    assert!(!shared.replace_count("a", None, Some(two), keep).await.unwrap());
+    assert_eq!((shared.load_count("a").await.unwrap(), shared.load_count("b").await.unwrap()), (Some(one), None));
+    assert!(shared.replace_count("a", Some(one), None, keep).await.unwrap());
+    assert_eq!(shared.load_count("a").await.unwrap(), None);
 }

@@ -1,6 +1,7 @@
 //! The contract of all stores, run on each of them, and the further guarantees of each.
 
 mod contract;
+mod redis;
 mod sqlite;
 
 use watch_party::store::MemoryStore;
@@ -26,6 +27,28 @@ macro_rules! contract {
                 }
             )*
         }
+        mod redis_server {
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    let server = crate::redis::server::RedisServer::start();
+                    contract::$test(redis::open(&server.url()).await.into()).await;
+                }
+            )*
+        }
+        /// All on one Cluster, because starting one takes seconds.
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn redis_cluster_keeps_the_contract() {
+            let cluster = crate::redis::server::RedisCluster::start();
+            let mut number = 0;
+            $(
+                number += 1;
+                println!("{number}: {}", stringify!($test));
+                let url = format!("{}?prefix=test-{number}", cluster.url());
+                contract::$test(redis::open(&url).await.into()).await;
+            )*
+        }
     };
 }
 
@@ -39,6 +62,8 @@ contract!(
     a_stale_revision_conflicts_and_changes_nothing,
     a_new_chat_cannot_replace_an_existing_chat,
     an_ended_chat_is_deleted,
+    a_chat_is_restored_whole_in_the_place_of_the_expected_one,
+    all_chats_and_browser_sessions_are_listed,
     only_one_of_many_concurrent_writers_commits_a_revision,
     a_conflicting_commit_does_not_fail_concurrent_commits,
     many_writers_on_one_chat_produce_consecutive_unique_ids,
@@ -47,4 +72,5 @@ contract!(
     a_browser_sessions_name_and_entered_chats_are_stored_with_it,
     two_hundred_accounts_are_seated_at_once,
     an_available_store_answers_ping_and_scrub,
+    a_store_tells_subscribers_what_other_nodes_do_or_needs_no_telling,
 );

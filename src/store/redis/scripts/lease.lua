@@ -1,0 +1,10 @@
+-- Takes or prolongs a lease, if no other node has it. Returns whether this node has it now.
+--
+-- KEYS  the lease
+-- ARGV  this node, how long the lease lasts in milliseconds
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then
+    return 0
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
