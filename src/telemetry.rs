@@ -10,8 +10,8 @@ use tracing_subscriber::{EnvFilter, Layer as _, filter, fmt, registry};
 
 use crate::config::LogFormat;
 
-/// The log filter if `WATCH_PARTY_LOG` is not set.
-const DEFAULT_FILTER: &str = "info";
+/// The log filter if `WATCH_PARTY_LOG` is not set. The client of Redis tells of each of its attempts to connect.
+const DEFAULT_FILTER: &str = "info,redis=error";
 
 /// Starts logging to standard error. `filter` is the value of `WATCH_PARTY_LOG`, for example `watch_party=debug`.
 ///

@@ -47,14 +47,30 @@ impl Service {
             .await?;
         let account = (chat_id, username.folded());
         let logins = self.inner.limits.as_ref().map(|limits| &limits.logins);
-        let attempt = logins.map(|logins| logins.begin(caller, account)).transpose()?;
+        let attempt = logins.map(|logins| logins.begin(caller, account.clone())).transpose()?;
+        let shared_attempt = match self.begin_shared_login(caller, &account).await {
+            Ok(shared_attempt) => shared_attempt,
+            Err(error) => {
+                if let (Some(logins), Some(attempt)) = (logins, attempt) {
+                    logins.cancel(attempt);
+                }
+                return Err(error);
+            }
+        };
         let compared = self.inner.passwords.verify(password, kept).await;
+        // An attempt was counted as a failure when it began.
         if let (Some(logins), Some(attempt)) = (logins, attempt) {
             match compared {
                 Ok(true) => logins.succeed(attempt),
-                // The attempt was counted as a failure when it began.
                 Ok(false) => {}
                 Err(_) => logins.cancel(attempt),
+            }
+        }
+        if let Some(attempt) = shared_attempt {
+            match compared {
+                Ok(true) => self.succeed_shared_login(attempt).await?,
+                Ok(false) => {}
+                Err(_) => self.cancel_shared_login(attempt).await?,
             }
         }
         if !compared? {

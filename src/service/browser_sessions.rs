@@ -142,7 +142,7 @@ impl Service {
         session: BrowserSession,
         token: &BrowserToken,
     ) -> Result<Seat> {
-        self.limit(|limits| limits.check_join(caller))?;
+        self.check_join(caller).await?;
         let (salt, join) = (self.draw_salt(), token.join(chat_id));
         let randomness =
             Randomness { id: self.draw_id(), salt, session: join.session(&salt).digest(), ..Randomness::NONE };

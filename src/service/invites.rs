@@ -157,7 +157,7 @@ impl Service {
         key: &InviteKey,
         joiner: JoinIdentity,
     ) -> Result<(Option<ChatName>, bool)> {
-        self.limit(|limits| limits.check_join(caller))?;
+        self.check_join(caller).await?;
         let (key, join) = (key.digest(), self.secrets_of(joiner, key).join.digest());
         self.query(chat_id, |state, now| {
             let chat = &state.chat;
@@ -179,7 +179,7 @@ impl Service {
         username: Username,
         joiner: JoinIdentity,
     ) -> Result<JoinOutcome> {
-        self.limit(|limits| limits.check_join(caller))?;
+        self.check_join(caller).await?;
         let secrets = self.secrets_of(joiner, key);
         let command = Command::Join { key: key.digest(), join: secrets.join.digest(), username };
         let salt = self.draw_salt();
@@ -267,14 +267,14 @@ impl Service {
 
     /// The number of free seats and of all seats, for the holder of `key`.
     pub async fn show_seats(&self, caller: Caller, chat_id: ChatId, key: &InviteKey) -> Result<(usize, u32)> {
-        self.limit(|limits| limits.check_join(caller))?;
+        self.check_join(caller).await?;
         let key = key.digest();
         self.query(chat_id, |state, now| seats(&state.chat, key, now)).await
     }
 
     /// The same, each time it changes.
     pub async fn watch_seats(&self, caller: Caller, chat_id: ChatId, key: &InviteKey) -> Result<Watcher<(usize, u32)>> {
-        self.limit(|limits| limits.check_join(caller))?;
+        self.check_join(caller).await?;
         let key = key.digest();
         self.watch(caller, chat_id, move |chat, now| seats(chat, key, now)).await
     }

@@ -71,6 +71,13 @@ const SOON: Duration = Duration::from_secs(2);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Caller(IpAddr);
 
+/// The address, or the network, that counts as one caller.
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl From<IpAddr> for Caller {
     fn from(address: IpAddr) -> Self {
         Self(match address.to_canonical() {

@@ -110,6 +110,13 @@ impl Logins {
     }
 }
 
+/// How long the next try has to wait after so many failed ones.
+pub(super) fn wait_after(tries: u32, longest_wait: Duration) -> Duration {
+    let doublings = tries.checked_sub(FREE_TRIES);
+    let wait = doublings.map_or(Duration::ZERO, |doublings| Duration::from_secs(1 << doublings.min(20)));
+    wait.min(longest_wait)
+}
+
 /// Tries that have failed in a row, and the wait that grows with them. Keys beyond [`COUNTED_KEYS`] share counts, as in
 /// [`Limit`].
 struct Tries<K> {
@@ -139,9 +146,7 @@ impl<K: Hash> Tries<K> {
 
     /// Twice as long with each try, from one second.
     fn wait(&self, tries: u32) -> Duration {
-        let doublings = tries.checked_sub(FREE_TRIES);
-        let wait = doublings.map_or(Duration::ZERO, |doublings| Duration::from_secs(1 << doublings.min(20)));
-        wait.min(self.longest_wait)
+        wait_after(tries, self.longest_wait)
     }
 
     /// Where the tries of `key` are counted.

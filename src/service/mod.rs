@@ -22,6 +22,7 @@ mod public;
 mod published;
 mod rates;
 mod sessions;
+mod shared_counts;
 mod stream_limits;
 mod sweep;
 mod watch;

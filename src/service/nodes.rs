@@ -125,6 +125,7 @@ impl Service {
             }
             News::Interrupted { chat_id: None } => {
                 metrics.interruptions.inc();
+                tracing::warn!("the connection with the other nodes was cut; it comes back by itself");
                 self.inner.active_chats.for_each(|chat| {
                     chat.with_freshness(Freshness::interrupt);
                 });

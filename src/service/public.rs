@@ -45,7 +45,7 @@ impl Service {
 
     /// Checks that an invite can still be redeemed.
     pub async fn check_invite(&self, caller: Caller, chat_id: ChatId, key: &InviteKey) -> Result<()> {
-        self.limit(|limits| limits.check_join(caller))?;
+        self.check_join(caller).await?;
         let key = key.digest();
         self.query(chat_id, |state, now| state.chat.open_invite(key, now).map(drop)).await
     }

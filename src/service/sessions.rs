@@ -90,7 +90,7 @@ impl Service {
         code: &RecoveryCode,
         username: Username,
     ) -> Result<(Seat, RecoveryCode)> {
-        self.limit(|limits| limits.check_join(caller))?;
+        self.check_join(caller).await?;
         let salt = self.draw_salt();
         let digest = code.digest();
         let randomness = Randomness {

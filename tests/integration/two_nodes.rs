@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use watch_party::domain::{
-    Admission, ChatId, Command, Gap, MessageText, Randomness, Refusal, SessionToken, Settings, Username,
+    Admission, ChatId, Command, Gap, InviteKey, MessageText, Randomness, Refusal, SessionToken, Settings, Username,
 };
-use watch_party::service::{CHECK_INTERVAL, Caller, Ending, Error, Follower, Service, Update};
+use watch_party::service::{CHECK_INTERVAL, Caller, Ending, Error, Follower, Login, Password, Service, Update};
 
 use crate::app::seat;
 use crate::nodes::Nodes;
@@ -310,4 +310,43 @@ async fn hundred_writers_on_two_nodes_get_ids_without_a_gap_and_no_more_seats_th
         let read = node.read_messages(pair.chat_id, by, 0).await.unwrap();
         assert_eq!((read.last_id, read.missed, read.messages.len()), (300, 270, 30));
     }
+}
+
+#[tokio::test]
+async fn wrong_passwords_and_keys_count_on_all_nodes_together() {
+    let nodes = Nodes::start(2);
+    let name = |name: &str| Username::parse(name).unwrap();
+    let password = |text: &str| Password::parse(text).unwrap();
+    let settings = Settings::new(Admission::Account, None, None).unwrap();
+    let chat_id = nodes.services[0].open_chat(caller(), None, None, settings).await.unwrap();
+    nodes.services[0].register(caller(), chat_id, name("Ann"), password("correct horse")).await.unwrap();
+    let other: Caller = std::net::IpAddr::from([192, 0, 2, 1]).into();
+    let log_in = async |node: usize, caller: Caller, text: &str| {
+        let node = &nodes.services[node];
+        let join = node.draw_join();
+        let login = Login { username: name("Ann"), password: password(text), join: &join, ends_oldest: true };
+        node.log_in(caller, chat_id, login).await.map(drop)
+    };
+    let is_wrong = |answer: Result<(), Error>| matches!(answer, Err(Error::Refused(Refusal::WrongPassword)));
+    let must_wait = |answer: Result<(), Error>| matches!(answer, Err(Error::Refused(Refusal::TooManyRequests { .. })));
+    // The holder has logged in from home, on the first node.
+    log_in(0, caller(), "correct horse").await.unwrap();
+    for at in 0..5 {
+        assert!(is_wrong(log_in(at % 2, other, "wrong horse").await));
+    }
+    // Either node has seen three tries at most.
+    assert!(must_wait(log_in(0, other, "wrong horse").await) && must_wait(log_in(1, other, "wrong horse").await));
+    log_in(1, caller(), "correct horse").await.unwrap();
+    nodes.clock.advance(Duration::from_secs(1));
+    assert!(is_wrong(log_in(0, other, "wrong horse").await));
+    assert!(must_wait(log_in(1, other, "correct horse").await));
+
+    // Sixty tries of a key a minute, whichever nodes they reach.
+    let third: Caller = std::net::IpAddr::from([192, 0, 2, 2]).into();
+    let key = InviteKey::from_random_bytes([7; 32]);
+    let check = async |node: usize| nodes.services[node].check_invite(third, chat_id, &key).await;
+    for at in 0..60 {
+        assert!(matches!(check(at % 2).await, Err(Error::Refused(Refusal::InvalidInvite))), "{at}");
+    }
+    assert!(must_wait(check(0).await) && must_wait(check(1).await));
 }

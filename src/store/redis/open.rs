@@ -23,6 +23,8 @@ pub enum OpenError {
     NoCluster { address: RedisAddress },
     #[error("{address}: the server is a replica, which takes no writes; name the primary")]
     IsReplica { address: RedisAddress },
+    #[error("{address}: the Cluster serves no slots, or none of its servers can be reached")]
+    NoServers { address: RedisAddress },
     #[error("{address}: only {served} of the Cluster's 16384 slots are served")]
     MissingSlots { address: RedisAddress, served: u32 },
     #[error("{address}: the chats with the prefix '{}' are stored with schema {found}; this program supports schema {SCHEMA}", address.prefix)]
@@ -42,6 +44,12 @@ impl OpenError {
         };
         if is_denied(error) {
             return Self::AccessDenied { address };
+        }
+        if error.kind() == ErrorKind::ClusterConnectionNotFound {
+            return Self::NoServers { address };
+        }
+        if error.to_string().contains("cluster support disabled") {
+            return Self::NoCluster { address };
         }
         Self::Failed { address, cause: one_line(error) }
     }

@@ -1,3 +1,6 @@
 //! Redis servers that tests start on free ports, one at a time or as a Cluster.
 
+mod faults;
+mod forgetting;
 pub mod server;
+mod starting;

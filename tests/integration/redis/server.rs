@@ -100,12 +100,6 @@ impl RedisServer {
         Some(answer)
     }
 
-    /// Returns the number of keys.
-    pub fn count_keys(&self) -> usize {
-        let answer = self.ask("DBSIZE").unwrap();
-        answer.trim_start_matches(':').lines().next().unwrap().parse().unwrap()
-    }
-
     /// Returns the names of all keys.
     pub fn keys(&self) -> String {
         self.ask("KEYS *").unwrap()
@@ -184,10 +178,23 @@ impl RedisCluster {
         format!("redis+cluster://{}", hosts.join(","))
     }
 
-    /// Kills the master that serves this key, and returns its number among the servers.
+    /// Kills the master that serves this key, waits until its replica has taken over, and returns its number among the
+    /// servers. A master that comes back sooner, without its data, would have its replica delete them as well.
     pub fn kill_master_of(&mut self, key: &str) -> usize {
         let answer = self.servers.iter().find_map(|server| server.ask(&format!("CLUSTER KEYSLOT {key}"))).unwrap();
         let slot: u16 = answer.trim_start_matches(':').lines().next().unwrap().parse().unwrap();
+        let killed = self.master_of(slot).unwrap();
+        self.servers[killed].kill();
+        let begin = Instant::now();
+        while self.master_of(slot).is_none_or(|master| master == killed) {
+            assert!(begin.elapsed() < PATIENCE, "no replica took over");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        killed
+    }
+
+    /// The number of the master that serves this slot, as the first running server sees it.
+    fn master_of(&self, slot: u16) -> Option<usize> {
         let nodes = self.servers.iter().find_map(|server| server.ask("CLUSTER NODES")).unwrap();
         let serves = |line: &&str| {
             let words: Vec<&str> = line.split(' ').collect();
@@ -196,10 +203,8 @@ impl RedisCluster {
                     (first.parse().unwrap_or(u16::MAX)..=last.parse().unwrap_or(0)).contains(&slot)
                 })
         };
-        let line = nodes.lines().find(serves).unwrap();
+        let line = nodes.lines().find(serves)?;
         let port = line.split([':', '@']).nth(1).unwrap().parse::<u16>().unwrap();
-        let at = self.servers.iter().position(|server| server.port == port).unwrap();
-        self.servers[at].kill();
-        at
+        self.servers.iter().position(|server| server.port == port)
     }
 }

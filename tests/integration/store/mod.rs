@@ -1,7 +1,7 @@
 //! The contract of all stores, run on each of them, and the further guarantees of each.
 
 mod contract;
-mod redis;
+pub mod redis;
 mod sqlite;
 
 use watch_party::store::MemoryStore;

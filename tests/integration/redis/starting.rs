@@ -1,0 +1,81 @@
+//! What stops a start on a Redis store: each with one clear line, in which no password stands.
+
+use std::process::Command;
+
+use crate::program::{Program, command, refused_start};
+use crate::redis::server::{RedisCluster, RedisServer};
+
+fn start_on(url: &str) -> Command {
+    let folder = std::env::temp_dir();
+    let mut command = command(&folder);
+    command.args(["--store", url]);
+    command
+}
+
+fn refusal(url: &str) -> String {
+    let (code, log) = refused_start(start_on(url));
+    assert_eq!(code, Some(2), "{log}");
+    assert!(log.lines().count() == 1 && log.starts_with("watch-party: "), "{log}");
+    assert!(!log.contains("secret"), "{log}");
+    log
+}
+
+#[test]
+fn a_wrong_url_or_password_stops_the_start_with_one_line() {
+    let server = RedisServer::start_with(&["--save", "", "--requirepass", "right-secret"]);
+    let place = format!("127.0.0.1:{}", server.port);
+    assert!(refusal("redis://a,b").contains("several hosts"));
+    assert!(refusal("redis:/127.0.0.1").contains("must be memory, sqlite: and"));
+    assert!(refusal(&format!("redis://:wrong-secret@{place}/x")).contains("must have a number"));
+    for url in [format!("redis://:wrong-secret@{place}"), format!("redis://{place}")] {
+        let line = refusal(&url);
+        assert!(line.contains(&format!("redis://{place}: the user or the password is wrong")), "{line}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    std::fs::write(&file, "right-secret\n").unwrap();
+    drop(Program::of(start_on(&format!("redis://{place}?password-file={}", file.display()))));
+    drop(Program::of(start_on(&format!("redis://:right-secret@{place}"))));
+    let line = refusal(&format!("redis://{place}?password-file=/nowhere"));
+    assert!(line.contains("password-file: "), "{line}");
+}
+
+#[test]
+fn a_server_that_is_away_or_of_the_wrong_kind_stops_the_start_with_one_line() {
+    let mut server = RedisServer::start();
+    let line = refusal(&server.url().replace("redis:", "redis+cluster:"));
+    assert!(line.contains("the server belongs to no Cluster"), "{line}");
+    server.ask("REPLICAOF 127.0.0.1 1").unwrap();
+    assert!(refusal(&server.url()).contains("the server is a replica"));
+    server.kill();
+    let line = refusal(&server.url());
+    assert!(line.contains(&server.url()) && line.contains("onnection refused"), "{line}");
+}
+
+#[test]
+fn chats_of_another_schema_stop_the_start_and_each_call_with_one_line() {
+    let server = RedisServer::start();
+    server.ask("SET watch-party:schema 2").unwrap();
+    let line = refusal(&server.url());
+    assert!(line.contains("are stored with schema 2; this program supports schema 1"), "{line}");
+    drop(Program::of(start_on(&format!("{}?prefix=other", server.url()))));
+}
+
+#[test]
+fn a_cluster_that_misses_slots_stops_the_start_with_one_line() {
+    let server = RedisServer::start_with(&["--save", "", "--cluster-enabled", "yes"]);
+    assert!(refusal(&server.url()).contains("the server belongs to a Cluster"));
+    let url = server.url().replace("redis:", "redis+cluster:");
+    let line = refusal(&url);
+    assert!(line.contains("the Cluster serves no slots"), "{line}");
+    server.ask("CLUSTER ADDSLOTS 0 1 2").unwrap();
+    let line = refusal(&url);
+    assert!(line.contains("only 3 of the Cluster's 16384 slots are served"), "{line}");
+}
+
+#[test]
+fn a_program_starts_on_a_cluster_of_which_it_knows_one_server() {
+    let cluster = RedisCluster::start();
+    let url = format!("redis+cluster://127.0.0.1:{}", cluster.servers[0].port);
+    drop(Program::of(start_on(&url)));
+}
