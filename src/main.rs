@@ -1,22 +1,18 @@
 //! The program: reads its settings and runs the server.
 
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use watch_party::cli::doctor::{Examination, examine};
-use watch_party::config::{Command, Config, Error, ListenAddress, StoreChoice, leptos_options, requested_command};
+use watch_party::config::{Command, Config, Error, ListenAddress, leptos_options, requested_command};
 use watch_party::http::{AppState, Listeners, SiteFiles, connections_within, raise_open_files, serve, serve_metrics};
-use watch_party::service::{Clock as _, Entropy as _, OsEntropy, Policy, Service, SystemClock};
-use watch_party::store::{
-    BACKUP_TIME, MemoryStore, RedisOptions, RedisStore, SqliteOptions, SqliteStore, Stores, back_up,
-};
+use watch_party::operator::{Cancelled, back_up_store, export_store, import_store, open_store};
+use watch_party::service::{OsEntropy, Service, SystemClock};
 use watch_party::telemetry;
 
 /// What `--version` shows: the version, and if the Makefile built the program, its commit and the commit's date.
@@ -54,8 +50,16 @@ async fn run() -> Result<ExitCode, String> {
         }
         config => config.map_err(|error| error.to_string())?,
     };
-    if let Some(Command::Backup { file }) = config.command.take() {
-        return back_up_store(config.store, file).await;
+    if let Some(command) = config.command.take() {
+        let (store, policy, cancelled) = (&config.store, config.policy, Cancelled::after(shutdown_signal()?));
+        let done = match command {
+            Command::Backup { file } => back_up_store(store.clone(), file, cancelled).await?,
+            Command::Export { file } => export_store(store, policy, &file, cancelled).await?,
+            Command::Import { file } => import_store(store, policy, &file, cancelled).await?,
+            Command::Doctor { .. } => unreachable!("was run before"),
+        };
+        println!("{done}");
+        return Ok(ExitCode::SUCCESS);
     }
     telemetry::start(variable("WATCH_PARTY_LOG").as_deref(), config.log_format)?;
     let leptos = leptos_options(&config, file.is_some())?;
@@ -130,43 +134,6 @@ async fn run_doctor(url: String, json: bool, quick: bool, ca_file: Option<PathBu
         print!("{report}");
     }
     Ok(if report.is_fine() { ExitCode::SUCCESS } else { ExitCode::from(1) })
-}
-
-async fn open_store(store: &StoreChoice, policy: Policy) -> Result<Stores, String> {
-    let refused = |error: &dyn Display| format!("WATCH_PARTY_STORE: {error}");
-    Ok(match store {
-        StoreChoice::Memory => MemoryStore::default().into(),
-        StoreChoice::Sqlite(path) => {
-            SqliteStore::open(path, SqliteOptions::default()).map_err(|error| refused(&error))?.into()
-        }
-        StoreChoice::Redis(address) => {
-            let options = RedisOptions { forget_after: policy.forget_after, now: Arc::new(|| SystemClock.now()) };
-            let mut node = [0; 16];
-            OsEntropy.fill(&mut node);
-            RedisStore::open(address, node, options).await.map_err(|error| refused(&error))?.into()
-        }
-    })
-}
-
-/// Copies the store to `file`, and prints what was copied.
-async fn back_up_store(store: StoreChoice, file: PathBuf) -> Result<ExitCode, String> {
-    let StoreChoice::Sqlite(database) = store else {
-        return Err("backup: only a SQLite store is a file; --store names the database to copy".into());
-    };
-    let told_to_stop = Arc::new(AtomicBool::new(false));
-    let is_cancelled = {
-        let told_to_stop = Arc::clone(&told_to_stop);
-        move || told_to_stop.load(Ordering::Relaxed)
-    };
-    let shutdown = shutdown_signal()?;
-    tokio::spawn(async move {
-        shutdown.await;
-        told_to_stop.store(true, Ordering::Relaxed);
-    });
-    let copy = tokio::task::spawn_blocking(move || back_up(&database, &file, BACKUP_TIME, is_cancelled));
-    let copied = copy.await.map_err(|error| error.to_string()).and_then(|copy| copy.map_err(|error| error.to_string()));
-    println!("{}", copied.map_err(|error| format!("backup: {error}"))?);
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Tells systemd what the program does now, if systemd has started it and waits to hear (`Type=notify`).

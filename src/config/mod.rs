@@ -90,6 +90,17 @@ pub enum Command {
         /// File to create
         file: PathBuf,
     },
+    /// Write all chats and browser sessions of the store to a file, to move them to another store; an interrupted
+    /// export continues when it is run again
+    Export {
+        /// File to create
+        file: PathBuf,
+    },
+    /// Read all chats and browser sessions from a file that export has written into the store
+    Import {
+        /// File to read
+        file: PathBuf,
+    },
     /// Check a site from its visitors' side, through its proxy
     Doctor {
         /// URL of the site, such as https://chat.example

@@ -5,6 +5,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
 use super::limits::JOINS_PER_MINUTE;
@@ -153,8 +155,7 @@ fn key(kind: &str, of: &[&str]) -> String {
         hash.update(part);
     }
     let hash: [u8; 32] = hash.finalize().into();
-    let hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{kind}-{hex}")
+    format!("{kind}-{}", URL_SAFE_NO_PAD.encode(&hash[..16]))
 }
 
 /// Takes one from a quota that refills steadily and holds a minute's worth: `at` is when it will be full again (GCRA).

@@ -5,6 +5,7 @@ mod memory;
 mod redis;
 mod shared;
 mod sqlite;
+mod transfer;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use memory::MemoryStore;
 pub use redis::{RedisAddress, RedisOpenError, RedisOptions, RedisStore};
 pub use shared::{Checked, Committed, Count, News, SharedStore, Signal, TakeNews};
 pub use sqlite::{BACKUP_TIME, Backup, BackupError, OpenError, SqliteOptions, SqliteStore, back_up};
+pub use transfer::{TransferError, Transferred, Watcher, export, import};
 
 /// The storage failed. This is not a refusal: it says nothing about the rules. The cause is for the log.
 #[derive(Clone, Debug, Error)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules that each module may name. A file belongs to the longest entry that its path starts with.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("wire", &["domain"]),
     ("metrics", &[]),
@@ -12,6 +12,7 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("service", &["store", "metrics", "domain"]),
     ("config", &["service", "store", "domain"]),
     ("cli", &["wire", "domain"]),
+    ("operator", &["config", "service", "store"]),
     ("telemetry", &["config"]),
     ("http", &["service", "store", "metrics", "wire", "domain", "config"]),
     ("http/pages", &["app", "service", "wire", "domain"]),
@@ -19,8 +20,8 @@ const ALLOWED: [(&str, &[&str]); 12] = [
     ("app", &["wire", "domain"]),
 ];
 
-const MODULES: [&str; 10] =
-    ["domain", "wire", "metrics", "store", "service", "config", "cli", "telemetry", "http", "app"];
+const MODULES: [&str; 11] =
+    ["domain", "wire", "metrics", "store", "service", "config", "operator", "cli", "telemetry", "http", "app"];
 
 pub fn sources() -> Vec<(PathBuf, String)> {
     fn collect(folder: &Path, found: &mut Vec<(PathBuf, String)>) {

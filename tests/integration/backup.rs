@@ -221,7 +221,7 @@ fn a_backup_that_cannot_be_made_is_refused_in_one_line_and_leaves_no_file() {
     };
     let target = copies.path().join("copy.db");
     for (store, words) in [
-        ("memory", "the store is memory"),
+        ("memory", "only a SQLite store is a file"),
         ("sqlite:none.db", "none.db: there is no such database"),
         ("sqlite:no/folder/chats.db", "no/folder/chats.db: there is no such database"),
         ("sqlite:empty.db", "empty.db: the database is empty"),

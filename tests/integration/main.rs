@@ -42,4 +42,5 @@ mod silly;
 mod store;
 mod streams;
 mod subpath;
+mod transfer;
 mod two_nodes;

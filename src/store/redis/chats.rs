@@ -169,11 +169,12 @@ pub(super) fn read(id: ChatId, answer: Value) -> Result<Option<Chat>, Unavailabl
 
 /// Checks that this program can read what is stored of the chat.
 pub(super) fn check_schema(id: ChatId, found: &str) -> Result<(), Unavailable> {
-    if found == SCHEMA.to_string() {
-        return Ok(());
-    }
+    if found == SCHEMA.to_string() { Ok(()) } else { Err(other_schema(id, found)) }
+}
+
+pub(super) fn other_schema(id: ChatId, found: &str) -> Unavailable {
     let found: String = found.chars().filter(char::is_ascii_digit).collect();
-    Err(unavailable(format!("the chat {id} is stored with schema {found}; this program supports schema {SCHEMA}")))
+    unavailable(format!("the chat {id} is stored with schema {found}; this program supports schema {SCHEMA}"))
 }
 
 fn all<T: DeserializeOwned, C: FromIterator<T>>(texts: &[String]) -> serde_json::Result<C> {

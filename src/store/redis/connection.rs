@@ -15,8 +15,8 @@ use redis::{
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
 
-use super::OpenError;
 use super::address::RedisAddress;
+use super::open::{OpenError, Problem};
 
 /// How long the server may take to answer, or to accept a connection. A longer wait is a failure.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
@@ -189,10 +189,8 @@ struct Credentials {
 
 impl Credentials {
     fn read(address: &RedisAddress) -> Result<Self, OpenError> {
-        let cannot = |what: &str, error: &dyn fmt::Display| OpenError::Failed {
-            address: address.clone(),
-            cause: format!("{what}: {error}"),
-        };
+        let cannot =
+            |what: &str, error: &dyn fmt::Display| OpenError::new(address, Problem::Failed(format!("{what}: {error}")));
         let password = match &address.password_file {
             None => address.password.clone(),
             Some(file) => {

@@ -7,7 +7,7 @@ use futures_util::future::{join_all, try_join_all};
 use redis::{RedisResult, cmd};
 
 use super::connection::{Connection, call};
-use super::keys::{Keys, PARTS, digest, hex};
+use super::keys::{Keys, PARTS, digest_text, parse_digest};
 use super::scripts::LEASE;
 use crate::domain::{BrowserDigest, ChatId, Timestamp};
 
@@ -32,12 +32,12 @@ pub(super) async fn add_session(
     expires_at: Timestamp,
 ) -> RedisResult<()> {
     let key = keys.sessions(Keys::part_of_session(token));
-    cmd("ZADD").arg(key).arg(expires_at.as_millis()).arg(hex(token.as_bytes())).query_async(&mut connection).await
+    cmd("ZADD").arg(key).arg(expires_at.as_millis()).arg(digest_text(token)).query_async(&mut connection).await
 }
 
 pub(super) async fn remove_session(mut connection: Connection, keys: &Keys, token: BrowserDigest) -> RedisResult<()> {
     let key = keys.sessions(Keys::part_of_session(token));
-    cmd("ZREM").arg(key).arg(hex(token.as_bytes())).query_async(&mut connection).await
+    cmd("ZREM").arg(key).arg(digest_text(token)).query_async(&mut connection).await
 }
 
 /// Returns the number of entries in all parts of an index.
@@ -107,7 +107,7 @@ pub(super) async fn expired_sessions(
     at_most: usize,
 ) -> RedisResult<Vec<BrowserDigest>> {
     let entries = over(connection, keys, node, |part| keys.sessions(part), now, at_most).await?;
-    Ok(entries.iter().filter_map(|entry| digest(entry)).collect())
+    Ok(entries.iter().filter_map(|entry| parse_digest(entry)).collect())
 }
 
 /// Returns all entries of one part.

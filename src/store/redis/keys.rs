@@ -1,6 +1,9 @@
 //! The names of keys and channels. What belongs to one chat has the chat's id in braces, so that a Cluster keeps it on
 //! one shard.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use crate::domain::{BrowserDigest, ChatId};
 
 /// How many parts each index has, so that a Cluster spreads it over its shards.
@@ -59,12 +62,12 @@ impl Keys {
 
     /// A browser session, a hash.
     pub(super) fn session(&self, token: BrowserDigest) -> String {
-        format!("{}:{{{}}}:session", self.prefix, hex(token.as_bytes()))
+        format!("{}:{{{}}}:session", self.prefix, digest_text(token))
     }
 
     /// The chats that the browser has entered, a list.
     pub(super) fn entered(&self, token: BrowserDigest) -> String {
-        format!("{}:{{{}}}:entered", self.prefix, hex(token.as_bytes()))
+        format!("{}:{{{}}}:entered", self.prefix, digest_text(token))
     }
 
     /// The digests of browser sessions' tokens, sorted by when they expire.
@@ -82,20 +85,16 @@ impl Keys {
     }
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// The text of a digest in keys and indexes.
+pub(super) fn digest_text(token: BrowserDigest) -> String {
+    URL_SAFE_NO_PAD.encode(token.as_bytes())
 }
 
-/// The digest that [`hex`] wrote.
-pub(super) fn digest(text: &str) -> Option<BrowserDigest> {
+/// The digest that [`digest_text`] wrote.
+pub(super) fn parse_digest(text: &str) -> Option<BrowserDigest> {
     let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(BrowserDigest::from_stored(bytes))
+    let written = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+    (written == bytes.len()).then(|| BrowserDigest::from_stored(bytes))
 }
 
 #[cfg(test)]
@@ -115,7 +114,7 @@ mod tests {
     #[test]
     fn a_digest_survives_its_text() {
         let token = BrowserDigest::from_stored(std::array::from_fn(|at| u8::try_from(at * 7).unwrap()));
-        assert!(digest(&hex(token.as_bytes())) == Some(token));
-        assert!(digest("xy").is_none() && digest(&"ö".repeat(32)).is_none());
+        assert!(parse_digest(&digest_text(token)) == Some(token));
+        assert!(["", "xy", "ö", &"A".repeat(44)].iter().all(|text| parse_digest(text).is_none()));
     }
 }

@@ -34,9 +34,9 @@ pub use open::OpenError as RedisOpenError;
 
 use chats::{Change, Mode, Outcome};
 use connection::{Connection, PATIENCE, call};
-use keys::{Keys, PARTS, digest};
+use keys::{Keys, PARTS, parse_digest};
 use news::Codec;
-use open::{OpenError, one_line};
+use open::{OpenError, Problem, one_line};
 use scripts::{CHANGE_SESSION, CHECK, COMMIT, LOAD, REPLACE};
 
 /// The form in which this program stores chats. A program with another number neither reads nor writes them.
@@ -102,9 +102,7 @@ impl RedisStore {
         };
         let (connection, subscriptions, waiting, pushes) = match timeout(4 * PATIENCE, opened).await {
             Ok(opened) => opened?,
-            Err(_) => {
-                return Err(OpenError::Failed { address: address.clone(), cause: "no answer".into() });
-            }
+            Err(_) => return Err(OpenError::new(address, Problem::Failed("no answer".into()))),
         };
         let keys = Keys::new(&address.prefix);
         let node = URL_SAFE_NO_PAD.encode(node);
@@ -153,7 +151,7 @@ impl RedisStore {
         match outcome.map_err(|error| failed(&error))? {
             Outcome::Done => {}
             Outcome::Conflict => return Err(CommitError::Conflict),
-            Outcome::OtherSchema(found) => return Err(chats::check_schema(id, &found).unwrap_err().into()),
+            Outcome::OtherSchema(found) => return Err(chats::other_schema(id, &found).into()),
         }
         if change.mode == Mode::End {
             // The chat is gone, so the entry is only a hint that will be mended.
@@ -309,7 +307,7 @@ impl BrowserSessionStore for RedisStore {
         for part in 0..PARTS {
             let entries =
                 index::all(&self.connection, self.keys.sessions(part)).await.map_err(|error| failed(&error))?;
-            tokens.extend(entries.iter().filter_map(|entry| digest(entry)));
+            tokens.extend(entries.iter().filter_map(|entry| parse_digest(entry)));
         }
         Ok(tokens)
     }

@@ -12,46 +12,56 @@ const OLDEST: (u32, u32) = (7, 0);
 
 /// Why the store cannot be used. The message is one line without secrets.
 #[derive(Debug, Error)]
-pub enum OpenError {
-    #[error("{address}: the user or the password is wrong")]
-    AccessDenied { address: RedisAddress },
-    #[error("{address}: the server has version {found} of Redis, and the store needs {}.{} or newer", OLDEST.0, OLDEST.1)]
-    TooOld { address: RedisAddress, found: String },
-    #[error("{address}: the server belongs to a Cluster, whose URL starts with redis+cluster://")]
-    IsCluster { address: RedisAddress },
-    #[error("{address}: the server belongs to no Cluster; its URL starts with redis://")]
-    NoCluster { address: RedisAddress },
-    #[error("{address}: the server is a replica, which takes no writes; name the primary")]
-    IsReplica { address: RedisAddress },
-    #[error("{address}: the Cluster serves no slots, or none of its servers can be reached")]
-    NoServers { address: RedisAddress },
-    #[error("{address}: only {served} of the Cluster's 16384 slots are served")]
-    MissingSlots { address: RedisAddress, served: u32 },
-    #[error("{address}: the chats with the prefix '{}' are stored with schema {found}; this program supports schema {SCHEMA}", address.prefix)]
-    OtherSchema { address: RedisAddress, found: String },
-    #[error("{address}: {cause}")]
-    Failed { address: RedisAddress, cause: String },
+#[error("{address}: {problem}")]
+pub struct OpenError {
+    /// The URL without user and password.
+    address: String,
+    problem: Problem,
+}
+
+#[derive(Debug, Error)]
+pub(super) enum Problem {
+    #[error("the user or the password is wrong")]
+    AccessDenied,
+    #[error("the server has version {found} of Redis, and the store needs {}.{} or newer", OLDEST.0, OLDEST.1)]
+    TooOld { found: String },
+    #[error("the server belongs to a Cluster, whose URL starts with redis+cluster://")]
+    IsCluster,
+    #[error("the server belongs to no Cluster; its URL starts with redis://")]
+    NoCluster,
+    #[error("the server is a replica, which takes no writes; name the primary")]
+    IsReplica,
+    #[error("the Cluster serves no slots, or none of its servers can be reached")]
+    NoServers,
+    #[error("only {0} of the Cluster's 16384 slots are served")]
+    MissingSlots(u32),
+    #[error(
+        "the chats with the prefix '{prefix}' are stored with schema {found}; this program supports schema {SCHEMA}"
+    )]
+    OtherSchema { prefix: String, found: String },
+    #[error("{0}")]
+    Failed(String),
 }
 
 impl OpenError {
+    pub(super) fn new(address: &RedisAddress, problem: Problem) -> Self {
+        Self { address: address.to_string(), problem }
+    }
+
     pub(super) fn failed(address: &RedisAddress, error: &RedisError) -> Self {
-        let address = address.clone();
-        let is_denied = |error: &RedisError| {
-            error.kind() == ErrorKind::AuthenticationFailed
-                || error.code().is_some_and(|code| ["WRONGPASS", "NOAUTH", "NOPERM"].contains(&code))
-                || error.to_string().contains("WRONGPASS")
-                || error.to_string().contains("NOAUTH")
+        let text = error.to_string();
+        let problem = if error.kind() == ErrorKind::AuthenticationFailed
+            || ["WRONGPASS", "NOAUTH", "NOPERM"].iter().any(|code| text.contains(code))
+        {
+            Problem::AccessDenied
+        } else if error.kind() == ErrorKind::ClusterConnectionNotFound {
+            Problem::NoServers
+        } else if text.contains("cluster support disabled") {
+            Problem::NoCluster
+        } else {
+            Problem::Failed(one_line(error))
         };
-        if is_denied(error) {
-            return Self::AccessDenied { address };
-        }
-        if error.kind() == ErrorKind::ClusterConnectionNotFound {
-            return Self::NoServers { address };
-        }
-        if error.to_string().contains("cluster support disabled") {
-            return Self::NoCluster { address };
-        }
-        Self::Failed { address, cause: one_line(error) }
+        Self::new(address, problem)
     }
 }
 
@@ -63,7 +73,7 @@ pub(super) fn one_line(error: &RedisError) -> String {
 /// Checks version, role, slots and schema. Claims the prefix for this schema if it is new.
 pub(super) async fn check(address: &RedisAddress, connection: &mut Connection) -> Result<(), OpenError> {
     let failed = |error: RedisError| OpenError::failed(address, &error);
-    let address = || address.clone();
+    let refused = |problem| Err(OpenError::new(address, problem));
     let info = info(connection).await.map_err(failed)?;
     let field = |name: &str| {
         let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -71,13 +81,13 @@ pub(super) async fn check(address: &RedisAddress, connection: &mut Connection) -
     };
     let found = field("redis_version");
     if !is_new_enough(found) {
-        return Err(OpenError::TooOld { address: address(), found: found.replace(char::is_control, " ") });
+        return refused(Problem::TooOld { found: found.replace(char::is_control, " ") });
     }
     let is_cluster = field("cluster_enabled") == "1" || field("redis_mode") == "cluster";
     match (connection.is_cluster(), is_cluster) {
-        (false, true) => return Err(OpenError::IsCluster { address: address() }),
-        (true, false) => return Err(OpenError::NoCluster { address: address() }),
-        (false, false) if field("role") == "slave" => return Err(OpenError::IsReplica { address: address() }),
+        (false, true) => return refused(Problem::IsCluster),
+        (true, false) => return refused(Problem::NoCluster),
+        (false, false) if field("role") == "slave" => return refused(Problem::IsReplica),
         _ => {}
     }
     if is_cluster {
@@ -88,7 +98,7 @@ pub(super) async fn check(address: &RedisAddress, connection: &mut Connection) -
         };
         let served = number("cluster_slots_ok").unwrap_or(0);
         if served < 16_384 {
-            return Err(OpenError::MissingSlots { address: address(), served });
+            return refused(Problem::MissingSlots(served));
         }
     }
     if let "allkeys-lru" | "allkeys-lfu" | "allkeys-random" | "volatile-lru" | "volatile-lfu" | "volatile-random"
@@ -99,16 +109,12 @@ pub(super) async fn check(address: &RedisAddress, connection: &mut Connection) -
             field("maxmemory_policy")
         );
     }
-    let key = connection_schema_key(&address());
-    let found = claim_schema(connection, &key).await.map_err(failed)?;
+    let found = claim_schema(connection, &format!("{}:schema", address.prefix)).await.map_err(failed)?;
     if found != SCHEMA.to_string() {
-        return Err(OpenError::OtherSchema { address: address(), found: found.replace(char::is_control, " ") });
+        let (prefix, found) = (address.prefix.clone(), found.replace(char::is_control, " "));
+        return refused(Problem::OtherSchema { prefix, found });
     }
     Ok(())
-}
-
-fn connection_schema_key(address: &RedisAddress) -> String {
-    format!("{}:schema", address.prefix)
 }
 
 async fn claim_schema(connection: &mut Connection, key: &str) -> RedisResult<String> {

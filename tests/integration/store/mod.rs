@@ -2,7 +2,7 @@
 
 mod contract;
 pub mod redis;
-mod sqlite;
+pub mod sqlite;
 
 use watch_party::store::MemoryStore;
 
