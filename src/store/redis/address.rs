@@ -51,6 +51,9 @@ impl RedisAddress {
         let (authority, tail) = rest.split_at(end);
         let (user, hosts) = authority.rsplit_once('@').map_or(("", authority), |(user, hosts)| (user, hosts));
         let read = |host: &str| {
+            if host.is_empty() {
+                return Err("names no host".to_owned());
+            }
             let user = if user.is_empty() { String::new() } else { format!("{user}@") };
             Url::parse(&format!("redis://{user}{host}{tail}")).map_err(|error| format!("is not a URL: {error}"))
         };
@@ -59,7 +62,7 @@ impl RedisAddress {
             return Err("names several hosts, which only a Cluster has: start it with redis+cluster://".into());
         }
         let hosts = urls.iter().map(|url| {
-            let host = url.host_str().filter(|host| !host.is_empty()).ok_or("names no host")?;
+            let host = url.host_str().ok_or("names no host")?;
             Ok((host.trim_matches(['[', ']']).to_owned(), url.port().unwrap_or(DEFAULT_PORT)))
         });
         let hosts = hosts.collect::<Result<Vec<_>, String>>()?;
