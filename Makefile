@@ -35,7 +35,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test bench bench-peers watch lint audit fuzz e2e build packaged release format tools rust-tools page-tools \
-	deny-tool release-tools browser nginx peers clean unit conformance always
+	deny-tool release-tools browser nginx redis cluster chaos peers clean unit conformance always
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -46,7 +46,7 @@ serve: build ## Install missing tools, build, and run on http://127.0.0.1:3000
 
 test: unit conformance e2e ## Install missing tools and run all tests, in three browsers too
 
-unit: rust-tools nginx
+unit: rust-tools nginx redis
 	@echo "==> Tests of the rules, the stores and the API"
 	cargo test --locked --features ssr
 
@@ -60,12 +60,21 @@ fuzz: rust-tools ## Check parsers with random input: MINUTES for each target, or
 	@echo "==> Random input, $(MINUTES) minutes for each target"
 	FUZZ_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --release --locked --features ssr --test fuzz -- --nocapture $(ONLY)
 
+chaos: MINUTES ?= 10
+chaos: rust-tools redis ## Cut connections, kill nodes and stores for MINUTES, and print what was lost (nothing)
+	@echo "==> Chaos on every store, $(MINUTES) minutes"
+	CHAOS_SECONDS=$$(( $(MINUTES) * 60 )) cargo test --release --locked --features ssr --test integration -- \
+		--ignored --nocapture chaos::
+
+cluster: build nginx redis ## Try out three nodes on one Redis behind nginx (CLUSTER=yes: on a Redis Cluster)
+	@WATCH_PARTY_PROGRAM=$(TARGET)/release/watch-party packaging/cluster/run.sh
+
 e2e: build browser ## Run the tests in Chromium, Firefox and WebKit
 	@echo "==> Tests in the browsers; pictures and report go to end2end/output"
 	cd end2end && npx playwright test
 
 bench: export WATCH_PARTY_PROGRAM = $(abspath $(TARGET)/packaged/watch-party)
-bench: build packaged browser peers ## Run the benchmarks (takes half an hour, and some GB of disk)
+bench: build packaged browser redis peers ## Run the benchmarks (takes half an hour, and some GB of disk)
 	cargo bench --locked --features embedded-site
 	cd end2end && npx playwright test --config first-load.config.ts
 	cd end2end && npx playwright test --config peers.config.ts
@@ -136,7 +145,8 @@ release: packaged release-tools $(PARTS)/THIRD-PARTY-LICENSES.txt ## Package the
 		cp $(TARGET)/packaged/watch-party $(PARTS)/watch-party.1 $(PARTS)/THIRD-PARTY-LICENSES.txt $$stage/ && \
 		cp README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE-MIT LICENSE-APACHE $$stage/ && \
 		cp docs/* $$stage/docs/ && cp packaging/watch-party.service packaging/watch-party.default $$stage/packaging/ && \
-		cp packaging/nginx.conf packaging/Caddyfile $$stage/packaging/
+		cp packaging/nginx.conf packaging/Caddyfile $$stage/packaging/ && \
+		cp packaging/cluster/nginx.conf $$stage/packaging/nginx-nodes.conf
 	tar --sort=name --owner=0 --group=0 --numeric-owner --mode=u+rw,go=rX --mtime=@$$SOURCE_DATE_EPOCH \
 		--use-compress-program='gzip --best --no-name' -C $(PARTS) -cf $(DIST)/$(TARBALL).tar.gz $(TARBALL)
 	cargo deb --locked --profile packaged --no-build --no-strip --output $(DIST)/
@@ -225,6 +235,12 @@ nginx:
 		echo "==> Installing nginx for the tests, without its service"; \
 		$(SUDO) apt-get update -q && $(SUDO) apt-get install -qy nginx && \
 		{ [ ! -d /run/systemd/system ] || $(SUDO) systemctl disable --now nginx; }; }
+
+redis:
+	@command -v redis-server >/dev/null || { \
+		echo "==> Installing Redis for the tests, without its service"; \
+		$(SUDO) apt-get update -q && $(SUDO) env RUNLEVEL=1 apt-get install -qy redis-server && \
+		{ [ ! -d /run/systemd/system ] || $(SUDO) systemctl disable --now redis-server; }; }
 
 # Only the comparison needs these. It leaves out a peer that cannot be installed.
 peers: page-tools

@@ -16,6 +16,7 @@ use watch_party::store::{MemoryStore, SqliteOptions, SqliteStore};
 
 use crate::app::{Options, TestApp, caller, policy, state};
 use crate::live::{Events, Site};
+use crate::nodes::Nodes;
 use crate::program::{Program, command};
 
 /// The value of a sample, such as `watch_party_streams{transport="sse"}`; 0 if it is not exported.
@@ -339,11 +340,12 @@ async fn the_program_serves_metrics_only_where_it_is_told_to_and_until_it_stops(
     assert!(reqwest::get(&metrics).await.is_err());
 }
 
-/// The names and types of what the program exports.
+/// The names and types of what the program exports, on SQLite and on a store that nodes share.
 fn exported() -> BTreeMap<String, String> {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&folder.path().join("chats.db"), SqliteOptions::default()).unwrap();
     let text = TestApp::with(Options { stores: store.into(), ..Options::default() }).service.metrics_text();
+    let text = text + &Nodes::start(1).services[0].metrics_text();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     types.map(|(name, kind)| (name.to_owned(), kind.to_owned())).collect()
 }

@@ -109,6 +109,10 @@ async fn a_lost_commit_is_noticed_by_the_next_one_and_repaired() {
     pair.post(pair.one(), &pair.ann, "heard").await;
     assert_eq!(next_text(&mut stream).await, "lost");
     assert_eq!(next_text(&mut stream).await, "heard");
+    let metrics = pair.other().metrics_text();
+    for line in ["watch_party_node_repairs_total 1", "watch_party_node_news_total{kind=\"interruption\"} 0"] {
+        assert!(metrics.lines().any(|own| own == line), "{line}: {metrics}");
+    }
 }
 
 #[tokio::test]

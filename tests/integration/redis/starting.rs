@@ -41,6 +41,53 @@ fn a_wrong_url_or_password_stops_the_start_with_one_line() {
 }
 
 #[test]
+fn a_server_with_tls_is_used_if_its_certificate_is_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+    std::fs::write(file("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(file("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let server = RedisServer::start();
+    let (certificate, key) = (file("cert.pem"), file("key.pem"));
+    let port = server.port + 1;
+    let settings = format!(
+        "CONFIG SET tls-cert-file {certificate} tls-key-file {key} tls-ca-cert-file {certificate} tls-auth-clients no \
+         tls-port {port}"
+    );
+    let answer = server.ask(&settings).unwrap();
+    assert!(answer.starts_with("+OK"), "{answer}");
+    let url = format!("rediss://localhost:{port}");
+    let line = refusal(&url);
+    assert!(line.contains(&url) && line.to_lowercase().contains("certificate"), "{line}");
+    drop(Program::of(start_on(&format!("{url}?ca-file={certificate}"))));
+    assert!(refusal(&format!("{url}?ca-file=/nowhere")).contains("ca-file: "));
+}
+
+#[test]
+fn a_user_with_the_documented_rights_is_enough() {
+    let page = include_str!("../../../docs/scaling.md");
+    let (_, rest) = page.split_once("```\nACL SETUSER ").unwrap();
+    let (rule, _) = rest.split_once("```").unwrap();
+    let rule = rule.replace("\\\n", " ").replace('\n', " ");
+    let server = RedisServer::start();
+    let answer = server.ask(&format!("ACL SETUSER {rule}")).unwrap();
+    assert!(answer.starts_with("+OK"), "{rule}: {answer}");
+    let program = Program::of(start_on(&format!("redis://watch-party:password@127.0.0.1:{}", server.port)));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let http = program.caller();
+        let (status, created) = http.post("/create", "", &serde_json::json!({"username": "Ann"})).await;
+        assert_eq!(status, 201, "{created}");
+        let path = format!("/{}", created["chat_id"].as_str().unwrap());
+        let token = created["session_token"].as_str().unwrap();
+        let (status, _) = http.post(&path, token, &serde_json::json!({"text": "hello"})).await;
+        assert_eq!(status, 201);
+        let (status, _) = http.get("/readyz", "").await;
+        assert_eq!(status, 200);
+    });
+}
+
+#[test]
 fn a_server_that_is_away_or_of_the_wrong_kind_stops_the_start_with_one_line() {
     let mut server = RedisServer::start();
     let line = refusal(&server.url().replace("redis:", "redis+cluster:"));
