@@ -64,8 +64,10 @@ pub(super) enum Received {
     },
     /// The state has it already.
     Known,
-    /// The commit before it is missing.
-    Early,
+    /// The commit before it is missing. `is_first` says whether nothing else waits for missing commits.
+    Early {
+        is_first: bool,
+    },
 }
 
 /// The queues of what followers have not yet read.
@@ -239,10 +241,11 @@ impl State {
                 return Received::Applied { has_ended };
             }
         }
+        let is_first = self.early.is_empty();
         if self.early.len() < MAX_EARLY {
             self.early.push(commit);
         }
-        Received::Early
+        Received::Early { is_first }
     }
 
     /// Applies the commits that came before the ones they follow.

@@ -54,7 +54,8 @@ impl Freshness {
         self.missing_echoes.load(Ordering::Relaxed) < LOST_ECHOES
     }
 
-    fn interrupt(&self) {
+    /// News may be missing from now on, until the chat is checked.
+    pub(super) fn interrupt(&self) {
         self.is_checked.store(false, Ordering::Relaxed);
         self.missing_echoes.store(LOST_ECHOES, Ordering::Relaxed);
     }
@@ -140,8 +141,9 @@ impl Service {
             Received::Applied { has_ended: true } => self.forget_ended(chat_id),
             Received::Applied { has_ended: false } | Received::Known => {}
             // This node's own commit may be on its way to its writer, which then looks at what came early.
-            Received::Early if chat.queue.has_writer() => {}
-            Received::Early => self.repair(chat_id, chat),
+            Received::Early { .. } if chat.queue.has_writer() => {}
+            Received::Early { is_first: true } => self.repair(chat_id, chat),
+            Received::Early { is_first: false } => {}
         }
     }
 

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 
 use super::active_chats::ActiveChat;
+use super::nodes::Freshness;
 use super::{Error, Result, Service};
 use crate::domain::{Chat, ChatId, Command, Event, Randomness, Refusal, Timestamp, Transition};
 use crate::store::{CommitError, Unavailable};
@@ -203,6 +204,8 @@ impl Service {
                     Ok(()) => return decided.into_iter().map(Decided::answer).collect(),
                     Err(CommitError::Unavailable(error)) => {
                         let error = Error::from(error);
+                        // Whether the store has the commit is not known.
+                        active_chat.with_freshness(Freshness::interrupt);
                         return decided.into_iter().map(|decided| decided.answer_without_commit(&error)).collect();
                     }
                     Err(CommitError::Conflict) => has_conflict = true,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::try_join_all;
 use redis::{RedisResult, cmd};
 
 use super::connection::{Connection, call};
@@ -15,9 +15,29 @@ use crate::domain::{BrowserDigest, ChatId, Timestamp};
 /// so that the same node stays.
 const LEASE_FOR: Duration = Duration::from_secs(90);
 
+/// Makes the chat due at `due` at the latest. It stays earlier if another node says so: when it is met, what the chat's
+/// key says counts.
 pub(super) async fn add_chat(mut connection: Connection, keys: &Keys, id: ChatId, due: Timestamp) -> RedisResult<()> {
     let key = keys.due(Keys::part_of_chat(id));
-    cmd("ZADD").arg(key).arg(due.as_millis()).arg(id.to_string()).query_async(&mut connection).await
+    cmd("ZADD").arg(key).arg("LT").arg(due.as_millis()).arg(id.to_string()).query_async(&mut connection).await
+}
+
+/// Sets when the chat is due to what its key says, and returns that; `None` if there is no such chat.
+async fn correct_chat(mut connection: Connection, keys: &Keys, id: ChatId) -> RedisResult<Option<Timestamp>> {
+    let mut question = cmd("HGET");
+    question.arg(keys.chat(id)).arg("due");
+    let Some(due) = question.query_async::<Option<i64>>(&mut connection).await? else {
+        remove_chat(connection, keys, id).await?;
+        return Ok(None);
+    };
+    let key = keys.due(Keys::part_of_chat(id));
+    let _: () = cmd("ZADD").arg(key).arg(due).arg(id.to_string()).query_async(&mut connection).await?;
+    // A node may have made the chat due earlier in between.
+    match question.query_async::<Option<i64>>(&mut connection).await?.map(Timestamp::from_millis) {
+        Some(now_due) => add_chat(connection, keys, id, now_due).await?,
+        None => remove_chat(connection, keys, id).await?,
+    }
+    Ok(Some(Timestamp::from_millis(due)))
 }
 
 pub(super) async fn remove_chat(mut connection: Connection, keys: &Keys, id: ChatId) -> RedisResult<()> {
@@ -84,18 +104,10 @@ pub(super) async fn due_chats(
 ) -> RedisResult<Vec<ChatId>> {
     let entries = over(connection, keys, node, |part| keys.due(part), now, at_most).await?;
     let ids = entries.iter().filter_map(|entry| entry.parse::<ChatId>().ok());
-    let checked = join_all(ids.map(|id| async move {
-        let mut own = connection.clone();
-        let due: Option<i64> = cmd("HGET").arg(keys.chat(id)).arg("due").query_async(&mut own).await?;
-        match due.map(Timestamp::from_millis) {
-            Some(due) if due <= now => Ok(Some(id)),
-            Some(due) => add_chat(own, keys, id, due).await.map(|()| None),
-            None => remove_chat(own, keys, id).await.map(|()| None),
-        }
-    }))
-    .await;
-    let due = checked.into_iter().filter_map(RedisResult::transpose).collect::<RedisResult<Vec<_>>>()?;
-    Ok(due.into_iter().take(at_most).collect())
+    let corrected = ids.map(async |id| RedisResult::Ok((id, correct_chat(connection.clone(), keys, id).await?)));
+    let corrected = try_join_all(corrected).await?;
+    let due = corrected.into_iter().filter(|(_, due)| due.is_some_and(|due| due <= now));
+    Ok(due.map(|(id, _)| id).take(at_most).collect())
 }
 
 /// Returns browser sessions that have expired by `now`, from the parts that this node looks after.

@@ -113,7 +113,7 @@ impl Drop for RedisServer {
 }
 
 /// Returns a free port, above which the port of a Cluster's bus is free as well.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     loop {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();

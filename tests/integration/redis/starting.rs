@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::program::{Program, command, refused_start};
-use crate::redis::server::{RedisCluster, RedisServer};
+use crate::redis::server::{RedisCluster, RedisServer, free_port};
 
 fn start_on(url: &str) -> Command {
     let folder = std::env::temp_dir();
@@ -49,13 +49,18 @@ fn a_server_with_tls_is_used_if_its_certificate_is_trusted() {
     std::fs::write(file("key.pem"), made.signing_key.serialize_pem()).unwrap();
     let server = RedisServer::start();
     let (certificate, key) = (file("cert.pem"), file("key.pem"));
-    let port = server.port + 1;
     let settings = format!(
-        "CONFIG SET tls-cert-file {certificate} tls-key-file {key} tls-ca-cert-file {certificate} tls-auth-clients no \
-         tls-port {port}"
+        "CONFIG SET tls-cert-file {certificate} tls-key-file {key} tls-ca-cert-file {certificate} tls-auth-clients no"
     );
-    let answer = server.ask(&settings).unwrap();
-    assert!(answer.starts_with("+OK"), "{answer}");
+    // Another program may take the port before the server does.
+    let port = loop {
+        let port = free_port();
+        let answer = server.ask(&format!("{settings} tls-port {port}")).unwrap();
+        if answer.starts_with("+OK") {
+            break port;
+        }
+        assert!(answer.contains("Unable to listen on this port"), "{answer}");
+    };
     let url = format!("rediss://localhost:{port}");
     let line = refusal(&url);
     assert!(line.contains(&url) && line.to_lowercase().contains("certificate"), "{line}");
@@ -105,7 +110,20 @@ fn chats_of_another_schema_stop_the_start_and_each_call_with_one_line() {
     server.ask("SET watch-party:schema 2").unwrap();
     let line = refusal(&server.url());
     assert!(line.contains("are stored with schema 2; this program supports schema 1"), "{line}");
-    drop(Program::of(start_on(&format!("{}?prefix=other", server.url()))));
+    let program = Program::of(start_on(&format!("{}?prefix=other", server.url())));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let http = program.caller();
+        let (_, created) = http.post("/create", "", &serde_json::json!({"username": "Ann"})).await;
+        let (id, token) = (created["chat_id"].as_str().unwrap(), created["session_token"].as_str().unwrap());
+        // A newer program has written to the chat.
+        server.ask(&format!("HSET other:{{{id}}}:chat schema 2")).unwrap();
+        let path = format!("/{id}");
+        let (status, problem) = http.post(&path, token, &serde_json::json!({"text": "hello"})).await;
+        assert_eq!((status.as_u16(), &problem["code"]), (503, &serde_json::json!("unavailable")));
+        let line = program.lines_until("is stored with schema 2; this program supports schema 1");
+        assert!(!line.contains("hello"), "{line}");
+    });
 }
 
 #[test]
