@@ -148,8 +148,8 @@ struct Flags {
     /// unix:<path> for a Unix socket [variable: WATCH_PARTY_LISTEN] [default: the address above]
     #[arg(long, value_name = "ADDRESSES")]
     listen: Option<String>,
-    /// Where to keep chats: sqlite:<path> for a file, or memory [variable: WATCH_PARTY_STORE]
-    /// [default: sqlite:watch-party.db]
+    /// Where to keep chats: sqlite:<path> for a file, memory, or redis://<host> and redis+cluster://<hosts> for
+    /// several nodes [variable: WATCH_PARTY_STORE] [default: sqlite:watch-party.db]
     #[arg(long, value_name = "STORE", global = true)]
     store: Option<String>,
     /// Public URL of the site, for the links that the server creates [variable:

@@ -40,8 +40,10 @@ pub struct MessagesAfter {
     pub messages: Vec<Arc<Message>>,
     /// Id of the newest message in the chat: the reader's next cursor.
     pub last_id: MessageId,
-    /// Number of messages after the cursor that are already deleted. Each gap counts as one.
+    /// Number of messages after the cursor that are already deleted.
     pub missed: u64,
+    /// Whether there is a gap after the cursor: the store may have lost messages, nobody knows how many.
+    pub is_incomplete: bool,
 }
 
 impl Chat {
@@ -69,11 +71,11 @@ impl Chat {
         let unseen = self.messages.iter().rev().take_while(|message| message.id > after).count();
         let oldest = self.messages.front().map_or(self.last_id + 1, |message| message.id);
         let lost: u64 = self.gaps.iter().map(|gap| gap.overlap(after, oldest - 1)).sum();
-        let gaps = self.gaps.iter().filter(|gap| gap.until > after).count();
         MessagesAfter {
             messages: self.messages.iter().skip(self.messages.len() - unseen).cloned().collect(),
             last_id: self.last_id,
-            missed: (oldest - 1).saturating_sub(after).saturating_sub(lost) + gaps as u64,
+            missed: (oldest - 1).saturating_sub(after).saturating_sub(lost),
+            is_incomplete: self.gaps.iter().any(|gap| gap.until > after),
         }
     }
 

@@ -19,11 +19,12 @@ use crate::domain::{
 /// One item of a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Update {
-    /// The start of the stream: the newest id, and how many messages after the cursor are already deleted. The
-    /// stored messages follow.
+    /// The start of the stream: the newest id, and how many messages after the cursor are already deleted, and
+    /// whether others may have been lost. The stored messages follow.
     Opened {
         last_id: MessageId,
         missed: u64,
+        is_incomplete: bool,
     },
     /// An event of the chat that the follower may learn of ([`Event::audience`]).
     Event(SharedEvent),
@@ -99,10 +100,10 @@ impl Service {
         if active_chat.read(|state| state.chat.last_id()) < after && self.shared_store().is_some() {
             self.catch_up_to(chat_id, after).await?;
         }
-        let (member_id, is_owner, MessagesAfter { messages, last_id, missed }, (subscription, presence)) =
+        let (member_id, is_owner, MessagesAfter { messages, last_id, missed, is_incomplete }, (subscription, presence)) =
             self.query_in(&active_chat, chat_id, begin).await?;
         self.inner.metrics.resumed_streams.record(after, messages.len(), missed);
-        let opened = Update::Opened { last_id, missed };
+        let opened = Update::Opened { last_id, missed, is_incomplete };
         Ok(Follower {
             service: self.clone(),
             active_chat,
@@ -258,7 +259,7 @@ impl Follower {
             self.ending = Some(Ending::TakenBack);
             return;
         }
-        if unseen.missed > 0 {
+        if unseen.missed > 0 || unseen.is_incomplete {
             self.ending = Some(Ending::Behind);
             return;
         }

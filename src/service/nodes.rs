@@ -330,12 +330,13 @@ impl Service {
                 return Err(Refusal::ChatNotFound.into());
             };
             let now = self.now();
-            if !checked.may_lack_commits {
+            let held = chat.read(|state| Arc::clone(&state.chat));
+            // A store whose server does not tell that it was restarted may still have less than this node.
+            if !checked.may_lack_commits && held.position() <= stored.position() {
                 chat.refresh(stored, now);
                 return Ok(());
             }
             // A chat's history has no branches, because the store accepts no commit until this is done.
-            let held = chat.read(|state| Arc::clone(&state.chat));
             let newest = if held.position() > stored.position() { &held } else { &stored };
             let resumed = newest.transition(newest.decide(&Command::ResumeAfterLoss, now, Randomness::NONE)?).after;
             match self.inner.stores.chats.restore(&resumed, Some(stored.position())).await {

@@ -147,7 +147,7 @@ fn too_many(retry_after: Duration) -> Error {
     Refusal::TooManyRequests { retry_after }.into()
 }
 
-/// A key of which nobody can tell what it counts.
+/// A key that contains no address and no name. Who can read the store could still try all addresses.
 fn key(kind: &str, of: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in of {
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_tell_nothing_and_differ() {
+    fn keys_contain_no_address_and_differ() {
         let one = key("join", &["192.0.2.1"]);
         assert!(one.starts_with("join-") && !one.contains("192"));
         assert_ne!(one, key("join", &["192.0.2.2"]));

@@ -116,6 +116,11 @@ impl Decided {
         self.events().is_none()
     }
 
+    /// Whether the command was carried out before.
+    fn repeats(&self) -> bool {
+        matches!(&self.outcome, Ok(Ok(events)) if events.is_empty())
+    }
+
     fn answer(self) -> Answer {
         Ok(self.outcome?.map_err(Error::from))
     }
@@ -200,6 +205,13 @@ impl Service {
             // A refusal may be stale, and "nothing to change" too.
             if is_fresh || !decided.iter().any(Decided::changes_nothing) {
                 let commands = decided.iter().filter(|decided| !decided.changes_nothing()).count();
+                // The answer to a repeated post promises as much as the first one.
+                if let Some(shared) = self.shared_store()
+                    && decided.iter().any(Decided::repeats)
+                    && let Err(error) = shared.confirm(chat_id).await
+                {
+                    return batch.iter().map(|_| Ok(Err(error.clone().into()))).collect();
+                }
                 match self.commit_transition(active_chat, transition, commands, now).await {
                     Ok(()) => return decided.into_iter().map(Decided::answer).collect(),
                     Err(CommitError::Unavailable(error)) => {

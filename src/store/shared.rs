@@ -29,6 +29,9 @@ pub trait SharedStore: Send + Sync + fmt::Debug {
     /// [`SharedStore::send`] does.
     async fn check(&self, id: ChatId, signal: &Signal) -> Result<Option<Checked>, Unavailable>;
 
+    /// Returns when everything that the store has of the chat is as durable as a commit that is acknowledged.
+    async fn confirm(&self, id: ChatId) -> Result<(), Unavailable>;
+
     /// Returns the count of `key`, if there is one.
     async fn load_count(&self, key: &str) -> Result<Option<Count>, Unavailable>;
 

@@ -76,6 +76,9 @@ pub struct ChatroomMessages {
     pub last_id: MessageId,
     /// Number of messages after the cursor that were deleted before this call.
     pub missed: u64,
+    /// Whether the server may have lost messages after the cursor, as after a failover of its store. Left out if not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
 }
 
 impl ChatroomMessages {
@@ -83,7 +86,7 @@ impl ChatroomMessages {
     pub fn new(hash_key: Uuid, name: Option<&ChatName>, read: &MessagesAfter) -> Self {
         let name = name.map(|name| name.as_str().to_owned());
         let messages = read.messages.iter().map(|message| ChatroomMessage::from(&**message)).collect();
-        Self { name, hash_key, messages, last_id: read.last_id, missed: read.missed }
+        Self { name, hash_key, messages, last_id: read.last_id, missed: read.missed, incomplete: read.is_incomplete }
     }
 }
 

@@ -17,6 +17,10 @@ pub enum LiveEvent {
         last_id: MessageId,
         /// Number of messages after the cursor that are already deleted.
         missed: u64,
+        /// Whether the server may have lost messages after the cursor, as after a failover of its store. Left out if
+        /// not.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        incomplete: bool,
     },
     /// A new message.
     Message { message: Message },
@@ -50,6 +54,8 @@ struct EventFields {
     r#type: String,
     last_id: Option<MessageId>,
     missed: Option<u64>,
+    #[serde(default)]
+    incomplete: bool,
     message: Option<Message>,
     member: Option<Member>,
     member_id: Option<Uuid>,
@@ -102,7 +108,10 @@ impl EventFields {
     fn event(self) -> Option<LiveEvent> {
         let departure = || self.reason?.departure();
         Some(match &*self.r#type {
-            "opened" => LiveEvent::Opened { last_id: self.last_id?, missed: self.missed? },
+            "opened" => {
+                let (last_id, missed) = (self.last_id?, self.missed?);
+                LiveEvent::Opened { last_id, missed, incomplete: self.incomplete }
+            }
             "message" => LiveEvent::Message { message: self.message? },
             "member_joined" => LiveEvent::MemberJoined { member: self.member? },
             "member_left" => LiveEvent::MemberLeft { member_id: self.member_id?, reason: departure()? },
@@ -173,7 +182,7 @@ mod tests {
     fn an_event_is_named_as_its_type_is_written() {
         let id = Uuid::nil();
         let events = [
-            LiveEvent::Opened { last_id: 1, missed: 0 },
+            LiveEvent::Opened { last_id: 1, missed: 0, incomplete: true },
             LiveEvent::MemberLeft { member_id: id, reason: Departure::Removed },
             LiveEvent::RoleChanged { member_id: id, role: Role::Owner },
             LiveEvent::MemberRenamed { member_id: id, username: "Ann".into() },

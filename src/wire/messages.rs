@@ -67,6 +67,9 @@ pub struct Messages {
     pub last_id: MessageId,
     /// Number of messages after the cursor that were deleted before this call.
     pub missed: u64,
+    /// Whether the server may have lost messages after the cursor, as after a failover of its store. Left out if not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
 }
 
 impl From<ChatroomMessage> for Message {
@@ -88,6 +91,7 @@ impl From<&domain::MessagesAfter> for Messages {
             messages: unseen.messages.iter().map(|message| Message::from(&**message)).collect(),
             last_id: unseen.last_id,
             missed: unseen.missed,
+            incomplete: unseen.is_incomplete,
         }
     }
 }

@@ -111,7 +111,7 @@ async fn a_follower_that_reads_nothing_is_cut_off_and_delays_nobody() {
         say(&service, &chat, "hello").await;
         assert_eq!(ids(&mut quick, number).await, [number]);
     }
-    assert_eq!(slow.next().await, Ok(Update::Opened { last_id: 0, missed: 0 }));
+    assert_eq!(slow.next().await, Ok(Update::Opened { last_id: 0, missed: 0, is_incomplete: false }));
     assert_eq!(slow.next().await, Err(Ending::Behind));
     assert_eq!(slow.next().await, Err(Ending::Behind), "it stays cut off");
     let mut again = service.follow(caller(), chat.chat_id, &chat.seat.token, 0).await.unwrap();

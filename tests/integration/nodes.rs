@@ -157,6 +157,9 @@ impl SharedStore for NodeStore {
         let stored = self.hub.store.load(id).await?;
         Ok(stored.map(|chat| Checked { position: chat.position(), may_lack_commits }))
     }
+    async fn confirm(&self, _: ChatId) -> Result<(), Unavailable> {
+        self.hub.available()
+    }
     async fn load_count(&self, key: &str) -> Result<Option<Count>, Unavailable> {
         self.hub.available()?;
         Ok(self.hub.counts.lock().get(key).copied())

@@ -55,10 +55,11 @@ impl Pair {
         node.post(self.chat_id, by, MessageText::parse(text).unwrap(), None).await.unwrap().message.id
     }
 
-    /// What the guest reads on the second node.
-    async fn read(&self, after: u64) -> (Vec<String>, u64) {
+    /// What the guest reads on the second node, and whether something may be missing.
+    async fn read(&self, after: u64) -> (Vec<String>, bool) {
         let read = self.other().read_messages(self.chat_id, &self.bob, after).await.unwrap();
-        (read.messages.iter().map(|message| message.text.as_str().to_owned()).collect(), read.missed)
+        assert_eq!(read.missed, 0, "nothing was deleted");
+        (read.messages.iter().map(|message| message.text.as_str().to_owned()).collect(), read.is_incomplete)
     }
 
     async fn follow(&self, after: u64) -> Follower {
@@ -86,7 +87,7 @@ async fn what_one_node_commits_reaches_readers_and_streams_of_the_other_without_
         assert_eq!(pair.post(pair.one(), &pair.ann, text).await, id);
         assert_eq!(next_text(&mut stream).await, text);
     }
-    assert_eq!(pair.read(1).await, (vec!["two".to_owned(), "three".to_owned()], 0));
+    assert_eq!(pair.read(1).await, (vec!["two".to_owned(), "three".to_owned()], false));
     assert_eq!(*pair.nodes.hub.loads.lock(), loads);
     // The other way round, and of the end.
     pair.post(pair.other(), &pair.bob, "four").await;
@@ -134,10 +135,10 @@ async fn a_reader_who_comes_from_another_node_misses_nothing_and_sees_nothing_tw
     pair.post(pair.one(), &pair.ann, "one").await;
     pair.post(pair.one(), &pair.ann, "two").await;
     // The second node has heard of neither, but the reader has seen the first.
-    assert_eq!(pair.read(1).await, (vec!["two".to_owned()], 0));
+    assert_eq!(pair.read(1).await, (vec!["two".to_owned()], false));
     pair.post(pair.one(), &pair.ann, "three").await;
     let mut stream = pair.follow(3).await;
-    assert!(matches!(stream.next().await, Ok(Update::Opened { last_id: 3, missed: 0 })));
+    assert!(matches!(stream.next().await, Ok(Update::Opened { last_id: 3, missed: 0, is_incomplete: false })));
 }
 
 #[tokio::test]
@@ -161,7 +162,7 @@ async fn while_the_store_is_away_reading_goes_on_for_a_minute_and_streams_stay()
     let pair = Pair::start().await;
     pair.post(pair.one(), &pair.ann, "one").await;
     let mut stream = pair.follow(1).await;
-    assert!(matches!(stream.next().await, Ok(Update::Opened { last_id: 1, missed: 0 })));
+    assert!(matches!(stream.next().await, Ok(Update::Opened { last_id: 1, missed: 0, is_incomplete: false })));
     *pair.nodes.hub.is_away.lock() = true;
     pair.nodes.hub.interrupt();
     let text = MessageText::parse("refused").unwrap();
@@ -233,9 +234,9 @@ async fn what_a_store_has_lost_comes_back_from_a_nodes_memory_and_no_id_is_given
     let id = pair.post(pair.one(), &pair.ann, "after").await;
     assert!(id > 1_000_000_000_000, "{id} is after every id that the chat may have given");
     // The message was only in the nodes' memory.
-    assert_eq!(pair.read(0).await, (vec!["kept".to_owned(), "lost".to_owned(), "after".to_owned()], 1));
-    assert_eq!(pair.read(2).await, (vec!["after".to_owned()], 1), "something may be missing");
-    assert_eq!(pair.read(id).await, (vec![], 0));
+    assert_eq!(pair.read(0).await, (vec!["kept".to_owned(), "lost".to_owned(), "after".to_owned()], true));
+    assert_eq!(pair.read(2).await, (vec!["after".to_owned()], true), "something may be missing");
+    assert_eq!(pair.read(id).await, (vec![], false));
     assert!(matches!(stream.next().await, Ok(Update::Opened { .. })));
     assert_eq!(stream.next().await, Err(Ending::Behind), "the reader connects again and learns of the gap");
     assert_eq!(pair.post(pair.other(), &pair.bob, "next").await, id + 1);
@@ -252,11 +253,11 @@ async fn a_node_that_knows_less_continues_behind_the_ids_that_others_may_have_gi
     // The second node has never heard of the lost message, and is the first to post.
     let id = pair.post(pair.other(), &pair.bob, "other").await;
     assert!(id > lost);
-    assert_eq!(pair.read(0).await, (vec!["kept".to_owned(), "other".to_owned()], 1));
+    assert_eq!(pair.read(0).await, (vec!["kept".to_owned(), "other".to_owned()], true));
     *pair.nodes.hub.is_deaf.lock() = false;
     pair.check().await;
     let read = pair.one().read_messages(pair.chat_id, &pair.ann, lost).await.unwrap();
-    assert_eq!((read.messages.len(), read.messages[0].id, read.missed), (1, id, 1));
+    assert_eq!((read.messages.len(), read.messages[0].id, read.missed, read.is_incomplete), (1, id, 0, true));
     let chat = pair.nodes.hub.stored(pair.chat_id).await;
     assert_eq!(chat.gaps(), [Gap { after: 1, until: id - 1 }]);
     assert_eq!(chat.epoch(), 1);
@@ -278,7 +279,7 @@ async fn a_check_continues_a_chat_that_nobody_writes_to() {
     pair.check().await;
     let chat: Arc<_> = pair.nodes.hub.stored(pair.chat_id).await;
     assert_eq!((chat.epoch(), chat.messages().len()), (1, 2));
-    assert_eq!(pair.read(lost).await, (vec![], 1));
+    assert_eq!(pair.read(lost).await, (vec![], true));
 }
 
 #[tokio::test]

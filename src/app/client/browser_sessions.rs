@@ -34,8 +34,9 @@ pub(crate) async fn own_name() -> Option<String> {
 
 /// Returns the messages after a cursor, authenticated by the browser session.
 pub(crate) async fn read(chat_id: Uuid, after: MessageId) -> Result<Messages, Problem> {
-    let ChatroomMessages { messages, last_id, missed, .. } = get_at(&format!("chats/{chat_id}/?after={after}")).await?;
-    Ok(Messages { messages: messages.into_iter().map(Message::from).collect(), last_id, missed })
+    let ChatroomMessages { messages, last_id, missed, incomplete, .. } =
+        get_at(&format!("chats/{chat_id}/?after={after}")).await?;
+    Ok(Messages { messages: messages.into_iter().map(Message::from).collect(), last_id, missed, incomplete })
 }
 
 pub(crate) async fn create(chatroom: &NewChatroom) -> Result<Chatroom, Problem> {

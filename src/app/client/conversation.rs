@@ -23,6 +23,15 @@ const POLLS_PER_ROSTER: u32 = 3;
 /// Minimum interval between typing notifications, in milliseconds.
 const TYPING_EVERY: f64 = 3_000.0;
 
+/// What this tab has not seen and cannot see any more.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Missed {
+    /// How many messages were deleted before this tab saw them.
+    pub(crate) deleted: u64,
+    /// Whether the server may have lost others.
+    pub(crate) may_lack: bool,
+}
+
 /// The state of the chat page, and its actions. Copies refer to the same conversation.
 #[derive(Clone, Copy)]
 pub(crate) struct Conversation {
@@ -38,8 +47,7 @@ pub(crate) struct Conversation {
     pub(crate) knocks: RwSignal<Vec<Knock>>,
     /// Whether the session ends in a few minutes.
     pub(crate) ends_soon: RwSignal<bool>,
-    /// How many messages were deleted before this tab saw them.
-    pub(crate) missed: RwSignal<u64>,
+    pub(crate) missed: RwSignal<Missed>,
     pub(crate) connection_status: RwSignal<ConnectionStatus>,
     /// The members who are typing, and until when each of them counts as typing.
     pub(crate) typing: RwSignal<Vec<(Uuid, f64)>>,
@@ -80,7 +88,7 @@ impl Conversation {
             seat: RwSignal::new(None),
             knocks: RwSignal::new(Vec::new()),
             ends_soon: RwSignal::new(false),
-            missed: RwSignal::new(0),
+            missed: RwSignal::default(),
             connection_status: RwSignal::new(ConnectionStatus::Connecting),
             typing: RwSignal::new(Vec::new()),
             unread: RwSignal::new(0),

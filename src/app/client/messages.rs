@@ -30,8 +30,8 @@ impl Conversation {
     /// Handles an event of the stream that was opened with the cursor `after`.
     pub(super) fn handle_event(self, event: LiveEvent, after: MessageId) {
         match event {
-            LiveEvent::Opened { last_id, missed } => {
-                self.begin(last_id, missed, after);
+            LiveEvent::Opened { last_id, missed, incomplete } => {
+                self.begin(last_id, missed, incomplete, after);
                 if self.saved().is_some_and(|saved| saved.role == Role::Owner) {
                     spawn_local(self.load_knocks());
                 }
@@ -78,7 +78,7 @@ impl Conversation {
     }
 
     pub(super) fn show(self, unseen: Messages, after: MessageId) {
-        self.begin(unseen.last_id, unseen.missed, after);
+        self.begin(unseen.last_id, unseen.missed, unseen.incomplete, after);
         self.take(unseen.messages);
         self.move_cursor(unseen.last_id);
         if self.is_loaded.try_get_untracked() == Some(false) {
@@ -89,15 +89,18 @@ impl Conversation {
     }
 
     /// Prepares for messages that were requested with the cursor `after`.
-    fn begin(self, last_id: MessageId, missed: u64, after: MessageId) {
+    fn begin(self, last_id: MessageId, missed: u64, incomplete: bool, after: MessageId) {
         if last_id < after {
             // The chat's ids have started over, so the shown messages no longer exist.
             self.messages.try_set(Vec::new());
             self.cursor.try_set_value(0);
         }
+        if after > 0 && incomplete {
+            self.missed.try_update(|shown| shown.may_lack = true);
+        }
         // If the cursor has moved since, another answer has already reported this gap.
         if after > 0 && missed > 0 && self.cursor.try_get_value() == Some(after) {
-            self.missed.try_update(|shown| *shown += missed);
+            self.missed.try_update(|shown| shown.deleted += missed);
             self.move_cursor(after + missed);
         }
     }

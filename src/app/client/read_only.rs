@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use uuid::Uuid;
 
+use super::conversation::Missed;
 use super::{api, browser, browser_sessions, waiting};
 use crate::domain::MessageId;
 use crate::wire::{Message, Messages, Problem};
@@ -30,8 +31,7 @@ pub(crate) struct ReadOnlyConversation {
     reader: Reader,
     /// Oldest first.
     pub(crate) messages: RwSignal<Vec<Message>>,
-    /// How many messages were deleted before this tab saw them.
-    pub(crate) missed: RwSignal<u64>,
+    pub(crate) missed: RwSignal<Missed>,
     /// Whether the messages have been loaded.
     pub(crate) is_loaded: RwSignal<bool>,
     /// Why they cannot be read, for now or for good.
@@ -47,7 +47,7 @@ impl ReadOnlyConversation {
             chat_id,
             reader,
             messages: RwSignal::new(Vec::new()),
-            missed: RwSignal::new(0),
+            missed: RwSignal::default(),
             is_loaded: RwSignal::new(false),
             problem: RwSignal::new(None),
             cursor: StoredValue::new(0),
@@ -108,8 +108,11 @@ impl ReadOnlyConversation {
         if unseen.last_id < after {
             // The chat's ids have started over, so the shown messages no longer exist.
             self.messages.try_set(Vec::new());
-        } else if after > 0 && unseen.missed > 0 {
-            self.missed.try_update(|missed| *missed += unseen.missed);
+        } else if after > 0 && (unseen.missed > 0 || unseen.incomplete) {
+            self.missed.try_update(|missed| {
+                missed.deleted += unseen.missed;
+                missed.may_lack |= unseen.incomplete;
+            });
         }
         self.cursor.try_set_value(unseen.last_id);
         if !unseen.messages.is_empty() {

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use uuid::Uuid;
 
 use crate::app::client::browser;
-use crate::app::client::conversation::Conversation;
+use crate::app::client::conversation::{Conversation, Missed};
 use crate::app::client::storage::Unsent;
 use crate::app::links;
 use crate::app::texts;
@@ -59,7 +59,7 @@ pub(super) fn MessageList(
     /// Oldest first.
     messages: RwSignal<Vec<Message>>,
     /// How many messages were deleted before this tab saw them.
-    missed: RwSignal<u64>,
+    missed: RwSignal<Missed>,
     /// Unsent messages, oldest first.
     #[prop(into)]
     unsent: Signal<Vec<Unsent>>,
@@ -106,7 +106,8 @@ pub(super) fn MessageList(
     view! {
         <div class="messages" node_ref=list role="log" aria-label=texts::message_list::LABEL tabindex="0" on:scroll=on_scroll>
             {move || opening.get().map(|text| view! { <p class="opening">{text}</p> })}
-            {move || texts::message_list::missed(missed.get()).map(|text| view! { <p class="opening">{text}</p> })}
+            {move || texts::message_list::missed(missed.get().deleted).map(|text| view! { <p class="opening">{text}</p> })}
+            {move || missed.get().may_lack.then(|| view! { <p class="opening">{texts::message_list::MAY_LACK}</p> })}
             <ol>
                 <For
                     each=move || rows.get()

@@ -104,6 +104,9 @@ pub(crate) mod message_list {
     /// Follows the author's name of an own message.
     pub(crate) const YOU: &str = " (you)";
 
+    /// After a failure of the server's store.
+    pub(crate) const MAY_LACK: &str = "The server was interrupted. Messages from just before that may be missing.";
+
     /// How many messages were deleted unseen; `None` for none.
     pub(crate) fn missed(count: u64) -> Option<String> {
         match count {

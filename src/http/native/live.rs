@@ -51,8 +51,8 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 /// Sends the messages after a cursor, then every event as it happens; each text frame is one event. Offer the
 /// subprotocols `watch-party` and `bearer.<session_token>`, or send the token in the `Authorization` header. The server
 /// closes with 1000 after `chat_ended` and `session_ended`, with 1008 when the reader sends too many frames, with 1012
-/// when it restarts, and with 1013 when the reader was too slow or its session was replaced: reconnect with the newest
-/// token and the last id as `after`. Pages of other origins may open it too, because browsers add no credentials to it.
+/// when it restarts, and with 1013 when the reader was too slow, its session was replaced, or messages may be lost:
+/// reconnect with the newest token and the last id as `after`. Pages of other origins may open it too, because browsers add no credentials to it.
 #[utoipa::path(get, path = "/{chat_id}/live", tag = "messages",
     params(
         ("chat_id" = uuid::Uuid, Path, description = "The id of the chat"),
@@ -224,7 +224,9 @@ async fn next_event(follower: &mut Follower) -> Result<Next, Ending> {
                 Some(text) => return Ok(Next::Shared(event, text)),
                 None => continue,
             },
-            Update::Opened { last_id, missed } => LiveEvent::Opened { last_id, missed },
+            Update::Opened { last_id, missed, is_incomplete } => {
+                LiveEvent::Opened { last_id, missed, incomplete: is_incomplete }
+            }
             Update::Typing { member_id } => LiveEvent::Typing { member_id: member_id.as_uuid() },
             Update::MembersChanged => LiveEvent::MembersChanged,
         }));

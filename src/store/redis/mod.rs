@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use parking_lot::Mutex;
-use redis::{PushInfo, RedisError, RedisResult, Value, cmd};
+use redis::{Cmd, PushInfo, RedisError, RedisResult, Script, Value, cmd};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::timeout;
 
@@ -37,7 +37,7 @@ use connection::{Connection, PATIENCE, call};
 use keys::{Keys, PARTS, parse_digest};
 use news::Codec;
 use open::{OpenError, Problem, one_line};
-use scripts::{CHANGE_SESSION, CHECK, COMMIT, LOAD, REPLACE};
+use scripts::{CHANGE_SESSION, CHECK, COMMIT, CONFIRM, LOAD, REPLACE};
 
 /// The form in which this program stores chats. A program with another number neither reads nor writes them.
 const SCHEMA: u32 = 1;
@@ -140,13 +140,13 @@ impl RedisStore {
         let attempt_id = format!("{}-{attempt}", self.node);
         let publish = (self.publish_command(), news);
         let call = change.call(&self.keys, &attempt_id, now, self.options.forget_after, publish)?;
-        let mut outcome = self.try_write(&call, id, attempt).await;
+        let mut outcome = self.try_write(&COMMIT, &call, id, attempt).await;
         if let Err(error) = &outcome
             && (error.is_connection_dropped() || error.is_io_error())
             && !error.is_timeout()
         {
             // Whether the first attempt was carried out is not known. The script recognises the second one.
-            outcome = self.try_write(&call, id, attempt).await;
+            outcome = self.try_write(&COMMIT, &call, id, attempt).await;
         }
         match outcome.map_err(|error| failed(&error))? {
             Outcome::Done => {}
@@ -160,13 +160,13 @@ impl RedisStore {
         Ok(())
     }
 
-    async fn try_write(&self, call: &redis::Cmd, id: ChatId, attempt: u64) -> RedisResult<Outcome> {
+    async fn try_write(&self, script: &Script, call: &Cmd, id: ChatId, attempt: u64) -> RedisResult<Outcome> {
         let waiting = usize::try_from(attempt).unwrap_or(0).checked_rem(self.waiting.len());
         let Some(mut connection) = waiting.map(|at| self.waiting[at].clone()) else {
-            return self.connection().run(&COMMIT, call).await;
+            return self.connection().run(script, call).await;
         };
         let (wanted, key) = (self.address.replicas, self.keys.chat(id));
-        let written = connection.run_and_wait(&COMMIT, call, &key, wanted, WAIT_FOR_REPLICAS).await?;
+        let written = connection.run_and_wait(script, call, &key, wanted, WAIT_FOR_REPLICAS).await?;
         match written {
             (Outcome::Done, replicas) if replicas < wanted => {
                 let cause = format!("only {replicas} of {wanted} replicas have the commit");
@@ -226,10 +226,8 @@ impl ChatStore for RedisStore {
     }
 
     async fn ping(&self) -> Result<(), Unavailable> {
-        // A script with a key, so that it runs where chats are written, not on a replica.
-        let question = chats::load_call(&self.keys, ChatId::from(uuid::Uuid::nil()));
-        let _: Value = self.connection().run(&LOAD, &question).await.map_err(|error| failed(&error))?;
-        Ok(())
+        // Deletes what does not exist: a write, which a server that has become a replica refuses.
+        self.replace_count("ping", None, None, Duration::ZERO).await.map(drop)
     }
 
     fn shared(&self) -> Option<&dyn SharedStore> {
@@ -369,6 +367,16 @@ impl SharedStore for RedisStore {
         };
         chats::check_schema(id, &schema)?;
         Ok(Some(Checked { position: Position { epoch, revision }, may_lack_commits: !is_same_server }))
+    }
+
+    async fn confirm(&self, id: ChatId) -> Result<(), Unavailable> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let attempt = self.attempts.fetch_add(1, Ordering::Relaxed);
+        let mut confirm = call(&CONFIRM, &[&self.keys.chat(id)]);
+        confirm.arg(attempt);
+        self.try_write(&CONFIRM, &confirm, id, attempt).await.map(drop).map_err(|error| failed(&error))
     }
 
     async fn load_count(&self, key: &str) -> Result<Option<Count>, Unavailable> {

@@ -13,6 +13,7 @@ macro_rules! scripts {
 
 scripts! {
     COMMIT = "commit";
+    CONFIRM = "confirm";
     LOAD = "load";
     CHECK = "check";
     REPLACE = "replace";

@@ -65,6 +65,8 @@ pub struct Reader {
     pub expected: usize,
     /// How many messages the reader was told that it missed.
     pub missed: u64,
+    /// Whether it was told that others may have been lost.
+    pub may_lack: bool,
 }
 
 impl Reader {
@@ -99,6 +101,7 @@ impl Reader {
         let answer = client.get(path).bearer_auth(&self.token).send().await.ok()?;
         let read: Value = answer.error_for_status().ok()?.json().await.ok()?;
         self.missed += read["missed"].as_u64()?;
+        self.may_lack |= read["incomplete"] == true;
         read["messages"].as_array()?.iter().for_each(|message| self.take(message));
         Some(())
     }
@@ -138,7 +141,10 @@ impl Reader {
         let event: Value = serde_json::from_str(event).unwrap();
         match event["type"].as_str() {
             Some("message") => self.take(&event["message"]),
-            Some("opened") => self.missed += event["missed"].as_u64().unwrap(),
+            Some("opened") => {
+                self.missed += event["missed"].as_u64().unwrap();
+                self.may_lack |= event["incomplete"] == true;
+            }
             _ => {}
         }
     }

@@ -19,7 +19,8 @@ local server = string.match(redis.call('INFO', 'replication'), 'master_replid:(%
 if held[1] and held[1] ~= ARGV[1] then
     return {'schema', held[1]}
 elseif held[4] == ARGV[2] then
-    -- The same attempt was carried out before, but its answer was lost.
+    -- The same attempt was carried out before, but its answer was lost. The write lets WAIT wait on this connection too.
+    redis.call('HSET', chat, 'attempt', ARGV[2])
     return {'done'}
 elseif held[1] then
     if held[2] ~= epoch or held[3] ~= revision or (mode ~= 'restore' and held[5] ~= server) then
