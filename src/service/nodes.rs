@@ -139,11 +139,9 @@ impl Service {
         let chat_id = commit.chat_id;
         match chat.receive(commit, self.now()) {
             Received::Applied { has_ended: true } => self.forget_ended(chat_id),
-            Received::Applied { has_ended: false } | Received::Known => {}
             // This node's own commit may be on its way to its writer, which then looks at what came early.
-            Received::Early { .. } if chat.queue.has_writer() => {}
-            Received::Early { is_first: true } => self.repair(chat_id, chat),
-            Received::Early { is_first: false } => {}
+            Received::Early { is_first: true } if !chat.queue.has_writer() => self.repair(chat_id, chat),
+            Received::Applied { has_ended: false } | Received::Known | Received::Early { .. } => {}
         }
     }
 

@@ -4,3 +4,4 @@ mod faults;
 mod forgetting;
 pub mod server;
 mod starting;
+mod writers;
