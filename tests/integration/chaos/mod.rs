@@ -64,7 +64,7 @@ impl Store {
             Scenario::Sqlite => Self::Sqlite(tempfile::tempdir().unwrap()),
             Scenario::KilledNode | Scenario::CutNews => Self::Redis(RedisServer::start()),
             Scenario::RestartedRedis => Self::Redis(RedisServer::start_durable()),
-            Scenario::KilledMaster => Self::Cluster(RedisCluster::start()),
+            Scenario::KilledMaster => Self::Cluster(RedisCluster::start_for_kills()),
         }
     }
 

@@ -132,7 +132,7 @@ async fn cut_connections_of_the_channels_are_repaired() {
 
 #[tokio::test]
 async fn a_master_of_a_cluster_that_dies_is_replaced_without_a_lost_acknowledged_message() {
-    let mut cluster = RedisCluster::start();
+    let mut cluster = RedisCluster::start_for_kills();
     let url = format!("{}?durability=wait:1", cluster.url());
     let (one, other) = (program(&url), program(&url));
     let (http, other_http) = (one.caller(), other.caller());

@@ -137,13 +137,19 @@ pub struct RedisCluster {
 }
 
 impl RedisCluster {
+    /// Starts a Cluster that takes no busy server for a dead one.
     pub fn start() -> Self {
-        Self::start_with(&[])
+        Self::start_with_timeout("30000")
     }
 
-    pub fn start_with(settings: &[&str]) -> Self {
-        let own = ["--save", "", "--appendonly", "no", "--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
-        let settings = [&own[..], settings].concat();
+    /// Starts a Cluster whose replicas soon take over. On a busy machine, that may happen without a kill.
+    pub fn start_for_kills() -> Self {
+        Self::start_with_timeout("2000")
+    }
+
+    fn start_with_timeout(millis: &str) -> Self {
+        let settings =
+            ["--save", "", "--appendonly", "no", "--cluster-enabled", "yes", "--cluster-node-timeout", millis];
         let servers: Vec<RedisServer> = (0..6).map(|_| RedisServer::start_with(&settings)).collect();
         let cluster = Self { servers };
         let mut create = Command::new("redis-cli");
