@@ -106,8 +106,7 @@ pub(super) fn MessageList(
     view! {
         <div class="messages" node_ref=list role="log" aria-label=texts::message_list::LABEL tabindex="0" on:scroll=on_scroll>
             {move || opening.get().map(|text| view! { <p class="opening">{text}</p> })}
-            {move || texts::message_list::missed(missed.get().deleted).map(|text| view! { <p class="opening">{text}</p> })}
-            {move || missed.get().may_lack.then(|| view! { <p class="opening">{texts::message_list::MAY_LACK}</p> })}
+            {move || texts::message_list::missed(missed.get()).map(|text| view! { <p class="opening">{text}</p> })}
             <ol>
                 <For
                     each=move || rows.get()

@@ -97,6 +97,8 @@ pub(crate) mod knocks {
 }
 
 pub(crate) mod message_list {
+    use crate::app::client::conversation::Missed;
+
     pub(crate) const LABEL: &str = "Messages";
     pub(crate) const ALONE: &str = "Nobody else is here yet. To invite people, share the link under Invite.";
     pub(crate) const SENDING: &str = "Sending…";
@@ -104,12 +106,13 @@ pub(crate) mod message_list {
     /// Follows the author's name of an own message.
     pub(crate) const YOU: &str = " (you)";
 
-    /// After a failure of the server's store.
-    pub(crate) const MAY_LACK: &str = "The server was interrupted. Messages from just before that may be missing.";
+    const MAY_LACK: &str = "The server was interrupted. Messages from just before that may be missing.";
 
-    /// How many messages were deleted unseen; `None` for none.
-    pub(crate) fn missed(count: u64) -> Option<String> {
-        match count {
+    /// What this tab has not seen: messages that the server may have lost, or else how many were deleted; `None` for
+    /// nothing.
+    pub(crate) fn missed(missed: Missed) -> Option<String> {
+        match missed.deleted {
+            _ if missed.may_lack => Some(MAY_LACK.into()),
             0 => None,
             1 => Some("1 message was deleted before you saw it.".into()),
             count => Some(format!("{count} messages were deleted before you saw them.")),
