@@ -2,7 +2,7 @@
 --
 -- KEYS  the chat
 -- ARGV  anything
-if redis.call('EXISTS', KEYS[1]) == 1 then
+if redis.call('HGET', KEYS[1], 'schema') then
     redis.call('HSET', KEYS[1], 'confirmed', ARGV[1])
 end
 return {'done'}
